@@ -1,0 +1,61 @@
+"""How long a person waits for the prompt: our command beside the bare import of what it stands on.
+
+`incident --help` beside `import typer`, and `incident show` on a workspace with one incident beside
+`import sqlmodel`. Figures are CPU seconds, the steadiest measure of a start on a busy machine.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.measure import CommandFailed, Line, Result, take_turns
+
+ROUNDS = 15
+OURS = (sys.executable, "-m", "incident.cli.main")
+
+
+def run() -> Result:
+    with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
+        workspace = Path(folder) / "workspace"
+        environment = {**os.environ, "INCIDENT_WORKSPACE": str(workspace)}
+        incident_id = _make_workspace(workspace, environment)
+        medians = take_turns(
+            {
+                "incident_help": (*OURS, "--help"),
+                "import_typer": (sys.executable, "-c", "import typer"),
+                "incident_show": (*OURS, "show", incident_id),
+                "import_sqlmodel": (sys.executable, "-c", "import sqlmodel"),
+            },
+            rounds=ROUNDS,
+            cwd=Path(folder),
+            environment=environment,
+        )
+    return Result(
+        name="startup",
+        unit=f"CPU seconds, median of {ROUNDS}, less is better",
+        lines=tuple(Line(who, sample.cpu, sample.cpu, sample.wall) for who, sample in medians.items()),
+        ratios={
+            "import_typer": medians["incident_help"].cpu / medians["import_typer"].cpu,
+            "import_sqlmodel": medians["incident_show"].cpu / medians["import_sqlmodel"].cpu,
+        },
+    )
+
+
+def _make_workspace(workspace: Path, environment: dict[str, str]) -> str:
+    """A workspace with one open incident; its id."""
+    _tocsin("init", str(workspace), environment=environment)
+    _tocsin("open", "--title", "Benchmark", "--not-state-secret", environment=environment)
+    return "INC-" + _tocsin("list", environment=environment).split("INC-", 1)[1].split()[0].strip("\"',")
+
+
+def _tocsin(*words: str, environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        [*OURS, *words], env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    if done.returncode != 0:
+        raise CommandFailed(f"incident {' '.join(words)} ended with {done.returncode}\n{done.stderr.strip()}")
+    return done.stdout

@@ -1,0 +1,193 @@
+"""A campaign: the sending of one released notice to everyone concerned, opened once and never forgetting anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from incident.delivery.codes import code_mac, code_of
+from incident.delivery.ledger import ledger_root
+from incident.delivery.promises import must_keep_promises
+from incident.delivery.states import (
+    BATCH_JOB,
+    EMAIL,
+    IN_PROGRESS,
+    PUBLISH_JOB,
+    Addressee,
+    CampaignState,
+    DeliveryState,
+    Why,
+)
+from incident.duties.evaluating import meet_duty, stored_duties
+from incident.durable import put_job
+from incident.errors import Refused
+from incident.law.regimes import DutyKind
+from incident.notice.release import Version
+from incident.settings import Settings
+from incident.store.change import Change, open_row
+from incident.store.store import Store
+from incident.store.tables import Batch, Campaign, Delivery, Person
+
+BATCH_SIZE = 500
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A campaign and whether this call opened it."""
+
+    campaign: Campaign
+    new: bool
+
+
+def open_campaign(change: Change, store: Store, version: Version, settings: Settings) -> Opened:
+    """Open the campaign of a released notice: a delivery for every person, also those without an address.
+
+    Opening again returns the same campaign. Raises `Refused` when a promise would be broken or nobody is listed.
+    """
+    incident_id = version.row.incident_id
+    known = change.session.exec(select(Campaign).where(Campaign.notice_id == version.row.id)).first()
+    if known is not None:
+        return Opened(known, new=False)
+    must_keep_promises(settings)
+    campaign_id = store.new_id()
+    expected = 0
+    for number, chunk in enumerate(_people_in_chunks(change.session, incident_id), start=1):
+        expected += len(chunk)
+        _open_batch(change, store, campaign_id, incident_id, number, chunk)
+    if not expected:
+        raise Refused(
+            "the list of affected people is empty",
+            where=incident_id,
+            next_step=f"import it first: `incident people import {incident_id} FILE`",
+        )
+    campaign = Campaign(
+        id=campaign_id,
+        incident_id=incident_id,
+        notice_id=version.row.id,
+        state=CampaignState.SENDING,
+        expected=expected,
+        opened_at=change.at,
+        opened_by=change.actor,
+    )
+    change.put(campaign)
+    put_job(change.session, PUBLISH_JOB, version.row.id, incident_id=incident_id)
+    change.anchor()
+    return Opened(campaign, new=True)
+
+
+def _people_in_chunks(session: Session, incident_id: str) -> Iterator[list[Person]]:
+    last = ""
+    while True:
+        chunk = session.exec(
+            select(Person)
+            .where(Person.incident_id == incident_id, Person.id > last)
+            .order_by(col(Person.id))
+            .limit(BATCH_SIZE)
+        ).all()
+        if not chunk:
+            return
+        yield list(chunk)
+        last = chunk[-1].id
+        session.expunge_all()
+
+
+def _open_batch(
+    change: Change, store: Store, campaign_id: str, incident_id: str, number: int, people: list[Person]
+) -> None:
+    batch_id = f"{campaign_id}-{number:06d}"
+    rows = [row for person in people for row in _deliveries(change, store, batch_id, person)]
+    pending = sum(row["principal"] and row["state"] in IN_PROGRESS for row in rows)
+    unreachable = sum(row["principal"] and row["state"] == DeliveryState.UNREACHABLE for row in rows)
+    batch = {
+        "id": batch_id,
+        "campaign_id": campaign_id,
+        "incident_id": incident_id,
+        "seq": number,
+        "pending": pending,
+        "accepted": 0,
+        "unreachable": unreachable,
+    }
+    change.put_bulk(Batch, [batch])
+    change.put_bulk(Delivery, rows)
+    put_job(change.session, BATCH_JOB, batch_id, incident_id=incident_id)
+
+
+def _deliveries(change: Change, store: Store, batch_id: str, person: Person) -> list[dict[str, Any]]:
+    """The deliveries of one person: their own, and the guardian's for a minor (a minor is told with the guardian)."""
+    guardian_email = ""
+    if person.minor and person.guardian_reachable:
+        guardian_email = open_row(person, key=change.key)["guardian"]["email"]
+    if not guardian_email:
+        return [_delivery(change, store, batch_id, person, Addressee.PERSON, principal=True, has_email=person.has_email)]
+    rows = [_delivery(change, store, batch_id, person, Addressee.GUARDIAN, principal=True, has_email=True)]
+    if person.has_email:
+        rows.append(_delivery(change, store, batch_id, person, Addressee.PERSON, principal=False, has_email=True))
+    return rows
+
+
+def _delivery(
+    change: Change, store: Store, batch_id: str, person: Person, addressee: Addressee, *, principal: bool, has_email: bool
+) -> dict[str, Any]:
+    delivery_id = store.new_id()
+    return {
+        "id": delivery_id,
+        "batch_id": batch_id,
+        "incident_id": person.incident_id,
+        "person_id": person.id,
+        "person_version": person.version,
+        "addressee": addressee,
+        "principal": principal,
+        "channel": EMAIL,
+        "state": DeliveryState.PENDING if has_email else DeliveryState.UNREACHABLE,
+        "reason": Why.NONE if has_email else Why.NO_EMAIL,
+        "attempts": 0,
+        "strikes": 0,
+        "code_mac": code_mac(change.key, code_of(change.key, delivery_id)),
+        "next_at": None,
+        "settled_at": None if has_email else change.at,
+    }
+
+
+def is_settled(session: Session, campaign_id: str) -> bool:
+    """Whether a campaign that has not ended could: no delivery of any batch is in progress."""
+    campaign = session.get(Campaign, campaign_id)
+    if campaign is None or campaign.state == CampaignState.ENDED:
+        return False
+    return not any(_still_open(session, batch) for batch in _batches(session, campaign_id))
+
+
+def end_campaign(change: Change, store: Store, campaign_id: str) -> None:
+    """End a settled campaign and mark the duties to tell people as met; the ledger's roots are journalled."""
+    campaign = change.session.get(Campaign, campaign_id)
+    if campaign is None or not is_settled(change.session, campaign_id):
+        raise Refused("people are still in progress", where=campaign_id, next_step="`incident notice status` shows them")
+    batches = _batches(change.session, campaign_id)
+    campaign.state = CampaignState.ENDED
+    campaign.ended_at = change.at
+    change.put(campaign)
+    change.note(
+        expected=campaign.expected,
+        accepted=sum(batch.accepted for batch in batches),
+        unreachable=sum(batch.unreachable for batch in batches),
+        ledger_roots={batch.id: ledger_root(change.session, batch.id) for batch in batches},
+    )
+    for row in stored_duties(change.session, campaign.incident_id):
+        if row.kind == DutyKind.notify_people:
+            meet_duty(change, store, campaign.incident_id, row.duty_id, at=change.at, how="notice sent to everyone listed")
+    change.anchor()
+
+
+def _batches(session: Session, campaign_id: str) -> list[Batch]:
+    return list(session.exec(select(Batch).where(Batch.campaign_id == campaign_id)).all())
+
+
+def _still_open(session: Session, batch: Batch) -> bool:
+    if batch.pending:
+        return True
+    found = session.exec(
+        select(Delivery.id).where(Delivery.batch_id == batch.id, col(Delivery.state).in_(IN_PROGRESS)).limit(1)
+    ).first()
+    return found is not None

@@ -1,0 +1,288 @@
+"""The ledger's statements: what is due, intent before a send, outcome after it, and a batch's counters.
+
+Each function works inside a transaction that began with the job's fence. Attempts are append-only: a row with an
+intent gets its outcome once and is never changed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, update
+from sqlmodel import Session, col, func, insert, or_, select
+
+from incident.delivery.states import IN_PROGRESS, DeliveryState, Why
+from incident.store.sealing import seal_json
+from incident.store.tables import Attempt, Batch, Delivery
+from notifiers.outcome import Outcome, Result
+
+MOST_STRIKES = 5
+_FIRST_PAUSE = timedelta(seconds=60)
+_RELAY_PAUSE = timedelta(seconds=15)
+
+
+@dataclass(frozen=True)
+class Due:
+    """A delivery that may be sent now. `first_intent_at` is set when it was tried before: its Date must not change."""
+
+    id: str
+    person_id: str
+    person_version: int
+    addressee: str
+    principal: bool
+    attempts: int
+    strikes: int
+    first_intent_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A delivery after an attempt, with what the attempt proved."""
+
+    due: Due
+    outcome: Outcome | None
+    state: DeliveryState
+    why: Why
+    strikes: int
+    next_at: datetime | None
+
+
+def take_over(session: Session, batch_id: str, *, now: datetime) -> int:
+    """Settle what a dead attempt left open: an intent without an outcome is ambiguous, and the mail is due again.
+
+    Returns how many there were. E-mail is sent again with the same bytes and Message-ID, so that a reader's mail
+    program can tell that it is the same message.
+    """
+    open_ones = select(Delivery.id).where(Delivery.batch_id == batch_id, Delivery.state == DeliveryState.SENDING)
+    ids = list(session.exec(open_ones).all())
+    if not ids:
+        return 0
+    connection = session.connection()
+    connection.execute(
+        update(Attempt)
+        .where(col(Attempt.delivery_id).in_(ids), col(Attempt.outcome_at).is_(None))
+        .values(result=Result.ambiguous, outcome_at=now)
+    )
+    connection.execute(
+        update(Delivery)
+        .where(col(Delivery.id).in_(ids))
+        .values(state=DeliveryState.PENDING, strikes=Delivery.strikes + 1, next_at=None)
+    )
+    recount(session, batch_id)
+    return len(ids)
+
+
+def due_deliveries(session: Session, batch_id: str, *, now: datetime, limit: int) -> list[Due]:
+    """The next deliveries of a batch that may be sent now."""
+    first = (
+        select(func.min(Attempt.intent_at)).where(Attempt.delivery_id == Delivery.id).correlate(Delivery).scalar_subquery()
+    )
+    found = session.exec(
+        select(Delivery, first)
+        .where(
+            Delivery.batch_id == batch_id,
+            Delivery.state == DeliveryState.PENDING,
+            or_(col(Delivery.next_at).is_(None), col(Delivery.next_at) <= now),
+        )
+        .order_by(col(Delivery.id))
+        .limit(limit)
+    ).all()
+    return [
+        Due(
+            id=row.id,
+            person_id=row.person_id,
+            person_version=row.person_version,
+            addressee=row.addressee,
+            principal=row.principal,
+            attempts=row.attempts,
+            strikes=row.strikes,
+            first_intent_at=tried,
+        )
+        for row, tried in found
+    ]
+
+
+def write_intent(session: Session, group: Sequence[Due], *, incident_id: str, job_attempt: int, now: datetime) -> None:
+    """Say, before anything is sent, that each of the group is about to be."""
+    if not group:
+        return
+    connection = session.connection()
+    connection.execute(
+        insert(Attempt),
+        [
+            {
+                "delivery_id": due.id,
+                "n": due.attempts + 1,
+                "incident_id": incident_id,
+                "job_attempt": job_attempt,
+                "intent_at": now,
+                "sealed": b"",
+            }
+            for due in group
+        ],
+    )
+    connection.execute(
+        update(Delivery)
+        .where(col(Delivery.id) == bindparam("which"))
+        .values(state=DeliveryState.SENDING, attempts=bindparam("tried")),
+        [{"which": due.id, "tried": due.attempts + 1} for due in group],
+    )
+
+
+def judge(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
+    """What follows from an outcome. Pure; the rule for e-mail (rule 10 of the design).
+
+    Accepted and permanently refused are settled. Everything else is tried again: at once for a relay that was not
+    reached (nothing was lost), with growing pauses after a refusal for now or an answer that never came.
+    """
+    if outcome.result is Result.accepted:
+        return Settled(due, outcome, DeliveryState.ACCEPTED, Why.NONE, due.strikes, None)
+    if outcome.result is Result.permanent:
+        why = Why.BLOCKED if outcome.blocked else Why.REFUSED
+        if outcome.about_recipient or due.strikes + 1 >= MOST_STRIKES:
+            return Settled(due, outcome, DeliveryState.UNREACHABLE, why, due.strikes + 1, None)
+        # Refused for what we are, not for whom it was for: it would meet everybody, so it is worth another try.
+        return _again(due, outcome, now=now)
+    if outcome.result is Result.not_sent and outcome.about_session:
+        return Settled(due, outcome, DeliveryState.PENDING, Why.NONE, due.strikes, now + _RELAY_PAUSE)
+    if due.strikes + 1 >= MOST_STRIKES:
+        return Settled(due, outcome, DeliveryState.UNREACHABLE, Why.NO_ANSWER, due.strikes + 1, None)
+    return _again(due, outcome, now=now)
+
+
+def unsendable(due: Due, why: Why) -> Settled:
+    """A delivery that cannot even be made into a message."""
+    return Settled(due, None, DeliveryState.UNREACHABLE, why, due.strikes, None)
+
+
+def _again(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
+    pause = _FIRST_PAUSE * (2**due.strikes)
+    return Settled(due, outcome, DeliveryState.PENDING, Why.NONE, due.strikes + 1, now + pause)
+
+
+def write_outcomes(session: Session, batch: Batch, settled: Sequence[Settled], *, key: bytes, now: datetime) -> None:
+    """Write down what became of a group; the batch's counters change in the same transaction."""
+    if not settled:
+        return
+    connection = session.connection()
+    connection.execute(
+        update(Attempt)
+        .where(
+            col(Attempt.delivery_id) == bindparam("which"),
+            col(Attempt.n) == bindparam("number"),
+            col(Attempt.outcome_at).is_(None),
+        )
+        .values({name: bindparam(f"new_{name}") for name in _OUTCOME_COLUMNS}),
+        [_attempt_values(each, key=key, now=now) for each in settled],
+    )
+    connection.execute(
+        update(Delivery)
+        .where(col(Delivery.id) == bindparam("which"))
+        .values({name: bindparam(f"new_{name}") for name in ("state", "reason", "strikes", "next_at", "settled_at")}),
+        [
+            {
+                "which": each.due.id,
+                "new_state": each.state,
+                "new_reason": each.why,
+                "new_strikes": each.strikes,
+                "new_next_at": each.next_at,
+                "new_settled_at": None if each.state in IN_PROGRESS else now,
+            }
+            for each in settled
+        ],
+    )
+    _count(session, batch, settled)
+
+
+_OUTCOME_COLUMNS = ("outcome_at", "stage", "result", "code", "enhanced", "peer", "tls", "sealed")
+
+
+def _attempt_values(each: Settled, *, key: bytes, now: datetime) -> dict[str, Any]:
+    number = each.due.attempts + 1
+    outcome = each.outcome
+    if outcome is None:
+        nothing = dict.fromkeys(f"new_{name}" for name in _OUTCOME_COLUMNS)
+        not_made = {"new_outcome_at": now, "new_result": Result.not_sent, "new_sealed": b""}
+        return {**nothing, **not_made, "which": each.due.id, "number": number}
+    # The other side's words may quote the address, so they are sealed.
+    sealed = seal_json(key, {"text": outcome.text}, bound_to=f"attempt/{each.due.id}/{number}")
+    return {
+        "which": each.due.id,
+        "number": number,
+        "new_outcome_at": now,
+        "new_stage": outcome.stage,
+        "new_result": outcome.result,
+        "new_code": outcome.code,
+        "new_enhanced": outcome.enhanced,
+        "new_peer": outcome.peer,
+        "new_tls": outcome.tls,
+        "new_sealed": sealed,
+    }
+
+
+def _count(session: Session, batch: Batch, settled: Sequence[Settled]) -> None:
+    principal = [each for each in settled if each.due.principal]
+    accepted = sum(each.state is DeliveryState.ACCEPTED for each in principal)
+    unreachable = sum(each.state is DeliveryState.UNREACHABLE for each in principal)
+    session.connection().execute(
+        update(Batch)
+        .where(col(Batch.id) == batch.id)
+        .values(
+            pending=Batch.pending - accepted - unreachable,
+            accepted=Batch.accepted + accepted,
+            unreachable=Batch.unreachable + unreachable,
+        )
+    )
+
+
+def recount(session: Session, batch_id: str) -> None:
+    """Set a batch's counters from its rows: after a take-over, where a counter must not be trusted."""
+    rows = session.exec(
+        select(Delivery.state, func.count())
+        .where(Delivery.batch_id == batch_id, col(Delivery.principal).is_(True))
+        .group_by(Delivery.state)
+    ).all()
+    counts = dict(rows)
+    session.connection().execute(
+        update(Batch)
+        .where(col(Batch.id) == batch_id)
+        .values(
+            pending=sum(counts.get(state, 0) for state in IN_PROGRESS),
+            accepted=counts.get(DeliveryState.ACCEPTED, 0),
+            unreachable=counts.get(DeliveryState.UNREACHABLE, 0),
+        )
+    )
+
+
+def next_due_at(session: Session, batch_id: str) -> datetime | None:
+    """When the earliest waiting delivery of a batch is due; None when none waits for a time."""
+    waiting = select(func.min(Delivery.next_at)).where(
+        Delivery.batch_id == batch_id, Delivery.state == DeliveryState.PENDING
+    )
+    return session.exec(waiting).one()
+
+
+def open_deliveries(session: Session, batch_id: str) -> int:
+    """How many deliveries of a batch are not settled, principal or not."""
+    return session.exec(
+        select(func.count()).where(Delivery.batch_id == batch_id, col(Delivery.state).in_(IN_PROGRESS))
+    ).one()
+
+
+def ledger_root(session: Session, batch_id: str) -> str:
+    """A hash over every attempt of a batch in order: what the journal names when a campaign ends."""
+    attempts = session.exec(
+        select(Attempt)
+        .join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
+        .where(Delivery.batch_id == batch_id)
+        .order_by(col(Attempt.delivery_id), col(Attempt.n))
+    ).all()
+    digest = hashlib.sha256()
+    for one in attempts:
+        at = one.outcome_at.isoformat() if one.outcome_at else "-"
+        digest.update(f"{one.delivery_id} {one.n} {one.result} {one.stage} {one.code} {at}\n".encode())
+    return digest.hexdigest()

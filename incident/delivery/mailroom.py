@@ -1,0 +1,106 @@
+"""The mail room: a few kept connections to the relay, shared by the threads that work on batches.
+
+One event loop on a thread of its own holds all sessions; a batch hands over a group of envelopes and waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from incident.errors import BadInput, CarrierUnavailable
+from incident.settings import MailSettings, resolve_secret
+from notifiers.email.message import Envelope
+from notifiers.email.relay import Relay, TlsMode
+from notifiers.email.session import SmtpSession
+from notifiers.errors import BadRelay, CarrierUnreachable
+from notifiers.outcome import Outcome
+
+
+def relay_from(mail: MailSettings, *, root: Path) -> Relay:
+    """The relay that the settings describe. Raises `BadInput` for settings that contradict each other."""
+    try:
+        return Relay(
+            host=mail.host,
+            port=mail.port,
+            tls=TlsMode(mail.tls),
+            username=mail.username,
+            password=resolve_secret(mail.password) if mail.password else None,
+            ca_file=root / mail.ca_file if mail.ca_file else None,
+        )
+    except BadRelay as error:
+        raise BadInput(str(error), where="[mail] in incident.toml") from error
+
+
+class MailRoom:
+    """Sends groups of envelopes over kept connections. Use as a context manager."""
+
+    def __init__(self, relay: Relay, *, connections: int) -> None:
+        self._relay = relay
+        self._connections = connections
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="mail", daemon=True)
+        self._free: asyncio.Queue[SmtpSession] = asyncio.Queue()
+        self._sessions: list[SmtpSession] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._sessions = [SmtpSession(self._relay) for _ in range(self._connections)]
+        for session in self._sessions:
+            self._free.put_nowait(session)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def send(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
+        """What became of each envelope, in order.
+
+        When the relay cannot be reached the rest of the group is `not_sent`, with the reason.
+        """
+        return asyncio.run_coroutine_threadsafe(self._send(envelopes), self._loop).result()
+
+    def check(self) -> None:
+        """Open a connection now. Raises `CarrierUnavailable` saying why it could not be."""
+        try:
+            asyncio.run_coroutine_threadsafe(self._check(), self._loop).result()
+        except CarrierUnreachable as error:
+            raise CarrierUnavailable(
+                f"the mail relay cannot be used ({error.text})",
+                where=f"{error.peer}, at {error.stage}",
+                next_step="check [mail] in incident.toml; nothing was sent and nothing was changed",
+            ) from error
+        except BadRelay as error:
+            raise BadInput(str(error), where="[mail] in incident.toml") from error
+
+    async def _check(self) -> None:
+        session = await self._free.get()
+        try:
+            await session.connect()
+        finally:
+            self._free.put_nowait(session)
+
+    async def _send(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
+        session = await self._free.get()
+        outcomes: list[Outcome] = []
+        try:
+            for envelope in envelopes:
+                outcomes.append(await session.send(envelope))
+        except CarrierUnreachable as error:
+            outcomes += [error.outcome] * (len(envelopes) - len(outcomes))
+        finally:
+            self._free.put_nowait(session)
+        return outcomes
+
+    async def _close(self) -> None:
+        for session in self._sessions:
+            await session.close()

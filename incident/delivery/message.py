@@ -1,0 +1,83 @@
+"""One person's message: a pure function of what was released, the person's version and the delivery row.
+
+Made again after a crash it has the same bytes: the Date is the first intent's, the Message-ID the delivery's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from incident.delivery.codes import code_of
+from incident.delivery.states import Addressee
+from incident.notice.release import FrozenNotice
+from incident.notice.render import CODE, DATA_TYPES_OF_PERSON, PERSON_NAME, list_for_person, salutation_without_name
+from incident.record.people_file import PersonRow
+from notifiers.email.message import Address, Envelope, MailTemplate
+from notifiers.email.skeleton import Skeleton
+from notifiers.errors import BadMessage
+
+
+class CannotBeAddressed(Exception):
+    """The stored address cannot carry a message."""
+
+
+@dataclass(frozen=True)
+class Stationery:
+    """The released notice made ready: a skeleton a language, and what the slots need."""
+
+    skeletons: Mapping[str, Skeleton]
+    category_titles: Mapping[str, Mapping[str, str]]
+    everyones_categories: Mapping[str, str]
+    return_path: str
+    domain: str
+    key: bytes
+
+
+def stationery(frozen: FrozenNotice, *, category_titles: Mapping[str, Mapping[str, str]], key: bytes) -> Stationery:
+    """Compile a released notice's e-mails. Raises `BadMessage` for a sender that cannot be one."""
+    skeletons = {}
+    for language, mail in frozen.emails.items():
+        template = MailTemplate(
+            subject=mail.subject,
+            text=mail.text,
+            html=mail.html,
+            sender=Address(frozen.from_address, frozen.from_name.get(language, "")),
+            language=language,
+            reply_to=Address(frozen.reply_to) if frozen.reply_to else None,
+        )
+        skeletons[language] = Skeleton(template)
+    sender = Address(frozen.from_address).spec
+    return Stationery(
+        skeletons=skeletons,
+        category_titles=category_titles,
+        everyones_categories={
+            language: list_for_person(content.data_types or (), language) for language, content in frozen.contents.items()
+        },
+        return_path=sender,
+        domain=sender.rpartition("@")[2],
+        key=key,
+    )
+
+
+def compose(
+    paper: Stationery, person: PersonRow, *, delivery_id: str, addressee: str, first_intent_at: datetime
+) -> Envelope:
+    """The envelope of one delivery. Raises `CannotBeAddressed`."""
+    to = person.guardian if addressee == Addressee.GUARDIAN else person.contact
+    language = person.language if person.language in paper.skeletons else next(iter(paper.skeletons))
+    titles = [paper.category_titles[category][language] for category in person.categories]
+    values = {
+        PERSON_NAME: to.name or salutation_without_name(language),
+        DATA_TYPES_OF_PERSON: list_for_person(titles, language) or paper.everyones_categories[language],
+        CODE: code_of(paper.key, delivery_id),
+    }
+    try:
+        address = Address(to.email, to.name)
+        data = paper.skeletons[language].render(
+            values, to=address, message_id=f"{delivery_id}@{paper.domain}", date=first_intent_at
+        )
+        return Envelope(mail_from=paper.return_path, rcpt_to=address.spec, data=data, envid=delivery_id)
+    except BadMessage as error:
+        raise CannotBeAddressed(error.where) from error

@@ -1,0 +1,128 @@
+"""Sending a batch: intent, messages, outcomes, in small groups; nobody lost, the bound of doubles known.
+
+The outcome of one group and the intent of the next are one transaction. A worker that dies leaves at most one group
+(`GROUP` messages) with intent and no outcome; those are sent again with the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import col, select
+
+from incident.delivery.ledger import (
+    Due,
+    Settled,
+    due_deliveries,
+    judge,
+    next_due_at,
+    open_deliveries,
+    take_over,
+    unsendable,
+    write_intent,
+    write_outcomes,
+)
+from incident.delivery.mailroom import MailRoom
+from incident.delivery.message import CannotBeAddressed, Stationery, compose, stationery
+from incident.delivery.states import SETTLE_JOB, Why
+from incident.durable import Lease, put_job
+from incident.errors import NotFound
+from incident.notice.release import version_by_id
+from incident.record.people import person_from_content
+from incident.record.people_file import PersonRow
+from incident.store.change import open_row
+from incident.store.store import Store
+from incident.store.tables import Batch, Campaign, Person
+from notifiers.email.message import Envelope
+from notifiers.outcome import Outcome
+
+GROUP = 20
+
+
+@dataclass(frozen=True)
+class Post:
+    """What sending needs from outside: the relay, the clock, the titles of the kinds of data."""
+
+    room: MailRoom
+    clock: Callable[[], datetime]
+    category_titles: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A group whose intent is written, with the people it goes to."""
+
+    due: list[Due]
+    people: Mapping[str, PersonRow]
+    intent_at: datetime
+
+
+def send_batch(lease: Lease, store: Store, batch_id: str, post: Post) -> None:
+    """Send what is due of one batch; the job ends when all of it is settled, and waits when some must wait.
+
+    Raises `Fenced` when another worker took the batch over: then nothing more is sent.
+    """
+    with store.transaction() as session:
+        lease.fence(session)
+        batch = session.get(Batch, batch_id)
+        campaign = session.get(Campaign, batch.campaign_id) if batch else None
+        if batch is None or campaign is None:
+            raise NotFound("this batch does not exist", where=batch_id)
+        take_over(session, batch_id, now=post.clock())
+        version = version_by_id(session, store, campaign.notice_id)
+    key = store.key(batch.incident_id)
+    paper = stationery(version.frozen, category_titles=post.category_titles, key=key)
+    settled: list[Settled] = []
+    while True:
+        group = _next_group(lease, store, batch, settled, post, key=key)
+        if group is None:
+            return
+        settled = _send_group(group, paper, post)
+
+
+def _next_group(
+    lease: Lease, store: Store, batch: Batch, settled: list[Settled], post: Post, *, key: bytes
+) -> _Group | None:
+    """Write the last group's outcomes and the next group's intent; None when there is nothing to send now."""
+    now = post.clock()
+    with store.transaction() as session:
+        lease.fence(session, progress=bool(settled))
+        write_outcomes(session, batch, settled, key=key, now=now)
+        due = [] if lease.stopping else due_deliveries(session, batch.id, now=now, limit=GROUP)
+        if due:
+            write_intent(session, due, incident_id=batch.incident_id, job_attempt=lease.claim.attempt, now=now)
+            rows = session.exec(select(Person).where(col(Person.id).in_({each.person_id for each in due}))).all()
+        elif open_deliveries(session, batch.id):
+            waits_until = next_due_at(session, batch.id)
+            lease.again(session, after=max((waits_until - now).total_seconds(), 0.0) if waits_until else 0.0)
+            return None
+        else:
+            put_job(session, SETTLE_JOB, batch.campaign_id, incident_id=batch.incident_id)
+            lease.done(session)
+            return None
+    people = {row.id: person_from_content(open_row(row, key=key)) for row in rows}
+    return _Group(due, people, now)
+
+
+def _send_group(group: _Group, paper: Stationery, post: Post) -> list[Settled]:
+    settled: list[Settled] = []
+    sendable: list[tuple[Due, Envelope]] = []
+    for due in group.due:
+        try:
+            envelope = compose(
+                paper,
+                group.people[due.person_id],
+                delivery_id=due.id,
+                addressee=due.addressee,
+                first_intent_at=due.first_intent_at or group.intent_at,
+            )
+        except CannotBeAddressed:
+            settled.append(unsendable(due, Why.BAD_ADDRESS))
+            continue
+        sendable.append((due, envelope))
+    outcomes: list[Outcome] = post.room.send([envelope for _, envelope in sendable])
+    now = post.clock()
+    settled += [judge(due, outcome, now=now) for (due, _), outcome in zip(sendable, outcomes, strict=True)]
+    return settled

@@ -1,0 +1,54 @@
+"""The states of a delivery and of a campaign, and the sums that must always hold."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class DeliveryState(StrEnum):
+    PENDING = "pending"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    UNREACHABLE = "unreachable"
+
+
+IN_PROGRESS = frozenset({DeliveryState.PENDING, DeliveryState.SENDING})
+SETTLED = frozenset({DeliveryState.ACCEPTED, DeliveryState.UNREACHABLE})
+
+
+class Why(StrEnum):
+    """Why a person was not reached over a channel."""
+
+    NONE = ""
+    NO_EMAIL = "no_email"
+    REFUSED = "refused"
+    BLOCKED = "blocked"
+    BAD_ADDRESS = "bad_address"
+    NO_ANSWER = "no_answer"
+
+
+WHY_TEXTS: dict[Why, dict[str, str]] = {
+    Why.NO_EMAIL: {"zh-Hans": "没有邮箱地址", "en": "no e-mail address"},
+    Why.REFUSED: {"zh-Hans": "对方邮件服务器拒收", "en": "the mail server refused it"},
+    Why.BLOCKED: {"zh-Hans": "被对方的策略拦截", "en": "blocked by a policy of the mail server"},
+    Why.BAD_ADDRESS: {"zh-Hans": "邮箱地址不可用", "en": "the address cannot be used"},
+    Why.NO_ANSWER: {"zh-Hans": "多次发送仍未被接收", "en": "tried several times, never accepted"},
+}
+
+
+class CampaignState(StrEnum):
+    SENDING = "sending"
+    ENDED = "ended"
+
+
+class Addressee(StrEnum):
+    """Whom a delivery goes to: the person concerned, or the guardian of a minor."""
+
+    PERSON = "person"
+    GUARDIAN = "guardian"
+
+
+EMAIL = "email"
+BATCH_JOB = "delivery.batch"
+SETTLE_JOB = "delivery.settle"
+PUBLISH_JOB = "notice.publish"

@@ -1,0 +1,181 @@
+"""The account of everyone: expected = handed over + in progress + unreachable with a reason, at any moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, func, select
+
+from incident.delivery.codes import code_mac, read_code
+from incident.delivery.states import IN_PROGRESS, DeliveryState, Why
+from incident.errors import BadInput
+from incident.store.change import open_row
+from incident.store.store import Store
+from incident.store.tables import Attempt, Batch, Campaign, Delivery, Person, PublicNotice
+from notifiers.outcome import Result
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where everybody stands. `accepted` is the rank reached: the relay took charge of the message."""
+
+    campaign_id: str
+    state: str
+    opened_at: datetime
+    ended_at: datetime | None
+    expected: int
+    accepted: int
+    in_progress: int
+    unreachable: Mapping[Why, int]
+    waiting_until: datetime | None
+    minors_without_guardian: int
+    doubled_at_most: int
+    public_pages: tuple[PublicNotice, ...]
+
+    @property
+    def unreachable_total(self) -> int:
+        return sum(self.unreachable.values())
+
+    @property
+    def adds_up(self) -> bool:
+        """The sum that must always hold."""
+        return self.expected == self.accepted + self.in_progress + self.unreachable_total
+
+
+def campaigns_of(session: Session, incident_id: str) -> list[Campaign]:
+    """The campaigns of an incident, the newest first."""
+    found = session.exec(
+        select(Campaign).where(Campaign.incident_id == incident_id).order_by(col(Campaign.opened_at).desc())
+    )
+    return list(found.all())
+
+
+def account(session: Session, campaign: Campaign) -> Account:
+    """The account of one campaign, from its batches' counters; reasons from the rows."""
+    mine = col(Batch.campaign_id) == campaign.id
+    pending, accepted = session.exec(
+        select(func.coalesce(func.sum(Batch.pending), 0), func.coalesce(func.sum(Batch.accepted), 0)).where(mine)
+    ).one()
+    batches = select(Batch.id).where(mine)
+    reasons = session.exec(
+        select(Delivery.reason, func.count())
+        .where(
+            col(Delivery.batch_id).in_(batches),
+            col(Delivery.principal).is_(True),
+            Delivery.state == DeliveryState.UNREACHABLE,
+        )
+        .group_by(Delivery.reason)
+    ).all()
+    waiting = session.exec(
+        select(func.min(Delivery.next_at)).where(
+            col(Delivery.batch_id).in_(batches), col(Delivery.state).in_(IN_PROGRESS)
+        )
+    ).one()
+    doubled = session.exec(
+        select(func.count())
+        .select_from(Attempt)
+        .join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
+        .where(col(Delivery.batch_id).in_(batches), Attempt.result == Result.ambiguous)
+    ).one()
+    unguarded = session.exec(
+        select(func.count())
+        .select_from(Person)
+        .where(
+            Person.incident_id == campaign.incident_id,
+            col(Person.minor).is_(True),
+            col(Person.guardian_reachable).is_(False),
+        )
+    ).one()
+    pages = session.exec(select(PublicNotice).where(PublicNotice.notice_id == campaign.notice_id)).all()
+    return Account(
+        campaign_id=campaign.id,
+        state=campaign.state,
+        opened_at=campaign.opened_at,
+        ended_at=campaign.ended_at,
+        expected=campaign.expected,
+        accepted=accepted,
+        in_progress=pending,
+        unreachable={Why(reason): count for reason, count in sorted(reasons)},
+        waiting_until=waiting,
+        minors_without_guardian=unguarded,
+        doubled_at_most=doubled,
+        public_pages=tuple(pages),
+    )
+
+
+def progress(session: Session, campaign_id: str) -> tuple[int, int]:
+    """How many people are settled, and how many are expected: for a progress bar."""
+    settled = session.exec(
+        select(func.coalesce(func.sum(Batch.accepted + Batch.unreachable), 0)).where(Batch.campaign_id == campaign_id)
+    ).one()
+    campaign = session.get(Campaign, campaign_id)
+    return settled, campaign.expected if campaign else 0
+
+
+@dataclass(frozen=True)
+class DeliveryLine:
+    """One delivery for a list: the person's own reference is shown only to those who ask for it."""
+
+    reference: str
+    addressee: str
+    channel: str
+    state: str
+    reason: str
+    attempts: int
+    last_code: int | None
+    last_words: str
+
+
+def deliveries(store: Store, incident_id: str, *, unreached: bool) -> Iterator[DeliveryLine]:
+    """Every delivery of an incident's campaigns, with the other side's last words. Shows personal data."""
+    key = store.key(incident_id)
+    with store.read() as session:
+        statement = select(Delivery).where(Delivery.incident_id == incident_id).order_by(col(Delivery.id))
+        if unreached:
+            statement = statement.where(col(Delivery.state) == DeliveryState.UNREACHABLE)
+        for row in session.exec(statement).all():
+            person = session.get(Person, row.person_id)
+            last = session.get(Attempt, (row.id, row.attempts)) if row.attempts else None
+            words = open_row(last, key=key)["text"] if last is not None and last.sealed else ""
+            yield DeliveryLine(
+                reference=open_row(person, key=key)["reference"] if person else "",
+                addressee=row.addressee,
+                channel=row.channel,
+                state=row.state,
+                reason=row.reason,
+                attempts=row.attempts,
+                last_code=last.code if last else None,
+                last_words=words,
+            )
+
+
+@dataclass(frozen=True)
+class CodeAnswer:
+    """What a call centre may say of a code: that a notice went out, when and how; nothing of the person."""
+
+    incident_id: str
+    channel: str
+    state: str
+    sent_at: datetime | None
+
+
+def check_code(store: Store, incident_id: str, text: str) -> CodeAnswer | None:
+    """The answer to a verification code; None when no notice of this incident carries it. Raises `BadInput`."""
+    code = read_code(text)
+    if code is None:
+        raise BadInput(
+            "this is no verification code",
+            next_step="a code has 11 letters and digits in three groups; ask the caller to read it again",
+        )
+    with store.read() as session:
+        row = session.exec(
+            select(Delivery).where(
+                Delivery.incident_id == incident_id, Delivery.code_mac == code_mac(store.key(incident_id), code)
+            )
+        ).first()
+        if row is None:
+            return None
+        sent = session.exec(select(func.min(Attempt.intent_at)).where(Attempt.delivery_id == row.id)).one()
+    return CodeAnswer(incident_id, row.channel, row.state, sent)

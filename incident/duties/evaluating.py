@@ -1,0 +1,206 @@
+"""Evaluating the record: facts in, duties with their clocks out, and what changed against the last time.
+
+The evaluation runs inside the change that altered the facts, so the record never holds facts whose duties are not
+stored with them. Inputs, the rules' hash and the result are kept, so that it can be replayed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import rfc8785
+from sqlmodel import Session, select
+
+from incident.law.evaluate import evaluate
+from incident.law.findings import Duty, DutyState, Finding
+from incident.law.grading import SHIPPED as SHIPPED_SCALES
+from incident.law.regimes import SHIPPED, Regime, load_regimes, yaml_files
+from incident.record.dossier import Dossier, dossier_in
+from incident.record.facts import FactSheet, value_to_json
+from incident.settings import Settings
+from incident.store.change import Change
+from incident.store.store import Store
+from incident.store.tables import DutyRow, Evaluation
+from incident.workspace import Workspace
+
+MET = "met"
+
+
+class ChangeKind(StrEnum):
+    """What can happen to a duty between two evaluations."""
+
+    ARISEN = "arisen"
+    FALLEN_AWAY = "fallen away"
+    DUE_CHANGED = "due changed"
+    NO_LONGER_ASSUMED = "no longer assumed"
+    NOW_ASSUMED = "now assumed"
+
+
+@dataclass(frozen=True)
+class DutyChange:
+    """One difference between two evaluations."""
+
+    duty_id: str
+    kind: ChangeKind
+    before: datetime | None
+    after: datetime | None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The regimes in use, the workspace's own first, and a hash that names them."""
+
+    regimes: tuple[Regime, ...]
+    hash: str
+
+
+def rules_in_use(workspace: Workspace) -> Rules:
+    """The shipped regimes with the workspace's own (`regimes/` in the workspace; the same id wins)."""
+    own = workspace.root / "regimes"
+    regimes = load_regimes((own,) if own.is_dir() else ())
+    digest = hashlib.sha256()
+    for folder in (SHIPPED, SHIPPED_SCALES, own):
+        for file in yaml_files(folder) if folder.is_dir() else []:
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return Rules(regimes, digest.hexdigest())
+
+
+def findings_for(sheet: FactSheet, settings: Settings, rules: Rules, *, now: datetime) -> tuple[Finding, ...]:
+    """What each regime says of these facts within the workspace's scope."""
+    return evaluate(rules.regimes, sheet, scope_countries=settings.scope.countries, now=now)
+
+
+def evaluate_duties(
+    change: Change, store: Store, workspace: Workspace, settings: Settings, incident_id: str
+) -> list[DutyChange]:
+    """Evaluate the record as this change leaves it and store the duties; returns what changed."""
+    dossier = dossier_in(change.session, store, incident_id)
+    rules = rules_in_use(workspace)
+    findings = findings_for(dossier.sheet, settings, rules, now=change.at)
+    stored = {row.duty_id: row for row in stored_duties(change.session, incident_id)}
+    differences: list[DutyChange] = []
+    for finding in findings:
+        for duty in finding.duties:
+            row = stored.get(duty.id)
+            differences += _differences(row, duty)
+            _store_duty(change, incident_id, finding, duty, row)
+    _store_evaluation(change, store, dossier, settings, rules, findings)
+    return differences
+
+
+def stored_duties(session: Session, incident_id: str) -> Sequence[DutyRow]:
+    """The duties as last evaluated."""
+    return session.exec(select(DutyRow).where(DutyRow.incident_id == incident_id)).all()
+
+
+def meet_duty(change: Change, store: Store, incident_id: str, duty_id: str, *, at: datetime, how: str) -> bool:
+    """Mark a duty as met; returns whether it stood open. One duty met closes no other."""
+    row = change.session.get(DutyRow, (incident_id, duty_id))
+    if row is None or row.state in (MET, DutyState.not_owed):
+        return False
+    content = store.open(row, incident_id=incident_id)
+    row.state = MET
+    row.met_at = at
+    change.put(row, {**content, "met_by": how})
+    return True
+
+
+def _differences(row: DutyRow | None, duty: Duty) -> list[DutyChange]:
+    stood = row is not None and row.state != DutyState.not_owed
+    before = row.due_at if row is not None and stood else None
+    if duty.is_standing and not stood:
+        return [DutyChange(duty.id, ChangeKind.ARISEN, None, duty.due_at)]
+    if stood and not duty.is_standing:
+        return [DutyChange(duty.id, ChangeKind.FALLEN_AWAY, before, None)]
+    if row is None or not stood:
+        return []
+    found: list[DutyChange] = []
+    if before != duty.due_at:
+        found.append(DutyChange(duty.id, ChangeKind.DUE_CHANGED, before, duty.due_at))
+    if row.assumed and not duty.assumed:
+        found.append(DutyChange(duty.id, ChangeKind.NO_LONGER_ASSUMED, before, duty.due_at))
+    if duty.assumed and not row.assumed:
+        found.append(DutyChange(duty.id, ChangeKind.NOW_ASSUMED, before, duty.due_at))
+    return found
+
+
+def _store_duty(change: Change, incident_id: str, finding: Finding, duty: Duty, row: DutyRow | None) -> None:
+    content = duty_document(finding, duty)
+    if row is not None and row.state == MET:
+        state, met_at = MET, row.met_at
+    else:
+        state, met_at = str(duty.state), None
+    if row is not None and (row.state, row.due_at, row.assumed) == (state, duty.due_at, duty.assumed):
+        return
+    fresh = DutyRow(
+        incident_id=incident_id,
+        duty_id=duty.id,
+        regime=duty.regime,
+        kind=duty.kind,
+        state=state,
+        assumed=duty.assumed,
+        due_at=duty.due_at,
+        met_at=met_at,
+        evaluated_at=change.at,
+    )
+    change.put(fresh, content)
+
+
+def duty_document(finding: Finding, duty: Duty) -> dict[str, Any]:
+    """A duty as plain data: for the store, and for `--json`."""
+    return {
+        "id": duty.id,
+        "regime": duty.regime,
+        "title": dict(duty.title),
+        "kind": str(duty.kind),
+        "phase": str(duty.phase),
+        "state": str(duty.state),
+        "recipients": [{"key": each.key, "name": dict(each.name)} for each in duty.recipients],
+        "article": duty.article,
+        "path": duty.path,
+        "urgency": str(duty.urgency),
+        "anchor": duty.anchor_field,
+        "anchor_at": _iso(duty.anchor_at),
+        "due_at": _iso(duty.due_at),
+        "assumed": duty.assumed,
+        "settled_by": sorted(duty.settled_by),
+        "waits_for": sorted(duty.waits_for),
+        "elements": dict(duty.elements),
+        "items": list(duty.items),
+        "minimum": list(duty.minimum),
+        "form": duty.form,
+        "channels": [str(channel) for channel in duty.channels],
+        "confidence": str(duty.confidence),
+        "reviewed": duty.is_reviewed,
+        "source": finding.source,
+        "why": {language: duty.why.lines(language) for language in ("zh-Hans", "en")},
+    }
+
+
+def _store_evaluation(
+    change: Change, store: Store, dossier: Dossier, settings: Settings, rules: Rules, findings: tuple[Finding, ...]
+) -> None:
+    inputs = {
+        "facts": {name: value_to_json(value) for name, value in sorted(dossier.sheet.items())},
+        "scope": sorted(settings.scope.countries),
+        "now": _iso(change.at),
+    }
+    row = Evaluation(
+        id=store.new_id(),
+        incident_id=dossier.id,
+        at=change.at,
+        inputs_hash=hashlib.sha256(rfc8785.dumps(inputs)).hexdigest(),
+        rules_hash=rules.hash,
+    )
+    outcomes = {finding.regime: str(finding.outcome) for finding in findings}
+    change.put(row, {"inputs": inputs, "outcomes": outcomes})
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None
+

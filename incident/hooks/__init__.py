@@ -1,0 +1,1 @@
+"""How alerts come in: sources as data, signatures, reading, mapping, duplicates, the intake port."""

@@ -1,0 +1,1 @@
+"""What is owed, in general: conditions, clocks, grades and the regimes, all of it data and pure functions."""

@@ -1,0 +1,161 @@
+"""What an evaluation says: one finding a regime, one duty for each of its rules. Pure values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from incident.law.clocks import Urgency, Within
+from incident.law.grading import Confidence
+from incident.law.reasons import NOTHING, Reason
+from incident.law.regimes import Channel, DutyKind, Effect, Phase, ReportPoint
+from incident.record.facts import FrozenText
+
+
+class Outcome(StrEnum):
+    met = "met"
+    not_met = "not_met"
+    cannot_tell = "cannot_tell"
+    out_of_scope = "out_of_scope"
+    not_in_force = "not_in_force"
+
+
+class DutyState(StrEnum):
+    """`may_be_waived`: the law leaves it to the organisation, whose signed decision is needed to drop it."""
+
+    owed = "owed"
+    may_be_waived = "may_be_waived"
+    not_owed = "not_owed"
+
+
+APPLYING = frozenset({Outcome.met, Outcome.cannot_tell})
+STANDING = frozenset({DutyState.owed, DutyState.may_be_waived})
+
+
+@dataclass(frozen=True)
+class Recipient:
+    key: str
+    name: FrozenText
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One way a duty may still go. `reason` says how far the facts support it."""
+
+    path: str
+    title: FrozenText
+    recipients: tuple[Recipient, ...]
+    urgency: Urgency
+    within: Within | None
+    due_at: datetime | None
+    article: str
+    reason: Reason | None
+
+
+@dataclass(frozen=True)
+class ExemptionFinding:
+    """An exemption and whether it is shown. It has its effect only where `reason` is met."""
+
+    effect: Effect
+    title: FrozenText
+    article: str
+    reason: Reason
+
+    @property
+    def decides(self) -> frozenset[str]:
+        return self.reason.decides
+
+
+@dataclass(frozen=True)
+class RequiredFields:
+    """Facts that the report must hold too. `assumed`: whether they are needed cannot be told yet."""
+
+    fields: tuple[str, ...]
+    article: str
+    assumed: bool
+
+
+@dataclass(frozen=True)
+class Duty:
+    """One duty under one regime, as the facts stand.
+
+    `assumed`: that it is owed, or by when, or to whom, rests on something unknown; `settled_by` names the facts
+    that would settle it. `due_at` (UTC) is None where the law names no period, or where the anchor is not known
+    yet: then `waits_for` names the times that a person has to say. `branches`: every way it may still go, the
+    one that runs first in front. `elements`: notice element to article. `items` and `minimum`: report items.
+    """
+
+    id: str
+    regime: str
+    title: FrozenText
+    kind: DutyKind
+    phase: Phase
+    state: DutyState
+    why: Reason
+    recipients: tuple[Recipient, ...]
+    path: str
+    article: str
+    urgency: Urgency
+    within: Within | None
+    anchor_field: str | None
+    anchor_at: datetime | None
+    due_at: datetime | None
+    waits_for: frozenset[str]
+    assumed: bool
+    settled_by: frozenset[str]
+    branches: tuple[Branch, ...]
+    exemptions: tuple[ExemptionFinding, ...]
+    elements: tuple[tuple[str, str], ...]
+    items: tuple[str, ...]
+    minimum: tuple[str, ...]
+    extra_fields: tuple[RequiredFields, ...]
+    late_fields: tuple[str, ...]
+    channels: tuple[Channel, ...]
+    report_points: tuple[ReportPoint, ...]
+    form: str | None
+    needs_first: str | None
+    confidence: Confidence
+    is_reviewed: bool
+
+    @property
+    def is_standing(self) -> bool:
+        return self.state in STANDING
+
+    @property
+    def public_notice_instead(self) -> bool:
+        """Whether a public communication may take the place of individual notice."""
+        return any(
+            one.effect is Effect.public_notice_instead and one.reason.answer.value == "met"
+            for one in self.exemptions
+        )
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one regime says of the incident, with the reasons.
+
+    `decides`: the unknown or straddling facts that would settle an open outcome; `rests_on`: the known facts
+    that hold a told outcome up. `duties` is empty where the regime is out of scope or not in force.
+    """
+
+    regime: str
+    title: FrozenText
+    country: str
+    outcome: Outcome
+    why: Reason
+    duties: tuple[Duty, ...]
+    confidence: Confidence
+    is_reviewed: bool
+    source: str
+
+    @property
+    def decides(self) -> frozenset[str]:
+        return self.why.decides if self.outcome is Outcome.cannot_tell else NOTHING
+
+    @property
+    def rests_on(self) -> frozenset[str]:
+        return self.why.rests_on
+
+    def lines(self, language: str) -> list[str]:
+        return self.why.lines(language)

@@ -1,0 +1,134 @@
+"""Checking regime files: every finding at once, each with its file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from incident.errors import BadInput
+from incident.law.conditions import Condition, scales_of
+from incident.law.data import line_of, read_file, read_yaml, told
+from incident.law.grading import Scale, shipped_scales
+from incident.law.regimes import Confidence, DutyKind, Regime, yaml_files
+
+
+class Severity(StrEnum):
+    """`error`: the file cannot be used. `note`: it works, and somebody should know."""
+
+    error = "error"
+    note = "note"
+
+
+@dataclass(frozen=True)
+class Problem:
+    file: Path
+    line: int
+    severity: Severity
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.severity}: {self.what}"
+
+
+Place = tuple[int | str, ...]
+
+
+def lint_regimes(paths: Iterable[Path], *, scales: Mapping[str, Scale] | None = None) -> list[Problem]:
+    """All problems of the files, or of the YAML files directly in a folder, in order of file and line.
+
+    Nothing is raised for bad content; a file that cannot be read is a problem too.
+    """
+    known = scales or shipped_scales()
+    seen: dict[str, Path] = {}
+    problems: list[Problem] = []
+    for path in paths:
+        for file in yaml_files(path):
+            problems += _lint_file(file, known, seen)
+    return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.what))
+
+
+def _lint_file(file: Path, scales: Mapping[str, Scale], seen: dict[str, Path]) -> Iterator[Problem]:
+    try:
+        text = read_file(file)
+        data = read_yaml(text, name=file.name)
+    except BadInput as error:
+        yield Problem(file, _line_in(error), Severity.error, error.what)
+        return
+    try:
+        regime = Regime.model_validate(data)
+    except ValidationError as error:
+        for place, sentence in told(error):
+            yield Problem(file, line_of(text, place), Severity.error, sentence)
+        return
+    findings = [
+        *_broken(regime, file, scales, seen),
+        *((*one, Severity.note) for one in _worth_knowing(regime)),
+    ]
+    for place, sentence, severity in findings:
+        yield Problem(file, line_of(text, place), severity, sentence)
+
+
+def _broken(
+    regime: Regime, file: Path, scales: Mapping[str, Scale], seen: dict[str, Path]
+) -> Iterator[tuple[Place, str, Severity]]:
+    if file.stem != regime.id:
+        yield ("id",), f"the file is called {file.name}, but its id is {regime.id}", Severity.error
+    if regime.id in seen:
+        yield ("id",), f"{regime.id} stands in {seen[regime.id]} too", Severity.error
+    seen.setdefault(regime.id, file)
+    for place, condition in _conditions(regime):
+        for scale, grade in sorted(scales_of(condition)):
+            if scale not in scales:
+                yield (
+                    place,
+                    f"there is no grading scale called “{scale}”: {', '.join(scales)}",
+                    Severity.error,
+                )
+            elif grade not in scales[scale].grades:
+                grades = ", ".join(scales[scale].grades)
+                yield place, f"“{grade}” is no grade of {scale}: {grades}", Severity.error
+    for number, duty in enumerate(regime.duties):
+        if duty.kind is DutyKind.notify_people and not duty.elements:
+            yield (
+                ("duties", number),
+                f"the notice {duty.id} names no elements that it must hold",
+                Severity.error,
+            )
+
+
+def _worth_knowing(regime: Regime) -> Iterator[tuple[Place, str]]:
+    if regime.reviewed is None:
+        yield ("id",), "UNREVIEWED: nobody has signed that it matches the text of the law"
+    if regime.confidence is not Confidence.verified:
+        yield ("confidence",), f"the wording is {regime.confidence}; check it against {regime.source}"
+    for number, duty in enumerate(regime.duties):
+        if duty.confidence is not Confidence.verified:
+            place = ("duties", number, "confidence")
+            yield place, f"the duty {duty.id} is {duty.confidence}; check it against {regime.source}"
+
+
+def _conditions(regime: Regime) -> Iterator[tuple[Place, Condition]]:
+    yield ("applies",), regime.applies
+    for number, duty in enumerate(regime.duties):
+        here: Place = ("duties", number)
+        if duty.only_if is not None:
+            yield (*here, "only_if"), duty.only_if
+        for place, exemption in enumerate(duty.exemptions):
+            yield (*here, "exemptions", place, "if"), exemption.condition
+            if exemption.unless is not None:
+                yield (*here, "exemptions", place, "unless"), exemption.unless
+        for place, extra in enumerate(duty.extra_fields):
+            yield (*here, "extra_fields", place, "if"), extra.condition
+        for place, path in enumerate(duty.paths):
+            if path.only_if is not None:
+                yield (*here, "paths", place, "only_if"), path.only_if
+
+
+def _line_in(error: BadInput) -> int:
+    """The line that a reader's error carries in `where`, else the first."""
+    tail = (error.where or "").rpartition(", line ")[2]
+    return int(tail) if tail.isdigit() else 1

@@ -1,0 +1,312 @@
+"""A regime: one law's duties as data, checked when it is read.
+
+`load_regimes` reads the shipped files and any folder given after them; a later file with the same id wins, so
+that a workspace's own copy replaces the shipped one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field, PlainValidator, model_validator
+
+from incident.law.clocks import Anchor, Urgency, Within, parse_within
+from incident.law.data import Strict, checked, read_file
+from incident.law.elements import element_catalogue
+from incident.law.grading import AnyCondition, Confidence, Text
+from incident.record.facts import FieldType, field_catalogue
+
+SHIPPED = Path(__file__).with_name("regimes")
+
+
+class DutyKind(StrEnum):
+    report_authority = "report_authority"
+    notify_people = "notify_people"
+    report_police = "report_police"
+
+
+class Phase(StrEnum):
+    initial = "initial"
+    supplement = "supplement"
+    final = "final"
+    notice = "notice"
+
+
+class Channel(StrEnum):
+    """The ways over which a law says that a report or a notice may go."""
+
+    phone = "phone"
+    web = "web"
+    wechat = "wechat"
+    email = "email"
+    fax = "fax"
+    sms = "sms"
+    instant_message = "instant_message"
+    push = "push"
+    letter = "letter"
+    in_person = "in_person"
+    public_notice = "public_notice"
+
+
+class Effect(StrEnum):
+    """What an exemption does once it is certain."""
+
+    not_owed = "not_owed"
+    may_be_waived = "may_be_waived"
+    public_notice_instead = "public_notice_instead"
+
+
+def _zone(name: Any) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(name))
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"“{name}” is no time zone; write for example Asia/Shanghai") from None
+
+
+def _anchor(data: Any) -> Anchor:
+    if isinstance(data, Anchor):
+        return data
+    if not isinstance(data, dict) or not data.get("earliest") or set(data) - {"earliest", "assume"}:
+        raise ValueError("an anchor is {earliest: [discovered_at, ...]}, and may name assume: [...]")
+    anchor = Anchor(tuple(data["earliest"]), tuple(data.get("assume", ())))
+    if strange := sorted(name for name in anchor.fields if not _is_time(name)):
+        raise ValueError(f"{', '.join(strange)} is no time in the list of facts")
+    return anchor
+
+
+def _is_time(name: str) -> bool:
+    field = field_catalogue().get(name)
+    return field is not None and field.type is FieldType.time
+
+
+def _fact_name(name: Any) -> str:
+    if name not in field_catalogue():
+        raise ValueError(f"there is no fact called “{name}”")
+    return str(name)
+
+
+def _element_name(name: Any) -> str:
+    if name not in element_catalogue():
+        raise ValueError(f"there is no notice element called “{name}”: {', '.join(element_catalogue())}")
+    return str(name)
+
+
+def _period(text: Any) -> Within:
+    return text if isinstance(text, Within) else parse_within(text)
+
+
+Words = Annotated[str, Field(min_length=1)]
+ZoneName = Annotated[ZoneInfo, PlainValidator(_zone)]
+AnyAnchor = Annotated[Anchor, PlainValidator(_anchor)]
+Period = Annotated[Within, PlainValidator(_period)]
+FactName = Annotated[str, PlainValidator(_fact_name)]
+ElementName = Annotated[str, PlainValidator(_element_name)]
+
+
+class InForce(Strict):
+    """First and last day, both included, in the regime's zone. `to` None: still in force."""
+
+    since: date = Field(alias="from")
+    to: date | None = None
+
+
+class Review(Strict):
+    """Who checked the rule against the text, and until when that holds (the last day included)."""
+
+    by: Words
+    until: date
+
+
+class ReportPoint(Strict):
+    """Where an authority takes reports, as published."""
+
+    channel: Channel
+    name: Text
+    value: Words
+    confidence: Confidence
+
+
+class Exemption(Strict):
+    """Counts only where `if` is certainly met and `unless` certainly not: an exemption must be shown."""
+
+    condition: AnyCondition = Field(alias="if")
+    unless: AnyCondition | None = None
+    effect: Effect
+    title: Text
+    article: Words
+
+
+class ExtraFields(Strict):
+    """Facts that a report must also hold, unless the condition is certainly not met."""
+
+    condition: AnyCondition = Field(alias="if")
+    fields: tuple[FactName, ...]
+    article: Words
+
+
+class PathRule(Strict):
+    """One of several ways a duty may go: to whom and how fast depends on the facts."""
+
+    id: Words
+    title: Text
+    only_if: AnyCondition | None = None
+    recipients: tuple[Words, ...] = Field(min_length=1)
+    within: Period | None = None
+    urgency: Urgency = Urgency.within
+    article: Words
+
+    @model_validator(mode="after")
+    def _speed_is_said_once(self) -> PathRule:
+        _speed(self.within, self.urgency)
+        return self
+
+
+class DutyRule(Strict):
+    """One duty of a regime. It goes either to `recipients`, or by one of its `paths`."""
+
+    id: Words
+    kind: DutyKind
+    phase: Phase
+    title: Text
+    article: Words
+    only_if: AnyCondition | None = None
+    exemptions: tuple[Exemption, ...] = ()
+    anchor: AnyAnchor
+    recipients: tuple[Words, ...] = ()
+    within: Period | None = None
+    urgency: Urgency | None = None
+    paths: tuple[PathRule, ...] = ()
+    elements: Annotated[dict[ElementName, Words], BeforeValidator(dict)] = Field(default_factory=dict)
+    items: tuple[Words, ...] = ()
+    minimum: tuple[Words, ...] = ()
+    extra_fields: tuple[ExtraFields, ...] = ()
+    late_fields: tuple[FactName, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    form: Words | None = None
+    needs_first: Words | None = None
+    confidence: Confidence
+
+    @model_validator(mode="after")
+    def _goes_one_way(self) -> DutyRule:
+        if bool(self.paths) == bool(self.recipients):
+            raise ValueError(f"the duty {self.id} needs either recipients or paths")
+        if self.paths and (self.within or self.urgency):
+            raise ValueError(f"the duty {self.id} has paths; within and urgency belong to each of them")
+        if not self.paths:
+            _speed(self.within, self.urgency or Urgency.within)
+        if strange := [item for item in self.minimum if item not in self.items]:
+            raise ValueError(f"the minimum names items that the duty {self.id} has not: {', '.join(strange)}")
+        return self
+
+    def as_paths(self) -> tuple[PathRule, ...]:
+        """The ways this duty can go; one where it names its recipients directly."""
+        if self.paths:
+            return self.paths
+        only = PathRule.model_construct(
+            id="",
+            title=self.title,
+            only_if=None,
+            recipients=self.recipients,
+            within=self.within,
+            urgency=self.urgency or Urgency.within,
+            article=self.article,
+        )
+        return (only,)
+
+
+class Regime(Strict):
+    """One law (or one article of it) with the duties that a breach can raise under it.
+
+    `country` and `also_countries`: the scope entries that bring it into play. `applies`: when it bites at all.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    title: Text
+    authority: Text
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    also_countries: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = ()
+    zone: ZoneName
+    in_force: InForce
+    in_force_by: AnyAnchor = Anchor(("discovered_at", "informed_at", "aware_at", "occurred_at"))
+    applies: AnyCondition
+    article: Words
+    source: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    confidence: Confidence
+    reviewed: Review | None = None
+    notes: tuple[Text, ...] = ()
+    recipients: Annotated[dict[str, Text], BeforeValidator(dict)]
+    report_points: tuple[ReportPoint, ...] = ()
+    duties: tuple[DutyRule, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_hold_together(self) -> Regime:
+        ids = [duty.id for duty in self.duties]
+        if repeated := sorted({name for name in ids if ids.count(name) > 1}):
+            raise ValueError(f"two duties are called {', '.join(repeated)}")
+        for duty in self.duties:
+            if duty.needs_first and (duty.needs_first not in ids or duty.needs_first == duty.id):
+                raise ValueError(
+                    f"the duty {duty.id} needs {duty.needs_first} first, which is no other duty here"
+                )
+            for path in duty.as_paths():
+                if strange := [key for key in path.recipients if key not in self.recipients]:
+                    raise ValueError(
+                        f"the recipient {', '.join(strange)} of {duty.id} has no name in recipients"
+                    )
+        return self
+
+    def is_reviewed(self, today: date) -> bool:
+        return self.reviewed is not None and today <= self.reviewed.until
+
+    def countries(self) -> frozenset[str]:
+        return frozenset({self.country, *self.also_countries})
+
+
+def load_regime(path: Path) -> Regime:
+    """One regime from its file. `BadInput` names the file and the line."""
+    return checked(Regime, read_file(path), name=str(path))
+
+
+def load_regimes(folders: Iterable[Path] = ()) -> tuple[Regime, ...]:
+    """The shipped regimes and those of `folders`, by id; a later file of the same id replaces an earlier one."""
+    found = {regime.id: regime for regime in _shipped()}
+    for folder in folders:
+        found |= {regime.id: regime for regime in map(load_regime, yaml_files(folder))}
+    return tuple(found[key] for key in sorted(found))
+
+
+def yaml_files(place: Path) -> list[Path]:
+    """The file itself, or the YAML files directly in a folder, in order of their names."""
+    return sorted(place.glob("*.yaml")) if place.is_dir() else [place]
+
+
+@cache
+def _shipped() -> tuple[Regime, ...]:
+    return tuple(map(load_regime, yaml_files(SHIPPED)))
+
+
+def _speed(within: Within | None, urgency: Urgency) -> None:
+    if (within is None) == (urgency is Urgency.within):
+        raise ValueError("say either a period (within: PT72H) or an urgency (immediately, promptly)")
+
+
+__all__ = [
+    "Channel",
+    "Confidence",
+    "DutyKind",
+    "DutyRule",
+    "Effect",
+    "Exemption",
+    "PathRule",
+    "Phase",
+    "Regime",
+    "load_regime",
+    "load_regimes",
+    "yaml_files",
+]

@@ -1,0 +1,32 @@
+"""Masking of people: what a screen, a log line or an error may show of a person by default."""
+
+from __future__ import annotations
+
+
+def mask_name(name: str) -> str:
+    """The first character and stars: 张三 -> 张*, Alice Smith -> A**** S****."""
+    words = name.split()
+    if not words:
+        return "*"
+    return " ".join(word[0] + "*" * min(max(len(word) - 1, 1), 4) for word in words)
+
+
+def mask_email(address: str) -> str:
+    """The first character of the mailbox and the domain: a***@example.org."""
+    mailbox, at, domain = address.rpartition("@")
+    if not at or not mailbox:
+        return "***"
+    return f"{mailbox[0]}***@{domain}"
+
+
+def mask_phone(number: str) -> str:
+    """The first three and the last two digits: 138******01. Short numbers show nothing."""
+    digits = [character for character in number if character.isdigit()]
+    if len(digits) < 7:
+        return "***"
+    return "".join(digits[:3]) + "*" * (len(digits) - 5) + "".join(digits[-2:])
+
+
+def mask_reference(reference: str) -> str:
+    """A customer number's last two characters."""
+    return "***" + reference[-2:] if len(reference) > 4 else "***"

@@ -1,0 +1,153 @@
+"""What a notice says, in one language: a frozen value that is hashed, checked, signed and rendered.
+
+It holds the eight elements of a notice in mainland China (PIPL Art. 57, Network Data Regulations Art. 11,
+GB/T 35273 10.2), which cover GDPR Art. 34(2) too, and what is not known yet. It holds nothing about one person:
+that is put into the slots of the rendered message.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from incident.errors import BadInput
+
+
+class Element(StrEnum):
+    """The parts of a notice that laws ask for. The first eight are its body."""
+
+    WHAT_HAPPENED = "what_happened"
+    DATA_TYPES = "data_types"
+    CAUSE = "cause"
+    CONSEQUENCES = "consequences"
+    MEASURES_TAKEN = "measures_taken"
+    STEPS_FOR_PERSON = "steps_for_person"
+    REMEDIES = "remedies"
+    CONTACT = "contact"
+    BREACH_DATE = "breach_date"
+    DISCOVERY_DATE = "discovery_date"
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An element that cannot be filled, the fact that would fill it, and how to ask for it."""
+
+    element: str
+    field: str
+    question: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class DatedLine:
+    """A sentence and the day or days it is true of, as shown."""
+
+    when: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Who answers questions. Empty strings are left out when shown."""
+
+    organisation: str
+    phone: str = ""
+    email: str = ""
+    website: str = ""
+    address: str = ""
+    officer_name: str = ""
+    officer_contact: str = ""
+
+
+@dataclass(frozen=True)
+class NoticeContent:
+    """One language's version of a notice. An element that is None could not be filled; `missing` says why.
+
+    `possible` is true when the breach may have happened but is not certain. `cause_open` is true when the cause is
+    still being investigated, which is allowed only together with `next_update`. `only_elsewhere` names facts that
+    were given in another language only. All dates are shown dates.
+    """
+
+    language: str
+    reference: str
+    subject: str
+    written_on: str
+    possible: bool
+    effects: str
+    what_happened: tuple[str, ...] | None
+    breach_date: str | None
+    discovery_date: str | None
+    data_types: tuple[str, ...] | None
+    cause: str | None
+    cause_open: bool
+    consequences: tuple[str, ...] | None
+    measures_taken: tuple[DatedLine, ...] | None
+    planned: str | None
+    steps_for_person: tuple[str, ...] | None
+    remedies: tuple[str, ...] | None
+    contact: Contact | None
+    not_known: tuple[str, ...]
+    next_update: str | None
+    missing: tuple[Missing, ...]
+    only_elsewhere: tuple[str, ...] = ()
+
+    def element(self, name: str) -> object | None:
+        """The value of an element by its name; None when it is empty or not filled. Raises `BadInput` for another."""
+        if name not in set(Element):
+            raise BadInput(
+                f"{name!r} is no element of a notice", next_step=f"elements are {', '.join(Element)}"
+            )
+        return getattr(self, name) or None
+
+    def texts(self) -> Mapping[str, tuple[str, ...]]:
+        """All running text by place, for checks; in the order in which it is read."""
+        return {
+            "what_happened": self.what_happened or (),
+            "data_types": self.data_types or (),
+            "cause": (self.cause,) if self.cause else (),
+            "consequences": self.consequences or (),
+            "steps_for_person": self.steps_for_person or (),
+            "measures_taken": tuple(line.text for line in self.measures_taken or ()),
+            "planned": (self.planned,) if self.planned else (),
+            "remedies": self.remedies or (),
+            "not_known": self.not_known,
+        }
+
+    def as_document(self) -> dict[str, Any]:
+        """The content as plain data, to be stored and hashed."""
+        document = asdict(self)
+        document["missing"] = [
+            {"element": gap.element, "field": gap.field, "question": dict(gap.question)}
+            for gap in self.missing
+        ]
+        plain = json.loads(json.dumps(document, ensure_ascii=False))
+        assert isinstance(plain, dict)  # noqa: S101 - asdict of a dataclass
+        return plain
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> NoticeContent:
+        """The content that `as_document` gave. Raises `BadInput` when the document has another shape."""
+        try:
+            fields = dict(document)
+            for name in ("what_happened", "data_types", "consequences", "steps_for_person", "remedies"):
+                fields[name] = None if fields[name] is None else tuple(fields[name])
+            for name in ("not_known", "only_elsewhere"):
+                fields[name] = tuple(fields[name])
+            if fields["measures_taken"] is not None:
+                fields["measures_taken"] = tuple(DatedLine(**line) for line in fields["measures_taken"])
+            fields["contact"] = None if fields["contact"] is None else Contact(**fields["contact"])
+            fields["missing"] = tuple(Missing(**gap) for gap in fields["missing"])
+            return cls(**fields)
+        except (KeyError, TypeError) as error:
+            raise BadInput(
+                f"this is no notice content: {error}", next_step="draft the notice again"
+            ) from error
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over the canonical JSON (RFC 8785) of the content."""
+        import rfc8785
+
+        return hashlib.sha256(rfc8785.dumps(self.as_document())).hexdigest()

@@ -1,0 +1,304 @@
+"""Drafting a notice from the record. Pure: facts, measures and the organisation in, content out.
+
+Nothing is claimed that the record does not hold: an element that cannot be filled stays empty and names the fact to
+ask for. A text that was given in one language never stands in for the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Protocol
+
+from incident.errors import BadInput
+from incident.notice.content import Contact, DatedLine, Element, Missing, NoticeContent
+from incident.notice.phrases import language_key, only_in_language, phrases, show_day, show_days, show_number
+from incident.record.facts import Certainty, Fact, Interval, field_named
+from incident.record.measures import MeasureTaken, summarise_measures
+
+if TYPE_CHECKING:
+    from incident.settings import Organisation
+
+MOST_STEPS = 5
+"""People act on a short list; published notices with more were not followed (facts, notice-quality)."""
+
+_ITEM_MARK = re.compile(r"^\s*(?:[-*•·]|[0-9]{1,2}[.、)）]|[（(][0-9]{1,2}[)）])\s*")
+
+
+class CategoryTexts(Protocol):
+    """What the law room says of a category of data to the people it is about."""
+
+    @property
+    def title(self) -> Mapping[str, str]: ...
+    @property
+    def harm(self) -> Mapping[str, str]: ...
+    @property
+    def advice(self) -> Mapping[str, str]: ...
+
+
+@dataclass(frozen=True)
+class NoticeInputs:
+    """What a notice is drawn from. `facts` is the newest fact of each field; times are shown in `zone`."""
+
+    reference: str
+    facts: Mapping[str, Fact]
+    measures: Sequence[MeasureTaken]
+    organisation: Organisation
+    categories: Mapping[str, CategoryTexts]
+    written_at: datetime
+    zone: tzinfo
+
+
+def draft(inputs: NoticeInputs, language: str) -> NoticeContent:
+    """The content of the notice in a language.
+
+    Raises `BadInput` for a category of data or a measure that is not in its list.
+    """
+    return _Draft(inputs, language).content()
+
+
+class _Draft:
+    """One drafting, collecting what is missing as it goes."""
+
+    def __init__(self, inputs: NoticeInputs, language: str) -> None:
+        self.inputs = inputs
+        self.language = language
+        self.missing: list[Missing] = []
+        self.only_elsewhere: list[str] = []
+
+    def content(self) -> NoticeContent:
+        organisation = self._organisation_name()
+        next_update = self._day("next_update_at")
+        cause, cause_open = self._cause(next_update)
+        return NoticeContent(
+            language=self.language,
+            reference=self.inputs.reference,
+            subject=phrases().say(
+                "subject", self.language, organisation=organisation or self.inputs.reference
+            ),
+            written_on=show_day(self.inputs.written_at, self.language, self.inputs.zone),
+            possible=self._value("personal_data_breach") == "possible",
+            effects=self._effects(),
+            what_happened=self._what_happened(),
+            breach_date=self._dated(Element.BREACH_DATE, "occurred_at"),
+            discovery_date=self._dated(Element.DISCOVERY_DATE, "discovered_at", "informed_at"),
+            data_types=self._data_types(),
+            cause=cause,
+            cause_open=cause_open,
+            consequences=self._consequences(),
+            measures_taken=self._measures(),
+            planned=self._text("planned_measures"),
+            steps_for_person=self._steps(),
+            remedies=self._remedies(),
+            contact=self._contact(organisation),
+            not_known=self._not_known(cause, cause_open),
+            next_update=next_update,
+            missing=tuple(self.missing),
+            only_elsewhere=tuple(dict.fromkeys(self.only_elsewhere)),
+        )
+
+    def _value(self, field: str) -> object | None:
+        fact = self.inputs.facts.get(field)
+        return None if fact is None else fact.value
+
+    def _say(self, phrase: str, **values: str) -> str:
+        return phrases().say(phrase, self.language, **values)
+
+    def _day(self, field: str) -> str | None:
+        moment = self._value(field)
+        return show_day(moment, self.language, self.inputs.zone) if isinstance(moment, datetime) else None
+
+    def _text(self, field: str) -> str | None:
+        value = self._value(field)
+        text = only_in_language(value, self.language)
+        if value is not None and text is None:
+            self.only_elsewhere.append(field)
+        return text
+
+    def _ask(self, element: Element, field: str) -> None:
+        self.missing.append(Missing(element, field, dict(field_named(field).question)))
+
+    def _dated(self, element: Element, *fields: str) -> str | None:
+        for field in fields:
+            if day := self._day(field):
+                return day
+        self._ask(element, fields[0])
+        return None
+
+    def _effects(self) -> str:
+        table = phrases().effects
+        kinds = self._value("breach_effects")
+        named = [table[kind] for kind in kinds if kind in table] if isinstance(kinds, tuple) else []
+        words = [each[language_key(self.language)] for each in named or [table["unknown"]]]
+        return _joined(words, self.language)
+
+    def _what_happened(self) -> tuple[str, ...] | None:
+        told = self._text("what_happened")
+        if told is None:
+            self._ask(Element.WHAT_HAPPENED, "what_happened")
+            return None
+        times = []
+        if began := self._day("occurred_at"):
+            times.append(self._say("began", date=began))
+        if found := self._day("discovered_at"):
+            times.append(self._say("found", date=found))
+        elif told_on := self._day("informed_at"):
+            times.append(self._say("told", date=told_on))
+        if stopped := self._day("ended_at"):
+            times.append(self._say("stopped", date=stopped))
+        space = "" if self.language == "zh-Hans" else " "
+        lines = [*_paragraphs(told), space.join(times), self._persons()]
+        return tuple(line for line in lines if line)
+
+    def _persons(self) -> str:
+        persons = self._value("persons")
+        if not isinstance(persons, Interval):
+            return ""
+        low, high = int(persons.min), None if persons.max is None else int(persons.max)
+        if persons.likely is not None and not persons.is_exact:
+            return self._say("persons_about", number=show_number(int(persons.likely)))
+        if high is None:
+            return self._say("persons_at_least", low=show_number(low))
+        if low != high:
+            return self._say("persons_between", low=show_number(low), high=show_number(high))
+        sure = self.inputs.facts["persons"].sure is Certainty.confirmed
+        return self._say("persons_exact" if sure else "persons_about", number=show_number(low))
+
+    def _chosen_categories(self) -> list[CategoryTexts]:
+        keys = self._value("data_categories")
+        if not isinstance(keys, tuple):
+            return []
+        known = self.inputs.categories
+        for key in keys:
+            if key not in known:
+                raise BadInput(
+                    f"{key!r} is no category of data",
+                    where="data_categories",
+                    next_step="use the keys of incident/law/categories.yaml",
+                )
+        return [known[key] for key in known if key in keys]
+
+    def _chosen_by_urgency(self) -> list[CategoryTexts]:
+        self._chosen_categories()
+        chosen, known = self._value("data_categories"), self.inputs.categories
+        order = [*phrases().urgent_first, *known]
+        keys = [key for key in dict.fromkeys(order) if isinstance(chosen, tuple) and key in chosen]
+        return [known[key] for key in keys]
+
+    def _data_types(self) -> tuple[str, ...] | None:
+        chosen = [category.title[self.language] for category in self._chosen_categories()]
+        if not chosen:
+            self._ask(Element.DATA_TYPES, "data_categories")
+        return tuple(chosen) or None
+
+    def _cause(self, next_update: str | None) -> tuple[str | None, bool]:
+        """The cause, and whether it is still open. Open is a cause only when the next message has a date."""
+        if text := self._text("cause"):
+            return text, False
+        kind = self._value("cause_kind")
+        if kind == "unknown":
+            if next_update is None:
+                self._ask(Element.CAUSE, "next_update_at")
+                return None, True
+            return self._say("cause_open", date=next_update), True
+        clauses = phrases().causes.get(kind) if isinstance(kind, str) else None
+        if clauses is None:
+            self._ask(
+                Element.CAUSE, "cause" if kind is None and "cause_kind" in self.inputs.facts else "cause_kind"
+            )
+            return None, False
+        sure = self.inputs.facts["cause_kind"].sure is Certainty.confirmed
+        clause = clauses[language_key(self.language)]
+        return self._say("cause_confirmed" if sure else "cause_likely", cause=clause), False
+
+    def _consequences(self) -> tuple[str, ...] | None:
+        so_far = _paragraphs(self._text("impact_so_far") or "")
+        possible = _paragraphs(self._text("possible_harm") or "")
+        if not possible and "possible_harm" not in self.only_elsewhere:
+            possible = _distinct(category.harm[self.language] for category in self._chosen_categories())
+        if not possible:
+            self._ask(Element.CONSEQUENCES, "possible_harm")
+            return None
+        return (*so_far, *possible)
+
+    def _measures(self) -> tuple[DatedLine, ...] | None:
+        lines = tuple(
+            DatedLine(
+                show_days(each.first, each.last, self.language, self.inputs.zone),
+                each.measure.public[self.language],
+            )
+            for each in summarise_measures(self.inputs.measures)
+        )
+        if not lines:
+            question = {
+                "zh-Hans": "已经采取了哪些措施？用 incident log 记录，或者运行处置剧本。",
+                "en": "What has been done? Log it with incident log --measure, or run a playbook.",
+            }
+            self.missing.append(Missing(Element.MEASURES_TAKEN, "measures", question))
+        return lines or None
+
+    def _steps(self) -> tuple[str, ...] | None:
+        own = self._text("self_protection")
+        if own is not None:
+            return tuple(_ITEM_MARK.sub("", line) for line in _paragraphs(own))
+        if "self_protection" in self.only_elsewhere:
+            self._ask(Element.STEPS_FOR_PERSON, "self_protection")
+            return None
+        steps = _distinct(each.advice[self.language] for each in self._chosen_by_urgency())[:MOST_STEPS]
+        if not steps:
+            self._ask(Element.STEPS_FOR_PERSON, "self_protection")
+        return steps or None
+
+    def _remedies(self) -> tuple[str, ...] | None:
+        text = self._text("remedies_offered")
+        if text is None:
+            self._ask(Element.REMEDIES, "remedies_offered")
+            return None
+        return _paragraphs(text)
+
+    def _organisation_name(self) -> str:
+        return self.inputs.organisation.name.get(self.language, "").strip()
+
+    def _contact(self, organisation: str) -> Contact | None:
+        own = self.inputs.organisation
+        if not organisation or not (own.phone or own.email):
+            question = {
+                "zh-Hans": "当事人怎样联系我们？请在 incident.toml 的 organisation 中写明名称、电话或者邮箱。",
+                "en": "How do people reach us? Set name and phone or email under organisation in incident.toml.",
+            }
+            self.missing.append(Missing(Element.CONTACT, "organisation", question))
+            return None
+        return Contact(
+            organisation=organisation,
+            phone=own.phone,
+            email=own.email,
+            website=own.website,
+            address=own.address.get(self.language, ""),
+            officer_name=own.protection_officer.name.get(self.language, ""),
+            officer_contact=own.protection_officer.contact,
+        )
+
+    def _not_known(self, cause: str | None, cause_open: bool) -> tuple[str, ...]:
+        gaps = {
+            "unknown_began": self._value("occurred_at") is None,
+            "unknown_stopped": self._value("ended_at") is None,
+            "unknown_persons": self._value("persons") is None,
+            "unknown_cause": cause_open and cause is None,
+        }
+        return tuple(self._say(phrase) for phrase, unknown in gaps.items() if unknown)
+
+
+def _paragraphs(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(line for text in texts for line in _paragraphs(text)))
+
+
+def _joined(words: Sequence[str], language: str) -> str:
+    if language == "zh-Hans":
+        return "、".join(words)
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

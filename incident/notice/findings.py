@@ -1,0 +1,51 @@
+"""Findings: what a check says about a notice or a report before it may leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+Article = tuple[str, str]
+"""A regime's id and the article in it that asks for something."""
+
+
+class Severity(StrEnum):
+    """`refused` stops a release; `warning` is shown to the people who sign it."""
+
+    REFUSED = "refused"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing a check found.
+
+    `code` is stable and for machines; `message` is by language; `place` names the element or item; `language` is
+    the version of the text that is meant; `fields` are the facts that would cure it.
+    """
+
+    severity: Severity
+    code: str
+    place: str
+    language: str
+    message: Mapping[str, str]
+    articles: tuple[Article, ...] = ()
+    fields: tuple[str, ...] = ()
+
+    def text(self, language: str) -> str:
+        """The message in a language, followed by the articles that ask for it."""
+        asked = "；".join if language == "zh-Hans" else "; ".join
+        articles = asked(f"{regime} {article}" for regime, article in self.articles)
+        if not articles:
+            return self.message[language]
+        return (
+            f"{self.message[language]}（{articles}）"
+            if language == "zh-Hans"
+            else f"{self.message[language]} ({articles})"
+        )
+
+
+def refusals(findings: Iterable[Finding]) -> list[Finding]:
+    """Those findings that stop a release."""
+    return [finding for finding in findings if finding.severity is Severity.REFUSED]

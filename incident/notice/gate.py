@@ -1,0 +1,247 @@
+"""The gate: what a notice must hold before it may be released, and what makes it hard to read or to believe. Pure.
+
+A missing element is refused with every article that asks for it. Style is never refused, only shown, because the
+words are for people to decide; but text that could pass for one of our own slots is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
+
+from incident.law.elements import element_catalogue
+from incident.notice.content import Element, NoticeContent
+from incident.notice.draft import MOST_STEPS
+from incident.notice.findings import Article, Finding, Severity
+from incident.notice.phrases import language_key, phrases
+from incident.notice.readability import (
+    HIGHEST_GRADE,
+    LONGEST_NOTICE,
+    LONGEST_SENTENCE,
+    length_of,
+    long_sentences,
+    reading_grade,
+)
+
+Required = Mapping[str, Sequence[Article]]
+"""Element -> the articles that ask for it."""
+
+# Control and private-use characters, and the noncharacters that mark personal slots in a rendered message.
+_NOT_IN_TEXT = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\u202a-\u202e\u2066-\u2069]"
+)
+_ADDRESS = re.compile(
+    r"(?:https?://|www\.)[^\s，。；、）)”\"']+|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}(?:/[^\s，。；、）)”\"']*)?",
+    re.I,
+)
+_LETTER = re.compile(r"[A-Za-z]")
+_HEDGES_ARE_HONEST_IN = frozenset({Element.CONSEQUENCES, Element.STEPS_FOR_PERSON})
+
+
+def check_notice(contents: Mapping[str, NoticeContent], required: Required) -> list[Finding]:
+    """Everything that stands against releasing these versions of a notice, refusals first.
+
+    `contents` holds each language the notice goes out in. Raises `BadInput` when `required` names something that is
+    no element of a notice.
+    """
+    findings: list[Finding] = []
+    if not contents:
+        message = {
+            "zh-Hans": "还没有起草任何语言的告知书。",
+            "en": "No language of the notice has been drafted.",
+        }
+        findings.append(Finding(Severity.REFUSED, "no-content", "notice", "", message))
+    for content in contents.values():
+        for check in _CHECKS:
+            findings.extend(check(content))
+        findings.extend(_missing_elements(content, required))
+    return sorted(findings, key=lambda finding: finding.severity is not Severity.REFUSED)
+
+
+def _missing_elements(content: NoticeContent, required: Required) -> Iterator[Finding]:
+    for element, articles in required.items():
+        if content.element(element) is not None and not _open_without_date(content, element):
+            continue
+        gaps = [gap for gap in content.missing if gap.element == element]
+        title = element_catalogue()[element].title
+        ask = {tag: " ".join(dict.fromkeys(gap.question[tag] for gap in gaps)) for tag in ("zh-Hans", "en")}
+        message = {
+            "zh-Hans": f"告知书缺少“{title['zh-Hans']}”。{ask['zh-Hans']}",
+            "en": f"The notice lacks “{title['en']}”. {ask['en']}".rstrip(),
+        }
+        if content.cause_open and element == Element.CAUSE:
+            message = {
+                "zh-Hans": f"原因仍在调查时，必须写明何时再次告知。{ask['zh-Hans']}",
+                "en": f"An open cause needs a date for the next message. {ask['en']}".rstrip(),
+            }
+        yield Finding(
+            Severity.REFUSED,
+            "missing-element",
+            element,
+            content.language,
+            message,
+            articles=tuple((regime, article) for regime, article in articles),
+            fields=tuple(dict.fromkeys(gap.field for gap in gaps)),
+        )
+
+
+def _open_without_date(content: NoticeContent, element: str) -> bool:
+    return element == Element.CAUSE and content.cause_open and content.next_update is None
+
+
+def _foreign_marks(content: NoticeContent) -> Iterator[Finding]:
+    contact = content.contact
+    around = [content.subject, *(vars(contact).values() if contact else ())]
+    for place, texts in [*content.texts().items(), ("contact", around)]:
+        if any(_NOT_IN_TEXT.search(text) for text in texts):
+            message = {
+                "zh-Hans": "文字中有不可见的控制字符或者私用字符，请重新输入这段文字。",
+                "en": "The text holds invisible control or private-use characters. Type this part again.",
+            }
+            yield Finding(Severity.REFUSED, "strange-characters", place, content.language, message)
+
+
+def _long_sentences(content: NoticeContent) -> Iterator[Finding]:
+    limit = LONGEST_SENTENCE[content.language]
+    for place, texts in content.texts().items():
+        if place == Element.DATA_TYPES:
+            continue
+        for text in texts:
+            for sentence in long_sentences(text, content.language):
+                size, start = length_of(sentence, content.language), sentence[:24]
+                message = {
+                    "zh-Hans": f"“{start}……”一句有{size}字，超过{limit}字，请拆成短句。",
+                    "en": f'The sentence "{start}..." has {size} words; {limit} are the most that read well. Split it.',
+                }
+                yield Finding(Severity.WARNING, "long-sentence", place, content.language, message)
+
+
+def _whole_length(content: NoticeContent) -> Iterator[Finding]:
+    texts = [text for part in content.texts().values() for text in part]
+    size, limit = sum(length_of(text, content.language) for text in texts), LONGEST_NOTICE[content.language]
+    if size > limit:
+        message = {
+            "zh-Hans": f"正文共{size}字，超过{limit}字后很少有人读完。",
+            "en": f"The text has {size} words; few people read more than {limit}.",
+        }
+        yield Finding(Severity.WARNING, "long-notice", "notice", content.language, message)
+    grade = reading_grade(texts) if content.language == "en" else 0.0
+    if grade > HIGHEST_GRADE:
+        message = {
+            "zh-Hans": f"英文文本的阅读年级为{grade:.0f}，应不超过{HIGHEST_GRADE:.0f}。",
+            "en": f"Reading it takes school grade {grade:.0f}; keep to {HIGHEST_GRADE:.0f}. Use shorter words and sentences.",
+        }
+        yield Finding(Severity.WARNING, "reading-grade", "notice", content.language, message)
+
+
+def _hedges(content: NoticeContent) -> Iterator[Finding]:
+    hedges = phrases().lint.hedges
+    words = hedges.words[language_key(content.language)]
+    softened = [
+        word
+        for place, texts in content.texts().items()
+        if place not in _HEDGES_ARE_HONEST_IN
+        for text in texts
+        for word in _found(words, text)
+    ]
+    if len(softened) > hedges.limit:
+        listed = {"zh-Hans": "、".join(dict.fromkeys(softened)), "en": ", ".join(dict.fromkeys(softened))}
+        message = {
+            "zh-Hans": f"模糊用语出现{len(softened)}次（{listed['zh-Hans']}）。请写明已知什么、未知什么。",
+            "en": f"Softening words stand here {len(softened)} times ({listed['en']}). Say what is known and what is not.",
+        }
+        yield Finding(Severity.WARNING, "hedges", "notice", content.language, message)
+
+
+def _words_to_avoid(content: NoticeContent) -> Iterator[Finding]:
+    for group in phrases().lint.groups:
+        for place, texts in content.texts().items():
+            for word in dict.fromkeys(
+                word for text in texts for word in _found(group.words[language_key(content.language)], text)
+            ):
+                message = {
+                    "zh-Hans": f"“{word}”：{group.why['zh-Hans']}",
+                    "en": f'"{word}": {group.why["en"]}',
+                }
+                yield Finding(Severity.WARNING, group.code, place, content.language, message)
+
+
+def _found(words: Iterable[str], text: str) -> list[str]:
+    """Each occurrence of a word; Latin words only as whole words, in any case."""
+    hits: list[str] = []
+    for word in words:
+        pattern = rf"\b{re.escape(word)}\b" if _LETTER.match(word) else re.escape(word)
+        hits.extend([word] * len(re.findall(pattern, text, re.IGNORECASE)))
+    return hits
+
+
+def _addresses(content: NoticeContent) -> Iterator[Finding]:
+    own = _host(content.contact.website) if content.contact and content.contact.website else ""
+    mail = content.contact.email.rpartition("@")[2].lower() if content.contact else ""
+    for place, texts in content.texts().items():
+        for address in (found for text in texts for found in _ADDRESS.findall(text)):
+            host = _host(address)
+            if host in phrases().lint.shorteners:
+                message = {
+                    "zh-Hans": f"{address} 是短链接，看不出指向哪里，诈骗信息常用。请写完整网址，或者删去。",
+                    "en": f"{address} is a short link, which hides where it leads, as frauds do. Write the full address or none.",
+                }
+                yield Finding(Severity.WARNING, "short-link", place, content.language, message)
+            elif not any(host == home or host.endswith(f".{home}") for home in (own, mail) if home):
+                message = {
+                    "zh-Hans": f"{address} 不是我们自己的网址，读者无法判断真假。",
+                    "en": f"{address} is not on our own domain; readers cannot tell whether it is genuine.",
+                }
+                yield Finding(Severity.WARNING, "foreign-domain", place, content.language, message)
+
+
+def _host(address: str) -> str:
+    host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
+    return host.removeprefix("www.").lower()
+
+
+def _completeness(content: NoticeContent) -> Iterator[Finding]:
+    def warn(code: str, place: str, chinese: str, english: str, *fields: str) -> Finding:
+        message = {"zh-Hans": chinese, "en": english}
+        return Finding(Severity.WARNING, code, place, content.language, message, fields=fields)
+
+    if content.not_known and content.next_update is None:
+        yield warn(
+            "no-next-update", "not_known",
+            "有尚不清楚的情况，却没有写明何时再次告知。", "Something is not known yet, but no date for the next message is given.",
+            "next_update_at",
+        )  # fmt: skip
+    if content.discovery_date is None:
+        yield warn(
+            "no-discovery-date", "what_happened",
+            "没有写明发现事件的日期。", "The day on which it was found is not given.", "discovered_at",
+        )  # fmt: skip
+    if len(content.steps_for_person or ()) > MOST_STEPS:
+        yield warn(
+            "many-steps", "steps_for_person",
+            f"建议多于{MOST_STEPS}条，读者往往一条也不做。", f"More than {MOST_STEPS} things to do: people then do none.",
+        )  # fmt: skip
+    if content.contact and not (content.contact.officer_name or content.contact.officer_contact):
+        yield warn(
+            "no-officer", "contact",
+            "没有写明个人信息保护负责人。", "No data protection officer or contact point is named.",
+        )  # fmt: skip
+    for field in content.only_elsewhere:
+        yield warn(
+            "one-language", field,
+            f"{field} 只有另一种语言的文字，本语言的告知书中没有这部分。",
+            f"{field} was given in another language only; this version of the notice leaves it out.",
+            field,
+        )  # fmt: skip
+
+
+_CHECKS: tuple[Callable[[NoticeContent], Iterator[Finding]], ...] = (
+    _foreign_marks,
+    _completeness,
+    _long_sentences,
+    _whole_length,
+    _hedges,
+    _words_to_avoid,
+    _addresses,
+)

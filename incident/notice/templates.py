@@ -1,0 +1,71 @@
+"""Templates: looked up in a list of folders (the workspace's own copies first) and rendered in a sandbox.
+
+What comes from alerts and people is only ever a value here, never compiled. A name that a template uses and nobody
+gave is an error, so that no notice goes out with a hole in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from incident.errors import BadInput, NotFound
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import SandboxedEnvironment
+
+
+def render_template(name: str, values: dict[str, Any], *, templates: Sequence[Path]) -> str:
+    """The template `name` (relative, with `/`) filled with `values`; names ending in `.html.j2` are escaped.
+
+    Raises `NotFound` naming every folder searched, `BadInput` naming the file and line of a template that is wrong.
+    """
+    import jinja2
+
+    environment = _environment(tuple(templates))
+    try:
+        return environment.get_template(name).render(values)
+    except jinja2.TemplateNotFound as error:
+        raise NotFound(
+            f"there is no template {error.name}",
+            where=" or ".join(str(place) for place in templates) or "no folder of templates",
+            next_step=f"put one into {templates[0] / name}" if templates else "name a folder of templates",
+        ) from error
+    except jinja2.TemplateSyntaxError as error:
+        raise BadInput(
+            f"the template cannot be read: {error.message}",
+            where=f"{error.filename or name}, line {error.lineno}",
+        ) from error
+    except (jinja2.TemplateError, TypeError, ValueError) as error:
+        raise BadInput(
+            f"the template does not fit what it is given: {error}",
+            where=_place_of(error, name),
+            next_step="compare it with the shipped template of the same name",
+        ) from error
+
+
+@lru_cache(maxsize=16)
+def _environment(templates: tuple[Path, ...]) -> SandboxedEnvironment:
+    import jinja2
+    from jinja2.sandbox import SandboxedEnvironment
+
+    return SandboxedEnvironment(
+        loader=jinja2.FileSystemLoader([str(place) for place in templates]),
+        undefined=jinja2.StrictUndefined,
+        autoescape=lambda name: name is None or not name.endswith(".txt.j2"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _place_of(error: BaseException, name: str) -> str:
+    """File and line of the innermost template in a traceback."""
+    place, step = name, error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code.co_filename.endswith(".j2"):
+            place = f"{step.tb_frame.f_code.co_filename}, line {step.tb_lineno}"
+        step = step.tb_next
+    return place

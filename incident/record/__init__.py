@@ -1,0 +1,1 @@
+"""What is known: facts, the incident, its log, measures, people, evidence and decisions."""

@@ -1,0 +1,200 @@
+"""The dossier: all that is recorded of one incident, now or as it was recorded at an earlier time.
+
+One builder for both: today's rows, or the journal's entries up to a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, SQLModel, select
+
+from incident.errors import KeyDestroyed, NotFound
+from incident.record.facts import Certainty, Fact, FactSheet, field_named, value_from_json
+from incident.record.incidents import IncidentState, must_exist
+from incident.record.measures import MeasureTaken
+from incident.store.change import row_image
+from incident.store.store import Store
+from incident.store.tables import FactRow, Incident, LogEntry
+
+
+@dataclass(frozen=True)
+class StatedFact:
+    """A fact with the place it has in the record."""
+
+    seq: int
+    fact: Fact
+    recorded_at: datetime
+    recorded_by: str
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """An entry of the log. `superseded` when a later entry corrects it."""
+
+    id: str
+    at: datetime
+    recorded_at: datetime
+    recorded_by: str
+    origin: str
+    action: str | None
+    text: str
+    by: str
+    evidence: tuple[str, ...]
+    corrects: str | None
+    superseded: bool
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """Everything the record holds of one incident."""
+
+    id: str
+    title: str
+    told_by: str
+    opened_at: datetime
+    opened_by: str
+    origin: str
+    state: str
+    closed_at: datetime | None
+    history: tuple[StatedFact, ...]
+    log: tuple[LogLine, ...]
+
+    @property
+    def current(self) -> dict[str, StatedFact]:
+        """The latest statement of each field."""
+        return {stated.fact.field: stated for stated in self.history}
+
+    @property
+    def sheet(self) -> FactSheet:
+        """The values in force, for the law and for texts."""
+        return {name: stated.fact.value for name, stated in self.current.items()}
+
+    @property
+    def measures(self) -> tuple[MeasureTaken, ...]:
+        """What was done, whether a playbook did it or a person logged it."""
+        return tuple(
+            MeasureTaken(
+                action=line.action,
+                at=line.at,
+                by=line.by,
+                text=line.text,
+                origin="run" if line.origin == "run" else "log",
+            )
+            for line in self.log
+            if line.action is not None and not line.superseded
+        )
+
+
+Image = dict[str, Any]
+
+
+def load_dossier(store: Store, incident_id: str) -> Dossier:
+    """The dossier as it stands. Raises `NotFound`, `KeyDestroyed` or `KeyMissing`."""
+    with store.read() as session:
+        return dossier_in(session, store, incident_id)
+
+
+def dossier_in(session: Session, store: Store, incident_id: str) -> Dossier:
+    """The dossier as a session sees it, with what a change under way has written. Raises as `load_dossier`."""
+    incident = must_exist(session, incident_id)
+    must_be_readable(store, incident)
+    facts = session.exec(select(FactRow).where(FactRow.incident_id == incident_id)).all()
+    log = session.exec(select(LogEntry).where(LogEntry.incident_id == incident_id)).all()
+    rows: list[SQLModel] = [incident, *facts, *log]
+    return _build(incident_id, [(str(row.__tablename__), _image(store, row, incident_id)) for row in rows])
+
+
+def load_dossier_as_of(store: Store, incident_id: str, at: datetime) -> Dossier:
+    """The dossier as it was recorded at `at`, from the journal.
+
+    Raises `NotFound` when nothing was recorded by then, `KeyDestroyed` after the incident's data was destroyed.
+    """
+    with store.read() as session:
+        must_be_readable(store, must_exist(session, incident_id))
+    rows: dict[tuple[str, str], Image] = {}
+    for recorded in store.recorded(incident_id, until=at):
+        for image in (recorded.body or {}).get("rows", []):
+            key = (image["table"], str(image["row"].get("id")))
+            content = image.get("content", rows.get(key, {}).get("content", {}))
+            rows[key] = {**image["row"], "content": content}
+    images = [(table, image) for (table, _), image in rows.items()]
+    if not any(table == Incident.__tablename__ for table, _ in images):
+        raise NotFound(
+            f"nothing was recorded of {incident_id} by then",
+            where=at.isoformat(timespec="seconds"),
+            next_step="give a later time; `incident timeline` shows when it was opened",
+        )
+    return _build(incident_id, images)
+
+
+def must_be_readable(store: Store, row: Incident) -> None:
+    """Raises `KeyDestroyed` with the date for an incident whose data was destroyed."""
+    if row.state == IncidentState.DESTROYED and row.destroyed_at is not None:
+        raise KeyDestroyed(f"the data of {row.id} was destroyed on {row.destroyed_at:%Y-%m-%d}; the proofs stay")
+    store.key(row.id)
+
+
+def _image(store: Store, row: SQLModel, incident_id: str) -> Image:
+    return {**row_image(row), "content": store.open(row, incident_id=incident_id)}
+
+
+def _build(incident_id: str, images: Iterable[tuple[str, Image]]) -> Dossier:
+    by_table: dict[str, list[Image]] = {}
+    for table, image in images:
+        by_table.setdefault(table, []).append(image)
+    [incident] = by_table["incident"]
+    closed = incident["closed_at"]
+    return Dossier(
+        id=incident_id,
+        title=incident["content"]["title"],
+        told_by=incident["content"]["told_by"],
+        opened_at=_time(incident["opened_at"]),
+        opened_by=incident["opened_by"],
+        origin=incident["origin"],
+        state=incident["state"],
+        closed_at=_time(closed) if closed else None,
+        history=tuple(sorted(map(_stated, by_table.get("fact", [])), key=lambda stated: stated.seq)),
+        log=_log(by_table.get("log_entry", [])),
+    )
+
+
+def _stated(image: Image) -> StatedFact:
+    content = image["content"]
+    fact = Fact(
+        field=image["field"],
+        value=value_from_json(field_named(image["field"]), content["value"]),
+        said_by=content["said_by"],
+        source=content["source"],
+        sure=Certainty(content["sure"]),
+        known_at=_time(image["known_at"]),
+    )
+    return StatedFact(image["seq"], fact, _time(image["recorded_at"]), image["recorded_by"])
+
+
+def _log(images: list[Image]) -> tuple[LogLine, ...]:
+    corrected = {image["corrects"] for image in images if image["corrects"]}
+    lines = [
+        LogLine(
+            id=image["id"],
+            at=_time(image["at"]),
+            recorded_at=_time(image["recorded_at"]),
+            recorded_by=image["recorded_by"],
+            origin=image["origin"],
+            action=image["action"],
+            text=image["content"]["text"],
+            by=image["content"]["by"],
+            evidence=tuple(image["content"]["evidence"]),
+            corrects=image["corrects"],
+            superseded=image["id"] in corrected,
+        )
+        for image in images
+    ]
+    return tuple(sorted(lines, key=lambda line: (line.at, line.recorded_at, line.id)))
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,216 @@
+"""Incidents, their facts and their log: opening, telling, correcting. Every change is journalled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
+from enum import StrEnum
+
+from sqlmodel import Session, col, func, select
+
+from incident.errors import NotFound, Refused, WorkspaceError
+from incident.record.facts import Fact, value_to_json
+from incident.record.measures import measure_named
+from incident.store.change import Change
+from incident.store.store import Store
+from incident.store.tables import FactRow, Incident, LogEntry
+
+
+class IncidentState(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+    DESTROYED = "destroyed"
+
+
+class Origin(StrEnum):
+    """How the incident came to us."""
+
+    PERSON = "person"
+    ALERT = "alert"
+
+
+_FUTURE_SLACK = timedelta(minutes=5)
+
+
+def open_incident(
+    store: Store,
+    title: str,
+    *,
+    facts: Sequence[Fact],
+    told_by: str,
+    origin: Origin,
+    actor: str,
+    now: datetime,
+    zone: tzinfo,
+) -> str:
+    """Open an incident with a key and a chain of its own; returns its id (INC-YEAR-NUMBER).
+
+    Raises `StoreUnavailable` or `WorkspaceError`; then no key and no row is left behind.
+    """
+    incident_id = _reserve_id(store, now=now, zone=zone)
+    try:
+        with store.write(incident_id, kind="incident.opened", actor=actor, now=now) as change:
+            change.put(
+                Incident(
+                    id=incident_id,
+                    opened_at=now,
+                    opened_by=actor,
+                    origin=origin,
+                    state=IncidentState.OPEN,
+                ),
+                {"title": title, "told_by": told_by},
+            )
+            _put_facts(store, change, incident_id, facts)
+            change.anchor()
+    except BaseException:
+        store.keyring.discard(incident_id)
+        raise
+    return incident_id
+
+
+def set_facts(store: Store, incident_id: str, facts: Sequence[Fact], *, actor: str, now: datetime) -> None:
+    """Record what was said; the latest statement of a field holds, earlier ones stay in the history."""
+    with store.write(incident_id, kind="facts.set", actor=actor, now=now) as change:
+        state_facts(store, change, incident_id, facts)
+
+
+def state_facts(store: Store, change: Change, incident_id: str, facts: Sequence[Fact]) -> None:
+    """`set_facts` inside a change that does more."""
+    must_be_open(change.session, incident_id)
+    _put_facts(store, change, incident_id, facts)
+
+
+def log_entry(
+    store: Store,
+    incident_id: str,
+    text: str,
+    *,
+    at: datetime,
+    by: str,
+    action: str | None,
+    evidence: Sequence[str] = (),
+    corrects: str | None = None,
+    actor: str,
+    now: datetime,
+) -> LogEntry:
+    """What a person did or saw, at its own time. With `action` it is a measure taken.
+
+    Raises `NotFound` for an unknown measure, `Refused` for a time that is still to come.
+    """
+    if action is not None:
+        measure_named(action)
+    if at > now + _FUTURE_SLACK:
+        raise Refused(
+            "the log takes what has happened; this time is still to come",
+            where=at.isoformat(timespec="minutes"),
+            next_step="check the date and the zone of --at",
+        )
+    with store.write(incident_id, kind="log.entered", actor=actor, now=now) as change:
+        must_be_open(change.session, incident_id)
+        if corrects is not None and change.session.get(LogEntry, corrects) is None:
+            raise NotFound(f"there is no log entry {corrects}", next_step="`incident timeline` shows their ids")
+        row = LogEntry(
+            id=store.new_id(),
+            incident_id=incident_id,
+            at=at,
+            recorded_at=now,
+            recorded_by=actor,
+            origin="log",
+            action=action,
+            corrects=corrects,
+        )
+        change.put(row, {"text": text, "by": by, "evidence": list(evidence)})
+    return row
+
+
+def record_run_measure(
+    store: Store, change: Change, incident_id: str, *, action: str, text: str, by: str, at: datetime
+) -> None:
+    """A measure that a playbook's step carried out, inside the change that settles the step."""
+    row = LogEntry(
+        id=store.new_id(),
+        incident_id=incident_id,
+        at=at,
+        recorded_at=change.at,
+        recorded_by=change.actor,
+        origin="run",
+        action=action,
+    )
+    change.put(row, {"text": text, "by": by, "evidence": []})
+
+
+def close_incident(store: Store, incident_id: str, *, reason: str, actor: str, now: datetime) -> None:
+    """Close an incident; its head is anchored."""
+    with store.write(incident_id, kind="incident.closed", actor=actor, now=now) as change:
+        row = must_be_open(change.session, incident_id)
+        row.state = IncidentState.CLOSED
+        row.closed_at = now
+        change.put(row)
+        change.note(reason=reason)
+        change.anchor()
+
+
+def must_be_open(session: Session, incident_id: str) -> Incident:
+    """The incident's row if it is open. Raises `NotFound` or `Refused`."""
+    row = must_exist(session, incident_id)
+    if row.state != IncidentState.OPEN:
+        raise Refused(f"{incident_id} is {row.state}", next_step="open a new incident, or name another one")
+    return row
+
+
+def must_exist(session: Session, incident_id: str) -> Incident:
+    """The incident's row. Raises `NotFound`."""
+    row = session.get(Incident, incident_id)
+    if row is None:
+        raise NotFound(f"there is no incident {incident_id}", next_step="`incident list` shows them all")
+    return row
+
+
+def list_incidents(store: Store) -> list[Incident]:
+    """All incidents, the newest first."""
+    with store.read() as session:
+        return list(session.exec(select(Incident).order_by(col(Incident.id).desc())).all())
+
+
+def _put_facts(store: Store, change: Change, incident_id: str, facts: Sequence[Fact]) -> None:
+    seq = change.session.exec(select(func.count()).where(FactRow.incident_id == incident_id)).one()
+    for number, fact in enumerate(facts, start=seq + 1):
+        row = FactRow(
+            id=store.new_id(),
+            incident_id=incident_id,
+            seq=number,
+            field=fact.field,
+            known_at=fact.known_at,
+            recorded_at=change.at,
+            recorded_by=change.actor,
+        )
+        content = {
+            "value": value_to_json(fact.value),
+            "said_by": fact.said_by,
+            "source": fact.source,
+            "sure": fact.sure,
+        }
+        change.put(row, content)
+
+
+def _reserve_id(store: Store, *, now: datetime, zone: tzinfo) -> str:
+    year = now.astimezone(zone).year
+    prefix = f"INC-{year}-"
+    with store.read() as session:
+        last = session.exec(
+            select(Incident.id).where(col(Incident.id).startswith(prefix)).order_by(col(Incident.id).desc())
+        ).first()
+    number = int(last.rsplit("-", 1)[1]) if last else 0
+    # A key that another process makes at this moment, or that a crash left behind, takes the number.
+    for candidate in range(number + 1, number + 1000):
+        incident_id = f"{prefix}{candidate:04d}"
+        if store.keyring.is_taken(incident_id):
+            continue
+        try:
+            store.keyring.create(incident_id, now=now)
+        except WorkspaceError:
+            if store.keyring.is_taken(incident_id):
+                continue
+            raise
+        return incident_id
+    raise WorkspaceError("the keyring is full of keys without incidents", where=str(store.keyring.folder))

@@ -1,0 +1,381 @@
+"""The people concerned: importing a list so that importing it again changes nothing, and counting them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import Session, col, func, select
+
+from incident.errors import BadInput, Refused
+from incident.record.incidents import must_be_open
+from incident.record.people_file import Contact, Defaults, PersonRow, Problem, ReadRow, Reason, read_people, same_person
+from incident.store.change import Change, open_row
+from incident.store.sealing import keyed_hash, seal_json
+from incident.store.store import Store
+from incident.store.tables import Campaign, PeopleImport, PeopleProblem, Person
+
+_CHUNK = 1000
+_SHOWN_PROBLEMS = 10
+
+
+@dataclass
+class Counts:
+    """What an import did. `rows = added + changed + unchanged + joined + rejected`."""
+
+    rows: int = 0
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    joined: int = 0
+    rejected: int = 0
+    problems: int = 0
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """The outcome of an import; `first_problems` are the first few, for the screen."""
+
+    counts: Counts
+    file_sha256: str
+    first_problems: tuple[Problem, ...]
+    dry_run: bool
+
+
+class _DryRun(Exception):
+    """Ends the transaction of a dry run."""
+
+
+@dataclass
+class _Importing:
+    """The state of one import while it runs."""
+
+    change: Change
+    incident_id: str
+    import_id: str
+    today: date
+    counts: Counts = field(default_factory=Counts)
+    first_problems: list[Problem] = field(default_factory=list)
+
+
+def import_people(
+    store: Store,
+    incident_id: str,
+    path: Path,
+    *,
+    encoding: str,
+    defaults: Defaults,
+    keep_problems: bool,
+    dry_run: bool,
+    actor: str,
+    now: datetime,
+    today: date,
+    progress: Callable[[int], None] = lambda rows: None,
+) -> ImportResult:
+    """Import a CSV file of affected people, all of it or nothing.
+
+    A row that names a person we have already updates that person only if it says something new. With
+    `keep_problems` faulty rows are kept aside and people with a faulty field are taken without it; without it, the
+    first fault refuses the whole file after listing them. Raises `BadInput`; the store is then as before.
+    """
+    import_id = store.new_id()
+    digest = hashlib.sha256()
+    try:
+        with (
+            _open_text(path, encoding, digest) as stream,
+            store.write(incident_id, kind="people.imported", actor=actor, now=now) as change,
+        ):
+            must_be_open(change.session, incident_id)
+            _must_not_be_sending(change.session, incident_id)
+            state = _Importing(change, incident_id, import_id, today)
+            rows = read_people(stream, name=path.name, defaults=defaults)
+            while chunk := list(islice(rows, _CHUNK)):
+                _take_chunk(store, state, chunk)
+                progress(state.counts.rows)
+            if not state.counts.rows:
+                raise BadInput("the file has a header but no rows", where=path.name, next_step="give the list of people")
+            if state.counts.problems and not keep_problems and not dry_run:
+                raise _problems_refused(state, path.name)
+            if dry_run:
+                raise _DryRun
+            _record_import(state, path, digest.hexdigest())
+    except _DryRun:
+        pass
+    return ImportResult(state.counts, digest.hexdigest(), tuple(state.first_problems), dry_run)
+
+
+def _must_not_be_sending(session: Session, incident_id: str) -> None:
+    # A message must be made again byte for byte after a crash, so the people it goes to must not change under it.
+    if session.exec(select(Campaign.id).where(Campaign.incident_id == incident_id)).first() is not None:
+        raise Refused(
+            "the notice goes out to the list as it stood when sending began; it takes no more people",
+            where=incident_id,
+            next_step="tell people found later through an incident of their own that refers to this one",
+        )
+
+
+class _Hashing(io.RawIOBase):
+    """A raw file that hashes what is read from it."""
+
+    def __init__(self, raw: io.FileIO, digest: Any) -> None:
+        self._raw, self._digest = raw, digest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._raw.readinto(buffer) or 0
+        self._digest.update(memoryview(buffer)[:count])
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _open_text(path: Path, encoding: str, digest: Any) -> io.TextIOWrapper:
+    try:
+        raw = io.FileIO(path)
+    except OSError as error:
+        raise BadInput(f"the list cannot be read ({error.strerror})", where=str(path)) from error
+    # A byte-order mark belongs to the file, not to its first header.
+    name = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
+    try:
+        return io.TextIOWrapper(io.BufferedReader(_Hashing(raw, digest), 1 << 18), encoding=name, newline="")
+    except LookupError:
+        raw.close()
+        raise BadInput(f"there is no encoding {encoding!r}", next_step="use utf-8, gb18030 or utf-16") from None
+
+
+def _take_chunk(store: Store, state: _Importing, chunk: list[ReadRow]) -> None:
+    key = state.change.key
+    by_person: dict[bytes, list[ReadRow]] = {}
+    for row in chunk:
+        state.counts.rows += 1
+        _keep_problems(state, row)
+        if row.person is None:
+            state.counts.rejected += 1
+            continue
+        by_person.setdefault(keyed_hash(key, "person-reference", row.person.reference), []).append(row)
+    known = {
+        person.reference_mac: person
+        for person in state.change.session.exec(
+            select(Person).where(
+                Person.incident_id == state.incident_id, col(Person.reference_mac).in_(list(by_person))
+            )
+        ).all()
+    }
+    new: list[dict[str, Any]] = []
+    for mac, rows in by_person.items():
+        people = [row.person for row in rows if row.person is not None]
+        state.counts.joined += len(people) - 1
+        _note_conflicts(state, rows)
+        known_person = known.get(mac)
+        if known_person is None:
+            new.append(_new_person(store, state, mac, same_person(people)))
+            state.counts.added += 1
+        else:
+            _update_person(state, known_person, people)
+    state.change.put_bulk(Person, new)
+
+
+def _keep_problems(state: _Importing, row: ReadRow) -> None:
+    if not row.problems:
+        return
+    state.counts.problems += 1
+    state.first_problems += list(row.problems[: _SHOWN_PROBLEMS - len(state.first_problems)])
+    _put_problem(state, row, row.problems[0])
+
+
+def _note_conflicts(state: _Importing, rows: list[ReadRow]) -> None:
+    first = rows[0].person
+    for row in rows[1:]:
+        if first is None or row.person is None or row.problems:
+            continue
+        emails = {first.contact.email, row.person.contact.email} - {""}
+        if len(emails) > 1:
+            problem = Problem(row.number, "email", Reason.CONFLICT)
+            state.counts.problems += 1
+            if len(state.first_problems) < _SHOWN_PROBLEMS:
+                state.first_problems.append(problem)
+            _put_problem(state, row, problem)
+
+
+def _put_problem(state: _Importing, row: ReadRow, problem: Problem) -> None:
+    name = f"people_problem/{state.import_id}/{row.number}"
+    state.change.put_bulk(
+        PeopleProblem,
+        [
+            {
+                "import_id": state.import_id,
+                "row": row.number,
+                "incident_id": state.incident_id,
+                "field": problem.field,
+                "reason": problem.reason.name.lower(),
+                "sealed": seal_json(state.change.key, {"row": list(row.raw)}, bound_to=name),
+            }
+        ],
+    )
+
+
+def _new_person(store: Store, state: _Importing, mac: bytes, person: PersonRow) -> dict[str, Any]:
+    person_id = store.new_id()
+    return {
+        "id": person_id,
+        "incident_id": state.incident_id,
+        "reference_mac": mac,
+        "version": 1,
+        "import_id": state.import_id,
+        **_person_columns(state, person_id, person),
+    }
+
+
+def _person_columns(state: _Importing, person_id: str, person: PersonRow) -> dict[str, Any]:
+    content = person_content(person)
+    key = state.change.key
+    return {
+        "content_mac": keyed_hash(key, "person-content", repr(sorted(content.items()))),
+        "language": person.language,
+        "has_email": bool(person.contact.email),
+        "minor": person.minor(state.today),
+        "guardian_reachable": person.guardian.reachable,
+        "sealed": seal_json(key, content, bound_to=f"person/{person_id}"),
+    }
+
+
+def _update_person(state: _Importing, known: Person, people: list[PersonRow]) -> None:
+    # What we know already comes first: a later list adds kinds of data and contacts, it takes none away.
+    merged = same_person([person_from_content(open_row(known, key=state.change.key)), *people])
+    columns = _person_columns(state, known.id, merged)
+    if columns["content_mac"] == known.content_mac:
+        state.counts.unchanged += 1
+        return
+    state.change.execute(
+        update(Person).where(col(Person.id) == known.id).values(version=known.version + 1, **columns)
+    )
+    state.change.count_bulk(Person, "updated", 1, sealed=columns["sealed"])
+    state.counts.changed += 1
+
+
+def _record_import(state: _Importing, path: Path, file_sha256: str) -> None:
+    counts = state.counts
+    state.change.put(
+        PeopleImport(
+            id=state.import_id,
+            incident_id=state.incident_id,
+            at=state.change.at,
+            by=state.change.actor,
+            file_sha256=file_sha256,
+            rows=counts.rows,
+            added=counts.added,
+            changed=counts.changed,
+            unchanged=counts.unchanged,
+            problems=counts.problems,
+        ),
+        {"file": path.name, "joined": counts.joined, "rejected": counts.rejected},
+    )
+
+
+def _problems_refused(state: _Importing, name: str) -> Refused:
+    shown = "\n".join(
+        f"    row {problem.row}{', ' + problem.field if problem.field else ''}: {problem.reason.value}"
+        for problem in state.first_problems
+    )
+    more = state.counts.problems - len({problem.row for problem in state.first_problems})
+    tail = f"\n    and {more} more rows" if more > 0 else ""
+    return Refused(
+        f"{state.counts.problems} of {state.counts.rows} rows have problems; nothing was imported\n{shown}{tail}",
+        where=name,
+        next_step="correct the file, or import with --keep-problems: faulty rows are then kept aside and listed",
+    )
+
+
+def person_content(person: PersonRow) -> dict[str, Any]:
+    """What is sealed of a person, as JSON values."""
+    return {
+        "reference": person.reference,
+        "contact": asdict(person.contact),
+        "language": person.language,
+        "country": person.country,
+        "categories": list(person.categories),
+        "birth_date": person.birth_date.isoformat() if person.birth_date else None,
+        "guardian": asdict(person.guardian),
+    }
+
+
+def person_from_content(content: Mapping[str, Any]) -> PersonRow:
+    """The person that `person_content` described."""
+    born = content["birth_date"]
+    return PersonRow(
+        reference=content["reference"],
+        contact=Contact(**content["contact"]),
+        language=content["language"],
+        country=content["country"],
+        categories=tuple(content["categories"]),
+        birth_date=date.fromisoformat(born) if born else None,
+        guardian=Contact(**content["guardian"]),
+    )
+
+
+@dataclass(frozen=True)
+class PeopleStats:
+    """How many people, by what matters for telling them."""
+
+    total: int
+    by_language: Mapping[str, int]
+    without_email: int
+    minors: int
+    minors_without_guardian: int
+    problems: int
+
+
+def people_stats(session: Session, incident_id: str) -> PeopleStats:
+    """Counts over the people of an incident; names nobody."""
+    mine = Person.incident_id == incident_id
+
+    def count(*conditions: Any) -> int:
+        return session.exec(select(func.count()).select_from(Person).where(mine, *conditions)).one()
+
+    languages = session.exec(select(Person.language, func.count()).where(mine).group_by(col(Person.language))).all()
+    problems = session.exec(
+        select(func.count()).select_from(PeopleProblem).where(PeopleProblem.incident_id == incident_id)
+    ).one()
+    return PeopleStats(
+        total=count(),
+        by_language=dict(sorted(languages)),
+        without_email=count(col(Person.has_email).is_(False)),
+        minors=count(col(Person.minor).is_(True)),
+        minors_without_guardian=count(col(Person.minor).is_(True), col(Person.guardian_reachable).is_(False)),
+        problems=problems,
+    )
+
+
+@dataclass(frozen=True)
+class KeptProblem:
+    """A row that was kept aside, opened for the person who mends it."""
+
+    row: int
+    field: str
+    reason: Reason
+    cells: tuple[str, ...]
+
+
+def kept_problems(store: Store, incident_id: str) -> Iterator[KeptProblem]:
+    """Every row that could not be taken as it was, in order. Shows personal data: for those who mend the list."""
+    key = store.key(incident_id)
+    with store.read() as session:
+        rows = session.exec(
+            select(PeopleProblem)
+            .where(PeopleProblem.incident_id == incident_id)
+            .order_by(col(PeopleProblem.import_id), col(PeopleProblem.row))
+        ).all()
+    for row in rows:
+        content = open_row(row, key=key)
+        yield KeptProblem(row.row, row.field, Reason[row.reason.upper()], tuple(content["row"]))

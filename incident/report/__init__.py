@@ -1,0 +1,1 @@
+"""What authorities are told: forms as data, filled from the record, checked, and shown."""

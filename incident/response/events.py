@@ -1,0 +1,222 @@
+"""What the machine asks for (effects) and what it is told (events). Both are values that go to JSON and back.
+
+Each carries the visit it belongs to and `index`, the place of the work within the visit, so that the runner
+can commit an intent before it acts and a second delivery of the same event is recognised.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from incident.response.extensions import Extension
+from incident.response.model import AgentTarget, Authentication, Command, Variable
+
+LocalText = dict[str, str]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Outcome(StrEnum):
+    """How a run ended. `handled`: a step failed without a way of its own, and the exception route ran to its end."""
+
+    succeeded = "succeeded"
+    handled = "handled"
+    failed = "failed"
+    cancelled = "cancelled"
+
+
+class TimerPurpose(StrEnum):
+    delay = "delay"
+    timeout = "timeout"
+
+
+# -- effects ------------------------------------------------------------------------------------------
+
+
+class _Work(_Value):
+    visit: str
+    step: str
+    index: int = 0
+    title: LocalText
+
+
+class RunCommand(_Work):
+    """Run an http-api command. `agent` is whom it is sent to: the target, or the agent where there is none."""
+
+    kind: Literal["run_command"] = "run_command"
+    command: Command
+    agent: AgentTarget
+    authentication: Authentication | None = None
+    variables: dict[str, str | None]
+    declared: dict[str, Variable]
+    out_args: list[str] = Field(default_factory=list)
+    timeout_ms: int
+    measures: list[str] = Field(default_factory=list)
+
+
+class AskPerson(_Work):
+    """Ask a person to do something and say how it went. `who` is the agent's name, `wanted` the values asked for."""
+
+    kind: Literal["ask_person"] = "ask_person"
+    text: LocalText
+    who: LocalText
+    wanted: dict[str, Variable] = Field(default_factory=dict)
+    measures: list[str] = Field(default_factory=list)
+
+
+class AskApproval(_Work):
+    """Ask `quorum` different people of the roles to agree. Only `Approved` is a yes."""
+
+    kind: Literal["ask_approval"] = "ask_approval"
+    text: LocalText
+    roles: list[str]
+    quorum: int
+    separation_of_duties: bool
+    subject: str
+
+
+class AskCondition(_Work):
+    """Ask a person whether a condition holds that cannot be decided by itself, and say why it cannot."""
+
+    kind: Literal["ask_condition"] = "ask_condition"
+    condition: str
+    reason: str
+    variables: dict[str, str | None]
+
+
+class DoInHouse(_Work):
+    """Do the work of one of our own extensions. It passes no gate: sending waits until the release exists."""
+
+    kind: Literal["do_in_house"] = "do_in_house"
+    extension: Extension
+    params: dict[str, Any]
+
+
+class WaitUntil(_Value):
+    """Send `TimerFired(visit, purpose)` after `in_ms` milliseconds."""
+
+    kind: Literal["wait_until"] = "wait_until"
+    visit: str
+    step: str
+    purpose: TimerPurpose
+    in_ms: int
+
+
+class Withdraw(_Value):
+    """The visit closed while its work was outstanding: take back its questions, timers and calls."""
+
+    kind: Literal["withdraw"] = "withdraw"
+    visit: str
+    step: str
+    reason: str
+
+
+class Finish(_Value):
+    """The run is over."""
+
+    kind: Literal["finish"] = "finish"
+    outcome: Outcome
+    reason: str | None = None
+
+
+Effect = Annotated[
+    RunCommand | AskPerson | AskApproval | AskCondition | DoInHouse | WaitUntil | Withdraw | Finish,
+    Field(discriminator="kind"),
+]
+
+# -- events -------------------------------------------------------------------------------------------
+
+
+class _Told(_Value):
+    visit: str
+    index: int = 0
+
+
+class CommandSucceeded(_Told):
+    """`values` outside the step's `out_args` are dropped; one that does not fit its type fails the step."""
+
+    kind: Literal["command_succeeded"] = "command_succeeded"
+    values: dict[str, str] = Field(default_factory=dict)
+
+
+class CommandFailed(_Told):
+    """`ambiguous`: it may have been done all the same."""
+
+    kind: Literal["command_failed"] = "command_failed"
+    reason: str
+    ambiguous: bool = False
+
+
+class PersonAnswered(_Told):
+    """`success` False takes the failure route. Values must be among the step's `out_args` (else BadInput)."""
+
+    kind: Literal["person_answered"] = "person_answered"
+    success: bool
+    by: str
+    values: dict[str, str] = Field(default_factory=dict)
+    note: str | None = None
+
+
+class Approved(_Told):
+    """The signatures are the runner's to check; the machine counts that `by` holds enough different people."""
+
+    kind: Literal["approved"] = "approved"
+    by: list[str]
+
+
+class Rejected(_Told):
+    kind: Literal["rejected"] = "rejected"
+    by: str
+    reason: str | None = None
+
+
+class ConditionAnswered(_Told):
+    kind: Literal["condition_answered"] = "condition_answered"
+    holds: bool
+    by: str
+
+
+class InHouseDone(_Told):
+    kind: Literal["in_house_done"] = "in_house_done"
+
+
+class InHouseFailed(_Told):
+    kind: Literal["in_house_failed"] = "in_house_failed"
+    reason: str
+
+
+class TimerFired(_Value):
+    kind: Literal["timer_fired"] = "timer_fired"
+    visit: str
+    purpose: TimerPurpose
+
+
+class Cancelled(_Value):
+    """End the run now. Nothing that was done is undone by it."""
+
+    kind: Literal["cancelled"] = "cancelled"
+    by: str
+    reason: str | None = None
+
+
+Event = Annotated[
+    CommandSucceeded
+    | CommandFailed
+    | PersonAnswered
+    | Approved
+    | Rejected
+    | ConditionAnswered
+    | InHouseDone
+    | InHouseFailed
+    | TimerFired
+    | Cancelled,
+    Field(discriminator="kind"),
+]
+
+EFFECT: TypeAdapter[Effect] = TypeAdapter(Effect)
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)

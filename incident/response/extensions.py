@@ -1,0 +1,169 @@
+"""Tocsin's own extensions to CACAO 2.0 (section 8 of the standard).
+
+The step stays a standard action with a manual command, so that any other engine shows it to a person; the
+extension adds what a machine may do with it. Ids are constant. Property names are 3 to 250 of `a-z0-9_`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from incident.errors import BadInput
+from incident.response.model import StepBase
+
+OUR_IDENTITY = "identity--92efc06a-8fbe-4c9d-8f66-8f3aef5c2702"
+EXTENSION_VERSION = "1.0.0"
+
+
+class Extension(StrEnum):
+    """The short names people write in the YAML form."""
+
+    approval = "approval"
+    regulator_report = "regulator_report"
+    notice = "notice"
+    containment_action = "containment_action"
+    texts = "texts"
+
+
+EXTENSION_IDS: Mapping[Extension, str] = {
+    Extension.approval: "extension-definition--dc66bdd9-0b7b-4750-9c58-bea7ca3e31da",
+    Extension.regulator_report: "extension-definition--7abd4484-c3be-4100-b0c7-c1fe7ef88548",
+    Extension.notice: "extension-definition--1568b452-04d3-467b-a5cd-481e90996499",
+    Extension.containment_action: "extension-definition--6682a1b1-85db-4ff0-95e2-477e662301dd",
+    Extension.texts: "extension-definition--267d7717-aab5-408d-b523-3ac6c5ec7e5a",
+}
+EXTENSION_NAMES: Mapping[str, Extension] = {id_: name for name, id_ in EXTENSION_IDS.items()}
+IN_HOUSE = (Extension.notice, Extension.regulator_report)
+
+
+class _Params(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Approval(_Params):
+    """People must agree before the step goes on. Silence and timeouts are never agreement."""
+
+    approver_roles: list[str] = Field(min_length=1)
+    quorum: int = Field(default=1, ge=1)
+    separation_of_duties: bool = True
+    subject: str = Field(min_length=1, default="step")
+
+
+class NoticeTask(StrEnum):
+    draft = "draft"
+    release = "release"
+    send = "send"
+    publish = "publish"
+
+
+class Notice(_Params):
+    """Work on the notice to the people concerned. No task passes the release gate; `send` waits for it."""
+
+    task: NoticeTask = Field(strict=False)
+
+
+class RegulatorReport(_Params):
+    """Prepare a report to an authority. `regime` is a regime's id, or "owed" for each report owed now."""
+
+    regime: str = Field(min_length=1)
+    phase: str = Field(min_length=1)
+
+
+class ContainmentAction(_Params):
+    """Which measures of the catalogue the step takes when it succeeds, and which ones undo it."""
+
+    action_ids: list[str] = Field(min_length=1)
+    undo_ids: list[str] = Field(default_factory=list)
+    d3fend_ids: list[str] = Field(default_factory=list)
+
+
+class Translation(_Params):
+    """A person-facing text in one more language; `commands` by position, "" for none."""
+
+    language: str
+    name: str | None = None
+    description: str | None = None
+    commands: list[str] = Field(default_factory=list)
+
+
+class ShortName(_Params):
+    object_id: str
+    short_name: str
+
+
+class Texts(_Params):
+    """Languages of the words in `name`, `description` and manual commands, and the form's short names."""
+
+    language: str = "en"
+    translations: list[Translation] = Field(default_factory=list)
+    short_names: list[ShortName] = Field(default_factory=list)
+
+
+PARAMETERS: Mapping[Extension, type[_Params]] = {
+    Extension.approval: Approval,
+    Extension.regulator_report: RegulatorReport,
+    Extension.notice: Notice,
+    Extension.containment_action: ContainmentAction,
+    Extension.texts: Texts,
+}
+_DESCRIPTIONS: Mapping[Extension, str] = {
+    Extension.approval: "People of the named roles must agree before the step goes on.",
+    Extension.regulator_report: "The step prepares a report to an authority.",
+    Extension.notice: "The step works on the notice to the people concerned.",
+    Extension.containment_action: "The measures that the step takes, and those that undo them.",
+    Extension.texts: "Texts in further languages, and short names of objects.",
+}
+
+
+def definition(name: Extension) -> dict[str, Any]:
+    """The `extension_definitions` entry; the JSON Schema stands in it as text."""
+    schema = PARAMETERS[name].model_json_schema()
+    return {
+        "type": "extension-definition",
+        "name": name.value,
+        "description": _DESCRIPTIONS[name],
+        "created_by": OUR_IDENTITY,
+        "schema": json.dumps(schema, sort_keys=True, separators=(",", ":")),
+        "version": EXTENSION_VERSION,
+    }
+
+
+_P = TypeVar("_P", bound=_Params)
+
+
+def _read(kind: type[_P], name: Extension, found: Mapping[str, dict[str, Any]]) -> _P | None:
+    data = found.get(EXTENSION_IDS[name])
+    if data is None:
+        return None
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join([name.value, *(str(part) for part in first["loc"])])
+        raise BadInput(f"the extension is not as declared: {first['msg']}", where=place) from None
+
+
+def approval_of(step: StepBase) -> Approval | None:
+    return _read(Approval, Extension.approval, step.step_extensions)
+
+
+def notice_of(step: StepBase) -> Notice | None:
+    return _read(Notice, Extension.notice, step.step_extensions)
+
+
+def report_of(step: StepBase) -> RegulatorReport | None:
+    return _read(RegulatorReport, Extension.regulator_report, step.step_extensions)
+
+
+def measures_of(step: StepBase) -> ContainmentAction | None:
+    return _read(ContainmentAction, Extension.containment_action, step.step_extensions)
+
+
+def texts_in(found: Mapping[str, dict[str, Any]]) -> Texts:
+    """The texts extension of a playbook, step or agent; empty where there is none."""
+    return _read(Texts, Extension.texts, found) or Texts()

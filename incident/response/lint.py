@@ -1,0 +1,188 @@
+"""Refusing before the start what cannot be run.
+
+`lint` returns every finding; `require_runnable` raises `NotRunnable` where there is an error. Warnings say
+what another engine, or a reader, would stumble over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from incident.errors import TocsinError
+from incident.response import lint_graph, lint_steps
+from incident.response.extensions import EXTENSION_NAMES, texts_in
+from incident.response.findings import IDENTIFIER, Finding, NotRunnable, Severity, errors_in
+from incident.response.lint_graph import Complaint
+from incident.response.model import SPEC_VERSION, ActionStep, IfStep, Playbook, StepType
+
+WARNINGS = frozenset({"unreached", "identifier", "timestamp", "activity", "undeclared-extension"})
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+# Section 3.1.1: the activity that a playbook of each type must hold.
+_ACTIVITIES: Mapping[str, tuple[str, ...]] = {
+    "notification": ("compose-content",),
+    "detection": ("match-indicator",),
+    "investigation": ("identify-indicators",),
+    "prevention": ("configure-systems",),
+    "mitigation": ("eliminate-risk",),
+    "remediation": ("restore-capabilities",),
+    "attack": ("step-sequence",),
+    "engagement": ("prepare-engagement", "execute-operation", "analyze-engagement-results"),
+}
+
+
+def lint(
+    playbook: Playbook,
+    *,
+    now: datetime | None = None,
+    known_measures: frozenset[str] | None = None,
+    imported: bool = False,
+    places: Mapping[str, str] | None = None,
+) -> list[Finding]:
+    """Every finding, errors first.
+
+    `now` decides on validity, `known_measures` on measure ids; both are left unchecked without. In an
+    imported playbook a condition in another language is a warning, because a person will be asked; in one
+    of our own it is an error. `places` gives file and line of objects by id.
+    """
+    labels = labels_of(playbook)
+    found = []
+    for code, step_id, message in _complaints(playbook, now, known_measures, labels):
+        mild = code in WARNINGS or (code == "condition" and imported)
+        place = place_of(step_id, labels, places or {})
+        found.append(Finding(Severity.warning if mild else Severity.error, code, message, place))
+    unique = list(dict.fromkeys(found))
+    return sorted(unique, key=lambda finding: finding.severity is not Severity.error)
+
+
+def require_runnable(
+    playbook: Playbook,
+    *,
+    now: datetime | None = None,
+    known_measures: frozenset[str] | None = None,
+    places: Mapping[str, str] | None = None,
+) -> None:
+    """Raise NotRunnable with all errors. Conditions that a person can answer do not stop a run."""
+    errors = errors_in(lint(playbook, now=now, known_measures=known_measures, imported=True, places=places))
+    if errors:
+        raise NotRunnable(errors, name=playbook.name)
+
+
+def labels_of(playbook: Playbook) -> dict[str, str]:
+    """How people call each step: the short name of the form, else its name, else its id."""
+    labels = {step_id: step.name or step_id for step_id, step in playbook.workflow.items()}
+    try:
+        short = texts_in(playbook.playbook_extensions).short_names
+    except TocsinError:  # reported with the playbook's extensions
+        return labels
+    return labels | {each.object_id: each.short_name for each in short if each.object_id in labels}
+
+
+def place_of(step_id: str | None, labels: Mapping[str, str], places: Mapping[str, str]) -> str | None:
+    if step_id is None:
+        return places.get("")
+    place = places.get(step_id)
+    label = f"step “{labels.get(step_id, step_id)}”"
+    return f"{place}, {label}" if place else label
+
+
+def _complaints(
+    playbook: Playbook,
+    now: datetime | None,
+    known_measures: frozenset[str] | None,
+    labels: Mapping[str, str],
+) -> Iterator[Complaint]:
+    yield from _metadata(playbook)
+    yield from _validity(playbook, now)
+    yield from lint_graph.starts(playbook)
+    yield from lint_graph.ends(playbook)
+    yield from lint_graph.dangling(playbook)
+    circle = lint_graph.cycle(playbook)
+    if circle:
+        yield "cycle", circle[0], "the steps go in a circle: " + " → ".join(labels[each] for each in circle)
+    else:
+        yield from lint_graph.branch_rule(playbook, labels)
+    for step_id in lint_graph.unreached(playbook):
+        yield "unreached", step_id, "no way leads to this step"
+    if not any(
+        step.type in {StepType.action, StepType.playbook_action} for step in playbook.workflow.values()
+    ):
+        yield "no-action", None, "a workflow holds at least one action"
+    extensions = list(lint_steps.texts(playbook))
+    for step_id, step in playbook.workflow.items():
+        yield from lint_steps.step_type(step_id, step)
+        extensions += lint_steps.extensions(step_id, step, known_measures)
+    yield from extensions
+    if any(code == "extension" for code, _, _ in extensions):
+        return  # what follows reads the extensions
+    for step_id, step in playbook.workflow.items():
+        if isinstance(step, ActionStep):
+            yield from lint_steps.action(playbook, step_id, step)
+        if isinstance(step, IfStep):
+            yield from lint_steps.condition(playbook, step_id, step)
+    yield from lint_steps.variables(playbook)
+    yield from lint_steps.secrets(playbook)
+
+
+def _metadata(playbook: Playbook) -> Iterator[Complaint]:
+    if playbook.spec_version != SPEC_VERSION:
+        yield (
+            "spec-version",
+            None,
+            f"spec_version is “{playbook.spec_version}”; this is an engine for {SPEC_VERSION}",
+        )
+    for reference in [
+        playbook.id,
+        playbook.created_by,
+        *playbook.agent_definitions,
+        *playbook.target_definitions,
+    ]:
+        if not IDENTIFIER.fullmatch(reference):
+            yield "identifier", None, f"“{reference}” is not an identifier (type--UUID)"
+    for step_id, step in playbook.workflow.items():
+        if not IDENTIFIER.fullmatch(step_id) or not step_id.startswith(f"{step.type}--"):
+            yield "identifier", step_id, f"“{step_id}” is not written {step.type}--UUID"
+        undeclared = set(step.step_extensions) - set(playbook.extension_definitions)
+        for reference in sorted(undeclared):
+            known = EXTENSION_NAMES.get(reference, reference)
+            yield "undeclared-extension", step_id, f"the extension “{known}” is not in extension_definitions"
+    for name in ("created", "modified"):
+        if not _TIMESTAMP.fullmatch(getattr(playbook, name)):
+            yield "timestamp", None, f"{name} has exactly three decimals and ends in Z"
+    if playbook.modified < playbook.created:
+        yield "timestamp", None, "modified lies before created"
+    present = {
+        command.playbook_activity
+        for step in playbook.workflow.values()
+        if isinstance(step, ActionStep)
+        for command in step.commands
+    }
+    needed = [each for kind in playbook.playbook_types for each in _ACTIVITIES.get(kind, ())]
+    for activity in dict.fromkeys([*playbook.playbook_activities, *needed]):
+        if activity not in present:
+            yield "activity", None, f"the activity “{activity}” is on no command"
+
+
+def _validity(playbook: Playbook, now: datetime | None) -> Iterator[Complaint]:
+    if playbook.revoked:
+        yield "revoked", None, "this playbook was revoked by its author"
+        return
+    bounds: dict[str, datetime] = {}
+    for name in ("valid_from", "valid_until"):
+        text = getattr(playbook, name)
+        if text is None:
+            continue
+        try:
+            bounds[name] = datetime.fromisoformat(text).astimezone(UTC)
+        except ValueError:
+            yield "validity", None, f"{name} is not a time: {text}"
+    if now is not None and "valid_from" in bounds and now < bounds["valid_from"]:
+        yield "not-yet-valid", None, f"this playbook is valid from {playbook.valid_from}"
+    if now is not None and "valid_until" in bounds and now >= bounds["valid_until"]:
+        yield "expired", None, f"this playbook was valid until {playbook.valid_until}"
+
+
+def format_findings(findings: Iterable[Finding]) -> str:
+    """One line a finding, for a terminal."""
+    return "\n".join(f"{finding.severity.value}: {finding}" for finding in findings)

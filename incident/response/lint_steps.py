@@ -1,0 +1,227 @@
+"""What each step, variable and definition must be for this version to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from incident.errors import TocsinError
+from incident.response import conditions
+from incident.response.extensions import (
+    EXTENSION_IDS,
+    EXTENSION_NAMES,
+    PARAMETERS,
+    approval_of,
+    measures_of,
+    notice_of,
+    report_of,
+    texts_in,
+)
+from incident.response.http_request import checked_header, content_kind, content_of, start_line
+from incident.response.lint_graph import Complaint
+from incident.response.model import (
+    RUNNABLE_COMMANDS,
+    RUNNABLE_STEPS,
+    ActionStep,
+    Command,
+    IfStep,
+    Playbook,
+    Step,
+    StepType,
+    UnknownStep,
+)
+from incident.response.variables import (
+    VARIABLE_NAME,
+    Sink,
+    checked,
+    declarations,
+    declared_value,
+    references,
+    substitute,
+)
+from incident.response.work import used_by, wording
+
+RUNS = "this version runs start, end, action, if-condition and parallel steps"
+
+
+def step_type(step_id: str, step: Step) -> Iterator[Complaint]:
+    if isinstance(step, UnknownStep):
+        yield "unknown-step-type", step_id, f"CACAO has no step type “{step.type}”; {RUNS}"
+    elif StepType(step.type) not in RUNNABLE_STEPS:
+        yield "step-type-not-run", step_id, f"a {step.type} step cannot be run: {RUNS}"
+    for name in ("delay", "timeout"):
+        value = getattr(step, name)
+        if value is not None and value < 0:
+            yield "negative-time", step_id, f"{name} is a number of milliseconds, not below 0"
+
+
+def action(playbook: Playbook, step_id: str, step: ActionStep) -> Iterator[Complaint]:
+    if not step.commands:
+        yield "no-command", step_id, "an action has at least one command"
+    if step.agent not in playbook.agent_definitions:
+        yield "unknown-agent", step_id, f"the agent “{step.agent}” is not in agent_definitions"
+    for target in step.targets:
+        if playbook.endpoint(target) is None:
+            yield "unknown-target", step_id, f"the target “{target}” is not in target_definitions"
+    for number, command in enumerate(step.commands, start=1):
+        for code, message in _command(playbook, step, number, command):
+            yield code, step_id, f"command {number}: {message}"
+
+
+def _command(
+    playbook: Playbook, step: ActionStep, number: int, command: Command
+) -> Iterator[tuple[str, str]]:
+    if command.type not in RUNNABLE_COMMANDS:
+        yield (
+            "command-type-not-run",
+            f"a “{command.type}” command cannot be run: this version runs manual and http-api",
+        )
+    elif command.type == "manual":
+        try:
+            text = wording(step, number - 1, dict.fromkeys(_all_names(playbook, step), ""))
+        except TocsinError as error:
+            yield "manual-text", error.what
+        else:
+            if not all(each.strip() for each in text.values()):
+                yield "manual-text", "it says nothing to the person"
+    else:
+        yield from _http_command(playbook, step, command)
+
+
+def _all_names(playbook: Playbook, step: ActionStep) -> list[str]:
+    """Declared or not: an undeclared variable is reported once, by `variables`."""
+    texts = [command.command or "" for command in step.commands]
+    texts += [text for each in texts_in(step.step_extensions).translations for text in each.commands]
+    return [*declarations(playbook, step), *(name for text in texts for name in references(text))]
+
+
+def _http_command(playbook: Playbook, step: ActionStep, command: Command) -> Iterator[tuple[str, str]]:
+    try:
+        _, target = start_line(command)
+        path = target.partition("?")[0]
+        substitute(path, dict.fromkeys(references(path), "x"), Sink.url_path)
+        for name in command.headers:
+            checked_header(name)
+        if command.content_b64 is not None:
+            content_of(command, {}, {})
+    except TocsinError as error:
+        yield "http-command", f"{error.where}: {error.what}"
+    if command.content is not None and command.content_b64 is not None:
+        yield "two-contents", "content stands alone, or content_b64 does"
+    if references(command.content or "") and content_kind(command) == "other":
+        yield "content-type", "variables in the content need a Content-Type of JSON, form or plain text"
+    for reference in step.targets or [step.agent]:
+        addressee = playbook.endpoint(reference)
+        if addressee is None:
+            continue
+        if addressee.type != "http-api" or not any(
+            (addressee.address or {}).get(k) for k in ("url", "dname", "ipv4")
+        ):
+            yield (
+                "no-address",
+                f"“{addressee.name}” is not an http-api agent with a url, dname or ipv4 address",
+            )
+        signing_in = addressee.authentication_info
+        if signing_in is not None and signing_in not in playbook.authentication_info_definitions:
+            yield "unknown-authentication", f"“{signing_in}” is not in authentication_info_definitions"
+
+
+def condition(playbook: Playbook, step_id: str, step: IfStep) -> Iterator[Complaint]:
+    """What keeps the condition from being decided; at run time such a condition is asked of a person."""
+    for problem in conditions.check(step.condition, declarations(playbook, step)):
+        yield "condition", step_id, problem
+
+
+def variables(playbook: Playbook) -> Iterator[Complaint]:
+    for step_id, declared in [(None, playbook.playbook_variables)] + [
+        (step_id, step.step_variables) for step_id, step in playbook.workflow.items()
+    ]:
+        for name, variable in declared.items():
+            if not VARIABLE_NAME.match(name):
+                yield "variable-name", step_id, f"“{name}” is no variable name; one is written __name__"
+            value = declared_value(variable)
+            try:
+                checked(name, variable, value or "")
+            except TocsinError as error:
+                yield "variable-value", step_id, f"{name}: {error.what}"
+            if step_id and variable.external:
+                yield "external-in-step", step_id, f"{name}: only the playbook's variables can be external"
+    for step_id, step in playbook.workflow.items():
+        if isinstance(step, ActionStep):
+            yield from _used_variables(playbook, step_id, step)
+
+
+def _used_variables(playbook: Playbook, step_id: str, step: ActionStep) -> Iterator[Complaint]:
+    declared = declarations(playbook, step)
+    translated = [text for each in texts_in(step.step_extensions).translations for text in each.commands]
+    used = [
+        *used_by(playbook, step),
+        *(name for text in translated for name in references(text)),
+        *step.in_args,
+    ]
+    for name in dict.fromkeys(used):
+        if name not in declared:
+            yield "undeclared-variable", step_id, f"{name} is used but not declared"
+    for name in step.out_args:
+        if name not in declared:
+            yield "undeclared-variable", step_id, f"{name} is in out_args but not declared"
+        elif declared[name].constant:
+            yield "constant-written", step_id, f"{name} is a constant; out_args may not name it"
+
+
+def extensions(step_id: str, step: Step, known_measures: frozenset[str] | None) -> Iterator[Complaint]:
+    for reference, params in step.step_extensions.items():
+        name = EXTENSION_NAMES.get(reference)
+        if name is None:
+            continue
+        try:
+            PARAMETERS[name].model_validate(params)
+        except ValueError as error:
+            detail = "; ".join(str(error).splitlines()[1:3]).replace("  ", "")
+            yield "extension", step_id, f"the extension {name.value} is not as declared: {detail}"
+            return
+    acting = {EXTENSION_IDS[n] for n in EXTENSION_IDS if n.value != "texts"} & set(step.step_extensions)
+    if not isinstance(step, ActionStep):
+        if acting:
+            yield "extension", step_id, "only an action can carry approval, notice, report or containment"
+        return
+    if approval_of(step) and (not step.commands or step.commands[0].type != "manual"):
+        yield "approval-question", step_id, "the first command of an approval is manual: it is the question"
+    if notice_of(step) and report_of(step):
+        yield "two-tasks", step_id, "one step does notice or regulator_report, not both"
+    if (notice_of(step) or report_of(step)) and any(command.type != "manual" for command in step.commands):
+        yield "in-house-command", step_id, "a step with notice or regulator_report has manual commands only"
+    measures = measures_of(step)
+    if measures and known_measures is not None:
+        for measure in [*measures.action_ids, *measures.undo_ids]:
+            if measure not in known_measures:
+                yield "unknown-measure", step_id, f"“{measure}” is not in the catalogue of measures"
+
+
+def texts(playbook: Playbook) -> Iterator[Complaint]:
+    """The texts of the playbook and of its agents and targets must be as declared, too."""
+    holders = [(None, playbook.playbook_extensions)]
+    holders += [
+        (None, each.agent_target_extensions)
+        for each in [*playbook.agent_definitions.values(), *playbook.target_definitions.values()]
+    ]
+    for step_id, holder in holders:
+        try:
+            texts_in(holder)
+        except TocsinError as error:
+            yield "extension", step_id, f"{error.where}: {error.what}"
+
+
+def secrets(playbook: Playbook) -> Iterator[Complaint]:
+    """A playbook names its secrets and never holds one."""
+    for reference, each in playbook.authentication_info_definitions.items():
+        label = each.name or reference
+        if each.kms != bool(each.kms_key_identifier):
+            yield "secret-reference", None, f"{label}: kms: true and kms_key_identifier stand together"
+        elif not each.kms:
+            yield (
+                "inline-secret",
+                None,
+                f"{label}: a secret is named by kms_key_identifier, never written here",
+            )
+        if each.password or each.token:
+            yield "inline-secret", None, f"{label}: take the secret out of the playbook and change it"

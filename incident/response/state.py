@@ -1,0 +1,114 @@
+"""The state of a run: plain values that go to JSON and back.
+
+A *visit* is one entering of one step. A *strand* is one thread of control: the run's own, and one for each
+branch that a branching visit opened. A strand has at most one open visit at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from incident.response.events import Outcome
+from incident.response.model import Playbook, dump
+
+
+class VisitState(StrEnum):
+    delayed = "delayed"
+    working = "working"
+    deciding = "deciding"
+    branching = "branching"
+    succeeded = "succeeded"
+    failed = "failed"
+    cancelled = "cancelled"
+
+
+OPEN = frozenset({VisitState.delayed, VisitState.working, VisitState.deciding, VisitState.branching})
+WAITING = OPEN - {VisitState.branching}
+
+
+class StrandState(StrEnum):
+    running = "running"
+    ended = "ended"
+    handled = "handled"
+    failed = "failed"
+    cancelled = "cancelled"
+
+
+class Awaits(StrEnum):
+    """What an open visit waits for."""
+
+    timer = "timer"
+    command = "command"
+    person = "person"
+    approval = "approval"
+    in_house = "in_house"
+    condition = "condition"
+    branches = "branches"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Visit(_Frozen):
+    """`index` is the piece of work under way; `local` the values of the step's own variables."""
+
+    id: str
+    step: str
+    strand: str
+    state: VisitState
+    index: int = 0
+    awaits: Awaits | None = None
+    local: dict[str, str | None] = Field(default_factory=dict)
+    by: list[str] = Field(default_factory=list)
+    reason: str | None = None
+
+
+class Strand(_Frozen):
+    """`parent` is the visit that opened it, None for the run's own. `exception`: it has fallen into the
+    exception route of the playbook."""
+
+    id: str
+    parent: str | None
+    state: StrandState = StrandState.running
+    exception: bool = False
+
+
+class State(_Frozen):
+    """A run. The playbook is frozen in it: a later version of the file changes nothing that has started."""
+
+    version: Literal[1] = 1
+    run: str
+    playbook: Playbook
+    visits: dict[str, Visit] = Field(default_factory=dict)
+    strands: dict[str, Strand] = Field(default_factory=dict)
+    variables: dict[str, str | None]
+    entered: int = 0
+    outcome: Outcome | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self.outcome is not None
+
+    def waiting(self) -> list[Visit]:
+        """The visits that wait for something from outside, in the order they were entered."""
+        return [visit for visit in self.visits.values() if visit.state in WAITING]
+
+    def values_for(self, visit: Visit) -> dict[str, str | None]:
+        """What the step of that visit sees: its own variables stand before the playbook's."""
+        return self.variables | visit.local
+
+
+def to_json(state: State, *, with_playbook: bool = True) -> dict[str, Any]:
+    """The state as JSON values. Without the playbook it is small; keep the playbook beside it then."""
+    data = state.model_dump(mode="json", exclude={"playbook"})
+    return data | {"playbook": dump(state.playbook)} if with_playbook else data
+
+
+def from_json(data: Mapping[str, Any], *, playbook: Playbook | None = None) -> State:
+    """The state that `to_json` wrote; `playbook` where it was kept beside."""
+    return State.model_validate(data if playbook is None else {**data, "playbook": playbook})

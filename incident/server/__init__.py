@@ -1,0 +1,1 @@
+"""The HTTP faces: three separate apps that share nothing but the rooms above them."""

@@ -1,0 +1,244 @@
+"""Settings of a workspace: one `incident.toml`, environment overrides, secrets only by reference.
+
+A secret is written as `env:NAME` or `file:PATH`; its value is read at the moment of use and never stored.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from incident.errors import BadInput, WorkspaceError
+
+LANGUAGES = ("zh-Hans", "en")
+SETTINGS_FILE = "incident.toml"
+_SECRET_REFERENCE = re.compile(r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no IANA time zone; write for example Asia/Shanghai") from None
+    return name
+
+
+def _secret_reference(text: str) -> str:
+    if not _SECRET_REFERENCE.match(text):
+        raise ValueError("a secret is never written into the settings; write env:NAME or file:PATH")
+    return text
+
+
+def _languages(tags: list[str]) -> list[str]:
+    unknown = [tag for tag in tags if tag not in LANGUAGES]
+    if unknown or not tags:
+        raise ValueError(f"languages are a list out of {', '.join(LANGUAGES)}")
+    return tags
+
+
+SecretReference = Annotated[str, AfterValidator(_secret_reference)]
+ZoneName = Annotated[str, AfterValidator(_known_zone)]
+
+
+class Born(StrEnum):
+    """What a workspace was made for. It cannot change: a rehearsal never turns into evidence."""
+
+    LIVE = "live"
+    DRILL = "drill"
+
+
+class Relation(StrEnum):
+    """Who a carrier is to the organisation (PIPL 21 and 23): its own, entrusted by contract, or a third party."""
+
+    OWN = "own"
+    ENTRUSTED = "entrusted"
+    PROVIDED = "provided"
+
+
+class Part(BaseModel):
+    """One table of the settings file: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WorkspaceSettings(Part):
+    """Who this workspace is. `zone` is the zone in which local times are read and shown."""
+
+    id: str
+    name: str
+    born: Born = Born.LIVE
+    zone: ZoneName = "Asia/Shanghai"
+    languages: Annotated[list[str], AfterValidator(_languages)] = Field(default_factory=lambda: ["zh-Hans", "en"])
+
+
+class ProtectionOfficer(Part):
+    """The person in charge of personal information protection (PIPL 52) or data protection officer (GDPR 37)."""
+
+    name: dict[str, str] = Field(default_factory=dict)
+    contact: str = ""
+
+
+class Organisation(Part):
+    """The handler (controller) as notices and reports name it; texts by language."""
+
+    name: dict[str, str] = Field(default_factory=dict)
+    phone: str = ""
+    email: str = ""
+    website: str = ""
+    address: dict[str, str] = Field(default_factory=dict)
+    protection_officer: ProtectionOfficer = ProtectionOfficer()
+    usual_senders: list[str] = Field(default_factory=list)
+
+
+class Scope(Part):
+    """The countries in play (ISO 3166-1 alpha-2, lower case; `eu` for the Union). The rest is reference."""
+
+    countries: list[str] = Field(default_factory=lambda: ["cn"])
+
+
+class StoreSettings(Part):
+    """Where things are kept. Relative paths count from the workspace; the keyring may lie elsewhere."""
+
+    url: str = "sqlite:///incident.db"
+    keyring: str = "keyring"
+
+
+class MailSettings(Part):
+    """The mail relay: how to reach it, who sends, and where the data goes (rule 12 of the design)."""
+
+    host: str = ""
+    port: int = Field(default=587, ge=1, le=65535)
+    tls: str = Field(default="starttls", pattern="^(none|starttls|implicit)$")
+    username: str | None = None
+    password: SecretReference | None = None
+    ca_file: str | None = None
+    from_name: dict[str, str] = Field(default_factory=dict)
+    from_address: str = ""
+    reply_to: str | None = None
+    processor: str = ""
+    country: str = ""
+    relation: Relation = Relation.OWN
+    contract: str = ""
+    connections: int = Field(default=1, ge=1, le=50)
+
+
+class Promises(Part):
+    """What the organisation promised in public, checked before anything is sent.
+
+    `keep_in` lists countries that personal data may go to (empty: no promise); `share_with_no_one` refuses
+    carriers that are third parties (relation `provided`). `notice_contains` lists the elements that every notice
+    to people must hold, whatever a law asks for; the default is what GB/T 35273-2020 10.2 recommends and the
+    privacy policies of carriers in China repeat.
+    """
+
+    keep_in: list[str] = Field(default_factory=list)
+    share_with_no_one: bool = True
+    notice_contains: list[str] = Field(
+        default_factory=lambda: ["what_happened", "consequences", "measures_taken", "steps_for_person", "remedies", "contact"]
+    )
+
+
+class Approvals(Part):
+    """How many different people must sign."""
+
+    notice_release: int = Field(default=2, ge=2, le=5)
+
+
+class HookSource(Part):
+    """One sender of alerts that may post here, with the secrets it may use (two while rotating)."""
+
+    secrets: list[SecretReference] = Field(default_factory=list, max_length=2)
+    allow_cidrs: list[str] = Field(default_factory=list)
+
+
+class Hooks(Part):
+    """The alert intake: where it listens and which sources it knows."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8470, ge=0, le=65535)
+    sources: dict[str, HookSource] = Field(default_factory=dict)
+
+
+class Targets(Part):
+    """The workspace's own internal targets in hours, where the law says "immediately" or "promptly"."""
+
+    immediately_hours: float = Field(default=4, gt=0)
+    promptly_hours: float = Field(default=24, gt=0)
+
+
+class Settings(Part):
+    """All settings of a workspace."""
+
+    workspace: WorkspaceSettings
+    organisation: Organisation = Organisation()
+    scope: Scope = Scope()
+    store: StoreSettings = StoreSettings()
+    mail: MailSettings = MailSettings()
+    promises: Promises = Promises()
+    approvals: Approvals = Approvals()
+    hooks: Hooks = Hooks()
+    targets: Targets = Targets()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.workspace.zone)
+
+
+def read_settings(path: Path) -> Settings:
+    """Settings from an `incident.toml`.
+
+    Raises `WorkspaceError` when the file cannot be read, `BadInput` naming the key when its content is off.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WorkspaceError(
+            "there is no settings file", where=str(path), next_step="make a workspace with `incident init`"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise WorkspaceError(f"the settings cannot be read ({error})", where=str(path)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"the settings are no valid TOML: {error}", where=str(path)) from error
+    return parse_settings(data, where=str(path))
+
+
+def parse_settings(data: Mapping[str, Any], *, where: str) -> Settings:
+    """Checked settings from plain data. Raises `BadInput` for the first key that is off."""
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise BadInput(
+            f"the setting {key} is not right: {first['msg'].removeprefix('Value error, ')}",
+            where=where,
+            next_step="docs/settings.md lists every setting with an example",
+        ) from error
+
+
+def resolve_secret(reference: str, *, environment: Mapping[str, str] | None = None) -> str:
+    """The secret behind `env:NAME` or `file:PATH`, without trailing line ends.
+
+    Raises `BadInput` when it is not there or empty. The message names the reference, never the value.
+    """
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        value = (os.environ if environment is None else environment).get(name, "")
+    elif kind == "file":
+        try:
+            value = Path(name).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError):
+            value = ""
+    else:
+        raise BadInput(f"{reference!r} is no reference to a secret", next_step="write env:NAME or file:PATH")
+    if not value:
+        raise BadInput(f"the secret {reference} is missing or empty", next_step="set it and try again")
+    return value

@@ -1,0 +1,136 @@
+"""A change under way: the rows it writes and what the journal will say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Protocol
+
+from sqlalchemy import Executable, inspect
+from sqlalchemy.engine import CursorResult
+from sqlmodel import Session, SQLModel, insert
+
+from incident.store.sealing import seal_json, unseal_json
+from incident.store.tables import BULK_TABLES, ROW_TABLES
+
+Content = dict[str, Any]
+
+
+class SealedRow(Protocol):
+    sealed: bytes
+
+
+def row_name(row: SQLModel) -> str:
+    """The name a row's sealed content is bound to: table and primary key."""
+    keys = inspect(type(row)).primary_key
+    return "/".join([str(row.__tablename__), *(str(getattr(row, column.name)) for column in keys)])
+
+
+def seal_row(row: SQLModel, content: Content, *, key: bytes) -> None:
+    """Seal `content` into the row's `sealed` column, bound to the row."""
+    row.sealed = seal_json(key, content, bound_to=row_name(row))
+
+
+def open_row(row: SQLModel, *, key: bytes) -> Content:
+    """The sealed content of a row. Raises `Unreadable`."""
+    content: Content = unseal_json(key, row.sealed, bound_to=row_name(row))  # type: ignore[attr-defined]
+    return content
+
+
+def row_image(row: SQLModel) -> dict[str, Any]:
+    """The plain columns of a row as JSON values, as the journal keeps them."""
+    columns = inspect(type(row)).columns
+    return {name: _plain(getattr(row, name)) for name in sorted(columns.keys()) if name != "sealed"}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    if isinstance(value, bytes):
+        return value.hex()
+    return value
+
+
+class _BulkTally:
+    """What one change did in one bulk table."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.root = sha256()
+
+    def add(self, counted: str, number: int) -> None:
+        self.counts[counted] = self.counts.get(counted, 0) + number
+
+
+class Change:
+    """One unit of work inside `Store.write`: everything in it is committed together, or nothing is."""
+
+    def __init__(self, session: Session, *, key: bytes, at: datetime, actor: str) -> None:
+        self.session = session
+        self.key = key
+        self.at = at
+        self.actor = actor
+        self.anchored = False
+        self._images: list[dict[str, Any]] = []
+        self._bulk: dict[str, _BulkTally] = {}
+        self._note: Content = {}
+
+    def put(self, row: SQLModel, content: Content | None = None) -> None:
+        """Insert or update a row of a journalled table; `content` goes sealed into it and into the journal."""
+        if not isinstance(row, ROW_TABLES):
+            raise TypeError(f"{row.__tablename__} is not journalled by row")
+        image: dict[str, Any] = {"table": row.__tablename__}
+        if content is not None:
+            seal_row(row, content, key=self.key)
+            image["content"] = content
+        merged = self.session.merge(row)
+        self.session.flush()
+        image["row"] = row_image(merged)
+        self._images.append(image)
+
+    def put_bulk(self, table: type[SQLModel], rows: Iterable[Mapping[str, Any]]) -> int:
+        """Insert many rows of a bulk table; the journal gets their number and a root over their sealed bytes."""
+        if table not in BULK_TABLES:
+            raise TypeError(f"{table.__tablename__} is not a bulk table")
+        listed = [dict(row) for row in rows]
+        if not listed:
+            return 0
+        self.session.connection().execute(insert(table), listed)
+        tally = self._tally(table)
+        tally.add("inserted", len(listed))
+        for row in listed:
+            tally.root.update(sha256(row.get("sealed", b"") or repr(sorted(row.items())).encode()).digest())
+        return len(listed)
+
+    def count_bulk(self, table: type[SQLModel], counted: str, number: int, *, sealed: bytes = b"") -> None:
+        """Journal what else happened in a bulk table: a count under a word, and the sealed bytes it was about."""
+        tally = self._tally(table)
+        tally.add(counted, number)
+        tally.root.update(sealed)
+
+    def _tally(self, table: type[SQLModel]) -> _BulkTally:
+        return self._bulk.setdefault(str(table.__tablename__), _BulkTally())
+
+    def note(self, **content: Any) -> None:
+        """Add to the journal entry's body (JSON values)."""
+        self._note.update(content)
+
+    def anchor(self) -> None:
+        """Let the workspace's chain name this chain's new head in the same transaction."""
+        self.anchored = True
+
+    def execute(self, statement: Executable) -> CursorResult[Any]:
+        """A Core statement inside this change: for bulk tables and jobs."""
+        return self.session.connection().execute(statement)
+
+    def body(self) -> Content:
+        """What the journal keeps, sealed, of this change."""
+        body: Content = dict(self._note)
+        if self._images:
+            body["rows"] = self._images
+        if self._bulk:
+            body["bulk"] = {
+                table: {"counts": tally.counts, "root": tally.root.hexdigest()} for table, tally in self._bulk.items()
+            }
+        return body

@@ -1,0 +1,147 @@
+"""The keyring: one key an incident and one for the workspace, outside the database and its backups.
+
+Destroying an incident's key ends its data everywhere, also in every copy of the database made before. A small
+tombstone stays, so that "destroyed on DATE" and "lost" can be told apart.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from incident.errors import KeyDestroyed, KeyMissing, WorkspaceError
+from incident.store.sealing import KEY_BYTES, SUITE
+
+WORKSPACE_KEY = "workspace"
+_NAME = re.compile(r"^[A-Za-z0-9-]{1,64}$")
+
+
+class Keyring:
+    """Keys in files of mode 0600, one a name, cached while this object lives."""
+
+    def __init__(self, folder: Path, *, random: Callable[[int], bytes] = os.urandom) -> None:
+        self.folder = folder
+        self._random = random
+        self._cache: dict[str, bytes] = {}
+
+    def create(self, name: str, *, now: datetime) -> bytes:
+        """Make a new key. Raises `WorkspaceError` when the name is taken or the folder cannot be written."""
+        key = self._random(KEY_BYTES)
+        document = {
+            "name": name,
+            "suite": SUITE,
+            "created_at": now.isoformat(),
+            "key": base64.b64encode(key).decode("ascii"),
+        }
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write_durably(self._file(name), json.dumps(document).encode(), exclusive=True)
+        except FileExistsError:
+            raise WorkspaceError(f"the keyring already holds a key {name}", where=str(self.folder)) from None
+        except OSError as error:
+            raise WorkspaceError(f"the key {name} cannot be written ({error.strerror})", where=str(self.folder)) from error
+        self._cache[name] = key
+        return key
+
+    def get(self, name: str) -> bytes:
+        """The key of a name. Raises `KeyDestroyed` or `KeyMissing`."""
+        cached = self._cache.get(name)
+        if cached is not None:
+            return cached
+        destroyed = self.destroyed_at(name)
+        if destroyed is not None:
+            raise KeyDestroyed(f"the key of {name} was destroyed on {destroyed}; its data cannot be read any more")
+        try:
+            document = json.loads(self._file(name).read_text(encoding="ascii"))
+            key = base64.b64decode(document["key"], validate=True)
+        except FileNotFoundError:
+            raise KeyMissing(
+                f"the keyring holds no key for {name}",
+                where=str(self.folder),
+                next_step="put the keyring back from where it is kept, or set store.keyring to its place",
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise KeyMissing(
+                f"the key file of {name} cannot be read",
+                where=str(self._file(name)),
+                next_step="put the file back from a copy of the keyring",
+            ) from error
+        if len(key) != KEY_BYTES:
+            raise KeyMissing(f"the key of {name} has the wrong length", where=str(self._file(name)))
+        self._cache[name] = key
+        return key
+
+    def has(self, name: str) -> bool:
+        """Whether the key is here and was not destroyed."""
+        return self._file(name).is_file() and self.destroyed_at(name) is None
+
+    def is_taken(self, name: str) -> bool:
+        """Whether the name was ever used: there is a key, or one was destroyed."""
+        return self._file(name).exists() or self._tombstone(name).exists()
+
+    def destroyed_at(self, name: str) -> str | None:
+        """When the key was destroyed (ISO 8601), or None."""
+        try:
+            document = json.loads(self._tombstone(name).read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return None
+        return str(document["destroyed_at"])
+
+    def discard(self, name: str) -> None:
+        """Take back a key whose first write did not come about. Nothing was ever sealed with it."""
+        self._cache.pop(name, None)
+        self._file(name).unlink(missing_ok=True)
+
+    def destroy(self, name: str, *, now: datetime) -> None:
+        """Destroy a key for good: a durable tombstone first, then the key is overwritten and removed.
+
+        A crash in between leaves the tombstone, which already counts as destroyed; calling again finishes the work.
+        Overwriting cannot reach what a file system or disk has copied elsewhere: keep the keyring on storage
+        where deleting deletes.
+        """
+        file = self._file(name)
+        if self.destroyed_at(name) is None:
+            if not file.exists():
+                raise KeyMissing(f"the keyring holds no key for {name}", where=str(self.folder))
+            tombstone = json.dumps({"name": name, "destroyed_at": now.isoformat()}).encode()
+            _write_durably(self._tombstone(name), tombstone, exclusive=True)
+        self._cache.pop(name, None)
+        if file.exists():
+            with file.open("r+b") as handle:
+                handle.write(b"\0" * file.stat().st_size)
+                handle.flush()
+                os.fsync(handle.fileno())
+            file.unlink()
+            _sync_folder(self.folder)
+
+    def _file(self, name: str) -> Path:
+        if not _NAME.match(name):
+            raise KeyMissing(f"{name!r} is no name of a key")
+        return self.folder / f"{name}.key"
+
+    def _tombstone(self, name: str) -> Path:
+        return self._file(name).with_suffix(".destroyed")
+
+
+def _write_durably(path: Path, content: bytes, *, exclusive: bool) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_EXCL if exclusive else os.O_TRUNC)
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        os.write(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,501 @@
+"""The first schema.
+
+Revision: 0001
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "alert",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("delivery_key", sa.String(), nullable=False),
+        sa.Column("body_sha256", sa.String(), nullable=False),
+        sa.Column("received_at", sa.DateTime(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("seen", sa.Integer(), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(), nullable=False),
+        sa.Column("dedupe_key", sa.String(), nullable=True),
+        sa.Column("incident_id", sa.String(), nullable=True),
+        sa.Column("mapped_at", sa.DateTime(), nullable=True),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("source", "delivery_key"),
+    )
+    with op.batch_alter_table("alert", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_alert_dedupe_key"), ["dedupe_key"], unique=False)
+        batch_op.create_index(batch_op.f("ix_alert_incident_id"), ["incident_id"], unique=False)
+
+    op.create_table(
+        "attempt",
+        sa.Column("delivery_id", sa.String(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("job_attempt", sa.Integer(), nullable=False),
+        sa.Column("intent_at", sa.DateTime(), nullable=False),
+        sa.Column("outcome_at", sa.DateTime(), nullable=True),
+        sa.Column("stage", sa.String(), nullable=True),
+        sa.Column("result", sa.String(), nullable=True),
+        sa.Column("code", sa.Integer(), nullable=True),
+        sa.Column("enhanced", sa.String(), nullable=True),
+        sa.Column("peer", sa.String(), nullable=True),
+        sa.Column("tls", sa.Boolean(), nullable=True),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("delivery_id", "n"),
+    )
+    with op.batch_alter_table("attempt", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_attempt_incident_id"), ["incident_id"], unique=False)
+
+    op.create_table(
+        "batch",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("campaign_id", sa.String(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("pending", sa.Integer(), nullable=False),
+        sa.Column("sending", sa.Integer(), nullable=False),
+        sa.Column("accepted", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Integer(), nullable=False),
+        sa.Column("uncertain", sa.Integer(), nullable=False),
+        sa.Column("unreachable", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("batch", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_batch_campaign_id"), ["campaign_id"], unique=False)
+
+    op.create_table(
+        "campaign",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("notice_id", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("expected", sa.Integer(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(), nullable=False),
+        sa.Column("opened_by", sa.String(), nullable=False),
+        sa.Column("ended_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("notice_id"),
+    )
+    with op.batch_alter_table("campaign", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_campaign_incident_id"), ["incident_id"], unique=False)
+
+    op.create_table(
+        "decision",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("operator_id", sa.String(), nullable=False),
+        sa.Column("subject_kind", sa.String(), nullable=False),
+        sa.Column("subject_id", sa.String(), nullable=False),
+        sa.Column("subject_hash", sa.String(), nullable=False),
+        sa.Column("verdict", sa.String(), nullable=False),
+        sa.Column("decided_at", sa.DateTime(), nullable=False),
+        sa.Column("statement", sa.String(), nullable=False),
+        sa.Column("signature", sa.String(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("decision", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_decision_incident_id"), ["incident_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_decision_subject_id"), ["subject_id"], unique=False)
+
+    op.create_table(
+        "delivery",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("batch_id", sa.String(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("person_id", sa.String(), nullable=False),
+        sa.Column("person_version", sa.Integer(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", sa.DateTime(), nullable=True),
+        sa.Column("settled_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_delivery_batch_id"), ["batch_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_delivery_incident_id"), ["incident_id"], unique=False)
+
+    op.create_table(
+        "duty",
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("duty_id", sa.String(), nullable=False),
+        sa.Column("regime", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("assumed", sa.Boolean(), nullable=False),
+        sa.Column("due_at", sa.DateTime(), nullable=True),
+        sa.Column("met_at", sa.DateTime(), nullable=True),
+        sa.Column("evaluated_at", sa.DateTime(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("incident_id", "duty_id"),
+    )
+    op.create_table(
+        "evaluation",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("inputs_hash", sa.String(), nullable=False),
+        sa.Column("rules_hash", sa.String(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("evaluation", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_evaluation_incident_id"), ["incident_id"], unique=False)
+
+    op.create_table(
+        "evidence",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(), nullable=False),
+        sa.Column("recorded_by", sa.String(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("blob", sa.String(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("evidence", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_evidence_incident_id"), ["incident_id"], unique=False)
+
+    op.create_table(
+        "fact",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("field", sa.String(), nullable=False),
+        sa.Column("known_at", sa.DateTime(), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(), nullable=False),
+        sa.Column("recorded_by", sa.String(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("fact", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_fact_incident_id"), ["incident_id"], unique=False)
+
+    op.create_table(
+        "incident",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(), nullable=False),
+        sa.Column("opened_by", sa.String(), nullable=False),
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("closed_at", sa.DateTime(), nullable=True),
+        sa.Column("destroyed_at", sa.DateTime(), nullable=True),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("incident", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_incident_state"), ["state"], unique=False)
+
+    op.create_table(
+        "job",
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=True),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("started", sa.Integer(), nullable=False),
+        sa.Column("starts", sa.Integer(), nullable=False),
+        sa.Column("pokes", sa.Integer(), nullable=False),
+        sa.Column("beat_at", sa.Float(), nullable=False),
+        sa.Column("next_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "key"),
+    )
+    with op.batch_alter_table("job", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_job_incident_id"), ["incident_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_job_state"), ["state"], unique=False)
+
+    op.create_table(
+        "journal_body",
+        sa.Column("chain", sa.String(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("destroyed_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("chain", "seq"),
+    )
+    op.create_table(
+        "journal_entry",
+        sa.Column("chain", sa.String(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("suite", sa.String(), nullable=False),
+        sa.Column("body_hash", sa.String(), nullable=False),
+        sa.Column("previous", sa.String(), nullable=False),
+        sa.Column("hash", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("chain", "seq"),
+    )
+    op.create_table(
+        "journal_head",
+        sa.Column("chain", sa.String(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("hash", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("chain"),
+    )
+    op.create_table(
+        "log_entry",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(), nullable=False),
+        sa.Column("recorded_by", sa.String(), nullable=False),
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("action", sa.String(), nullable=True),
+        sa.Column("corrects", sa.String(), nullable=True),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("log_entry", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_log_entry_incident_id"), ["incident_id"], unique=False)
+
+    op.create_table(
+        "notice",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("content_hash", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("released_at", sa.DateTime(), nullable=True),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("notice", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_notice_incident_id"), ["incident_id"], unique=False)
+
+    op.create_table(
+        "operator",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("public_key", sa.String(), nullable=False),
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("roles", sa.String(), nullable=False),
+        sa.Column("simulated", sa.Boolean(), nullable=False),
+        sa.Column("added_at", sa.DateTime(), nullable=False),
+        sa.Column("retired_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("fingerprint"),
+        sa.UniqueConstraint("name"),
+    )
+    op.create_table(
+        "people_import",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("file_sha256", sa.String(), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("added", sa.Integer(), nullable=False),
+        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("unchanged", sa.Integer(), nullable=False),
+        sa.Column("problems", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("people_import", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_people_import_incident_id"), ["incident_id"], unique=False)
+
+    op.create_table(
+        "people_problem",
+        sa.Column("import_id", sa.String(), nullable=False),
+        sa.Column("row", sa.Integer(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("field", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("import_id", "row"),
+    )
+    with op.batch_alter_table("people_problem", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_people_problem_incident_id"), ["incident_id"], unique=False)
+
+    op.create_table(
+        "person",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("reference_mac", sa.LargeBinary(), nullable=False),
+        sa.Column("content_mac", sa.LargeBinary(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("language", sa.String(), nullable=False),
+        sa.Column("has_email", sa.Boolean(), nullable=False),
+        sa.Column("minor", sa.Boolean(), nullable=False),
+        sa.Column("guardian_reachable", sa.Boolean(), nullable=False),
+        sa.Column("import_id", sa.String(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("person", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_person_incident_id"), ["incident_id"], unique=False)
+
+    op.create_table(
+        "public_notice",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("notice_id", sa.String(), nullable=False),
+        sa.Column("language", sa.String(), nullable=False),
+        sa.Column("file", sa.String(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("published_at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("public_notice", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_public_notice_incident_id"), ["incident_id"], unique=False)
+
+    op.create_table(
+        "report",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("regime", sa.String(), nullable=False),
+        sa.Column("phase", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("content_hash", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("submitted_at", sa.DateTime(), nullable=True),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("report", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_report_incident_id"), ["incident_id"], unique=False)
+
+    op.create_table(
+        "run",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("playbook", sa.String(), nullable=False),
+        sa.Column("playbook_hash", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("started_at", sa.DateTime(), nullable=False),
+        sa.Column("started_by", sa.String(), nullable=False),
+        sa.Column("ended_at", sa.DateTime(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("run", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_run_incident_id"), ["incident_id"], unique=False)
+
+    op.create_table(
+        "run_effect",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("run_id", sa.String(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("visit", sa.String(), nullable=False),
+        sa.Column("step", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(), nullable=False),
+        sa.Column("intent_at", sa.DateTime(), nullable=True),
+        sa.Column("due_at", sa.DateTime(), nullable=True),
+        sa.Column("settled_at", sa.DateTime(), nullable=True),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("run_effect", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_run_effect_incident_id"), ["incident_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_run_effect_run_id"), ["run_id"], unique=False)
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("run_effect", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_run_effect_run_id"))
+        batch_op.drop_index(batch_op.f("ix_run_effect_incident_id"))
+
+    op.drop_table("run_effect")
+    with op.batch_alter_table("run", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_run_incident_id"))
+
+    op.drop_table("run")
+    with op.batch_alter_table("report", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_report_incident_id"))
+
+    op.drop_table("report")
+    with op.batch_alter_table("public_notice", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_public_notice_incident_id"))
+
+    op.drop_table("public_notice")
+    with op.batch_alter_table("person", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_person_incident_id"))
+
+    op.drop_table("person")
+    with op.batch_alter_table("people_problem", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_people_problem_incident_id"))
+
+    op.drop_table("people_problem")
+    with op.batch_alter_table("people_import", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_people_import_incident_id"))
+
+    op.drop_table("people_import")
+    op.drop_table("operator")
+    with op.batch_alter_table("notice", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_notice_incident_id"))
+
+    op.drop_table("notice")
+    with op.batch_alter_table("log_entry", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_log_entry_incident_id"))
+
+    op.drop_table("log_entry")
+    op.drop_table("journal_head")
+    op.drop_table("journal_entry")
+    op.drop_table("journal_body")
+    with op.batch_alter_table("job", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_job_state"))
+        batch_op.drop_index(batch_op.f("ix_job_incident_id"))
+
+    op.drop_table("job")
+    with op.batch_alter_table("incident", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_incident_state"))
+
+    op.drop_table("incident")
+    with op.batch_alter_table("fact", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_fact_incident_id"))
+
+    op.drop_table("fact")
+    with op.batch_alter_table("evidence", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_evidence_incident_id"))
+
+    op.drop_table("evidence")
+    with op.batch_alter_table("evaluation", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_evaluation_incident_id"))
+
+    op.drop_table("evaluation")
+    op.drop_table("duty")
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_delivery_incident_id"))
+        batch_op.drop_index(batch_op.f("ix_delivery_batch_id"))
+
+    op.drop_table("delivery")
+    with op.batch_alter_table("decision", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_decision_subject_id"))
+        batch_op.drop_index(batch_op.f("ix_decision_incident_id"))
+
+    op.drop_table("decision")
+    with op.batch_alter_table("campaign", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_campaign_incident_id"))
+
+    op.drop_table("campaign")
+    with op.batch_alter_table("batch", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_batch_campaign_id"))
+
+    op.drop_table("batch")
+    with op.batch_alter_table("attempt", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_attempt_incident_id"))
+
+    op.drop_table("attempt")
+    with op.batch_alter_table("alert", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_alert_incident_id"))
+        batch_op.drop_index(batch_op.f("ix_alert_dedupe_key"))
+
+    op.drop_table("alert")

@@ -1,0 +1,38 @@
+"""Making and opening the store of a workspace."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from incident.settings import Settings
+from incident.store.database import open_engine, store_errors, use_write_ahead_log
+from incident.store.journal import WORKSPACE_CHAIN
+from incident.store.keyring import WORKSPACE_KEY, Keyring
+from incident.store.migrations import ensure_current, upgrade
+from incident.store.store import Store
+from incident.workspace import Workspace
+
+
+def open_store(workspace: Workspace, settings: Settings) -> Store:
+    """The store of an existing workspace, upgraded if an older version made it.
+
+    Raises `StoreUnavailable`. Keys are looked up only when something sealed is needed.
+    """
+    engine = open_engine(settings.store.url, root=workspace.root)
+    where = settings.store.url
+    ensure_current(engine, where=where)
+    return Store(engine, Keyring(workspace.under(settings.store.keyring)), where=where)
+
+
+def create_store(workspace: Workspace, settings: Settings, *, now: datetime) -> Store:
+    """A new store with its keyring and the first entry of the workspace's chain."""
+    engine = open_engine(settings.store.url, root=workspace.root)
+    keyring = Keyring(workspace.under(settings.store.keyring))
+    with store_errors(settings.store.url):
+        use_write_ahead_log(engine)
+        upgrade(engine)
+    keyring.create(WORKSPACE_KEY, now=now)
+    store = Store(engine, keyring, where=settings.store.url)
+    with store.write(WORKSPACE_CHAIN, kind="workspace.born", actor="system", now=now) as change:
+        change.note(id=settings.workspace.id, name=settings.workspace.name, born=settings.workspace.born)
+    return store

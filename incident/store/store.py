@@ -1,0 +1,191 @@
+"""The store: one `write()` for every change, sealed reading, and the journal as it was recorded."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlmodel import Session, SQLModel, col, select
+
+from incident.errors import KeyDestroyed, KeyMissing, Unreadable
+from incident.store.change import Change, Content, open_row
+from incident.store.database import WRITES, store_errors
+from incident.store.journal import WORKSPACE_CHAIN, Entry, Head, body_hash, next_entry
+from incident.store.keyring import WORKSPACE_KEY, Keyring
+from incident.store.sealing import seal_json, unseal_json
+from incident.store.tables import JournalBody, JournalEntry, JournalHead
+
+_SALT_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An entry of the journal with its body, if that can still be read."""
+
+    entry: Entry
+    body: Content | None
+    destroyed_at: datetime | None
+
+
+class Store:
+    """Everything the record holds. One object a process; safe for its threads."""
+
+    def __init__(
+        self, engine: Engine, keyring: Keyring, *, where: str, random: Callable[[int], bytes] = os.urandom
+    ) -> None:
+        self.engine = engine
+        self.keyring = keyring
+        self.where = where
+        self._random = random
+        # SQLite has one writer; our lock is fair between threads, its busy handler is not.
+        self._writer = threading.Lock()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def new_id(self) -> str:
+        """A new random id for a row: 128 bits as 32 hexadecimal digits."""
+        return self._random(16).hex()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A consistent view of the store for reading."""
+        with store_errors(self.where), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A writing transaction without a journal entry: for jobs and for bulk tables within a batch."""
+        engine = self.engine.execution_options(**{WRITES: True})
+        with (
+            store_errors(self.where),
+            self._writer,
+            Session(engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    @contextmanager
+    def write(self, chain: str, *, kind: str, actor: str, now: datetime) -> Iterator[Change]:
+        """The one way to change the record: rows and a journal entry in one transaction, the head locked last.
+
+        `chain` is an incident's id or the workspace's chain. Raises `KeyDestroyed` / `KeyMissing` before anything
+        is written, `StoreUnavailable` when the database refuses; in every case the store is as before.
+        """
+        key = self.keyring.get(_key_name(chain))
+        with self.transaction() as session:
+            change = Change(session, key=key, at=now, actor=actor)
+            yield change
+            session.flush()
+            head = self._append(session, chain, kind=kind, actor=actor, now=now, body=change.body())
+            if change.anchored and chain != WORKSPACE_CHAIN:
+                anchor = {"chain": head.chain, "seq": head.seq, "hash": head.hash}
+                self._append(session, WORKSPACE_CHAIN, kind="anchor", actor=actor, now=now, body={"anchor": anchor})
+
+    def open(self, row: SQLModel, *, incident_id: str) -> Content:
+        """The sealed content of a row. Raises `KeyDestroyed`, `KeyMissing` or `Unreadable`."""
+        return open_row(row, key=self.keyring.get(_key_name(incident_id)))
+
+    def key(self, incident_id: str) -> bytes:
+        """An incident's key. Raises `KeyDestroyed` or `KeyMissing`."""
+        return self.keyring.get(_key_name(incident_id))
+
+    def chains(self) -> list[str]:
+        """The names of all chains, the workspace's first."""
+        with self.read() as session:
+            names = session.exec(select(JournalHead.chain).order_by(col(JournalHead.chain))).all()
+        return sorted(names, key=lambda name: (name != WORKSPACE_CHAIN, name))
+
+    def heads(self) -> list[Head]:
+        """Every chain's head, as stored."""
+        with self.read() as session:
+            rows = session.exec(select(JournalHead).order_by(col(JournalHead.chain))).all()
+        return [Head(row.chain, row.seq, row.hash) for row in rows]
+
+    def entries(self, chain: str) -> list[Entry]:
+        """All entries of a chain in order of their number."""
+        with self.read() as session:
+            rows = session.exec(
+                select(JournalEntry).where(JournalEntry.chain == chain).order_by(col(JournalEntry.seq))
+            ).all()
+        return [_entry(row) for row in rows]
+
+    def recorded(self, chain: str, *, until: datetime | None = None) -> Iterator[Recorded]:
+        """The chain's entries with their bodies, up to a time of recording.
+
+        A body whose key or bytes are gone comes as None. Raises `Unreadable` for a body that was tampered with.
+        """
+        with self.read() as session:
+            entries = session.exec(
+                select(JournalEntry).where(JournalEntry.chain == chain).order_by(col(JournalEntry.seq))
+            ).all()
+            bodies = {
+                row.seq: row for row in session.exec(select(JournalBody).where(JournalBody.chain == chain)).all()
+            }
+        for row in entries:
+            if until is not None and row.at > until:
+                continue
+            body_row = bodies.get(row.seq)
+            destroyed = body_row.destroyed_at if body_row else None
+            yield Recorded(_entry(row), self._body(body_row, row), destroyed)
+
+    def _body(self, row: JournalBody | None, entry: JournalEntry) -> Content | None:
+        if row is None or row.destroyed_at is not None:
+            return None
+        try:
+            key = self.keyring.get(_key_name(entry.chain))
+        except (KeyDestroyed, KeyMissing):
+            return None
+        salted: dict[str, Any] = unseal_json(key, row.sealed, bound_to=_body_name(entry.chain, entry.seq))
+        body: Content = salted["body"]
+        if body_hash(bytes.fromhex(salted["salt"]), body) != entry.body_hash:
+            raise Unreadable("the body is not the one that the chain names", where=_body_name(entry.chain, entry.seq))
+        return body
+
+    def _append(
+        self, session: Session, chain: str, *, kind: str, actor: str, now: datetime, body: Content
+    ) -> Entry:
+        salt = self._random(_SALT_BYTES)
+        statement = select(JournalHead).where(JournalHead.chain == chain).with_for_update()
+        stored = session.exec(statement).first()
+        head = Head(stored.chain, stored.seq, stored.hash) if stored else None
+        entry = next_entry(head, chain=chain, at=now, kind=kind, actor=actor, body_hash=body_hash(salt, body))
+        sealed = seal_json(
+            self.keyring.get(_key_name(chain)),
+            {"salt": salt.hex(), "body": body},
+            bound_to=_body_name(chain, entry.seq),
+            random=self._random,
+        )
+        session.add(JournalEntry(**vars(entry)))
+        session.add(JournalBody(chain=chain, seq=entry.seq, sealed=sealed))
+        session.merge(JournalHead(chain=chain, seq=entry.seq, hash=entry.hash))
+        session.flush()
+        return entry
+
+
+def _key_name(chain: str) -> str:
+    return WORKSPACE_KEY if chain == WORKSPACE_CHAIN else chain
+
+
+def _body_name(chain: str, seq: int) -> str:
+    return f"journal_body/{chain}/{seq}"
+
+
+def _entry(row: JournalEntry) -> Entry:
+    return Entry(
+        chain=row.chain,
+        seq=row.seq,
+        at=row.at,
+        kind=row.kind,
+        actor=row.actor,
+        suite=row.suite,
+        body_hash=row.body_hash,
+        previous=row.previous,
+        hash=row.hash,
+    )

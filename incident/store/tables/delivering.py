@@ -1,0 +1,83 @@
+"""The delivery ledger: a campaign, its batches, one delivery a person and channel, attempts append-only."""
+
+from datetime import datetime
+
+from sqlalchemy import LargeBinary
+from sqlmodel import Field, SQLModel
+
+from incident.store.columns import optional_time, sealed_column, time_column
+
+
+class Campaign(SQLModel, table=True):
+    """The sending of one released notice. `expected` is everyone who must be told, also who cannot be reached."""
+
+    __tablename__ = "campaign"
+
+    id: str = Field(primary_key=True)
+    incident_id: str = Field(index=True)
+    notice_id: str = Field(unique=True)
+    state: str
+    expected: int
+    opened_at: datetime = time_column()
+    opened_by: str
+    ended_at: datetime | None = optional_time()
+
+
+class Batch(SQLModel, table=True):
+    """A part of a campaign that one job sends. Its counters are people, by their principal delivery; `pending` is in progress."""
+
+    __tablename__ = "batch"
+
+    id: str = Field(primary_key=True)
+    campaign_id: str = Field(index=True)
+    incident_id: str
+    seq: int
+    pending: int
+    accepted: int
+    unreachable: int
+
+
+class Delivery(SQLModel, table=True):
+    """One message to one addressee. A person who cannot be reached has a row too, with the reason.
+
+    `principal` marks the one delivery by which a person is counted; a minor whose guardian is told as well has two.
+    `code_mac` finds the delivery by the verification code of its message. `strikes` counts refusals for now.
+    """
+
+    __tablename__ = "delivery"
+
+    id: str = Field(primary_key=True)
+    batch_id: str = Field(index=True)
+    incident_id: str = Field(index=True)
+    person_id: str
+    person_version: int
+    addressee: str
+    principal: bool
+    channel: str
+    state: str
+    reason: str
+    attempts: int
+    strikes: int
+    code_mac: bytes = Field(sa_type=LargeBinary, index=True)
+    next_at: datetime | None = optional_time()
+    settled_at: datetime | None = optional_time()
+
+
+class Attempt(SQLModel, table=True):
+    """Intent before, outcome after; never changed once it has an outcome. Sealed: the other side's own words."""
+
+    __tablename__ = "attempt"
+
+    delivery_id: str = Field(primary_key=True)
+    n: int = Field(primary_key=True)
+    incident_id: str = Field(index=True)
+    job_attempt: int
+    intent_at: datetime = time_column()
+    outcome_at: datetime | None = optional_time()
+    stage: str | None = None
+    result: str | None = None
+    code: int | None = None
+    enhanced: str | None = None
+    peer: str | None = None
+    tls: bool | None = None
+    sealed: bytes = sealed_column()

@@ -1,0 +1,60 @@
+"""The people concerned: one sealed blob a person, and every row that could not be taken."""
+
+from datetime import datetime
+
+from sqlalchemy import LargeBinary
+from sqlmodel import Field, SQLModel
+
+from incident.store.columns import sealed_column, time_column
+
+
+class Person(SQLModel, table=True):
+    """`reference_mac` finds the same person again; it is keyed by the incident's key and dies with it.
+
+    Sealed: reference, name, contacts, kinds of data taken, birth date, guardian.
+    """
+
+    __tablename__ = "person"
+
+    id: str = Field(primary_key=True)
+    incident_id: str = Field(index=True)
+    reference_mac: bytes = Field(sa_type=LargeBinary)
+    content_mac: bytes = Field(sa_type=LargeBinary)
+    version: int
+    language: str
+    has_email: bool
+    minor: bool
+    guardian_reachable: bool
+    import_id: str
+    sealed: bytes = sealed_column()
+
+
+class PeopleImport(SQLModel, table=True):
+    """One run of an import: counts and the file's hash. Sealed: its name and where it was found."""
+
+    __tablename__ = "people_import"
+
+    id: str = Field(primary_key=True)
+    incident_id: str = Field(index=True)
+    at: datetime = time_column()
+    by: str
+    file_sha256: str
+    rows: int
+    added: int
+    changed: int
+    unchanged: int
+    problems: int
+    sealed: bytes = sealed_column()
+
+
+class PeopleProblem(SQLModel, table=True):
+    """A row that could not be taken as it is. Sealed: the row itself."""
+
+    __tablename__ = "people_problem"
+
+    import_id: str = Field(primary_key=True)
+    row: int = Field(primary_key=True)
+    incident_id: str = Field(index=True)
+    field: str
+    reason: str
+    sealed: bytes = sealed_column()
