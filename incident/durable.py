@@ -167,8 +167,8 @@ class Runner:
         self._stopping.set()
         self._wake.set()
 
-    def work(self, *, until: Callable[[], bool] | None = None) -> None:
-        """Work until `stop` is called, or until `until()` holds while nothing runs."""
+    def work(self, *, until: Callable[[], bool] | None = None, beat: Callable[[], None] | None = None) -> None:
+        """Work until `stop` is called, or until `until()` holds while nothing runs; `beat` is called in between."""
         self._release_the_dead()
         with ThreadPoolExecutor(self._patience.slots, thread_name_prefix="job") as pool:
             while not self._stopping.is_set():
@@ -177,6 +177,8 @@ class Runner:
                     self._begin(pool, claim)
                 if until is not None and not self._busy() and until():
                     break
+                if beat is not None:
+                    beat()
                 self._wake.wait(self._patience.poll)
 
     def _busy(self) -> int:
@@ -214,7 +216,7 @@ class Runner:
 
     def _put_back(self, claim: Claim) -> None:
         statement = text(
-            f"UPDATE job SET beat_at = 0, next_at = {_NOW} + :retry * starts,"
+            f"UPDATE job SET beat_at = 0, next_at = {_NOW} + :retry * max(starts, 1),"
             f" state = CASE WHEN starts >= :max THEN '{JobState.PARKED}' ELSE state END WHERE {_OURS}"
         )
         parameters = {

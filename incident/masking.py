@@ -20,9 +20,9 @@ def mask_email(address: str) -> str:
 
 
 def mask_phone(number: str) -> str:
-    """The first three and the last two digits: 138******01. Short numbers show nothing."""
+    """The first three and the last two digits: 138******01. Numbers below nine digits show nothing."""
     digits = [character for character in number if character.isdigit()]
-    if len(digits) < 7:
+    if len(digits) < 9:
         return "***"
     return "".join(digits[:3]) + "*" * (len(digits) - 5) + "".join(digits[-2:])
 

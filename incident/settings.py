@@ -152,19 +152,15 @@ class Approvals(Part):
     notice_release: int = Field(default=2, ge=2, le=5)
 
 
-class HookSource(Part):
-    """One sender of alerts that may post here, with the secrets it may use (two while rotating)."""
-
-    secrets: list[SecretReference] = Field(default_factory=list, max_length=2)
-    allow_cidrs: list[str] = Field(default_factory=list)
-
-
 class Hooks(Part):
-    """The alert intake: where it listens and which sources it knows."""
+    """The alert intake: where it listens and which sources may post (`incident source list` names them).
+
+    Each source says in its own file where its secret is kept.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8470, ge=0, le=65535)
-    sources: dict[str, HookSource] = Field(default_factory=dict)
+    sources: list[str] = Field(default_factory=list)
 
 
 class Targets(Part):

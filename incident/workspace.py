@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 SETTINGS_FILE = "incident.toml"
 ENVIRONMENT_VARIABLE = "INCIDENT_WORKSPACE"
 _PACKAGE = Path(__file__).parent
+# Asking whether a worker lives takes the lock for a moment; who wants to work must not mistake that for a worker.
+_TRIES, _PAUSE_SECONDS = 5, 0.01
 
 
 @dataclass(frozen=True)
@@ -119,16 +122,12 @@ def find_data(workspace: Workspace | None, kind: str, name: str) -> Path:
 def worker_lock(workspace: Workspace) -> Iterator[bool]:
     """Try to become this workspace's one worker; yields whether we are.
 
-    The lock is the kernel's (flock), so it ends with the process however that ends.
+    The lock is the kernel's (flock), so it ends with the process however that ends. Raises `WorkspaceError` when
+    the lock's file cannot be made.
     """
-    descriptor = os.open(workspace.worker_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = _open_lock(workspace)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+        yield _locked(descriptor, tries=_TRIES)
     finally:
         os.close(descriptor)
 
@@ -137,5 +136,30 @@ def worker_lives(workspace: Workspace) -> bool:
     """Whether some process holds the worker's lock right now."""
     if not workspace.worker_lock.exists():
         return False
-    with worker_lock(workspace) as free:
-        return not free
+    descriptor = _open_lock(workspace)
+    try:
+        return not _locked(descriptor, tries=1)
+    finally:
+        os.close(descriptor)
+
+
+def _open_lock(workspace: Workspace) -> int:
+    try:
+        return os.open(workspace.worker_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise WorkspaceError(
+            f"the worker's lock cannot be opened ({error.strerror})",
+            where=str(workspace.worker_lock),
+            next_step="make the workspace's folder writable for this user",
+        ) from error
+
+
+def _locked(descriptor: int, *, tries: int) -> bool:
+    for left in reversed(range(tries)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if left:
+                time.sleep(_PAUSE_SECONDS)
+    return False

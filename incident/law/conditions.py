@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, Protocol
 
+from incident.errors import BadInput
 from incident.law.reasons import NOTHING, Answer, Reason, all_of, any_of, negated, with_answer
 from incident.record.facts import (
     QUANTITIES,
@@ -196,7 +197,10 @@ def _one_of(field: Field, values: Any, undecided: Any) -> OneOf:
 
 def _bound(field: Field, raw: Any) -> Number | str:
     if field.type in QUANTITIES:
-        value = parse_value(field, raw, zone=UTC)
+        try:
+            value = parse_value(field, raw, zone=UTC)
+        except BadInput as error:
+            raise ValueError(f"the bound on {field.name}: {error.what}") from None
         if isinstance(value, Interval) and value.is_exact:
             return value.min
         raise ValueError(f"the bound on {field.name} must be one number, not “{raw}”")
@@ -282,6 +286,8 @@ def _wanted(condition: Bound | OneOf | Contains, field: Field, place: int, langu
         else:
             bound = show_number(field, condition.bound, language=language)
         pattern = _OPERATORS[condition.operator][place]
-        return pattern.format(f"“{bound}”" if isinstance(condition.bound, str) else bound)
+        if isinstance(condition.bound, str):
+            return pattern.format(f"“{bound}”").replace(" “", "“" if place == 0 else " “")
+        return pattern.format(bound)
     joiner = ("或者", " or ")[place]
     return joiner.join(show_value(field, value, language=language, zone=UTC) for value in condition.values)

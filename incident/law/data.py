@@ -28,7 +28,9 @@ def both_languages(data: Any) -> FrozenText:
     missing = [tag for tag in LANGUAGES if not str(data.get(tag) or "").strip()]
     if missing:
         raise ValueError(f"the text in {' and '.join(missing)} is missing")
-    return FrozenText({str(tag): str(text).strip() for tag, text in data.items()})
+    if strange := [str(tag) for tag in data if tag not in LANGUAGES]:
+        raise ValueError(f"“{strange[0]}” is no language here; a text that holds a comma needs quotes")
+    return FrozenText({tag: str(data[tag]).strip() for tag in LANGUAGES})
 
 
 def read_yaml(text: str, *, name: str) -> Any:
@@ -111,4 +113,6 @@ def _sentence(finding: Any) -> str:
         return f"“{last}” is not known here"
     if finding["type"] == "model_type":
         return "a mapping of names to values belongs here"
+    if finding["type"] == "string_pattern_mismatch":
+        return f"“{finding['input']}” does not have the form {finding['ctx']['pattern']} (a pattern)"
     return str(finding["msg"]).removeprefix("Value error, ")

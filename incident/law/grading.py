@@ -10,16 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainValidator, model_validator
 
 from incident.law.conditions import Condition, evaluate_condition, fields_of, parse_condition
-from incident.law.data import Strict, both_languages, checked
+from incident.law.data import Strict, both_languages, checked, read_file
 from incident.law.reasons import NOTHING, Answer, Reason, union, with_answer
 from incident.record.facts import FactSheet, FrozenText, field_catalogue
+
+SHIPPED = Path(__file__).with_name("grades")
 
 Text = Annotated[FrozenText, PlainValidator(both_languages)]
 AnyCondition = Annotated[Condition, PlainValidator(parse_condition)]
@@ -203,13 +205,8 @@ def grade(scale: Scale, sheet: FactSheet) -> GradeResult:
 @cache
 def shipped_scales() -> Mapping[str, Scale]:
     """The scales that come with the product, by id, read on first use."""
-    folder = files("incident.law").joinpath("grades")
-    scales = [
-        checked(Scale, entry.read_text("utf-8"), name=entry.name)
-        for entry in folder.iterdir()
-        if entry.name.endswith(".yaml")
-    ]
-    return MappingProxyType({scale.id: scale for scale in sorted(scales, key=lambda scale: scale.id)})
+    scales = [checked(Scale, read_file(path), name=str(path)) for path in sorted(SHIPPED.glob("*.yaml"))]
+    return MappingProxyType({scale.id: scale for scale in scales})
 
 
 def fields_of_scale(scale: Scale) -> frozenset[str]:

@@ -10,10 +10,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from incident.errors import BadInput
-from incident.law.conditions import Condition, scales_of
 from incident.law.data import line_of, read_file, read_yaml, told
 from incident.law.grading import Scale, shipped_scales
-from incident.law.regimes import Confidence, DutyKind, Regime, yaml_files
+from incident.law.regimes import Confidence, DutyKind, Place, Regime, strange_grades, yaml_files
 
 
 class Severity(StrEnum):
@@ -32,9 +31,6 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.severity}: {self.what}"
-
-
-Place = tuple[int | str, ...]
 
 
 def lint_regimes(paths: Iterable[Path], *, scales: Mapping[str, Scale] | None = None) -> list[Problem]:
@@ -80,17 +76,8 @@ def _broken(
     if regime.id in seen:
         yield ("id",), f"{regime.id} stands in {seen[regime.id]} too", Severity.error
     seen.setdefault(regime.id, file)
-    for place, condition in _conditions(regime):
-        for scale, grade in sorted(scales_of(condition)):
-            if scale not in scales:
-                yield (
-                    place,
-                    f"there is no grading scale called “{scale}”: {', '.join(scales)}",
-                    Severity.error,
-                )
-            elif grade not in scales[scale].grades:
-                grades = ", ".join(scales[scale].grades)
-                yield place, f"“{grade}” is no grade of {scale}: {grades}", Severity.error
+    for place, sentence in strange_grades(regime, scales):
+        yield place, sentence, Severity.error
     for number, duty in enumerate(regime.duties):
         if duty.kind is DutyKind.notify_people and not duty.elements:
             yield (
@@ -109,23 +96,6 @@ def _worth_knowing(regime: Regime) -> Iterator[tuple[Place, str]]:
         if duty.confidence is not Confidence.verified:
             place = ("duties", number, "confidence")
             yield place, f"the duty {duty.id} is {duty.confidence}; check it against {regime.source}"
-
-
-def _conditions(regime: Regime) -> Iterator[tuple[Place, Condition]]:
-    yield ("applies",), regime.applies
-    for number, duty in enumerate(regime.duties):
-        here: Place = ("duties", number)
-        if duty.only_if is not None:
-            yield (*here, "only_if"), duty.only_if
-        for place, exemption in enumerate(duty.exemptions):
-            yield (*here, "exemptions", place, "if"), exemption.condition
-            if exemption.unless is not None:
-                yield (*here, "exemptions", place, "unless"), exemption.unless
-        for place, extra in enumerate(duty.extra_fields):
-            yield (*here, "extra_fields", place, "if"), extra.condition
-        for place, path in enumerate(duty.paths):
-            if path.only_if is not None:
-                yield (*here, "paths", place, "only_if"), path.only_if
 
 
 def _line_in(error: BadInput) -> int:

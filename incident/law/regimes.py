@@ -6,7 +6,7 @@ that a workspace's own copy replaces the shipped one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -16,13 +16,17 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 
+from incident.errors import BadInput
 from incident.law.clocks import Anchor, Urgency, Within, parse_within
-from incident.law.data import Strict, checked, read_file
+from incident.law.conditions import Condition, scales_of
+from incident.law.data import Strict, checked, line_of, read_file
 from incident.law.elements import element_catalogue
-from incident.law.grading import AnyCondition, Confidence, Text
+from incident.law.grading import AnyCondition, Confidence, Scale, Text, shipped_scales
 from incident.record.facts import FieldType, field_catalogue
 
 SHIPPED = Path(__file__).with_name("regimes")
+
+Place = tuple[int | str, ...]
 
 
 class DutyKind(StrEnum):
@@ -270,7 +274,25 @@ class Regime(Strict):
 
 def load_regime(path: Path) -> Regime:
     """One regime from its file. `BadInput` names the file and the line."""
-    return checked(Regime, read_file(path), name=str(path))
+    text = read_file(path)
+    regime = checked(Regime, text, name=str(path))
+    for place, sentence in strange_grades(regime, shipped_scales()):
+        raise BadInput(
+            sentence,
+            where=f"{path}, line {line_of(text, place)}",
+            next_step="correct the file; incident law lint shows all findings",
+        )
+    return regime
+
+
+def strange_grades(regime: Regime, scales: Mapping[str, Scale]) -> Iterator[tuple[Place, str]]:
+    """Every scale or grade that a condition asks for and that does not exist, with its place in the file."""
+    for place, condition in _conditions(regime):
+        for scale, grade in sorted(scales_of(condition)):
+            if scale not in scales:
+                yield place, f"there is no grading scale called “{scale}”: {', '.join(scales)}"
+            elif grade not in scales[scale].grades:
+                yield place, f"“{grade}” is no grade of {scale}: {', '.join(scales[scale].grades)}"
 
 
 def load_regimes(folders: Iterable[Path] = ()) -> tuple[Regime, ...]:
@@ -291,6 +313,23 @@ def _shipped() -> tuple[Regime, ...]:
     return tuple(map(load_regime, yaml_files(SHIPPED)))
 
 
+def _conditions(regime: Regime) -> Iterator[tuple[Place, Condition]]:
+    yield ("applies",), regime.applies
+    for number, duty in enumerate(regime.duties):
+        here: Place = ("duties", number)
+        if duty.only_if is not None:
+            yield (*here, "only_if"), duty.only_if
+        for place, exemption in enumerate(duty.exemptions):
+            yield (*here, "exemptions", place, "if"), exemption.condition
+            if exemption.unless is not None:
+                yield (*here, "exemptions", place, "unless"), exemption.unless
+        for place, extra in enumerate(duty.extra_fields):
+            yield (*here, "extra_fields", place, "if"), extra.condition
+        for place, path in enumerate(duty.paths):
+            if path.only_if is not None:
+                yield (*here, "paths", place, "only_if"), path.only_if
+
+
 def _speed(within: Within | None, urgency: Urgency) -> None:
     if (within is None) == (urgency is Urgency.within):
         raise ValueError("say either a period (within: PT72H) or an urgency (immediately, promptly)")
@@ -305,8 +344,10 @@ __all__ = [
     "Exemption",
     "PathRule",
     "Phase",
+    "Place",
     "Regime",
     "load_regime",
     "load_regimes",
+    "strange_grades",
     "yaml_files",
 ]

@@ -7,7 +7,7 @@ ask for. A text that was given in one language never stands in for the other.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Protocol
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_STEPS = 5
 """People act on a short list; published notices with more were not followed (facts, notice-quality)."""
 
-_ITEM_MARK = re.compile(r"^\s*(?:[-*•·]|[0-9]{1,2}[.、)）]|[（(][0-9]{1,2}[)）])\s*")
+_ITEM_MARK = re.compile(r"^\s*(?:[-*•·]|[0-9]{1,2}[.、)）](?![0-9])|[（(][0-9]{1,2}[)）])\s*")
 
 
 class CategoryTexts(Protocol):
@@ -187,6 +187,17 @@ class _Draft:
         keys = [key for key in dict.fromkeys(order) if isinstance(chosen, tuple) and key in chosen]
         return [known[key] for key in keys]
 
+    def _by_kind(self, told: Sequence[tuple[CategoryTexts, Mapping[str, str]]]) -> tuple[str, ...]:
+        """Each text once. Of several kinds of data each is named before its text, because not every reader is
+        concerned by all of them."""
+        kinds: dict[str, list[str]] = {}
+        for category, text in told:
+            kinds.setdefault(text[self.language], []).append(category.title[self.language])
+        if len(told) == 1:
+            return tuple(kinds)
+        pause, colon = ("、", "：") if self.language == "zh-Hans" else (", ", ": ")
+        return tuple(_capital(pause.join(names)) + colon + text for text, names in kinds.items())
+
     def _data_types(self) -> tuple[str, ...] | None:
         chosen = [category.title[self.language] for category in self._chosen_categories()]
         if not chosen:
@@ -217,7 +228,7 @@ class _Draft:
         so_far = _paragraphs(self._text("impact_so_far") or "")
         possible = _paragraphs(self._text("possible_harm") or "")
         if not possible and "possible_harm" not in self.only_elsewhere:
-            possible = _distinct(category.harm[self.language] for category in self._chosen_categories())
+            possible = self._by_kind([(each, each.harm) for each in self._chosen_categories()])
         if not possible:
             self._ask(Element.CONSEQUENCES, "possible_harm")
             return None
@@ -246,7 +257,7 @@ class _Draft:
         if "self_protection" in self.only_elsewhere:
             self._ask(Element.STEPS_FOR_PERSON, "self_protection")
             return None
-        steps = _distinct(each.advice[self.language] for each in self._chosen_by_urgency())[:MOST_STEPS]
+        steps = self._by_kind([(each, each.advice) for each in self._chosen_by_urgency()])[:MOST_STEPS]
         if not steps:
             self._ask(Element.STEPS_FOR_PERSON, "self_protection")
         return steps or None
@@ -294,8 +305,8 @@ def _paragraphs(text: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
-def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(line for text in texts for line in _paragraphs(text)))
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _joined(words: Sequence[str], language: str) -> str:

@@ -13,15 +13,15 @@ HIGHEST_GRADE = 9.0
 """Flesch-Kincaid grade that an English notice should not exceed; sixteen published ones had 13 to 21."""
 LONGEST_NOTICE = {"zh-Hans": 1200, "en": 500}
 
-_CHINESE_END = re.compile(r"(?<=[。！？；…])|\n")
-_ENGLISH_END = re.compile(r"(?<=[.!?;])[\"'”’)]*\s+(?=[\"'“‘(]*[A-Z0-9])|\n")
+_CHINESE_END = re.compile(r"(?<=[。！？；…：])|\n")
+_ENGLISH_END = re.compile(r"(?<=[.!?;:])[\"'”’)]*\s+(?=[\"'“‘(]*[A-Z0-9])|\n")
 _CHINESE_UNIT = re.compile(r"[A-Za-z0-9@.:/_+\-,]+|[㐀-䶿一-鿿]")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9'’@.:/_+\-,]*")
 _VOWELS = re.compile(r"[aeiouy]+")
 
 
 def sentences(text: str, language: str) -> list[str]:
-    """The sentences of a text, without blanks around them."""
+    """The sentences of a text, without blanks around them. A label before a colon counts as one of its own."""
     ends = _CHINESE_END if language == "zh-Hans" else _ENGLISH_END
     return [part.strip() for part in ends.split(text) if part.strip()]
 

@@ -160,3 +160,10 @@ def approvals(found: Sequence[Voice]) -> list[Voice]:
 def rejections(found: Sequence[Voice]) -> list[Voice]:
     """Those who said no."""
     return [voice for voice in found if voice.decision.verdict == Verdict.REJECTED]
+
+
+SUBJECT_TITLES = {
+    "notice": "release of the notice",
+    "run-step": "playbook step",
+    "destruction": "destruction of the data",
+}

@@ -215,7 +215,7 @@ def _top_entries(text: str, name: str) -> Iterator[tuple[str, int, Any]]:
             where=name,
             next_step="write one fact a line: persons: 1200",
         ) from None
-    if root is None:
+    if root is None or (root.value == "" and root.style is None):
         raise BadInput("the file is empty", where=name, next_step="write one fact a line: persons: 1200")
     if not isinstance(root, MappingNode):
         raise BadInput(

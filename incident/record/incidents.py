@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
@@ -42,10 +42,12 @@ def open_incident(
     actor: str,
     now: datetime,
     zone: tzinfo,
+    then: Callable[[Change, str], None] | None = None,
 ) -> str:
     """Open an incident with a key and a chain of its own; returns its id (INC-YEAR-NUMBER).
 
-    Raises `StoreUnavailable` or `WorkspaceError`; then no key and no row is left behind.
+    `then` does what belongs to the opening (duties, a playbook) in the same transaction. Raises `StoreUnavailable`
+    or `WorkspaceError`; then no key and no row is left behind.
     """
     incident_id = _reserve_id(store, now=now, zone=zone)
     try:
@@ -61,93 +63,104 @@ def open_incident(
                 {"title": title, "told_by": told_by},
             )
             _put_facts(store, change, incident_id, facts)
+            if then is not None:
+                then(change, incident_id)
             change.anchor()
     except BaseException:
-        store.keyring.discard(incident_id)
+        # An interrupt may come after the commit: then the key is needed. If nobody can tell, it stays.
+        if not _was_opened(store, incident_id):
+            store.keyring.discard(incident_id)
         raise
     return incident_id
 
 
-def set_facts(store: Store, incident_id: str, facts: Sequence[Fact], *, actor: str, now: datetime) -> None:
-    """Record what was said; the latest statement of a field holds, earlier ones stay in the history."""
-    with store.write(incident_id, kind="facts.set", actor=actor, now=now) as change:
-        state_facts(store, change, incident_id, facts)
+def _was_opened(store: Store, incident_id: str) -> bool:
+    with store.read() as session:
+        return session.get(Incident, incident_id) is not None
 
 
 def state_facts(store: Store, change: Change, incident_id: str, facts: Sequence[Fact]) -> None:
-    """`set_facts` inside a change that does more."""
+    """Record what was said; the latest statement of a field holds, earlier ones stay in the history."""
     must_be_open(change.session, incident_id)
     _put_facts(store, change, incident_id, facts)
 
 
 def log_entry(
     store: Store,
+    change: Change,
     incident_id: str,
     text: str,
     *,
     at: datetime,
     by: str,
-    action: str | None,
+    action: str | None = None,
     evidence: Sequence[str] = (),
     corrects: str | None = None,
-    actor: str,
-    now: datetime,
 ) -> LogEntry:
-    """What a person did or saw, at its own time. With `action` it is a measure taken.
+    """What a person did or saw, at its own time, within a change. With `action` it is a measure taken.
 
-    Raises `NotFound` for an unknown measure, `Refused` for a time that is still to come.
+    Raises `NotFound` for an unknown measure or entry to correct, `Refused` for a time that is still to come.
     """
     if action is not None:
         measure_named(action)
-    if at > now + _FUTURE_SLACK:
+    if at > change.at + _FUTURE_SLACK:
         raise Refused(
             "the log takes what has happened; this time is still to come",
             where=at.isoformat(timespec="minutes"),
             next_step="check the date and the zone of --at",
         )
-    with store.write(incident_id, kind="log.entered", actor=actor, now=now) as change:
-        must_be_open(change.session, incident_id)
-        if corrects is not None and change.session.get(LogEntry, corrects) is None:
+    must_be_open(change.session, incident_id)
+    if corrects is not None:
+        corrected = change.session.get(LogEntry, corrects)
+        if corrected is None or corrected.incident_id != incident_id:
             raise NotFound(f"there is no log entry {corrects}", next_step="`incident timeline` shows their ids")
-        row = LogEntry(
-            id=store.new_id(),
-            incident_id=incident_id,
-            at=at,
-            recorded_at=now,
-            recorded_by=actor,
-            origin="log",
-            action=action,
-            corrects=corrects,
-        )
-        change.put(row, {"text": text, "by": by, "evidence": list(evidence)})
-    return row
+    return _put_log(
+        store, change, incident_id, text, at=at, by=by, action=action, evidence=evidence, corrects=corrects, origin="log"
+    )
 
 
 def record_run_measure(
     store: Store, change: Change, incident_id: str, *, action: str, text: str, by: str, at: datetime
 ) -> None:
     """A measure that a playbook's step carried out, inside the change that settles the step."""
+    _put_log(store, change, incident_id, text, at=at, by=by, action=action, origin="run")
+
+
+def _put_log(
+    store: Store,
+    change: Change,
+    incident_id: str,
+    text: str,
+    *,
+    at: datetime,
+    by: str,
+    action: str | None,
+    origin: str,
+    evidence: Sequence[str] = (),
+    corrects: str | None = None,
+) -> LogEntry:
     row = LogEntry(
         id=store.new_id(),
         incident_id=incident_id,
         at=at,
         recorded_at=change.at,
         recorded_by=change.actor,
-        origin="run",
+        origin=origin,
         action=action,
+        corrects=corrects,
     )
-    change.put(row, {"text": text, "by": by, "evidence": []})
+    change.put(row, {"text": text, "by": by, "evidence": list(evidence)})
+    return row
 
 
-def close_incident(store: Store, incident_id: str, *, reason: str, actor: str, now: datetime) -> None:
+def close_incident(change: Change, incident_id: str, *, reason: str) -> None:
     """Close an incident; its head is anchored."""
-    with store.write(incident_id, kind="incident.closed", actor=actor, now=now) as change:
-        row = must_be_open(change.session, incident_id)
-        row.state = IncidentState.CLOSED
-        row.closed_at = now
-        change.put(row)
-        change.note(reason=reason)
-        change.anchor()
+    row = must_be_open(change.session, incident_id)
+    row.state = IncidentState.CLOSED
+    row.closed_at = change.at
+    change.put(row)
+    change.note(reason=reason)
+    change.anchor()
 
 
 def must_be_open(session: Session, incident_id: str) -> Incident:
@@ -169,7 +182,8 @@ def must_exist(session: Session, incident_id: str) -> Incident:
 def list_incidents(store: Store) -> list[Incident]:
     """All incidents, the newest first."""
     with store.read() as session:
-        return list(session.exec(select(Incident).order_by(col(Incident.id).desc())).all())
+        statement = select(Incident).order_by(col(Incident.opened_at).desc(), col(Incident.id).desc())
+        return list(session.exec(statement).all())
 
 
 def _put_facts(store: Store, change: Change, incident_id: str, facts: Sequence[Fact]) -> None:
@@ -198,7 +212,9 @@ def _reserve_id(store: Store, *, now: datetime, zone: tzinfo) -> str:
     prefix = f"INC-{year}-"
     with store.read() as session:
         last = session.exec(
-            select(Incident.id).where(col(Incident.id).startswith(prefix)).order_by(col(Incident.id).desc())
+            select(Incident.id)
+            .where(col(Incident.id).startswith(prefix))
+            .order_by(func.length(Incident.id).desc(), col(Incident.id).desc())
         ).first()
     number = int(last.rsplit("-", 1)[1]) if last else 0
     # A key that another process makes at this moment, or that a crash left behind, takes the number.

@@ -254,3 +254,24 @@ def _number_from_json(data: object) -> Number | None:
     if isinstance(data, int) and not isinstance(data, bool):
         return data
     raise ValueError(data)
+
+
+_TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+
+
+def last_time_of_day(text: str, *, now: datetime, zone: tzinfo) -> datetime | None:
+    """The last moment (UTC) before `now` at which clocks in `zone` showed `HH:MM`; None if the text is no such time.
+
+    Raises `ValueError` where the clocks skipped or repeated that time.
+    """
+    match = _TIME_OF_DAY.fullmatch(normal(text).strip())
+    if match is None:
+        return None
+    local = now.astimezone(zone)
+    for days in (0, 1):
+        day = (local - timedelta(days=days)).replace(tzinfo=None)
+        wanted = day.replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0)
+        moment = _in_zone(wanted, zone).astimezone(UTC)
+        if moment <= now:
+            return moment
+    return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from incident.notice.findings import Finding, Severity
-from incident.report.fill import FilledItem, FilledLine, FilledReport, State, Status, lacking_lines
+from incident.report.filled import FilledItem, FilledLine, FilledReport, State, Status, lacking_lines
 from incident.report.forms import Need
 
 
@@ -26,10 +26,10 @@ def _item(report: FilledReport, item: FilledItem) -> Iterator[Finding]:
         lacking = lacking_lines(item.lines)
         fields = tuple(dict.fromkeys(name for line in lacking for name in line.asks))
         asks = [each for each in report.questions if each.item == item.id and each.field in fields]
-        labels = tuple(dict.fromkeys(line.label for line in lacking))
+        labels = {tag: dict.fromkeys(line.titles[tag] for line in lacking) for tag in ("zh-Hans", "en")}
         message = {
-            "zh-Hans": f"第{item.id}项缺少：{'、'.join(labels)}。{''.join(each.question['zh-Hans'] for each in asks)}",
-            "en": f"Item {item.id} lacks {', '.join(labels)}. {' '.join(each.question['en'] for each in asks)}".rstrip(),
+            "zh-Hans": f"第{item.id}项缺少：{'、'.join(labels['zh-Hans'])}。{''.join(each.question['zh-Hans'] for each in asks)}",
+            "en": f"Item {item.id} lacks {', '.join(labels['en'])}. {' '.join(each.question['en'] for each in asks)}".rstrip(),
         }
         articles = ((report.form.regime, item.article),)
         yield Finding(Severity.REFUSED, "missing-item", item.id, report.language, message, articles, fields)
@@ -40,14 +40,14 @@ def _item(report: FilledReport, item: FilledItem) -> Iterator[Finding]:
 def _line(report: FilledReport, item: FilledItem, line: FilledLine) -> Iterator[Finding]:
     if line.state is State.UNKNOWN and (item.required or line.need is not Need.OPTIONAL):
         message = {
-            "zh-Hans": f"第{item.id}项的“{line.label}”写明尚不清楚，查明后须补报。",
-            "en": f'"{line.label}" in item {item.id} stands as not known; supplement it once it is.',
+            "zh-Hans": f"第{item.id}项的“{line.titles['zh-Hans']}”写明尚不清楚，查明后须补报。",
+            "en": f'"{line.titles["en"]}" in item {item.id} stands as not known; supplement it once it is.',
         }
         yield Finding(Severity.WARNING, "unknown", item.id, report.language, message, fields=line.asks)
     if line.state is State.ABSENT and line.need is Need.ASKED:
         message = {
-            "zh-Hans": f"第{item.id}项的“{line.label}”尚未填写；法律要求尽可能提供。",
-            "en": f'"{line.label}" in item {item.id} is not given yet; the law asks for it where possible.',
+            "zh-Hans": f"第{item.id}项的“{line.titles['zh-Hans']}”尚未填写；法律要求尽可能提供。",
+            "en": f'"{line.titles["en"]}" in item {item.id} is not given yet; the law asks for it where possible.',
         }
         yield Finding(
             Severity.WARNING, "where-possible", item.id, report.language, message,

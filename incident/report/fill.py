@@ -2,129 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any
 
 from incident.law.grading import GradeResult
 from incident.notice.content import NoticeContent
 from incident.notice.draft import NoticeInputs, draft
 from incident.notice.phrases import only_in_language
-from incident.record.facts import (
-    Certainty,
-    Fact,
-    FieldType,
-    Interval,
-    field_named,
-    show_time,
-    show_value,
-    value_to_json,
-)
+from incident.record.facts import Certainty, Fact, FieldType, Interval, field_named, show_time, show_value
 from incident.record.measures import measure_named
+from incident.report.filled import (
+    FilledItem,
+    FilledLine,
+    FilledReport,
+    Question,
+    State,
+    Status,
+    lacking_lines,
+    without_spare,
+)
 from incident.report.forms import Form, Item, Line, Need
 
-FORMAT = "tocsin-report/1"
-
-
-class State(StrEnum):
-    """What a line's text is worth: known for certain, an estimate or unproven, known to be unknown, given only in
-    another language, never said by anybody."""
-
-    KNOWN = "known"
-    ESTIMATE = "estimate"
-    UNKNOWN = "unknown"
-    OTHER_LANGUAGE = "other_language"
-    ABSENT = "absent"
-
-
-class Status(StrEnum):
-    """What an item is worth in its phase: complete, to follow in a later phase, or lacking what is required."""
-
-    COMPLETE = "complete"
-    TO_FOLLOW = "to_follow"
-    LACKING = "lacking"
-
-
-@dataclass(frozen=True)
-class FilledLine:
-    """One line as it will be read. `text` is empty where nothing is recorded; `asks` would fill it."""
-
-    label: str
-    text: tuple[str, ...]
-    state: State
-    need: Need
-    group: str | None
-    asks: tuple[str, ...]
-    sources: tuple[Fact, ...]
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is still to be asked for an item, in both languages."""
-
-    item: str
-    field: str
-    question: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class FilledItem:
-    """One item with its lines. `required` holds for this phase."""
-
-    id: str
-    title: str
-    article: str
-    required: bool
-    status: Status
-    lines: tuple[FilledLine, ...]
-    to_follow: str
-
-
-@dataclass(frozen=True)
-class FilledReport:
-    """A report in one language, not yet checked or released. `generated_at` is timezone-aware."""
-
-    form: Form
-    phase: str
-    language: str
-    reference: str
-    organisation: str
-    recipients: tuple[str, ...]
-    items: tuple[FilledItem, ...]
-    questions: tuple[Question, ...]
-    grade: GradeResult | None
-    late: bool
-    generated_at: datetime
-    zone: Any
-
-    def as_document(self, *, released: bool = False) -> dict[str, Any]:
-        """The report as plain JSON data, ending in `sha256`: the hash over the canonical JSON (RFC 8785) of all of it
-        but the time it was generated, whether it is released, and the hash itself."""
-        content: dict[str, Any] = {
-            "format": FORMAT,
-            "form": self.form.id,
-            "regime": self.form.regime,
-            "phase": self.phase,
-            "language": self.language,
-            "reference": self.reference,
-            "organisation": self.organisation,
-            "recipients": list(self.recipients),
-            "late": self.late,
-            "grade": _grade_document(self.grade),
-            "items": [_item_document(item) for item in self.items],
-            "questions": [
-                {"item": each.item, "field": each.field, "question": dict(each.question)}
-                for each in self.questions
-            ],
-        }
-        import rfc8785
-
-        digest = hashlib.sha256(rfc8785.dumps(content)).hexdigest()
-        return content | {"generated_at": _utc(self.generated_at), "released": released, "sha256": digest}
+Found = tuple[tuple[str, ...], State, tuple[Fact, ...], str]
+"""A line's text, what it is worth, the facts it comes from, and a remark."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +54,9 @@ _WORDS = {
     Certainty.claimed: {"zh-Hans": "据称，待核实", "en": "claimed, not yet verified"},
     Certainty.assumed: {"zh-Hans": "暂按此推定", "en": "assumed for now"},
     "unknown": {"zh-Hans": "尚不清楚", "en": "not known yet"},
-    "to_follow": {"zh-Hans": "后续补报", "en": "to be supplemented"},
+    "to_follow": {"zh-Hans": "后续补报", "en": "To be supplemented"},
+    "rest_to_follow": {"zh-Hans": "其余内容后续补报", "en": "The rest is to be supplemented"},
+    "as_noticed": {"zh-Hans": "告知当事人的内容", "en": "as the people concerned are told"},
     "elsewhere": {"zh-Hans": "仅有其他语言的记录", "en": "recorded in another language only"},
     "said_by": {"zh-Hans": "提供人：{name}", "en": "said by {name}"},
     "by_playbook": {"zh-Hans": "处置剧本执行", "en": "by a playbook"},
@@ -196,7 +98,7 @@ class _Filling:
         return _WORDS[key][self.language].format(**values)
 
     def _item(self, item: Item) -> FilledItem:
-        lines = tuple(filled for line in item.lines if (filled := self._line(line)) is not None)
+        lines = without_spare(filled for line in item.lines if (filled := self._line(line)) is not None)
         required = item.id in self.phase.required
         if not lacking_lines(lines):
             status = Status.COMPLETE
@@ -209,8 +111,11 @@ class _Filling:
             required=required,
             status=status,
             lines=lines,
-            to_follow=self._word("to_follow") if status is Status.TO_FOLLOW else "",
+            to_follow=self._to_follow(lines) if status is Status.TO_FOLLOW else "",
         )
+
+    def _to_follow(self, lines: Sequence[FilledLine]) -> str:
+        return self._word("rest_to_follow" if any(line.text for line in lines) else "to_follow")
 
     def _questions(self, item: FilledItem) -> list[Question]:
         open_lines = [
@@ -241,6 +146,7 @@ class _Filling:
             return None
         return FilledLine(
             label=line.title[self.language],
+            titles=line.title,
             text=text,
             state=state,
             need=line.need,
@@ -250,7 +156,7 @@ class _Filling:
             note=note,
         )
 
-    def _filling_of(self, line: Line) -> tuple[tuple[str, ...], State, tuple[Fact, ...], str]:
+    def _filling_of(self, line: Line) -> Found:
         if line.fact:
             return self._from_fact(line.fact)
         if line.notice:
@@ -262,10 +168,10 @@ class _Filling:
         return self._known(self._setting(line.setting or ""))
 
     @staticmethod
-    def _known(text: tuple[str, ...]) -> tuple[tuple[str, ...], State, tuple[Fact, ...], str]:
+    def _known(text: tuple[str, ...]) -> Found:
         return text, State.KNOWN if text else State.ABSENT, (), ""
 
-    def _from_fact(self, name: str) -> tuple[tuple[str, ...], State, tuple[Fact, ...], str]:
+    def _from_fact(self, name: str) -> Found:
         fact = self.record.facts.get(name)
         if fact is None:
             return (), State.ABSENT, (), ""
@@ -284,16 +190,22 @@ class _Filling:
         estimate = fact.sure is not Certainty.confirmed or _is_rough(fact)
         return shown, State.ESTIMATE if estimate else State.KNOWN, (fact,), self._note(fact)
 
-    def _from_notice(self, line: Line) -> tuple[tuple[str, ...], State, tuple[Fact, ...], str]:
-        text: tuple[str, ...] | None = getattr(self.notice, line.notice or "")
+    def _from_notice(self, line: Line) -> Found:
+        told: tuple[str, ...] = getattr(self.notice, line.notice or "") or ()
         sources = tuple(self.record.facts[name] for name in line.facts if name in self.record.facts)
-        if text is None:
+        so_far = self.record.facts.get("impact_so_far")
+        known = only_in_language(so_far.value, self.language) if so_far else None
+        # What has happened already has a line of its own; the notice tells it together with what may follow.
+        text = tuple(part for part in told if part not in (known or "").splitlines())
+        if not text:
             return (), State.ABSENT, sources, ""
         own = [fact for fact in sources if fact.field == line.facts[0] and fact.value is not None]
-        note = self._note(own[0]) if own else ""
+        if not own:
+            return text, State.ESTIMATE, sources, self._word("as_noticed")
+        note = self._note(own[0])
         return text, State.ESTIMATE if note else State.KNOWN, sources, note
 
-    def _from_grade(self) -> tuple[tuple[str, ...], State, tuple[Fact, ...], str]:
+    def _from_grade(self) -> Found:
         grade = self.inputs.grade
         if grade is None:
             return (), State.ABSENT, (), ""
@@ -309,7 +221,7 @@ class _Filling:
             who = (
                 self._word("by_playbook") if taken.origin == "run" else self._word("by_person", name=taken.by)
             )
-            detail = only_in_language(taken.text, self.language)
+            detail = taken.text if self.language == "zh-Hans" else only_in_language(taken.text, self.language)
             said = measure_named(taken.action).title[self.language] + (f"{stop}{detail}" if detail else "")
             lines.append(f"{show_time(taken.at, zone=self.record.zone)}{colon}{said}{stop}{who}")
         return tuple(dict.fromkeys(lines))
@@ -337,63 +249,5 @@ class _Filling:
         return f"{sure}{stop}{self._said_by(fact)}"
 
 
-def lacking_lines(lines: Sequence[FilledLine]) -> list[FilledLine]:
-    """The lines for whose sake an item is not complete: required, not said, and no other line of their group said."""
-    lacking = {State.ABSENT, State.OTHER_LANGUAGE}
-    filled_groups = {line.group for line in lines if line.group and line.state not in lacking}
-    return [
-        line
-        for line in lines
-        if line.need is Need.REQUIRED
-        and line.state in lacking
-        and (not line.group or line.group not in filled_groups)
-    ]
-
-
 def _is_rough(fact: Fact) -> bool:
     return isinstance(fact.value, Interval) and not fact.value.is_exact
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _grade_document(grade: GradeResult | None) -> dict[str, Any] | None:
-    if grade is None:
-        return None
-    return {
-        "scale": grade.scale.id,
-        "lowest": grade.lowest,
-        "highest": grade.highest,
-        "settled": grade.is_settled,
-    }
-
-
-def _item_document(item: FilledItem) -> dict[str, Any]:
-    return {
-        "id": item.id,
-        "title": item.title,
-        "article": item.article,
-        "required": item.required,
-        "status": item.status.value,
-        "lines": [
-            {
-                "label": line.label,
-                "text": list(line.text),
-                "state": line.state.value,
-                "note": line.note,
-                "sources": [
-                    {
-                        "field": fact.field,
-                        "value": value_to_json(fact.value),
-                        "said_by": fact.said_by,
-                        "source": fact.source,
-                        "sure": fact.sure.value,
-                        "known_at": _utc(fact.known_at),
-                    }
-                    for fact in line.sources
-                ],
-            }
-            for line in item.lines
-        ],
-    }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from incident.notice.templates import render_template
 from incident.record.facts import show_time
-from incident.report.fill import FilledReport
+from incident.report.filled import FilledReport
 
 
 def render_report_html(report: FilledReport, *, templates: Sequence[Path], released: bool = False) -> str:

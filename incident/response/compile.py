@@ -137,7 +137,7 @@ class _Compiler:
             texts = {**(texts or {"language": self.language}), "short_names": self.short_names}
         self.add_extensions(plain, "playbook_extensions", texts, ())
         _fill(plain, "playbook_activities", activities(plain))
-        _fill(plain, "extension_definitions", _definitions(plain))
+        _fill(plain, "extension_definitions", our_definitions(plain))
         _fill(plain, "playbook_processing_summary", processing_summary(plain))
         return plain
 
@@ -259,7 +259,8 @@ def _fill(plain: dict[str, Any], word: str, value: Any) -> None:
         plain[word] = value
 
 
-def _definitions(plain: Mapping[str, Any]) -> dict[str, Any]:
+def our_definitions(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The definitions of those of our extensions that the playbook uses."""
     holders = [plain, *(each for section in SECTIONS for each in (plain.get(section) or {}).values())]
     used = {key for each in holders for holder in EXTENSION_HOLDERS for key in each.get(holder) or {}}
     return {id_: definition(name) for name, id_ in EXTENSION_IDS.items() if id_ in used}

@@ -18,12 +18,12 @@ from incident.response.compile import (
     activities,
     compile_form,
     derived_id,
+    our_definitions,
     processing_summary,
 )
-from incident.response.extensions import EXTENSION_NAMES, Texts, definition, texts_in
+from incident.response.extensions import EXTENSION_NAMES, Texts, texts_in
 from incident.response.model import SPEC_VERSION
 
-_WORKED_OUT = ("playbook_activities", "extension_definitions", "playbook_processing_summary")
 # The order people read in; other words follow as they came, and where the step leads stands last.
 _FIRST = [
     *("id", "type", "name", "language", "description", "created_by", "created", "modified"),
@@ -114,20 +114,19 @@ class _Decompiler:
 
     def leave_out(self, plain: dict[str, Any]) -> None:
         """What compiling works out is left out; null says that it was not there."""
-        worked_out = {
+        worked_out: dict[str, Any] = {
             "playbook_activities": activities(self.data),
-            "processing": processing_summary(self.data),
+            "extension_definitions": our_definitions(self.data),
+            "playbook_processing_summary": processing_summary(self.data),
         }
-        ours = {id_: definition(name) for id_, name in EXTENSION_NAMES.items()}
-        for word in _WORKED_OUT:
+        for word, value in worked_out.items():
             if word not in plain:
-                plain[word] = None
+                plain |= {word: None} if value else {}
             elif word == "extension_definitions":
-                rest = {key: value for key, value in plain[word].items() if ours.get(key) != value}
-                plain[word] = rest
-                if not rest:
+                plain[word] = {key: each for key, each in plain[word].items() if value.get(key) != each}
+                if not plain[word]:
                     del plain[word]
-            elif plain[word] == worked_out.get(word, worked_out["processing"]):
+            elif plain[word] == value:
                 del plain[word]
 
     def object(self, section: str, object_id: str, found: Mapping[str, Any]) -> dict[str, Any]:

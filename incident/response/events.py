@@ -1,7 +1,9 @@
 """What the machine asks for (effects) and what it is told (events). Both are values that go to JSON and back.
 
 Each carries the visit it belongs to and `index`, the place of the work within the visit, so that the runner
-can commit an intent before it acts and a second delivery of the same event is recognised.
+can commit an intent before it acts and a second delivery of the same event is recognised. The pair
+(visit, index) is unique for work of a run; (visit, purpose) for its timers. `measures` are those that the
+step takes if it succeeds: see `state.measures_taken`.
 """
 
 from __future__ import annotations

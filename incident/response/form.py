@@ -17,7 +17,7 @@ from incident.response.compile import compile_with_places
 from incident.response.decompile import decompile
 from incident.response.findings import Finding, NotRunnable, Severity
 from incident.response.lint import labels_of, lint, place_of
-from incident.response.model import Open, Playbook, dump
+from incident.response.model import ActionStep, Open, Playbook, dump
 from incident.response.yamltext import read_yaml, write_yaml
 
 
@@ -151,7 +151,7 @@ def _unknown_words(loaded: Loaded, severity: Severity) -> Iterator[Finding]:
     for step_id, step in playbook.workflow.items():
         place = place_of(step_id, labels, loaded.places)
         yield from _strangers(step, severity, place)
-        for command in getattr(step, "commands", ()):
+        for command in step.commands if isinstance(step, ActionStep) else ():
             yield from _strangers(command, severity, place)
     for object_id, agent in (playbook.agent_definitions | playbook.target_definitions).items():
         yield from _strangers(agent, severity, loaded.places.get(object_id))

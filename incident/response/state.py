@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from incident.response.events import Outcome
+from incident.response.extensions import measures_of
 from incident.response.model import Playbook, dump
 
 
@@ -101,6 +102,24 @@ class State(_Frozen):
     def values_for(self, visit: Visit) -> dict[str, str | None]:
         """What the step of that visit sees: its own variables stand before the playbook's."""
         return self.variables | visit.local
+
+
+def measures_taken(before: State | None, after: State) -> list[tuple[Visit, list[str]]]:
+    """The visits that succeeded between two states and the measures they took, for the incident's record.
+
+    A measure is taken when its step has succeeded, never when it was only asked for.
+    """
+    old = before.visits if before else {}
+    taken = []
+    for visit in after.visits.values():
+        if visit.state is not VisitState.succeeded or (
+            visit.id in old and old[visit.id].state is VisitState.succeeded
+        ):
+            continue
+        containment = measures_of(after.playbook.workflow[visit.step])
+        if containment:
+            taken.append((visit, list(containment.action_ids)))
+    return taken
 
 
 def to_json(state: State, *, with_playbook: bool = True) -> dict[str, Any]:

@@ -85,6 +85,9 @@ class _NoTokensInPaths(logging.Filter):
         return True
 
 
+_NO_TOKENS_IN_PATHS = _NoTokensInPaths()
+
+
 def create_app(
     *,
     sources: Mapping[str, CompiledSource],
@@ -100,7 +103,7 @@ def create_app(
     `clock` gives aware times.
     """
     desk = _Desk(sources, intake, resolve_secret, clock, limits or Limits())
-    logging.getLogger("uvicorn.access").addFilter(_NoTokensInPaths())
+    logging.getLogger("uvicorn.access").addFilter(_NO_TOKENS_IN_PATHS)
     return FastAPI(
         title="Tocsin alert intake",
         docs_url=None,

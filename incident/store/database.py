@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from incident.errors import BadInput, StoreUnavailable
@@ -31,8 +31,8 @@ _NEXT_STEPS = {
 }
 
 
-def open_engine(url: str, *, root: Path) -> Engine:
-    """An engine for a database URL; a relative SQLite path counts from `root`.
+def database_file(url: str, *, root: Path) -> Path:
+    """Where the database of a URL lies; a relative SQLite path counts from `root`.
 
     Raises `BadInput` for a database this version does not run on.
     """
@@ -42,8 +42,14 @@ def open_engine(url: str, *, root: Path) -> Engine:
             where="store.url",
             next_step='write url = "sqlite:///incident.db"',
         )
-    file = root / url.removeprefix(_SQLITE_PREFIX)
-    engine = create_engine(f"{_SQLITE_PREFIX}{file}", connect_args={"timeout": _BUSY_SECONDS})
+    return root / url.removeprefix(_SQLITE_PREFIX)
+
+
+def open_engine(url: str, *, root: Path) -> Engine:
+    """An engine for a database URL. Touches nothing on disk. Raises `BadInput` as `database_file` does."""
+    # Not by text: a folder's name may hold signs that mean something in a URL.
+    place = URL.create("sqlite", database=str(database_file(url, root=root)))
+    engine = create_engine(place, connect_args={"timeout": _BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_connection)
     event.listen(engine, "begin", _begin)
     return engine
@@ -78,19 +84,17 @@ def store_errors(where: str) -> Iterator[None]:
     """Turn the driver's failures into `StoreUnavailable` with a next step."""
     try:
         yield
-    except DBAPIError as error:
-        name = _error_name(error)
-        if name is None and not isinstance(error, OperationalError):
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if not isinstance(cause, sqlite3.Error) or isinstance(cause, sqlite3.IntegrityError):
+            raise
+        name = getattr(cause, "sqlite_errorname", None)
+        if name is None and not isinstance(cause, sqlite3.OperationalError):
             raise
         family = "_".join((name or "").split("_")[:2])
         raise StoreUnavailable(
-            f"the store cannot be used ({error.orig})",
+            f"the store cannot be used ({cause})",
             where=where,
             next_step=_NEXT_STEPS.get(family, "run `incident doctor` for more"),
         ) from error
 
-
-def _error_name(error: DBAPIError) -> str | None:
-    if isinstance(error.orig, sqlite3.IntegrityError):
-        return None
-    return getattr(error.orig, "sqlite_errorname", None) if isinstance(error.orig, sqlite3.Error) else None

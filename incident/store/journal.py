@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -78,7 +78,7 @@ def entry_hash(
     """The hash of an entry, over all of its fields and the previous entry's hash."""
     fields: dict[str, str | int] = {
         "actor": actor,
-        "at": at.isoformat(timespec="microseconds"),
+        "at": at.astimezone(UTC).isoformat(timespec="microseconds"),
         "body_hash": body_hash,
         "chain": chain,
         "kind": kind,
@@ -99,7 +99,7 @@ def next_entry(head: Head | None, *, chain: str, at: datetime, kind: str, actor:
     return Entry(
         chain=chain,
         seq=seq,
-        at=at,
+        at=at.astimezone(UTC),
         kind=kind,
         actor=actor,
         suite=SUITE,
@@ -118,6 +118,8 @@ def check_chain(entries: Iterable[Entry], *, chain: str, outside: Sequence[Head]
     hashes: dict[int, str] = {}
     previous, expected = NO_ENTRY, 1
     for entry in entries:
+        if entry.chain != chain:
+            findings.append(Finding(chain, entry.seq, Fault.CHANGED, f"belongs to the chain {entry.chain}"))
         if entry.seq != expected:
             findings.append(Finding(chain, expected, Fault.MISSING, f"entry {expected} is not there"))
         if entry.previous != previous:
@@ -146,7 +148,7 @@ def _hash_again(entry: Entry) -> str:
 def _against(head: Head, hashes: Mapping[int, str]) -> list[Finding]:
     found = hashes.get(head.seq)
     if found is None:
-        detail = f"the head held outside has number {head.seq}; the chain ends before it"
+        detail = f"entry {head.seq}, which the head held outside names, is not there"
         return [Finding(head.chain, head.seq, Fault.TRUNCATED, detail)]
     if found != head.hash:
         return [Finding(head.chain, head.seq, Fault.HEAD_DIFFERS, "not the entry that the head held outside names")]

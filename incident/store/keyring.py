@@ -7,6 +7,7 @@ tombstone stays, so that "destroyed on DATE" and "lost" can be told apart.
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import re
@@ -18,7 +19,7 @@ from incident.errors import KeyDestroyed, KeyMissing, WorkspaceError
 from incident.store.sealing import KEY_BYTES, SUITE
 
 WORKSPACE_KEY = "workspace"
-_NAME = re.compile(r"^[A-Za-z0-9-]{1,64}$")
+_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 class Keyring:
@@ -40,7 +41,7 @@ class Keyring:
         }
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write_durably(self._file(name), json.dumps(document).encode(), exclusive=True)
+            _write_durably(self._file(name), json.dumps(document).encode())
         except FileExistsError:
             raise WorkspaceError(f"the keyring already holds a key {name}", where=str(self.folder)) from None
         except OSError as error:
@@ -50,9 +51,11 @@ class Keyring:
 
     def get(self, name: str) -> bytes:
         """The key of a name. Raises `KeyDestroyed` or `KeyMissing`."""
+        # The tombstone is looked for each time: another process may have destroyed the key since.
         cached = self._cache.get(name)
-        if cached is not None:
+        if cached is not None and not self._tombstone(name).exists():
             return cached
+        self._cache.pop(name, None)
         destroyed = self.destroyed_at(name)
         if destroyed is not None:
             raise KeyDestroyed(f"the key of {name} was destroyed on {destroyed}; its data cannot be read any more")
@@ -85,12 +88,18 @@ class Keyring:
         return self._file(name).exists() or self._tombstone(name).exists()
 
     def destroyed_at(self, name: str) -> str | None:
-        """When the key was destroyed (ISO 8601), or None."""
+        """When the key was destroyed (ISO 8601), or None. Raises `KeyMissing` for a tombstone that says nothing."""
+        tombstone = self._tombstone(name)
         try:
-            document = json.loads(self._tombstone(name).read_text(encoding="ascii"))
+            return str(json.loads(tombstone.read_text(encoding="ascii"))["destroyed_at"])
         except FileNotFoundError:
             return None
-        return str(document["destroyed_at"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise KeyMissing(
+                f"the note that the key of {name} was destroyed cannot be read",
+                where=str(tombstone),
+                next_step="put the file back from a copy of the keyring",
+            ) from error
 
     def discard(self, name: str) -> None:
         """Take back a key whose first write did not come about. Nothing was ever sealed with it."""
@@ -109,7 +118,7 @@ class Keyring:
             if not file.exists():
                 raise KeyMissing(f"the keyring holds no key for {name}", where=str(self.folder))
             tombstone = json.dumps({"name": name, "destroyed_at": now.isoformat()}).encode()
-            _write_durably(self._tombstone(name), tombstone, exclusive=True)
+            _write_durably(self._tombstone(name), tombstone)
         self._cache.pop(name, None)
         if file.exists():
             with file.open("r+b") as handle:
@@ -120,7 +129,7 @@ class Keyring:
             _sync_folder(self.folder)
 
     def _file(self, name: str) -> Path:
-        if not _NAME.match(name):
+        if not _NAME.fullmatch(name):
             raise KeyMissing(f"{name!r} is no name of a key")
         return self.folder / f"{name}.key"
 
@@ -128,15 +137,19 @@ class Keyring:
         return self._file(name).with_suffix(".destroyed")
 
 
-def _write_durably(path: Path, content: bytes, *, exclusive: bool) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_EXCL if exclusive else os.O_TRUNC)
-    descriptor = os.open(path, flags, 0o600)
+def _write_durably(path: Path, content: bytes) -> None:
+    """Make a new file, whole or not at all. Raises `FileExistsError` or another `OSError`."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(descriptor, content)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    _sync_folder(path.parent)
+        with os.fdopen(descriptor, "wb", buffering=0) as handle:
+            # A full disk may take a part of it and say so only in the count.
+            if handle.write(content) != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(handle.fileno())
+        _sync_folder(path.parent)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from incident.errors import StoreUnavailable, WorkspaceError
 from incident.settings import Settings
-from incident.store.database import open_engine, store_errors, use_write_ahead_log
+from incident.store.database import database_file, open_engine, store_errors, use_write_ahead_log
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.keyring import WORKSPACE_KEY, Keyring
 from incident.store.migrations import ensure_current, upgrade
@@ -18,14 +19,29 @@ def open_store(workspace: Workspace, settings: Settings) -> Store:
 
     Raises `StoreUnavailable`. Keys are looked up only when something sealed is needed.
     """
-    engine = open_engine(settings.store.url, root=workspace.root)
     where = settings.store.url
+    if not database_file(where, root=workspace.root).exists():
+        # Opening would make an empty one.
+        raise StoreUnavailable(
+            "there is no database here",
+            where=where,
+            next_step="set store.url to its place, put a backup back, or make a workspace with `incident init`",
+        )
+    engine = open_engine(where, root=workspace.root)
     ensure_current(engine, where=where)
     return Store(engine, Keyring(workspace.under(settings.store.keyring)), where=where)
 
 
 def create_store(workspace: Workspace, settings: Settings, *, now: datetime) -> Store:
-    """A new store with its keyring and the first entry of the workspace's chain."""
+    """A new store with its keyring and the first entry of the workspace's chain.
+
+    Raises `WorkspaceError` when there is a database or a workspace key already, `StoreUnavailable` as `open_store`.
+    """
+    file = database_file(settings.store.url, root=workspace.root)
+    if file.exists():
+        raise WorkspaceError(
+            "there is a database already", where=str(file), next_step="open that one, or name another folder"
+        )
     engine = open_engine(settings.store.url, root=workspace.root)
     keyring = Keyring(workspace.under(settings.store.keyring))
     with store_errors(settings.store.url):

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from incident.errors import Unreadable
+from incident.errors import BadInput, Unreadable
 
 SUITE = "T1"
 KEY_BYTES = 32
@@ -51,14 +51,21 @@ def unseal(key: bytes, sealed: bytes, *, bound_to: str) -> bytes:
         raise Unreadable(f"sealed by suite {suite!r}, which this version does not know", where=bound_to)
     try:
         return _cipher(key).decrypt(nonce, ciphertext, _SUITE_BYTES + bound_to.encode())
-    except InvalidTag:
+    except (InvalidTag, ValueError):
+        # ValueError: cut off within the nonce.
         raise Unreadable("the sealed data does not open with its key", where=bound_to) from None
 
 
 def seal_json(key: bytes, content: Any, *, bound_to: str, random: RandomBytes = os.urandom) -> bytes:
-    """Seal a JSON value."""
+    """Seal a JSON value. Raises `BadInput` for a text that is no Unicode (half of a surrogate pair)."""
     plain = json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return seal(key, plain.encode(), bound_to=bound_to, random=random)
+    try:
+        encoded = plain.encode()
+    except UnicodeEncodeError:
+        raise BadInput(
+            "a text holds bytes that are no characters", next_step="write it in UTF-8 and try again"
+        ) from None
+    return seal(key, encoded, bound_to=bound_to, random=random)
 
 
 def unseal_json(key: bytes, sealed: bytes, *, bound_to: str) -> Any:

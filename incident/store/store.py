@@ -116,10 +116,14 @@ class Store:
             ).all()
         return [_entry(row) for row in rows]
 
-    def recorded(self, chain: str, *, until: datetime | None = None) -> Iterator[Recorded]:
-        """The chain's entries with their bodies, up to a time of recording.
+    def recorded(
+        self, chain: str, *, until: datetime | None = None, skip_unreadable: bool = False
+    ) -> Iterator[Recorded]:
+        """The chain's entries with their bodies, up to the last one that was recorded at or before `until`.
 
-        A body whose key or bytes are gone comes as None. Raises `Unreadable` for a body that was tampered with.
+        The order of recording counts: an entry below that one belongs to it, whatever the clock said. A body whose
+        key or bytes were destroyed comes as None. Raises `Unreadable` for one that was tampered with or taken out,
+        unless such are to be skipped (they then come as None too).
         """
         with self.read() as session:
             entries = session.exec(
@@ -128,20 +132,36 @@ class Store:
             bodies = {
                 row.seq: row for row in session.exec(select(JournalBody).where(JournalBody.chain == chain)).all()
             }
+        if until is not None:
+            last = max((row.seq for row in entries if row.at <= until), default=0)
+            entries = [row for row in entries if row.seq <= last]
         for row in entries:
-            if until is not None and row.at > until:
-                continue
             body_row = bodies.get(row.seq)
             destroyed = body_row.destroyed_at if body_row else None
-            yield Recorded(_entry(row), self._body(body_row, row), destroyed)
+            try:
+                body = self._body(body_row, row)
+            except Unreadable:
+                if not skip_unreadable:
+                    raise
+                body = None
+            yield Recorded(_entry(row), body, destroyed)
+
+    def body_of(self, chain: str, seq: int) -> Content | None:
+        """The body of one entry; None when it or its key was destroyed. Raises `Unreadable` if it was tampered with."""
+        with self.read() as session:
+            entry = session.get(JournalEntry, (chain, seq))
+            body = session.get(JournalBody, (chain, seq))
+        return self._body(body, entry) if entry is not None else None
 
     def _body(self, row: JournalBody | None, entry: JournalEntry) -> Content | None:
-        if row is None or row.destroyed_at is not None:
+        if row is not None and row.destroyed_at is not None:
             return None
         try:
             key = self.keyring.get(_key_name(entry.chain))
         except (KeyDestroyed, KeyMissing):
             return None
+        if row is None:
+            raise Unreadable("the body was taken out", where=_body_name(entry.chain, entry.seq))
         salted: dict[str, Any] = unseal_json(key, row.sealed, bound_to=_body_name(entry.chain, entry.seq))
         body: Content = salted["body"]
         if body_hash(bytes.fromhex(salted["salt"]), body) != entry.body_hash:

@@ -4,7 +4,7 @@
 """
 
 from incident.store.tables.delivering import Attempt, Batch, Campaign, Delivery
-from incident.store.tables.intake import Alert
+from incident.store.tables.intake import Alert, AlertItem
 from incident.store.tables.journalling import JournalBody, JournalEntry, JournalHead
 from incident.store.tables.people import PeopleImport, PeopleProblem, Person
 from incident.store.tables.recording import (
@@ -38,12 +38,13 @@ ROW_TABLES = (
     Run,
     RunEffect,
 )
-BULK_TABLES = (Alert, Attempt, Batch, Delivery, PeopleProblem, Person)
+BULK_TABLES = (Alert, AlertItem, Attempt, Batch, Delivery, PeopleProblem, Person)
 
 __all__ = [
     "BULK_TABLES",
     "ROW_TABLES",
     "Alert",
+    "AlertItem",
     "Attempt",
     "Batch",
     "Campaign",

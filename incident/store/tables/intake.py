@@ -8,7 +8,7 @@ from incident.store.columns import optional_time, sealed_column, time_column
 
 
 class Alert(SQLModel, table=True):
-    """Sealed: the raw body, by the workspace's key, or by the incident's once it belongs to one."""
+    """A body as it was posted. Sealed: the raw body, by the workspace's key until it belongs to an incident."""
 
     __tablename__ = "alert"
     __table_args__ = (UniqueConstraint("source", "delivery_key"),)
@@ -21,7 +21,21 @@ class Alert(SQLModel, table=True):
     state: str
     seen: int
     last_seen_at: datetime = time_column()
-    dedupe_key: str | None = Field(default=None, index=True)
     incident_id: str | None = Field(default=None, index=True)
     mapped_at: datetime | None = optional_time()
     sealed: bytes = sealed_column()
+
+
+class AlertItem(SQLModel, table=True):
+    """One alert out of a body: what it repeats or changes is found by its keys, which are hashes."""
+
+    __tablename__ = "alert_item"
+
+    alert_id: str = Field(primary_key=True)
+    position: int = Field(primary_key=True)
+    incident_id: str = Field(index=True)
+    dedupe_key: str = Field(index=True)
+    content_hash: str
+    severity: str
+    arrival: str
+    at: datetime = time_column()

@@ -36,12 +36,21 @@ def test_each_fact_knows_who_said_it_how_sure_and_since_when():
     assert (persons.said_by, persons.source, persons.sure) == ("Li Wei", "call", Certainty.confirmed)
     assert persons.known_at == datetime(2026, 11, 21, 18, tzinfo=UTC)
     assert discovered.value == datetime(2026, 11, 21, 15, 40, tzinfo=UTC)
-    assert (discovered.said_by, discovered.sure, discovered.known_at) == ("night shift", Certainty.likely, NOW)
+    assert (discovered.said_by, discovered.sure, discovered.known_at) == (
+        "night shift",
+        Certainty.likely,
+        NOW,
+    )
 
 
 def test_without_provenance_the_source_is_the_file_and_the_fact_a_claim():
     [fact] = read("persons: 5", said_by="op1")
-    assert (fact.said_by, fact.source, fact.sure, fact.known_at) == ("op1", "facts.yaml", Certainty.claimed, NOW)
+    assert (fact.said_by, fact.source, fact.sure, fact.known_at) == (
+        "op1",
+        "facts.yaml",
+        Certainty.claimed,
+        NOW,
+    )
 
 
 def test_an_offset_in_a_time_is_kept():
@@ -50,7 +59,11 @@ def test_an_offset_in_a_time_is_kept():
 
 
 def test_unknown_and_empty_are_recorded_as_unknown():
-    assert [fact.value for fact in read("persons: unknown\ncii_involved:\nransomware: null\n")] == [None, None, None]
+    assert [fact.value for fact in read("persons: unknown\ncii_involved:\nransomware: null\n")] == [
+        None,
+        None,
+        None,
+    ]
 
 
 def test_norway_stays_a_word_and_a_range_may_be_written_as_a_mapping():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from base64 import b64encode
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from notifiers.errors import CarrierUnreachable
 from notifiers.outcome import Outcome, Result, Stage
 
 CLOSE, STALL = b"", b"\x00"
-IMPATIENT = Timeouts(connect=0.3, tls=0.3, auth=0.3, mail=0.3, rcpt=0.3, data=0.3, body=0.3, after_dot=0.3)
+IMPATIENT = Timeouts(connect=0.5, tls=0.5, auth=0.5, mail=0.5, rcpt=0.5, data=0.5, body=0.5, after_dot=0.5)
 MESSAGE = b"Subject: test\r\n\r\n.hidden\r\n..\r\nlast line\r\n"
 ENVELOPE = Envelope("b.1@bounce.example.com", "person@example.com", MESSAGE, envid="id+1")
 LOCKSTEP: tuple[str, ...] = ()
@@ -313,56 +314,76 @@ BIG = Envelope("", "person@example.com", b"Subject: big\r\n\r\n" + (b"a" * 76 + 
 
 
 def test_a_big_message_arrives_whole(scripted: Any) -> None:
-    (outcome,), server, _ = sent_to(scripted, BIG, extensions=PIPELINED)
+    envelope = Envelope("", "person@example.com", BIG.data[: 16 + 78 * 20_000])
+
+    async def go() -> tuple[Outcome, list[bytes]]:
+        async with scripted(extensions=PIPELINED) as server:
+            async with SmtpSession(a_relay(server.port, timeouts=Timeouts())) as session:
+                outcome = await session.send(envelope)
+            return outcome, server.messages
+
+    outcome, messages = asyncio.run(go())
     assert outcome.result is Result.accepted
-    assert server.messages == [BIG.data]
+    assert messages == [envelope.data]
 
 
-@pytest.mark.parametrize("then", ["stall", "close"])
-def test_a_body_that_never_left_is_not_ambiguous(then: str) -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 hi\r\n")
-        for answer in (b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
-            await reader.readline()
-            writer.write(answer)
-        if then == "close":
-            await reader.readexactly(1000)
-            writer.transport.abort()
-        else:
-            await asyncio.sleep(1)
-            writer.transport.abort()
+Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def sent_big_to(rest: Conversation) -> Outcome:
+    """Send BIG to a server that says 354 and goes on with `rest`."""
 
     async def go() -> Outcome:
+        finished = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"220 hi\r\n")
+            for answer in (b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
+                await reader.readline()
+                writer.write(answer)
+            await rest(reader, writer)
+            writer.transport.abort()
+            finished.set()
+
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         async with SmtpSession(a_relay(server.sockets[0].getsockname()[1])) as session:
             outcome = await session.send(BIG)
+        await finished.wait()
         server.close()
+        await asyncio.sleep(0)
         return outcome
 
-    outcome = asyncio.run(go())
+    return asyncio.run(go())
+
+
+async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(1)
+
+
+async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readexactly(1000)
+
+
+async def refuse_early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readexactly(1000)
+    writer.write(b"552 5.3.4 too much\r\n")
+    await asyncio.sleep(0.2)
+
+
+async def accept_early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readexactly(1000)
+    writer.write(b"250 2.0.0 queued before its end\r\n")
+    await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize("rest", [stall, die, accept_early])
+def test_a_body_whose_dot_never_left_was_not_sent(rest: Conversation) -> None:
+    outcome = sent_big_to(rest)
     assert (outcome.result, outcome.stage) == (Result.not_sent, Stage.data)
 
 
 def test_a_refusal_in_the_middle_of_the_body_is_heard() -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 hi\r\n")
-        for answer in (b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
-            await reader.readline()
-            writer.write(answer)
-        await reader.readexactly(1000)
-        writer.write(b"552 5.3.4 too much\r\n")
-        await writer.drain()
-        await asyncio.sleep(0.5)
-        writer.close()
-
-    async def go() -> Outcome:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        async with SmtpSession(a_relay(server.sockets[0].getsockname()[1])) as session:
-            outcome = await session.send(BIG)
-        server.close()
-        return outcome
-
-    outcome = asyncio.run(go())
+    outcome = sent_big_to(refuse_early)
     assert (outcome.result, outcome.stage, outcome.code) == (Result.permanent, Stage.data, 552)
 
 

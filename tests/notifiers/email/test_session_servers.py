@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import ipaddress
 import ssl
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -287,13 +288,12 @@ def test_postfix_takes_many_messages_over_few_connections(smtp_sink: Any, flags:
     assert connections == 3
 
 
-def test_what_postfix_stored_is_what_was_sent(smtp_sink: Any, tmp_path: Path) -> None:
-    tmp_path.chmod(0o777)
-    for folder in (tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
-    outcomes, _ = of_sink(smtp_sink, "-d", f"{tmp_path}/m.", messages=3)
+def test_what_postfix_stored_is_what_was_sent(smtp_sink: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)  # smtp-sink gives up root and writes as nobody
+        outcomes, _ = of_sink(smtp_sink, "-d", f"{folder}/m.", messages=3)
+        stored = b"".join(path.read_bytes() for path in Path(folder).iterdir())
     assert [o.result for o in outcomes] == [Result.accepted] * 3
-    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     for number in range(3):
         body = a_message(number).data.replace(b"\r\n", b"\n").partition(b"\n\n")[2]
         assert body in stored

@@ -23,7 +23,6 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("seen", sa.Integer(), nullable=False),
         sa.Column("last_seen_at", sa.DateTime(), nullable=False),
-        sa.Column("dedupe_key", sa.String(), nullable=True),
         sa.Column("incident_id", sa.String(), nullable=True),
         sa.Column("mapped_at", sa.DateTime(), nullable=True),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
@@ -31,8 +30,23 @@ def upgrade() -> None:
         sa.UniqueConstraint("source", "delivery_key"),
     )
     with op.batch_alter_table("alert", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_alert_dedupe_key"), ["dedupe_key"], unique=False)
         batch_op.create_index(batch_op.f("ix_alert_incident_id"), ["incident_id"], unique=False)
+
+    op.create_table(
+        "alert_item",
+        sa.Column("alert_id", sa.String(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("incident_id", sa.String(), nullable=False),
+        sa.Column("dedupe_key", sa.String(), nullable=False),
+        sa.Column("content_hash", sa.String(), nullable=False),
+        sa.Column("severity", sa.String(), nullable=False),
+        sa.Column("arrival", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("alert_id", "position"),
+    )
+    with op.batch_alter_table("alert_item", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_alert_item_dedupe_key"), ["dedupe_key"], unique=False)
+        batch_op.create_index(batch_op.f("ix_alert_item_incident_id"), ["incident_id"], unique=False)
 
     op.create_table(
         "attempt",
@@ -61,10 +75,7 @@ def upgrade() -> None:
         sa.Column("incident_id", sa.String(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("pending", sa.Integer(), nullable=False),
-        sa.Column("sending", sa.Integer(), nullable=False),
         sa.Column("accepted", sa.Integer(), nullable=False),
-        sa.Column("refused", sa.Integer(), nullable=False),
-        sa.Column("uncertain", sa.Integer(), nullable=False),
         sa.Column("unreachable", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -113,16 +124,21 @@ def upgrade() -> None:
         sa.Column("incident_id", sa.String(), nullable=False),
         sa.Column("person_id", sa.String(), nullable=False),
         sa.Column("person_version", sa.Integer(), nullable=False),
+        sa.Column("addressee", sa.String(), nullable=False),
+        sa.Column("principal", sa.Boolean(), nullable=False),
         sa.Column("channel", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("strikes", sa.Integer(), nullable=False),
+        sa.Column("code_mac", sa.LargeBinary(), nullable=False),
         sa.Column("next_at", sa.DateTime(), nullable=True),
         sa.Column("settled_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_delivery_batch_id"), ["batch_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_delivery_code_mac"), ["code_mac"], unique=False)
         batch_op.create_index(batch_op.f("ix_delivery_incident_id"), ["incident_id"], unique=False)
 
     op.create_table(
@@ -474,6 +490,7 @@ def downgrade() -> None:
     op.drop_table("duty")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_delivery_incident_id"))
+        batch_op.drop_index(batch_op.f("ix_delivery_code_mac"))
         batch_op.drop_index(batch_op.f("ix_delivery_batch_id"))
 
     op.drop_table("delivery")
@@ -494,8 +511,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_attempt_incident_id"))
 
     op.drop_table("attempt")
+    with op.batch_alter_table("alert_item", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_alert_item_incident_id"))
+        batch_op.drop_index(batch_op.f("ix_alert_item_dedupe_key"))
+
+    op.drop_table("alert_item")
     with op.batch_alter_table("alert", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_alert_incident_id"))
-        batch_op.drop_index(batch_op.f("ix_alert_dedupe_key"))
 
     op.drop_table("alert")

@@ -1,0 +1,1 @@
+"""The terminal face: one module a noun, no logic of its own."""

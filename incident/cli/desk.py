@@ -1,0 +1,227 @@
+"""What every command starts from: the workspace, who acts, the clock, and where output goes.
+
+Tables and documents go to stdout, progress and messages to stderr; with `--json` a command prints one document.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from incident.errors import BadInput, Refused
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from incident.record.decisions import Signer
+    from incident.response.housework import House
+    from incident.settings import Settings
+    from incident.store.store import Store
+    from incident.workspace import Workspace as WorkspacePaths
+
+SIGNING_KEYS = "signing-keys.json"
+_LINE_WIDTH = 200
+
+
+@dataclass
+class Desk:
+    """One call of the command line."""
+
+    workspace: Path | None
+    as_json: bool
+    operator: str | None
+    force_bar: bool = False
+
+    @cached_property
+    def paths(self) -> WorkspacePaths:
+        """The workspace in use. Raises `WorkspaceError`."""
+        from incident.workspace import find_workspace
+
+        return find_workspace(self.workspace, environment=dict(os.environ), start=Path.cwd())
+
+    @cached_property
+    def settings(self) -> Settings:
+        return self.paths.settings()
+
+    @cached_property
+    def store(self) -> Store:
+        from incident.store.opening import open_store
+
+        return open_store(self.paths, self.settings)
+
+    @cached_property
+    def house(self) -> House:
+        from incident.response.housework import House
+
+        return House(self.paths, self.settings, self.store, self.now)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self.settings.zone
+
+    @property
+    def language(self) -> str:
+        """The language of what people read on the screen: $INCIDENT_LANGUAGE, else the locale's, else English."""
+        wanted = os.environ.get("INCIDENT_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+        return "zh-Hans" if wanted.lower().startswith("zh") else "en"
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    @property
+    def actor(self) -> str:
+        """Who the journal names: the operator, else the account on this machine."""
+        if self.operator is None:
+            return f"account {getpass.getuser()}"
+        from incident.record.operators import operator_named
+
+        with self.store.read() as session:
+            return operator_named(session, self.operator).name
+
+    def signer(self) -> Signer:
+        """The operator with their private key, for a decision. Raises `Refused` without `--as`."""
+        from incident.record.decisions import Signer
+        from incident.record.sshsig import read_private_key
+
+        if self.operator is None:
+            raise Refused(
+                "a decision needs to know who decides", next_step="say it with --as NAME (`incident operator list`)"
+            )
+        name = self.actor
+        path = self._signing_key(name)
+        return Signer(name, read_private_key(path, passphrase=_passphrase(path)))
+
+    def remember_key(self, name: str, path: Path) -> None:
+        """Remember where an operator's private key lies on this machine; the key itself stays where it is."""
+        known = self._known_keys()
+        known[name] = str(path.expanduser().resolve())
+        file = self.paths.root / SIGNING_KEYS
+        file.write_text(json.dumps(known, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+    def _known_keys(self) -> dict[str, str]:
+        file = self.paths.root / SIGNING_KEYS
+        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+
+    def _signing_key(self, name: str) -> Path:
+        named = os.environ.get("INCIDENT_SIGNING_KEY") or self._known_keys().get(name)
+        if named is None:
+            raise Refused(
+                f"it is not known where the private key of {name} lies on this machine",
+                next_step="name it in $INCIDENT_SIGNING_KEY",
+            )
+        return Path(named)
+
+    # -- output ------------------------------------------------------------------------------------
+
+    def say(self, text: str) -> None:
+        """A message for the person at the terminal."""
+        typer.echo(text, err=True)
+
+    def document(self, content: Any) -> None:
+        """The one JSON document of a command."""
+        typer.echo(json.dumps(content, ensure_ascii=False, indent=2, default=_plain))
+
+    def table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "", document: Any = None
+    ) -> None:
+        """A table, or with `--json` the document (by default the rows as objects)."""
+        if self.as_json:
+            names = [column.lower().replace(" ", "_") for column in columns]
+            self.document(
+                document if document is not None else [dict(zip(names, row, strict=True)) for row in rows]
+            )
+            return
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(title=title or None, title_justify="left", header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(self.show(cell) for cell in row))
+        wide = Console().width if sys.stdout.isatty() else _LINE_WIDTH
+        Console(width=wide, highlight=False, markup=False).print(table)
+
+    def show(self, value: object) -> str:
+        """A cell as people read it: times in the workspace's zone."""
+        if isinstance(value, datetime):
+            return f"{value.astimezone(self.zone):%Y-%m-%d %H:%M %z}"
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return "" if value is None else str(value)
+
+    def lines(self, text: Sequence[str], *, document: Mapping[str, Any]) -> None:
+        """Plain lines, or with `--json` the document."""
+        if self.as_json:
+            self.document(document)
+            return
+        for line in text:
+            typer.echo(line)
+
+
+def desk_of(ctx: typer.Context) -> Desk:
+    """The desk of this call."""
+    desk = ctx.obj
+    assert isinstance(desk, Desk)  # noqa: S101 - set by the root callback
+    return desk
+
+
+def read_input(path: Path) -> bytes:
+    """A file's bytes, or standard input for `-`. Raises `BadInput`."""
+    try:
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"the file cannot be read ({error.strerror})", where=str(path)) from error
+
+
+def write_output(path: Path, content: str) -> None:
+    """Write a file in one step. Raises `BadInput` when it cannot be written."""
+    scratch = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_text(content, encoding="utf-8")
+        scratch.replace(path)
+    except OSError as error:
+        scratch.unlink(missing_ok=True)
+        raise BadInput(f"the file cannot be written ({error.strerror})", where=str(path)) from error
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    return str(value)
+
+
+def _passphrase(path: Path) -> str | None:
+    given = os.environ.get("INCIDENT_SIGNING_PASSPHRASE")
+    if given is not None:
+        return given
+    try:
+        encrypted = b"bcrypt" in path.read_bytes()[:4096] or _is_encrypted(path)
+    except OSError:
+        return None
+    if encrypted and sys.stdin.isatty():
+        return getpass.getpass(f"Passphrase of {path}: ")
+    return None
+
+
+def _is_encrypted(path: Path) -> bool:
+    import base64
+
+    body = "".join(line for line in path.read_text("ascii", "replace").splitlines() if "-----" not in line)
+    try:
+        return b"bcrypt" in base64.b64decode(body)[:100]
+    except ValueError:
+        return False

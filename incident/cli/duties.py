@@ -1,0 +1,177 @@
+"""`incident duties` and `incident grade`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from incident.cli.desk import Desk, desk_of
+from incident.cli.record import ID
+from incident.cli.wording import span
+
+if TYPE_CHECKING:
+    from incident.duties.view import DutyView
+    from incident.law.findings import Finding
+
+app = typer.Typer(rich_markup_mode=None)
+
+_STATES = {
+    "en": {"owed": "owed", "may_be_waived": "may be waived", "not_owed": "not owed", "met": "met"},
+    "zh-Hans": {"owed": "应履行", "may_be_waived": "可以免除", "not_owed": "无此义务", "met": "已履行"},
+}
+_URGENCY = {
+    "en": {"immediately": "immediately", "promptly": "promptly"},
+    "zh-Hans": {"immediately": "立即", "promptly": "及时"},
+}
+
+
+@app.command("duties", help="What is owed, by when, to whom.")
+def duties(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    why: bool = typer.Option(False, "--why", help="Show the reasons, also for what is not owed."),
+    everything: bool = typer.Option(False, "--all", help="Show met and unowed duties too."),
+) -> None:
+    from incident.duties.evaluating import duty_document, stored_duties
+    from incident.duties.view import view_duties
+    from incident.record.dossier import load_dossier
+
+    desk = desk_of(ctx)
+    dossier = load_dossier(desk.store, incident_id)
+    findings = desk.house.findings(dossier)
+    with desk.store.read() as session:
+        stored = {row.duty_id: row for row in stored_duties(session, incident_id)}
+    views = view_duties(findings, stored, desk.settings, now=desk.now())
+    shown = [view for view in views if view.is_open or everything]
+    document = {
+        "incident": incident_id,
+        "at": desk.now(),
+        "duties": [
+            {
+                **duty_document(view.finding, view.duty),
+                "state": view.state,
+                "met_at": view.met_at,
+                "target_at": view.target_at,
+                "overdue": view.is_overdue,
+            }
+            for view in views
+        ],
+        "not_applying": [_why_not(finding, desk.language) for finding in findings if not _has_open(finding, views)],
+    }
+    columns = ("Duty", "To", "Due", "Left", "Rests on", "State", "Article", "Review")
+    desk.table(columns, [_row(desk, view) for view in shown], document=document)
+    if desk.as_json:
+        return
+    for note in _notes(desk, shown):
+        typer.echo(note)
+    if why:
+        _print_why(desk, views, findings)
+
+
+@app.command("grade", help="The grade of an incident, with reasons.")
+def grade_(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    why: bool = typer.Option(False, "--why", help="Show every criterion."),
+) -> None:
+    from incident.law.grading import grade, shipped_scales
+    from incident.record.dossier import load_dossier
+
+    desk = desk_of(ctx)
+    dossier = load_dossier(desk.store, incident_id)
+    rows, document = [], []
+    results = [grade(scale, dossier.sheet) for scale in shipped_scales().values()]
+    for result in results:
+        low, high = (result.scale.grades[key][desk.language] for key in (result.lowest, result.highest))
+        advice = result.advice()
+        told = advice[desk.language] if advice else ""
+        rows.append((result.scale.id, low, high, ", ".join(sorted(result.decides)), told))
+        document.append(
+            {"scale": result.scale.id, "lowest": result.lowest, "highest": result.highest, "decides": sorted(result.decides)}
+        )
+    desk.table(("Scale", "At least", "At most", "Facts that would settle it", "Next"), rows, document=document)
+    if why and not desk.as_json:
+        for result in results:
+            for criterion in result.criteria:
+                for reason in criterion.answers.values():
+                    for line in reason.lines(desk.language):
+                        typer.echo(f"  {line}")
+
+
+def _row(desk: Desk, view: DutyView) -> tuple[str, ...]:
+    duty, language = view.duty, desk.language
+    to = ", ".join(each.name[language] for each in duty.recipients)
+    state = _STATES[language][view.state]
+    rests = ("assumed: " if duty.assumed else "") + (", ".join(sorted(duty.settled_by)) if duty.assumed else "")
+    return (
+        f"{duty.id}\n{duty.title[language]}",
+        to,
+        _due(desk, view),
+        _left(view),
+        rests or (f"{duty.anchor_field}" if duty.anchor_field else ""),
+        state if view.met_at is None else f"{state} {desk.show(view.met_at)}",
+        duty.article,
+        "" if duty.is_reviewed else f"UNREVIEWED ({duty.confidence})",
+    )
+
+
+def _due(desk: Desk, view: DutyView) -> str:
+    duty = view.duty
+    if duty.due_at is not None:
+        return desk.show(duty.due_at)
+    if duty.waits_for:
+        return "waits for " + ", ".join(sorted(duty.waits_for))
+    word = _URGENCY[desk.language].get(str(duty.urgency), str(duty.urgency))
+    target = f"\nown target {desk.show(view.target_at)}" if view.target_at is not None else ""
+    return word + target
+
+
+def _left(view: DutyView) -> str:
+    if not view.is_open:
+        return ""
+    if view.left is not None:
+        return f"OVERDUE {span(view.left)}" if view.is_overdue else span(view.left)
+    return f"{span(view.elapsed)} passed" if view.elapsed is not None else ""
+
+
+def _notes(desk: Desk, views: Sequence[DutyView]) -> list[str]:
+    from incident.record.facts import field_named
+
+    asked = sorted({name for view in views for name in (*view.duty.settled_by, *view.duty.waits_for)})
+    if not asked:
+        return []
+    lines = ["", "To be answered (an assumed clock runs at its earliest until then):"]
+    for name in asked:
+        field = field_named(name)
+        lines.append(f"  {name}: {field.question[desk.language]} [{field.who}]")
+    return lines
+
+
+def _print_why(desk: Desk, views: Sequence[DutyView], findings: Sequence[Finding]) -> None:
+    for view in views:
+        typer.echo(f"\n{view.duty.id}  [{_STATES[desk.language][view.state]}]")
+        for line in view.duty.why.lines(desk.language):
+            typer.echo(f"  {line}")
+        for exemption in view.duty.exemptions:
+            typer.echo(f"  {exemption.title[desk.language]} ({exemption.article})")
+            for line in exemption.reason.lines(desk.language):
+                typer.echo(f"    {line}")
+    for finding in findings:
+        if not finding.duties:
+            for line in finding.lines(desk.language):
+                typer.echo(f"\n{line}")
+
+
+def _has_open(finding: Finding, views: Sequence[DutyView]) -> bool:
+    return any(view.finding.regime == finding.regime and view.is_open for view in views)
+
+
+def _why_not(finding: Finding, language: str) -> dict[str, Any]:
+    return {
+        "regime": finding.regime,
+        "outcome": str(finding.outcome),
+        "why": finding.lines(language),
+        "would_change_it": sorted(finding.decides | finding.rests_on),
+    }

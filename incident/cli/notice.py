@@ -1,0 +1,347 @@
+"""`incident notice` and `incident deliveries`."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from incident.cli.desk import Desk, desk_of, write_output
+from incident.cli.record import ID
+from incident.errors import Refused, WrongUsage
+
+if TYPE_CHECKING:
+    from incident.delivery.status import Account
+    from incident.notice.findings import Finding
+    from incident.notice.release import Version
+
+GROUP = "notice"
+app = typer.Typer(
+    rich_markup_mode=None,
+    help="The notice: draft, check, preview, release, send, status, verify.",
+    no_args_is_help=True,
+)
+lists = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("draft", help="Draft the notice from the record; the same record gives the same version.")
+def draft(ctx: typer.Context, incident_id: str = ID) -> None:
+    desk = desk_of(ctx)
+    version, findings = _current(desk, incident_id, kind="notice.drafted")
+    _print_findings(desk, version, findings)
+
+
+@app.command("check", help="What the notice still lacks, with the articles that ask for it.")
+def check(ctx: typer.Context, incident_id: str = ID) -> None:
+    from incident.notice.findings import refusals
+    from incident.notice.release import assemble
+    from incident.record.dossier import load_dossier
+
+    desk = desk_of(ctx)
+    dossier = load_dossier(desk.store, incident_id)
+    _, findings = assemble(dossier, desk.house.bench(dossier), written_at=desk.now())
+    _print_findings(desk, None, findings)
+    if refusals(findings):
+        raise typer.Exit(1)
+
+
+@app.command("preview", help="Show the notice as it would be read.")
+def preview(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    language: str = typer.Option("", "--language", help="zh-Hans or en."),
+    channel: str = typer.Option("email", "--channel", help="email or public."),
+    output: Path | None = typer.Option(None, "-o", "--output", metavar="FILE", help="Write the HTML page to a file."),
+) -> None:
+    from incident.notice.public_page import page_name
+    from incident.notice.release import assemble
+    from incident.record.dossier import load_dossier
+
+    desk = desk_of(ctx)
+    dossier = load_dossier(desk.store, incident_id)
+    frozen, _ = assemble(dossier, desk.house.bench(dossier), written_at=desk.now())
+    chosen = language or desk.settings.workspace.languages[0]
+    if chosen not in frozen.contents:
+        raise WrongUsage(f"there is no notice in {chosen!r}", where="--language", next_step=", ".join(frozen.contents))
+    if channel not in ("email", "public"):
+        raise WrongUsage(f"{channel!r} is no channel of a preview", where="--channel", next_step="email or public")
+    mail = frozen.emails[chosen]
+    html = mail.html if channel == "email" else frozen.pages[page_name(chosen)]
+    if output is not None:
+        write_output(output, _named_slots(html))
+        desk.lines([f"written to {output}"], document={"file": str(output)})
+        return
+    text = _named_slots(mail.text if channel == "email" else html)
+    desk.lines([text], document={"language": chosen, "channel": channel, "subject": mail.subject, "text": text})
+
+
+@app.command("release", help="Sign the release of the notice; it takes several people (--as NAME).")
+def release_(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    content: str | None = typer.Option(None, "--content", metavar="HASH", help="Sign only if this is the version."),
+    reason: str = typer.Option("", "--reason", help="Why."),
+) -> None:
+    from incident.notice.release import release
+    from incident.record.dossier import dossier_in
+    from incident.response.runner import poke_runs
+
+    desk = desk_of(ctx)
+    signer = desk.signer()
+    with desk.store.write(incident_id, kind="notice.signed", actor=signer.name, now=desk.now()) as change:
+        dossier = dossier_in(change.session, desk.store, incident_id)
+        result = release(
+            change,
+            desk.store,
+            dossier,
+            desk.house.bench(dossier),
+            expected_hash=content,
+            signer=signer,
+            reason=reason,
+            drill=desk.house.drill,
+        )
+        if result.released:
+            poke_runs(change.session, incident_id)
+    row = result.version.row
+    said = f"version {row.version} (content {row.content_hash[:12]}) signed by {', '.join(result.signed_by)}"
+    if result.released:
+        then = f"released; send it: incident notice send {incident_id}"
+    else:
+        then = f"{result.needed - len(result.signed_by)} more must sign: incident --as NAME notice release {incident_id}"
+    document = {
+        "incident": incident_id,
+        "version": row.version,
+        "content_hash": row.content_hash,
+        "signed_by": list(result.signed_by),
+        "needed": result.needed,
+        "released": result.released,
+    }
+    desk.lines([said, then], document=document)
+
+
+@app.command("send", help="Send the released notice to everyone concerned and publish it.")
+def send(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    detach: bool = typer.Option(False, "--detach", help="Only begin; a worker does the rest."),
+) -> None:
+    from incident.delivery.campaign import open_campaign
+    from incident.delivery.mailroom import MailRoom, relay_from
+    from incident.delivery.promises import must_keep_promises
+    from incident.notice.release import must_be_released
+    from incident.record.dossier import must_be_readable
+    from incident.record.incidents import must_exist
+
+    desk = desk_of(ctx)
+    with desk.store.read() as session:
+        must_be_readable(desk.store, must_exist(session, incident_id))
+        must_be_released(session, desk.store, incident_id, settings=desk.settings, drill=desk.house.drill)
+    must_keep_promises(desk.settings)
+    # The relay is tried before anything is written: a wrong setting must not open a campaign that cannot go on.
+    with MailRoom(relay_from(desk.settings.mail, root=desk.paths.root), connections=1) as room:
+        room.check()
+    with desk.store.write(incident_id, kind="campaign.opened", actor=desk.actor, now=desk.now()) as change:
+        version, _ = must_be_released(
+            change.session, desk.store, incident_id, settings=desk.settings, drill=desk.house.drill
+        )
+        opened = open_campaign(change, desk.store, version, desk.settings)
+    desk.say(f"notice version {version.row.version} goes to {opened.campaign.expected} people")
+    if not detach:
+        follow_campaign(desk, opened.campaign.id, incident_id)
+    _print_status(desk, incident_id)
+
+
+@app.command("status", help="Where everybody stands.")
+def status(ctx: typer.Context, incident_id: str = ID) -> None:
+    _print_status(desk_of(ctx), incident_id)
+
+
+@app.command("verify", help="Whether a verification code is from one of our notices (says nothing of the person).")
+def verify(
+    ctx: typer.Context, incident_id: str = ID, code: str = typer.Argument(..., metavar="CODE")
+) -> None:
+    from incident.delivery.status import check_code
+
+    desk = desk_of(ctx)
+    answer = check_code(desk.store, incident_id, code)
+    if answer is None:
+        raise Refused(
+            "no notice of this incident carries this code",
+            where=incident_id,
+            next_step="the message is not ours, or the code was misread; ask the caller to forward it",
+        )
+    when = f" on {desk.show(answer.sent_at)}" if answer.sent_at else ", not yet sent"
+    text = f"yes: a notice about {incident_id} by {answer.channel}{when} ({answer.state})"
+    desk.lines([text], document={"ours": True, **vars(answer)})
+
+
+@lists.command("deliveries", help="Who got what, and who was not reached.")
+def deliveries_(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    unreached: bool = typer.Option(False, "--unreached", help="Only those who were not reached."),
+    form: str = typer.Option("table", "--format", help="table or csv."),
+) -> None:
+    from incident.delivery.states import WHY_TEXTS, Why
+    from incident.delivery.status import deliveries
+
+    desk = desk_of(ctx)
+    rows = []
+    for each in deliveries(desk.store, incident_id, unreached=unreached):
+        why = WHY_TEXTS[Why(each.reason)][desk.language] if each.reason else ""
+        rows.append(
+            (each.reference, each.addressee, each.channel, each.state, why, each.attempts, each.last_code, each.last_words)
+        )
+    columns = ("Reference", "Addressee", "Channel", "State", "Why", "Attempts", "Code", "Answer")
+    if form == "csv":
+        writer = csv.writer(sys.stdout)
+        writer.writerow(columns)
+        writer.writerows(rows)
+        return
+    if form != "table":
+        raise WrongUsage(f"{form!r} is no format", where="--format", next_step="table or csv")
+    desk.table(columns, rows)
+
+
+def follow_campaign(desk: Desk, campaign_id: str, incident_id: str) -> None:
+    """Work on a campaign, with a progress bar, until it ends or only waits for a later time."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    from incident.delivery.status import progress
+    from incident.durable import open_jobs
+    from incident.ops.worker import Worker
+
+    def settled() -> bool:
+        with desk.store.read() as session:
+            return open_jobs(session, incident_id=incident_id) == 0
+
+    bar = Progress(
+        TextColumn("  sending"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty() and not desk.force_bar,
+    )
+    with bar:
+        task = bar.add_task("sending")
+
+        def beat() -> None:
+            with desk.store.read() as session:
+                done, expected = progress(session, campaign_id)
+            bar.update(task, completed=done, total=expected)
+
+        Worker(desk.house).work_until(settled, beat=beat)
+        beat()
+
+
+def _current(desk: Desk, incident_id: str, *, kind: str) -> tuple[Version, list[Finding]]:
+    from incident.notice.release import current_version
+    from incident.record.dossier import dossier_in
+
+    with desk.store.write(incident_id, kind=kind, actor=desk.actor, now=desk.now()) as change:
+        dossier = dossier_in(change.session, desk.store, incident_id)
+        return current_version(change, desk.store, dossier, desk.house.bench(dossier))
+
+
+def _print_findings(desk: Desk, version: Version | None, findings: list[Finding]) -> None:
+    from incident.notice.findings import refusals
+
+    rows = [
+        (str(each.severity), each.language, each.place, each.text(desk.language), ", ".join(each.fields))
+        for each in findings
+    ]
+    document: dict[str, Any] = {
+        "releasable": not refusals(findings),
+        "findings": [
+            {
+                "severity": str(each.severity),
+                "code": each.code,
+                "language": each.language,
+                "place": each.place,
+                "message": dict(each.message),
+                "articles": [list(article) for article in each.articles],
+                "facts": list(each.fields),
+            }
+            for each in findings
+        ],
+    }
+    if version is not None:
+        document |= {"version": version.row.version, "content_hash": version.row.content_hash}
+    if not desk.as_json:
+        if version is not None:
+            typer.echo(f"version {version.row.version}, content {version.row.content_hash[:12]}, {version.row.state}")
+        missing = len(refusals(findings))
+        typer.echo(f"{missing} things stand against a release" if missing else "nothing stands against a release")
+    if findings or desk.as_json:
+        desk.table(("Severity", "Language", "Where", "What", "Facts"), rows, document=document)
+
+
+def _print_status(desk: Desk, incident_id: str) -> None:
+    from incident.delivery.status import account, campaigns_of
+    from incident.record.incidents import must_exist
+
+    with desk.store.read() as session:
+        must_exist(session, incident_id)
+        accounts = [account(session, campaign) for campaign in campaigns_of(session, incident_id)]
+    if not accounts:
+        desk.lines([f"no notice of {incident_id} is being sent"], document={"incident": incident_id, "campaigns": []})
+        return
+    if desk.as_json:
+        desk.document({"incident": incident_id, "campaigns": [_account_document(each) for each in accounts]})
+        return
+    for each in accounts:
+        _print_account(desk, each)
+
+
+def _print_account(desk: Desk, each: Account) -> None:
+    from incident.delivery.states import WHY_TEXTS
+
+    rows: list[tuple[str, object]] = [
+        ("expected", each.expected),
+        ("accepted by the relay", each.accepted),
+        ("in progress", each.in_progress),
+    ]
+    rows += [(f"unreachable: {WHY_TEXTS[why][desk.language]}", count) for why, count in each.unreachable.items()]
+    if not each.unreachable:
+        rows.append(("unreachable", 0))
+    rows.append(("the sum holds", each.adds_up))
+    if each.waiting_until is not None:
+        rows.append(("next try not before", each.waiting_until))
+    if each.doubled_at_most:
+        rows.append(("told twice at most (no answer the first time)", each.doubled_at_most))
+    if each.minors_without_guardian:
+        rows.append(("under 18 without a guardian's contact", each.minors_without_guardian))
+    rows += [(f"public notice, {page.language}", desk.paths.public / page.file) for page in each.public_pages]
+    ended = f"ended {desk.show(each.ended_at)}" if each.ended_at else "under way"
+    desk.table(("What", "People"), rows, title=f"notice by e-mail, opened {desk.show(each.opened_at)}, {ended}")
+
+
+def _account_document(each: Account) -> dict[str, Any]:
+    return {
+        "campaign": each.campaign_id,
+        "state": each.state,
+        "opened_at": each.opened_at,
+        "ended_at": each.ended_at,
+        "rank": "accepted",
+        "expected": each.expected,
+        "accepted": each.accepted,
+        "in_progress": each.in_progress,
+        "unreachable": {str(why): count for why, count in each.unreachable.items()},
+        "adds_up": each.adds_up,
+        "waiting_until": each.waiting_until,
+        "doubled_at_most": each.doubled_at_most,
+        "minors_without_guardian": each.minors_without_guardian,
+        "public_notice": [{"language": page.language, "file": page.file, "sha256": page.sha256} for page in each.public_pages],
+    }
+
+
+def _named_slots(text: str) -> str:
+    from notifiers.email.message import SLOT
+
+    return SLOT.sub(lambda found: f"[{found[1]}]", text)

@@ -1,0 +1,283 @@
+"""The record at the terminal: open, list, show, set, log, timeline, close."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from incident.cli.desk import Desk, desk_of, read_input
+from incident.errors import BadInput, Refused, WrongUsage
+
+if TYPE_CHECKING:
+    from incident.record.facts import Fact
+
+app = typer.Typer(rich_markup_mode=None)
+ID = typer.Argument(..., metavar="ID", help="The incident, for example INC-2026-0001.")
+
+
+@app.command("open", help="Open an incident.")
+def open_(
+    ctx: typer.Context,
+    title: str = typer.Option(..., "--title", help="What this is about, in a few words."),
+    facts: Path | None = typer.Option(None, "--facts", metavar="FILE", help="What is known, as YAML (- for standard input)."),
+    told_by: str = typer.Option("", "--told-by", help="Who told us."),
+    not_state_secret: bool = typer.Option(False, "--not-state-secret", help="No state secret is involved (asked otherwise)."),
+) -> None:
+    from incident.cli.wording import duty_changes
+    from incident.duties.evaluating import DutyChange
+    from incident.ops.house import evaluate
+    from incident.record.incidents import Origin, open_incident
+    from incident.store.change import Change
+
+    desk = desk_of(ctx)
+    if not title.strip():
+        raise WrongUsage("the title is empty", where="--title")
+    given = _facts_file(desk, facts) if facts is not None else []
+    actor = desk.actor
+    _no_state_secret(not_state_secret)
+    arisen: list[DutyChange] = []
+
+    def then(change: Change, incident_id: str) -> None:
+        arisen.extend(evaluate(desk.house, change, incident_id))
+
+    incident_id = open_incident(
+        desk.store,
+        title.strip(),
+        facts=given,
+        told_by=told_by,
+        origin=Origin.PERSON,
+        actor=actor,
+        now=desk.now(),
+        zone=desk.zone,
+        then=then,
+    )
+    desk.lines(
+        [f"{incident_id} opened", *duty_changes(desk, arisen), f"next: incident duties {incident_id}"],
+        document={"incident": incident_id, "facts": len(given), "duties": [each.duty_id for each in arisen]},
+    )
+
+
+@app.command("list", help="List the incidents.")
+def list_(ctx: typer.Context) -> None:
+    from incident.errors import KeyMissing
+    from incident.record.incidents import list_incidents
+
+    desk = desk_of(ctx)
+    rows = []
+    for row in list_incidents(desk.store):
+        try:
+            title = desk.store.open(row, incident_id=row.id)["title"]
+        except KeyMissing as error:
+            title = f"({error.what})"
+        rows.append((row.id, row.state, row.opened_at, row.origin, title))
+    desk.table(("Incident", "State", "Opened", "Origin", "Title"), rows)
+
+
+@app.command("show", help="Show an incident, now or as it was known at a time.")
+def show(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    as_of: str | None = typer.Option(None, "--as-of", metavar="TIME", help="What was recorded by then."),
+) -> None:
+    from incident.record.dossier import load_dossier, load_dossier_as_of
+    from incident.record.facts import field_named, show_value, value_to_json
+
+    desk = desk_of(ctx)
+    if as_of is None:
+        dossier = load_dossier(desk.store, incident_id)
+    else:
+        dossier = load_dossier_as_of(desk.store, incident_id, read_time(desk, as_of, option="--as-of"))
+    rows, facts = [], []
+    for name, stated in dossier.current.items():
+        field, fact = field_named(name), stated.fact
+        shown = show_value(field, fact.value, language=desk.language, zone=desk.zone) if fact.value is not None else "?"
+        rows.append((name, field.title[desk.language], shown, fact.sure, fact.said_by, fact.source, fact.known_at))
+        facts.append(
+            {
+                "field": name,
+                "value": value_to_json(fact.value),
+                "sure": fact.sure,
+                "said_by": fact.said_by,
+                "source": fact.source,
+                "known_at": fact.known_at,
+                "recorded_at": stated.recorded_at,
+            }
+        )
+    head = {
+        "incident": dossier.id,
+        "title": dossier.title,
+        "state": dossier.state,
+        "opened_at": dossier.opened_at,
+        "told_by": dossier.told_by,
+        "measures": [{"action": each.action, "at": each.at, "by": each.by} for each in dossier.measures],
+    }
+    if not desk.as_json:
+        as_then = f", as recorded at {as_of}" if as_of else ""
+        typer.echo(f"{dossier.id}  {dossier.title}  ({dossier.state}, opened {desk.show(dossier.opened_at)}{as_then})")
+    columns = ("Fact", "Title", "Value", "Sure", "Said by", "Source", "Known since")
+    desk.table(columns, rows, document={**head, "facts": facts})
+
+
+@app.command("set", help="Record facts: FIELD=VALUE ...")
+def set_(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    facts: list[str] = typer.Argument(None, metavar="FIELD=VALUE...", help="For example persons=800000..1300000."),
+    file: Path | None = typer.Option(None, "--facts", metavar="FILE", help="Facts as a YAML file."),
+    said_by: str = typer.Option("", "--said-by", help="Who said it."),
+    source: str = typer.Option("", "--source", help="Where it comes from."),
+    sure: str = typer.Option("claimed", "--sure", help="confirmed, likely, claimed or assumed."),
+    known_at: str | None = typer.Option(None, "--known-at", metavar="TIME", help="Since when it is known."),
+) -> None:
+    from incident.cli.wording import duty_changes
+    from incident.ops.house import evaluate
+    from incident.record.incidents import state_facts
+
+    desk = desk_of(ctx)
+    given = _facts_file(desk, file) if file is not None else []
+    since = read_time(desk, known_at, option="--known-at") if known_at else desk.now()
+    for word in facts or []:
+        given.append(_fact(desk, word, said_by=said_by or desk.actor, source=source, sure=sure, known_at=since))
+    if not given:
+        raise WrongUsage("no fact was given", next_step="write FIELD=VALUE, for example persons=1200")
+    with desk.store.write(incident_id, kind="facts.set", actor=desk.actor, now=desk.now()) as change:
+        state_facts(desk.store, change, incident_id, given)
+        changes = evaluate(desk.house, change, incident_id)
+    desk.lines(
+        [f"{len(given)} facts recorded", *duty_changes(desk, changes)],
+        document={
+            "incident": incident_id,
+            "recorded": [each.field for each in given],
+            "changes": [{"duty": each.duty_id, "change": each.kind, "due_at": each.after} for each in changes],
+        },
+    )
+
+
+@app.command("log", help="Log what people did and saw; with --measure it is a measure taken.")
+def log(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    text: str = typer.Argument(..., metavar="TEXT"),
+    at: str | None = typer.Option(None, "--at", metavar="TIME", help="When it happened: 2026-11-21 01:50, or 01:50."),
+    by: str = typer.Option("", "--by", help="Who did or saw it."),
+    measure: str | None = typer.Option(None, "--measure", metavar="ACTION", help="For example contain.disable-endpoint."),
+    evidence: list[Path] = typer.Option([], "--evidence", metavar="FILE", help="A file that shows it; may be repeated."),
+    corrects: str | None = typer.Option(None, "--corrects", metavar="ENTRY", help="The entry that this one replaces."),
+) -> None:
+    from incident.ops.house import evaluate
+    from incident.record.evidence import add_evidence
+    from incident.record.incidents import log_entry
+
+    desk = desk_of(ctx)
+    happened = read_time(desk, at, option="--at") if at else desk.now()
+    who, actor = by or desk.actor, desk.actor
+    kept = [
+        add_evidence(
+            desk.store, incident_id, file, blobs=desk.paths.blobs, by=who, note=text, actor=actor, now=desk.now()
+        )
+        for file in evidence
+    ]
+    with desk.store.write(incident_id, kind="log.entered", actor=actor, now=desk.now()) as change:
+        entry = log_entry(
+            desk.store,
+            change,
+            incident_id,
+            text,
+            at=happened,
+            by=who,
+            action=measure,
+            evidence=[each.id for each in kept],
+            corrects=corrects,
+        )
+        if measure is not None:
+            evaluate(desk.house, change, incident_id)
+    desk.lines(
+        [f"logged for {desk.show(happened)} ({desk.settings.workspace.zone}) as {entry.id[:8]}"],
+        document={"incident": incident_id, "entry": entry.id, "at": happened, "evidence": [each.id for each in kept]},
+    )
+
+
+@app.command("timeline", help="Show everything that happened, in order.")
+def timeline_(ctx: typer.Context, incident_id: str = ID) -> None:
+    from incident.proof.timeline import timeline
+
+    desk = desk_of(ctx)
+    events = timeline(desk.store, incident_id, language=desk.language, zone=desk.zone)
+    rows = [(each.at, each.recorded_at, each.kind, each.text, each.by, each.id[:8]) for each in events]
+    document = {"incident": incident_id, "events": [vars(each) for each in events]}
+    desk.table(("Happened", "Recorded", "Kind", "What", "By", "Entry"), rows, document=document)
+
+
+@app.command("close", help="Close an incident.")
+def close(
+    ctx: typer.Context, incident_id: str = ID, reason: str = typer.Option("", "--reason", help="Why it can be closed.")
+) -> None:
+    from incident.record.incidents import close_incident
+
+    desk = desk_of(ctx)
+    with desk.store.write(incident_id, kind="incident.closed", actor=desk.actor, now=desk.now()) as change:
+        close_incident(change, incident_id, reason=reason)
+    desk.lines([f"{incident_id} closed"], document={"incident": incident_id, "state": "closed"})
+
+
+def read_time(desk: Desk, text: str, *, option: str) -> datetime:
+    """A time as typed: with its date, or just hours and minutes for the last time the clock showed them.
+
+    Raises `BadInput` naming the option.
+    """
+    from incident.record.facts import last_time_of_day, parse_time
+
+    try:
+        short = last_time_of_day(text, now=desk.now(), zone=desk.zone)
+        return short if short is not None else parse_time(text, zone=desk.zone)
+    except ValueError as error:
+        raise BadInput(str(error), where=option) from None
+
+
+def _facts_file(desk: Desk, path: Path) -> list[Fact]:
+    from incident.law.categories import category_names
+    from incident.record.facts import read_facts_file
+
+    name = "standard input" if str(path) == "-" else path.name
+    return read_facts_file(
+        read_input(path),
+        name=name,
+        zone=desk.zone,
+        known_at=desk.now(),
+        said_by=desk.actor,
+        categories=category_names(),
+    )
+
+
+def _fact(desk: Desk, word: str, *, said_by: str, source: str, sure: str, known_at: datetime) -> Fact:
+    from incident.law.categories import check_categories
+    from incident.record.facts import Certainty, Fact, field_named, parse_value
+
+    name, equals, raw = word.partition("=")
+    if not equals:
+        raise WrongUsage(f"{word!r} is no FIELD=VALUE", next_step="write for example persons=1200")
+    try:
+        certainty = Certainty(sure)
+    except ValueError:
+        raise WrongUsage(f"{sure!r} says not how sure", where="--sure", next_step=f"use {', '.join(Certainty)}") from None
+    value = parse_value(field_named(name), raw, zone=desk.zone)
+    check_categories({name: value})
+    return Fact(name, value, said_by, source, certainty, known_at)
+
+
+def _no_state_secret(answered: bool) -> None:
+    if answered:
+        return
+    question = "Does this incident involve state secrets? They must not be put into this tool. [y/n]"
+    typer.echo(question, err=True)
+    answer = sys.stdin.readline().strip().lower()
+    if answer in ("n", "no", "否"):
+        return
+    raise Refused(
+        "the incident was not opened: it was not said that no state secret is involved",
+        next_step="state secrets follow other rules; for all else answer n, or give --not-state-secret",
+    )

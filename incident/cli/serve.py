@@ -1,0 +1,126 @@
+"""`incident serve` and `incident worker`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import typer
+
+from incident.cli.desk import Desk, desk_of
+from incident.errors import BadInput, Refused, WrongUsage
+
+if TYPE_CHECKING:
+    from incident.durable import Runner
+    from incident.hooks.mapping import CompiledSource
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("serve", help="Serve the alert intake over HTTP.")
+def serve(
+    ctx: typer.Context,
+    what: str = typer.Argument(..., metavar="hooks", help="What to serve; this version serves hooks."),
+    host: str | None = typer.Option(None, "--host", help="The address to listen on; the settings' without it."),
+    port: int | None = typer.Option(None, "--port", help="The port to listen on; 0 takes a free one."),
+) -> None:
+    if what != "hooks":
+        raise WrongUsage(f"{what!r} cannot be served", next_step="this version serves: hooks")
+    desk = desk_of(ctx)
+    _serve_hooks(desk, host or desk.settings.hooks.host, desk.settings.hooks.port if port is None else port)
+
+
+@app.command("worker", help="Work on what is due, until stopped.")
+def worker(ctx: typer.Context) -> None:
+    from incident.ops.worker import Worker
+
+    desk = desk_of(ctx)
+
+    def stop_on_signal(runner: Runner) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda _number, _frame: runner.stop())
+        desk.say(f"working on {desk.paths.root}; Ctrl-C stops after the group under way")
+
+    Worker(desk.house).work_forever(until_stopped=stop_on_signal)
+
+
+def _serve_hooks(desk: Desk, host: str, port: int) -> None:
+    import socket
+
+    import uvicorn
+
+    from incident.hooks.receiving import StoreIntake
+    from incident.server.hooks import UVICORN_OPTIONS, create_app
+    from incident.settings import resolve_secret
+
+    sources = _sources(desk)
+    desk.store.keyring.get("workspace")
+    app_ = create_app(sources=sources, intake=StoreIntake(desk.store), resolve_secret=resolve_secret, clock=desk.now)
+    try:
+        listener = socket.create_server((host, port))
+    except OSError as error:
+        raise Refused(
+            f"cannot listen on {host}:{port} ({error.strerror})", next_step="choose another with --host and --port"
+        ) from error
+    server = uvicorn.Server(uvicorn.Config(app_, log_level="warning", **UVICORN_OPTIONS))
+    stop = threading.Event()
+    helper = threading.Thread(target=_work_beside, args=(desk, stop), name="worker", daemon=True)
+    helper.start()
+    bound = listener.getsockname()
+    desk.say(f"alerts are taken at http://{bound[0]}:{bound[1]}/hooks/SOURCE from {', '.join(sorted(sources))}")
+    try:
+        server.run(sockets=[listener])
+    finally:
+        stop.set()
+        helper.join(timeout=30)
+
+
+def _work_beside(desk: Desk, stop: threading.Event) -> None:
+    """Map alerts and advance runs while serving, unless a worker of its own does it."""
+    from incident.ops.worker import Worker
+    from incident.workspace import worker_lock
+
+    while not stop.is_set():
+        with worker_lock(desk.paths) as ours:
+            if ours:
+                with Worker(desk.house).runner() as runner:
+                    threading.Thread(target=_stop_when, args=(stop, runner), daemon=True).start()
+                    runner.work()
+                return
+        stop.wait(2)
+
+
+def _stop_when(stop: threading.Event, runner: Runner) -> None:
+    stop.wait()
+    runner.stop()
+
+
+def _sources(desk: Desk) -> dict[str, CompiledSource]:
+    """The sources that may post: those of the settings, else each whose secret is set."""
+    from incident.errors import TocsinError
+    from incident.ops.worker import sources_of
+    from incident.settings import resolve_secret
+
+    known = sources_of(desk.house)
+    if named := desk.settings.hooks.sources:
+        unknown = [name for name in named if name not in known]
+        if unknown:
+            raise BadInput(
+                f"there is no source {unknown[0]}", where="hooks.sources", next_step="`incident source list` shows them"
+            )
+        return {name: known[name] for name in named}
+
+    def ready(compiled: CompiledSource) -> bool:
+        try:
+            return any(resolve_secret(reference) for reference in compiled.source.secret_references)
+        except TocsinError:
+            return False
+
+    found = {name: compiled for name, compiled in known.items() if ready(compiled)}
+    if not found:
+        raise Refused(
+            "no source may post: none of their secrets is set",
+            next_step="set one, for example WAZUH_HOOK_TOKEN; `incident source list` names them",
+        )
+    return found

@@ -1,0 +1,30 @@
+"""Words that several commands share: what changed in the duties, how long is left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from incident.cli.desk import Desk
+    from incident.duties.evaluating import DutyChange
+
+
+def duty_changes(desk: Desk, changes: Sequence[DutyChange]) -> list[str]:
+    """One line for each duty that changed."""
+    lines = []
+    for each in changes:
+        due = f"due {desk.show(each.after)}" if each.after else "no fixed hour"
+        was = f" (was {desk.show(each.before)})" if each.before and each.after != each.before else ""
+        lines.append(f"duty {each.duty_id}: {each.kind}, {due}{was}")
+    return lines
+
+
+def span(length: timedelta) -> str:
+    """A length of time in days, hours and minutes: 2 d 3 h, 3 h 20 min, 5 min."""
+    minutes = int(abs(length).total_seconds() // 60)
+    days, hours, rest = minutes // 1440, minutes % 1440 // 60, minutes % 60
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {rest:02d} min" if hours else f"{rest} min"

@@ -1,0 +1,1 @@
+"""Keeping it running: the worker, the drill, what is ready, and the end of people's data."""

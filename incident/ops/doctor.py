@@ -1,0 +1,186 @@
+"""The doctor: what of a workspace is ready for the worst day, and what to do about the rest."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from incident.delivery.mailroom import MailRoom, relay_from
+from incident.delivery.promises import must_keep_promises
+from incident.duties.evaluating import rules_in_use
+from incident.errors import TocsinError
+from incident.record.operators import Role, list_operators, roles_of
+from incident.response.housework import House
+from incident.settings import resolve_secret
+from incident.store.keyring import WORKSPACE_KEY
+from incident.workspace import search_path, worker_lives
+
+_ROOM = 1 << 30
+
+
+class State(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One thing that was looked at."""
+
+    what: str
+    state: State
+    finding: str
+    next_step: str = ""
+
+
+def examine(house: House) -> list[Examined]:
+    """Everything that should be ready before a breach, the failures first."""
+    found = [
+        *_installation(),
+        *_store(house),
+        *_operators(house),
+        *_organisation(house),
+        *_mail(house),
+        *_law(house),
+        *_hooks(house),
+    ]
+    order = [State.FAIL, State.WARN, State.OK]
+    return sorted(found, key=lambda each: order.index(each.state))
+
+
+def _installation() -> Iterator[Examined]:
+    ours = Path(__file__).parents[2]
+    module = importlib.import_module("notifiers")
+    place = Path(module.__file__ or "").parents[1]
+    if place != ours:
+        yield Examined(
+            "package notifiers",
+            State.FAIL,
+            f"another package of this name is in front of ours ({place})",
+            "install tocsin in an environment of its own (pipx, uv tool)",
+        )
+    else:
+        yield Examined("package notifiers", State.OK, "ours")
+    for tool in ("ssh-keygen",):
+        if shutil.which(tool) is None:
+            yield Examined(tool, State.WARN, "not here", "needed only to make keys and to check signatures by hand")
+
+
+def _store(house: House) -> Iterator[Examined]:
+    try:
+        house.store.keyring.get(WORKSPACE_KEY)
+        yield Examined("keyring", State.OK, str(house.store.keyring.folder))
+    except TocsinError as error:
+        yield Examined("keyring", State.FAIL, error.what, error.next_step or "")
+    if house.store.keyring.folder.exists() and house.store.keyring.folder.stat().st_mode & 0o077:
+        yield Examined(
+            "keyring", State.FAIL, "others can look into its folder", f"chmod 700 {house.store.keyring.folder}"
+        )
+    free = shutil.disk_usage(house.workspace.root).free
+    state = State.OK if free > _ROOM else State.WARN
+    yield Examined("disk", state, f"{free >> 20} MiB free", "" if state is State.OK else "make room")
+    lives = worker_lives(house.workspace)
+    yield Examined("worker", State.OK, "one is at work" if lives else "none; commands work for themselves")
+
+
+def _operators(house: House) -> Iterator[Examined]:
+    active = [each for each in list_operators(house.store) if each.retired_at is None]
+    approvers = [each for each in active if Role.APPROVER in roles_of(each)]
+    needed = house.settings.approvals.notice_release
+    if len(approvers) < needed:
+        yield Examined(
+            "operators",
+            State.FAIL,
+            f"{len(approvers)} approvers; a release needs {needed}",
+            "incident operator add NAME --key ~/.ssh/id_ed25519",
+        )
+    elif len(approvers) == needed:
+        yield Examined(
+            "operators", State.WARN, f"{needed} approvers and no deputy", "add one more, for when somebody is away"
+        )
+    else:
+        yield Examined("operators", State.OK, f"{len(approvers)} approvers")
+
+
+def _organisation(house: House) -> Iterator[Examined]:
+    organisation = house.settings.organisation
+    missing = [
+        name
+        for name, value in (
+            ("name", organisation.name),
+            ("phone", organisation.phone),
+            ("email", organisation.email),
+            ("website", organisation.website),
+            ("protection_officer", organisation.protection_officer.contact),
+        )
+        if not value
+    ]
+    if missing:
+        yield Examined(
+            "organisation",
+            State.FAIL,
+            f"not set: {', '.join(missing)}; notices and reports need them",
+            "fill [organisation] in incident.toml",
+        )
+    else:
+        yield Examined("organisation", State.OK, "complete")
+
+
+def _mail(house: House) -> Iterator[Examined]:
+    try:
+        must_keep_promises(house.settings)
+        with MailRoom(relay_from(house.settings.mail, root=house.workspace.root), connections=1) as room:
+            room.check()
+    except TocsinError as error:
+        yield Examined("mail relay", State.FAIL, error.what, error.next_step or "")
+        return
+    mail = house.settings.mail
+    yield Examined("mail relay", State.OK, f"{mail.host}:{mail.port}, {mail.processor}, {mail.country}")
+
+
+def _law(house: House) -> Iterator[Examined]:
+    try:
+        regimes = rules_in_use(house.workspace).regimes
+    except TocsinError as error:
+        yield Examined("law", State.FAIL, str(error))
+        return
+    today = house.clock().date()
+    scope = {country.upper() for country in house.settings.scope.countries}
+    mine = [regime for regime in regimes if regime.countries() & scope]
+    unreviewed = [regime.id for regime in mine if not regime.is_reviewed(today)]
+    if unreviewed:
+        finding = f"{len(mine)} regimes in scope; UNREVIEWED: {', '.join(unreviewed)}"
+        yield Examined("law", State.WARN, finding, "have counsel read them; `reviewed` in a copy under regimes/ says so")
+    else:
+        yield Examined("law", State.OK, f"{len(mine)} regimes in scope")
+    for place in search_path(house.workspace, "templates")[-1:]:
+        if not place.is_dir():
+            yield Examined("templates", State.FAIL, f"not at {place}", "install tocsin again")
+
+
+def _hooks(house: House) -> Iterator[Examined]:
+    from incident.ops.worker import sources_of
+
+    for name in house.settings.hooks.sources:
+        source = sources_of(house).get(name)
+        if source is None:
+            yield Examined(f"source {name}", State.FAIL, "there is no such source", "incident source list")
+            continue
+        missing = [reference for reference in source.source.secret_references if not _has_secret(reference)]
+        if missing:
+            yield Examined(f"source {name}", State.FAIL, f"the secret {missing[0]} is not set", "set it for `serve hooks`")
+        else:
+            yield Examined(f"source {name}", State.OK, "its secret is set")
+
+
+def _has_secret(reference: str) -> bool:
+    try:
+        resolve_secret(reference)
+    except TocsinError:
+        return False
+    return True

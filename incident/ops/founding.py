@@ -1,0 +1,110 @@
+"""Founding a workspace: a folder with settings, a database at its first revision and a keyring."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from incident.errors import WorkspaceError
+from incident.settings import Born, parse_settings, read_settings
+from incident.store.opening import create_store
+from incident.workspace import Workspace
+
+_TEMPLATE = """\
+# Settings of this workspace. Every key is explained in docs/settings.md.
+# A secret is never written here: write env:NAME or file:PATH.
+
+[workspace]
+id = {id}
+name = {name}
+born = {born}
+zone = {zone}
+languages = ["zh-Hans", "en"]
+
+[organisation]
+name = {{ zh-Hans = {name}, en = {name} }}
+phone = ""
+email = ""
+website = ""
+# address = {{ zh-Hans = "", en = "" }}
+# protection_officer = {{ name = {{ zh-Hans = "", en = "" }}, contact = "" }}
+
+[scope]
+countries = {countries}
+
+[mail]
+host = ""
+port = 587
+tls = "starttls"
+# username = "tocsin"
+# password = "env:TOCSIN_MAIL_PASSWORD"
+from_address = ""
+processor = ""
+country = ""
+relation = "own"
+
+[promises]
+keep_in = []
+share_with_no_one = true
+"""
+
+
+def found_workspace(
+    folder: Path,
+    *,
+    name: str,
+    countries: Sequence[str],
+    zone: str,
+    born: Born,
+    now: datetime,
+    settings_text: str | None = None,
+) -> Workspace:
+    """Make a workspace in an empty or new folder. Raises `WorkspaceError` or `BadInput`; then nothing is left behind."""
+    folder = folder.expanduser().resolve()
+    existed = folder.exists()
+    if existed and (not folder.is_dir() or any(folder.iterdir())):
+        raise WorkspaceError(
+            "this folder is not empty", where=str(folder), next_step="name a new folder, or an empty one"
+        )
+    text = settings_text or _TEMPLATE.format(
+        id=json.dumps(secrets.token_hex(8)),
+        name=json.dumps(name or folder.name, ensure_ascii=False),
+        born=json.dumps(str(born)),
+        zone=json.dumps(zone),
+        countries=json.dumps(list(countries)),
+    )
+    _check(text, folder)
+    workspace = Workspace(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        workspace.settings_file.write_text(text, encoding="utf-8")
+        create_store(workspace, read_settings(workspace.settings_file), now=now).close()
+    except OSError as error:
+        _clear(folder, existed=existed)
+        raise WorkspaceError(f"the workspace cannot be made ({error.strerror})", where=str(folder)) from error
+    except BaseException:
+        _clear(folder, existed=existed)
+        raise
+    return workspace
+
+
+def _check(text: str, folder: Path) -> None:
+    import tomllib
+
+    parse_settings(tomllib.loads(text), where=str(folder / "incident.toml"))
+
+
+def _clear(folder: Path, *, existed: bool) -> None:
+    if not existed:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for item in folder.iterdir():
+        if item.is_dir():
+            shutil.rmtree(item, ignore_errors=True)
+        else:
+            item.unlink(missing_ok=True)

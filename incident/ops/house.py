@@ -1,0 +1,54 @@
+"""What belongs together when something is done to an incident: facts with duties, a playbook by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from incident.duties.evaluating import DutyChange, evaluate_duties
+from incident.errors import NotFound
+from incident.record.measures import measure_catalogue
+from incident.response.form import load
+from incident.response.housework import House
+from incident.response.lint import require_runnable
+from incident.response.model import Playbook
+from incident.response.runner import start_run
+from incident.store.change import Change
+from incident.workspace import Workspace, find_data, search_path
+
+
+def evaluate(house: House, change: Change, incident_id: str) -> list[DutyChange]:
+    """Evaluate the duties as this change leaves the record."""
+    return evaluate_duties(change, house.store, house.workspace, house.settings, incident_id)
+
+
+def playbook_names(workspace: Workspace | None) -> dict[str, str]:
+    """Every playbook's name and the file it comes from; the workspace's own win."""
+    found: dict[str, str] = {}
+    for folder in search_path(workspace, "playbooks"):
+        for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.json")]) if folder.is_dir() else []:
+            found.setdefault(file.stem, str(file))
+    return found
+
+
+def read_playbook(workspace: Workspace | None, name: str) -> Playbook:
+    """A playbook by its name, checked so far that it can be run. Raises `NotFound` or `BadInput`."""
+    try:
+        path = find_data(workspace, "playbooks", f"{name}.yaml")
+    except NotFound:
+        known = playbook_names(workspace)
+        if name not in known:
+            raise NotFound(
+                f"there is no playbook {name}", next_step=f"there are: {', '.join(sorted(known)) or 'none'}"
+            ) from None
+        path = find_data(workspace, "playbooks", f"{name}.json")
+    loaded = load(path.read_text(encoding="utf-8"), name=str(path))
+    require_runnable(loaded.playbook, known_measures=frozenset(measure_catalogue()), places=loaded.places)
+    return loaded.playbook
+
+
+def start_playbook(
+    house: House, change: Change, incident_id: str, name: str, given: Mapping[str, str] | None = None
+) -> str:
+    """Start a playbook by its name; returns the run's id."""
+    playbook = read_playbook(house.workspace, name)
+    return start_run(change, house.store, incident_id, playbook, name=name, given=given or {})

@@ -1,0 +1,155 @@
+"""The end of people's data: an incident's key is destroyed, what it sealed is removed, the proofs stay.
+
+The order survives a crash at any point: the decision is on record first, then the key goes, then the leftovers.
+Calling it again finishes what was begun.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+
+from sqlalchemy import delete, update
+from sqlmodel import Session, SQLModel, col, func, select
+
+from incident.errors import Refused
+from incident.record.decisions import Signer, Subject, Verdict, decide
+from incident.record.incidents import IncidentState, must_exist
+from incident.record.operators import Role
+from incident.response.housework import House
+from incident.response.runner import RUNNING
+from incident.store.journal import WORKSPACE_CHAIN, Head
+from incident.store.tables import (
+    Alert,
+    Attempt,
+    Campaign,
+    Decision,
+    DutyRow,
+    Evaluation,
+    Evidence,
+    FactRow,
+    Incident,
+    JournalBody,
+    LogEntry,
+    Notice,
+    PeopleImport,
+    PeopleProblem,
+    Person,
+    Report,
+    Run,
+    RunEffect,
+)
+
+DESTRUCTION = "destruction"
+_SEALED: tuple[type[SQLModel], ...] = (
+    Alert,
+    Attempt,
+    Decision,
+    DutyRow,
+    Evaluation,
+    Evidence,
+    FactRow,
+    LogEntry,
+    Notice,
+    PeopleImport,
+    Report,
+    Run,
+    RunEffect,
+)
+
+
+@dataclass(frozen=True)
+class Purge:
+    """What goes when an incident's data is destroyed."""
+
+    incident_id: str
+    state: str
+    people: int
+    journal_bodies: int
+    files: int
+
+
+def look_at_purge(house: House, incident_id: str) -> Purge:
+    """What destroying an incident's data would take, without touching it. Raises `NotFound`."""
+    with house.store.read() as session:
+        incident = must_exist(session, incident_id)
+        people = _count(session, select(func.count()).select_from(Person).where(Person.incident_id == incident_id))
+        bodies = _count(
+            session, select(func.count()).select_from(JournalBody).where(JournalBody.chain == incident_id)
+        )
+    folder = house.workspace.blobs / incident_id
+    files = sum(1 for _ in folder.iterdir()) if folder.is_dir() else 0
+    return Purge(incident_id, incident.state, people, bodies, files)
+
+
+def destroy(house: House, incident_id: str, *, signer: Signer, reason: str) -> Purge:
+    """Destroy an incident's data for good. Only a closed incident, by a signed decision of an approver.
+
+    Raises `Refused` for one that is open or still sending. Nothing of the data can be brought back, not even from a
+    copy of the database made before.
+    """
+    store, now = house.store, house.clock()
+    found = look_at_purge(house, incident_id)
+    if found.state == IncidentState.OPEN:
+        raise Refused(f"{incident_id} is open", next_step=f"close it first: `incident close {incident_id}`")
+    if found.state == IncidentState.CLOSED:
+        with store.write(incident_id, kind="incident.destroyed", actor=signer.name, now=now) as change:
+            _nothing_under_way(change.session, incident_id)
+            last = next(head for head in store.heads() if head.chain == incident_id)
+            decide(
+                change,
+                incident_id,
+                Subject(DESTRUCTION, incident_id, last.hash),
+                Verdict.APPROVED,
+                signer=signer,
+                needs=Role.APPROVER,
+                reason=reason,
+                decision_id=store.new_id(),
+            )
+            row = must_exist(change.session, incident_id)
+            row.state = IncidentState.DESTROYED
+            row.destroyed_at = now
+            change.put(row)
+        _tell_workspace(house, incident_id, last, signer)
+    store.keyring.destroy(incident_id, now=now)
+    _scrub(house, incident_id)
+    return found
+
+
+def _tell_workspace(house: House, incident_id: str, last: Head, signer: Signer) -> None:
+    with house.store.write(
+        WORKSPACE_CHAIN, kind="incident.destroyed", actor=signer.name, now=house.clock()
+    ) as change:
+        change.note(incident=incident_id, head_before=last.hash)
+
+
+def _nothing_under_way(session: Session, incident_id: str) -> None:
+    sending = session.exec(
+        select(Campaign.id).where(Campaign.incident_id == incident_id, col(Campaign.ended_at).is_(None))
+    ).first()
+    running = session.exec(select(Run.id).where(Run.incident_id == incident_id, Run.state == RUNNING)).first()
+    if sending or running:
+        what = "a notice is being sent" if sending else f"the run {running} is not over"
+        raise Refused(f"{what}; the data is still needed", where=incident_id, next_step="wait for it, or cancel the run")
+
+
+def _scrub(house: House, incident_id: str) -> None:
+    now = house.clock()
+    with house.store.transaction() as session:
+        connection = session.connection()
+        for table in _SEALED:
+            connection.execute(
+                update(table).where(table.incident_id == incident_id).values(sealed=b"")  # type: ignore[attr-defined]
+            )
+        connection.execute(update(Incident).where(col(Incident.id) == incident_id).values(sealed=b""))
+        connection.execute(delete(Person).where(col(Person.incident_id) == incident_id))
+        connection.execute(delete(PeopleProblem).where(col(PeopleProblem.incident_id) == incident_id))
+        connection.execute(
+            update(JournalBody).where(col(JournalBody.chain) == incident_id).values(sealed=b"", destroyed_at=now)
+        )
+    for folder in (house.workspace.blobs / incident_id, house.workspace.reports / incident_id):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _count(session: Session, statement: object) -> int:
+    return int(session.exec(statement).one())  # type: ignore[call-overload]

@@ -1,0 +1,148 @@
+"""The worker: all kinds of jobs with their handlers, on one machine.
+
+Commands only write rows. Who wants something done now becomes the worker until it is (`work_until`), unless a worker
+lives already: then one only watches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from incident.delivery.campaign import end_campaign, is_settled
+from incident.delivery.mailroom import MailRoom, relay_from
+from incident.delivery.sender import Post, send_batch
+from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB
+from incident.durable import Handler, Lease, Patience, Runner, wait_for
+from incident.errors import NotFound, Refused
+from incident.hooks.library import SHIPPED as SHIPPED_SOURCES
+from incident.hooks.library import read_sources
+from incident.hooks.mapping import CompiledSource
+from incident.hooks.receiving import ALERT_JOB, AlertDesk, work_on_alert
+from incident.law.categories import category_catalogue
+from incident.notice.publishing import record_pages, write_pages
+from incident.notice.release import version_by_id
+from incident.ops.house import evaluate, start_playbook
+from incident.response import events as e
+from incident.response.housework import House
+from incident.response.runner import RUN_JOB, poke_runs
+from incident.response.working import ENGINE, Surroundings, advance_run
+from incident.settings import resolve_secret
+from incident.store.tables import Campaign
+from incident.workspace import worker_lives, worker_lock
+
+Watcher = Callable[[str, e.Effect, str], None]
+
+
+@dataclass
+class Worker:
+    """One worker over a workspace. `on_step` is told of each step that a run takes."""
+
+    house: House
+    on_step: Watcher = lambda run_id, effect, result: None
+    patience: Patience = field(default_factory=Patience)
+
+    def handlers(self, room: MailRoom | None) -> dict[str, Handler]:
+        """Every kind of job and what does it. Without a mail room nothing can be sent, and nothing is opened."""
+        house, store = self.house, self.house.store
+        sending: dict[str, Handler] = {}
+        if room is not None:
+            titles = {name: dict(category.title) for name, category in category_catalogue().items()}
+            post = Post(room, house.clock, titles)
+            sending[BATCH_JOB] = lambda lease: send_batch(lease, store, lease.claim.key, post)
+        around = Surroundings(house.clock, house, resolve_secret, self.on_step)
+        desk = AlertDesk(
+            settings=house.settings,
+            sources=sources_of(house),
+            clock=house.clock,
+            evaluate=lambda change, incident_id: evaluate(house, change, incident_id),
+            start_playbook=lambda change, incident_id, name: start_playbook(house, change, incident_id, name),
+        )
+        return {
+            **sending,
+            SETTLE_JOB: self._settle,
+            PUBLISH_JOB: self._publish,
+            RUN_JOB: lambda lease: advance_run(lease, store, lease.claim.key, around),
+            ALERT_JOB: lambda lease: work_on_alert(lease, store, lease.claim.key, desk),
+        }
+
+    @contextmanager
+    def runner(self) -> Iterator[Runner]:
+        """A runner with the mail room open for as long as it is needed."""
+        mail = self.house.settings.mail
+        relay = relay_from(mail, root=self.house.workspace.root) if mail.host else None
+        if relay is None:
+            yield Runner(self.house.store, self.handlers(None), patience=self.patience)
+            return
+        with MailRoom(relay, connections=mail.connections) as room:
+            yield Runner(self.house.store, self.handlers(room), patience=self.patience)
+
+    def work_until(self, done: Callable[[], bool], *, beat: Callable[[], None] | None = None) -> None:
+        """Become the worker until `done` holds, or follow the one that lives."""
+        with worker_lock(self.house.workspace) as ours:
+            if ours:
+                with self.runner() as runner:
+                    runner.work(until=done, beat=beat)
+                return
+        wait_for(lambda: done() or not worker_lives(self.house.workspace), beat=beat)
+        if not done():
+            self.work_until(done, beat=beat)
+
+    def work_forever(self, *, until_stopped: Callable[[Runner], None]) -> None:
+        """Work until stopped. `until_stopped` gets the runner, to stop it. Raises `Refused` if a worker lives."""
+        with worker_lock(self.house.workspace) as ours:
+            if not ours:
+                raise Refused(
+                    "a worker is at work on this workspace already",
+                    where=str(self.house.workspace.root),
+                    next_step="one worker is enough on one machine; stop the other one first",
+                )
+            with self.runner() as runner:
+                until_stopped(runner)
+                runner.work()
+
+    def _publish(self, lease: Lease) -> None:
+        house, notice_id = self.house, lease.claim.key
+        with house.store.transaction() as session:
+            lease.fence(session)
+            version = version_by_id(session, house.store, notice_id)
+        pages = write_pages(house.workspace, version)
+        incident_id = version.row.incident_id
+        with house.store.write(incident_id, kind="notice.published", actor=ENGINE, now=house.clock()) as change:
+            lease.fence(change.session, progress=True)
+            record_pages(change, house.store, house.workspace, version, pages)
+            poke_runs(change.session, incident_id)
+            lease.done(change.session)
+
+    def _settle(self, lease: Lease) -> None:
+        house, campaign_id = self.house, lease.claim.key
+        with house.store.transaction() as session:
+            lease.fence(session)
+            campaign = session.get(Campaign, campaign_id)
+            if campaign is None:
+                raise NotFound("there is no such campaign", where=campaign_id)
+            if not is_settled(session, campaign_id):
+                lease.done(session)
+                return
+        with house.store.write(
+            campaign.incident_id, kind="campaign.ended", actor=ENGINE, now=house.clock()
+        ) as change:
+            lease.fence(change.session, progress=True)
+            end_campaign(change, house.store, campaign_id)
+            poke_runs(change.session, campaign.incident_id)
+            lease.done(change.session)
+
+
+def sources_of(house: House) -> dict[str, CompiledSource]:
+    """The sources of alerts: the workspace's own first, then the shipped ones."""
+    found = read_sources((house.workspace.root / "sources", SHIPPED_SOURCES))
+    return dict(found)
+
+
+def utc_now() -> datetime:
+    """The time, for those who must pass it in."""
+    from datetime import UTC
+
+    return datetime.now(UTC)

@@ -1,0 +1,135 @@
+"""The timeline: everything that happened, at its own time, and when it was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session, col, select
+
+from incident.record.decisions import SUBJECT_TITLES
+from incident.record.dossier import Dossier, load_dossier
+from incident.record.facts import field_named, show_value
+from incident.record.measures import measure_named
+from incident.store.store import Store
+from incident.store.tables import (
+    AlertItem,
+    Campaign,
+    Decision,
+    Evidence,
+    Notice,
+    Operator,
+    PeopleImport,
+    PublicNotice,
+    Report,
+    Run,
+)
+
+_UNKNOWN = {"zh-Hans": "尚不清楚", "en": "not known yet"}
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line: when it happened, when it was recorded, what, by whom. `id` is what a correction names."""
+
+    at: datetime
+    recorded_at: datetime
+    kind: str
+    text: str
+    by: str
+    id: str = ""
+
+
+def timeline(store: Store, incident_id: str, *, language: str, zone: ZoneInfo) -> list[Event]:
+    """All events of an incident in the order in which they happened. Raises `NotFound` or `KeyDestroyed`."""
+    dossier = load_dossier(store, incident_id)
+    with store.read() as session:
+        events = [
+            *_record(dossier, language, zone),
+            *_decisions(session, incident_id),
+            *_people(session, incident_id),
+            *_releases(session, incident_id),
+            *_runs(session, incident_id),
+        ]
+    return sorted(events, key=lambda event: (event.at, event.recorded_at))
+
+
+def _record(dossier: Dossier, language: str, zone: ZoneInfo) -> Iterator[Event]:
+    told = f", told by {dossier.told_by}" if dossier.told_by else ""
+    yield Event(
+        dossier.opened_at, dossier.opened_at, "opened", f"{dossier.id} opened: {dossier.title}{told}", dossier.opened_by
+    )
+    if dossier.closed_at is not None:
+        yield Event(dossier.closed_at, dossier.closed_at, "closed", f"{dossier.id} closed", "")
+    for stated in dossier.history:
+        fact = stated.fact
+        title = field_named(fact.field).title[language]
+        shown = (
+            _UNKNOWN[language]
+            if fact.value is None
+            else show_value(field_named(fact.field), fact.value, language=language, zone=zone)
+        )
+        said = f" ({fact.said_by}, {fact.sure})" if fact.said_by else f" ({fact.sure})"
+        yield Event(
+            fact.known_at, stated.recorded_at, "fact", f"{fact.field} | {title}: {shown}{said}", stated.recorded_by
+        )
+    for line in dossier.log:
+        action = f"{line.action} | {measure_named(line.action).title[language]}: " if line.action else ""
+        old = " [corrected later]" if line.superseded else ""
+        kind = "measure" if line.action else "log"
+        yield Event(line.at, line.recorded_at, kind, f"{action}{line.text}{old}", line.by, line.id)
+
+
+def _decisions(session: Session, incident_id: str) -> Iterator[Event]:
+    for decision in session.exec(select(Decision).where(Decision.incident_id == incident_id)).all():
+        operator = session.get(Operator, decision.operator_id)
+        what = SUBJECT_TITLES.get(decision.subject_kind, decision.subject_kind)
+        text = f"{what} {decision.verdict}, content {decision.subject_hash[:12]}, signed"
+        yield Event(
+            decision.decided_at, decision.decided_at, "decision", text, operator.name if operator else "", decision.id
+        )
+
+
+def _people(session: Session, incident_id: str) -> Iterator[Event]:
+    for row in session.exec(select(PeopleImport).where(PeopleImport.incident_id == incident_id)).all():
+        text = (
+            f"people imported: {row.rows} rows, {row.added} added, {row.changed} changed, "
+            f"{row.unchanged} known already, {row.problems} with problems"
+        )
+        yield Event(row.at, row.at, "people", text, row.by)
+    for one in session.exec(select(Evidence).where(Evidence.incident_id == incident_id)).all():
+        text = f"evidence taken, {one.size} bytes, SHA-256 {one.sha256[:12]}"
+        yield Event(one.recorded_at, one.recorded_at, "evidence", text, one.recorded_by, one.id)
+    for item in session.exec(select(AlertItem).where(AlertItem.incident_id == incident_id)).all():
+        yield Event(item.at, item.at, "alert", f"alert {item.arrival}, severity {item.severity}", "hooks", item.alert_id)
+
+
+def _releases(session: Session, incident_id: str) -> Iterator[Event]:
+    for row in session.exec(select(Notice).where(Notice.incident_id == incident_id)).all():
+        text = f"notice version {row.version} drafted, content {row.content_hash[:12]}"
+        yield Event(row.created_at, row.created_at, "notice", text, row.created_by)
+        if row.released_at is not None:
+            yield Event(row.released_at, row.released_at, "notice", f"notice version {row.version} released", "")
+    for campaign in session.exec(select(Campaign).where(Campaign.incident_id == incident_id)).all():
+        text = f"sending began, {campaign.expected} people"
+        yield Event(campaign.opened_at, campaign.opened_at, "sending", text, campaign.opened_by)
+        if campaign.ended_at is not None:
+            text = f"sending ended, {campaign.expected} people accounted for"
+            yield Event(campaign.ended_at, campaign.ended_at, "sending", text, "")
+    for page in session.exec(select(PublicNotice).where(PublicNotice.incident_id == incident_id)).all():
+        text = f"public notice published ({page.language}), SHA-256 {page.sha256[:12]}"
+        yield Event(page.published_at, page.published_at, "public notice", text, "")
+    for report in session.exec(select(Report).where(Report.incident_id == incident_id)).all():
+        text = f"report {report.regime} ({report.phase}) version {report.version}"
+        yield Event(report.created_at, report.created_at, "report", f"{text} filled", report.created_by)
+        if report.submitted_at is not None:
+            yield Event(report.submitted_at, report.submitted_at, "report", f"{text} submitted", "")
+
+
+def _runs(session: Session, incident_id: str) -> Iterator[Event]:
+    for run in session.exec(select(Run).where(Run.incident_id == incident_id).order_by(col(Run.id))).all():
+        yield Event(run.started_at, run.started_at, "run", f"{run.id} started: {run.playbook}", run.started_by)
+        if run.ended_at is not None:
+            yield Event(run.ended_at, run.ended_at, "run", f"{run.id} ended: {run.state}", "")

@@ -1,0 +1,235 @@
+"""Verifying the record: the chains against heads held outside, bodies against the chain, rows against the journal.
+
+`verify` needs keys only to look into bodies and rows. After an incident's data was destroyed its chain still
+verifies; what was in it can no longer be read by anybody.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlmodel import SQLModel, col, select
+
+from incident.delivery.ledger import ledger_root
+from incident.errors import BadInput, TocsinError, Unreadable
+from incident.record.decisions import signature_holds
+from incident.store.change import open_row, row_image
+from incident.store.journal import WORKSPACE_CHAIN, Fault, Finding, Head, check_chain
+from incident.store.store import Store
+from incident.store.tables import (
+    ROW_TABLES,
+    Decision,
+    Incident,
+    JournalBody,
+    Operator,
+)
+
+HEADS_FORMAT = "tocsin-heads/1"
+
+
+class Doubt(StrEnum):
+    """What can be wrong beside the chain itself."""
+
+    ROW_CHANGED = "row changed"
+    ROW_MISSING = "row missing"
+    ROW_UNKNOWN = "row not in the journal"
+    SIGNATURE = "signature does not hold"
+    LEDGER = "ledger changed"
+    ANCHOR = "anchor not found"
+
+
+@dataclass(frozen=True)
+class ChainResult:
+    """One chain after checking. `readable` says whether its bodies could be looked into."""
+
+    chain: str
+    entries: int
+    head: str
+    readable: bool
+    destroyed_at: str | None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The whole result; sound only without findings."""
+
+    chains: tuple[ChainResult, ...]
+    findings: tuple[Finding, ...]
+    heads_compared: int
+
+    @property
+    def sound(self) -> bool:
+        return not self.findings
+
+
+def verify(store: Store, *, chains: Sequence[str] | None = None, outside: Sequence[Head] = ()) -> Verification:
+    """Check chains (all of them without a choice) and everything that hangs on them."""
+    anchors = _anchors(store)
+    results: list[ChainResult] = []
+    findings: list[Finding] = []
+    known = store.chains()
+    wanted = list(chains) if chains is not None else sorted({*known, *(head.chain for head in outside)})
+    for chain in wanted:
+        entries = store.entries(chain)
+        heads = [head for head in (*outside, *anchors) if head.chain == chain]
+        findings += check_chain(entries, chain=chain, outside=heads)
+        findings += _stored_head(store, chain)
+        findings += _bodies(store, chain)
+        findings += _rows(store, chain)
+        head = entries[-1].hash if entries else "-"
+        gone = store.keyring.destroyed_at(chain) if chain != WORKSPACE_CHAIN else None
+        results.append(ChainResult(chain, len(entries), head, _has_key(store, chain), gone))
+    findings += _signatures(store, wanted)
+    unique = tuple(dict.fromkeys(findings))
+    return Verification(tuple(results), unique, heads_compared=len(outside))
+
+
+def heads_document(store: Store, *, at: str) -> dict[str, Any]:
+    """Every chain's head as a document to be kept outside: whoever holds it finds any later change below."""
+    heads = [{"chain": head.chain, "seq": head.seq, "hash": head.hash} for head in store.heads()]
+    return {"format": HEADS_FORMAT, "taken_at": at, "heads": heads}
+
+
+def read_heads(text: str, *, where: str) -> list[Head]:
+    """Heads from a document that was kept outside. Raises `BadInput`."""
+    try:
+        document = json.loads(text)
+        if document["format"] != HEADS_FORMAT:
+            raise ValueError(document["format"])
+        return [Head(str(each["chain"]), int(each["seq"]), str(each["hash"])) for each in document["heads"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            "this is no file of heads", where=where, next_step="make one with `incident verify --save-head FILE`"
+        ) from error
+
+
+def _anchors(store: Store) -> list[Head]:
+    found: list[Head] = []
+    try:
+        for recorded in store.recorded(WORKSPACE_CHAIN):
+            anchor = (recorded.body or {}).get("anchor")
+            if anchor:
+                found.append(Head(anchor["chain"], anchor["seq"], anchor["hash"]))
+    except TocsinError:
+        return found
+    return found
+
+
+def _stored_head(store: Store, chain: str) -> list[Finding]:
+    entries = store.entries(chain)
+    stored = next((head for head in store.heads() if head.chain == chain), None)
+    last = entries[-1] if entries else None
+    if stored is not None and (last is None or (last.seq, last.hash) != (stored.seq, stored.hash)):
+        return [Finding(chain, stored.seq, Fault.HEAD_DIFFERS, "the stored head is not the last entry")]
+    return []
+
+
+def _bodies(store: Store, chain: str) -> list[Finding]:
+    if not _has_key(store, chain):
+        return []
+    findings: list[Finding] = []
+    with store.read() as session:
+        destroyed = {
+            row.seq for row in session.exec(select(JournalBody).where(JournalBody.chain == chain)).all() if row.destroyed_at
+        }
+    for entry in store.entries(chain):
+        if entry.seq in destroyed:
+            continue
+        try:
+            body = store.body_of(chain, entry.seq)
+        except Unreadable as error:
+            findings.append(Finding(chain, entry.seq, Fault.BODY_CHANGED, error.what))
+            continue
+        if body is None:
+            findings.append(Finding(chain, entry.seq, Fault.BODY_CHANGED, "its body is not there"))
+    return findings
+
+
+def _rows(store: Store, chain: str) -> list[Finding]:
+    """Compare today's rows with their last image in the journal."""
+    if not _has_key(store, chain):
+        return []
+    key = store.keyring.get(chain)
+    images: dict[tuple[str, str], dict[str, Any]] = {}
+    roots: dict[str, str] = {}
+    for recorded in store.recorded(chain, skip_unreadable=True):
+        body = recorded.body or {}
+        roots.update(body.get("ledger_roots", {}))
+        for image in body.get("rows", []):
+            name = _image_name(image)
+            content = image.get("content", images.get(name, {}).get("content"))
+            images[name] = {"row": image["row"], "content": content}
+    findings: list[Finding] = []
+    with store.read() as session:
+        seen: set[tuple[str, str]] = set()
+        for table in ROW_TABLES:
+            for row in session.exec(_rows_of(table, chain)).all():
+                name = (str(table.__tablename__), _row_key(row))
+                seen.add(name)
+                findings += _compare(chain, name, row, images.get(name), key=key)
+        for name in images.keys() - seen:
+            findings.append(Finding(chain, 0, Fault.MISSING, f"{Doubt.ROW_MISSING}: {name[0]} {name[1]}"))
+        for batch_id, root in roots.items():
+            if ledger_root(session, batch_id) != root:
+                findings.append(Finding(chain, 0, Fault.CHANGED, f"{Doubt.LEDGER}: batch {batch_id}"))
+    return findings
+
+
+def _compare(
+    chain: str, name: tuple[str, str], row: SQLModel, image: dict[str, Any] | None, *, key: bytes
+) -> list[Finding]:
+    place = f"{name[0]} {name[1]}"
+    if image is None:
+        return [Finding(chain, 0, Fault.CHANGED, f"{Doubt.ROW_UNKNOWN}: {place}")]
+    if row_image(row) != image["row"]:
+        return [Finding(chain, 0, Fault.CHANGED, f"{Doubt.ROW_CHANGED}: {place}")]
+    if image["content"] is None:
+        return []
+    try:
+        content = open_row(row, key=key)
+    except Unreadable:
+        return [Finding(chain, 0, Fault.CHANGED, f"{Doubt.ROW_CHANGED}: {place} (its sealed part does not open)")]
+    if content != image["content"]:
+        return [Finding(chain, 0, Fault.CHANGED, f"{Doubt.ROW_CHANGED}: {place}")]
+    return []
+
+
+def _rows_of(table: type[SQLModel], chain: str) -> Any:
+    if table is Operator:
+        return select(table).where(chain == WORKSPACE_CHAIN)
+    if table is Incident:
+        return select(Incident).where(Incident.id == chain)
+    return select(table).where(table.incident_id == chain)  # type: ignore[attr-defined]
+
+
+def _image_name(image: dict[str, Any]) -> tuple[str, str]:
+    row = image["row"]
+    key = f"{row['incident_id']}/{row['duty_id']}" if image["table"] == "duty" else str(row["id"])
+    return image["table"], key
+
+
+def _row_key(row: SQLModel) -> str:
+    if str(row.__tablename__) == "duty":
+        return f"{row.incident_id}/{row.duty_id}"  # type: ignore[attr-defined]
+    return str(row.id)  # type: ignore[attr-defined]
+
+
+def _signatures(store: Store, chains: Sequence[str]) -> list[Finding]:
+    findings: list[Finding] = []
+    with store.read() as session:
+        decisions = session.exec(select(Decision).where(col(Decision.incident_id).in_(list(chains)))).all()
+        for decision in decisions:
+            operator = session.get(Operator, decision.operator_id)
+            if operator is None or not signature_holds(decision, operator):
+                detail = f"{Doubt.SIGNATURE}: decision {decision.id}"
+                findings.append(Finding(decision.incident_id, 0, Fault.CHANGED, detail))
+    return findings
+
+
+def _has_key(store: Store, chain: str) -> bool:
+    name = "workspace" if chain == WORKSPACE_CHAIN else chain
+    return store.keyring.has(name)

@@ -1,0 +1,108 @@
+"""People answering a run: doing a step, deciding on one. A decision is signed; silence is never an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from incident.errors import Refused
+from incident.record.decisions import Signer, Subject, Verdict, approvals, decide, rejections, voices
+from incident.record.operators import Role
+from incident.response import events as e
+from incident.response.housework import House
+from incident.response.runner import RUNNING, question_at, run_named, tell
+
+STEP_SUBJECT = "run-step"
+
+
+def answer_question(
+    house: House, run_id: str, step: str, *, success: bool, by: str, values: Mapping[str, str], note: str
+) -> None:
+    """Say how a step went that a person carried out, or whether a condition holds.
+
+    Raises `NotFound` for a step that waits for nobody, `Refused` for one that needs a signed decision, `BadInput` for
+    a value that the step does not ask for.
+    """
+    store = house.store
+    with store.read() as session:
+        incident_id = run_named(session, run_id).incident_id
+    with store.write(incident_id, kind="run.answered", actor=by, now=house.clock()) as change:
+        run = run_named(change.session, run_id)
+        _must_run(run.state, run_id)
+        asked = question_at(change.session, store, run, step)
+        if isinstance(asked.effect, e.AskApproval):
+            raise Refused(
+                f"the step {step} needs a signed decision",
+                next_step=f"incident --as NAME approve {run_id} {step}",
+            )
+        if isinstance(asked.effect, e.AskCondition):
+            event: e.Event = e.ConditionAnswered(visit=asked.effect.visit, index=asked.effect.index, holds=success, by=by)
+        else:
+            assert isinstance(asked.effect, e.AskPerson)  # noqa: S101 - the only other kind of question
+            event = e.PersonAnswered(
+                visit=asked.effect.visit,
+                index=asked.effect.index,
+                success=success,
+                by=by,
+                values=dict(values),
+                note=note or None,
+            )
+        tell(change, store, run, event, settled=asked, result=note)
+
+
+def decide_step(house: House, run_id: str, step: str, *, signer: Signer, yes: bool, reason: str) -> int:
+    """Sign for or against a step; returns how many more people must still sign (0: the run goes on).
+
+    Raises `NotFound` for a step that waits for nobody, `Refused` where no decision is asked, where this person
+    decided already, started the run and may not approve it, or lacks the role.
+    """
+    store = house.store
+    with store.read() as session:
+        incident_id = run_named(session, run_id).incident_id
+    with store.write(incident_id, kind="run.decided", actor=signer.name, now=house.clock()) as change:
+        run = run_named(change.session, run_id)
+        _must_run(run.state, run_id)
+        asked = question_at(change.session, store, run, step)
+        effect = asked.effect
+        if not isinstance(effect, e.AskApproval):
+            raise Refused(
+                f"the step {step} asks for work, not for a decision", next_step=f"incident done {run_id} {step}"
+            )
+        if effect.separation_of_duties and run.started_by == signer.name:
+            raise Refused(f"{signer.name} started this run and may not approve it", next_step="let somebody else decide")
+        subject = Subject(STEP_SUBJECT, asked.row.id, asked.hash)
+        before = voices(change.session, subject, drill=house.drill)
+        if any(voice.operator.name == signer.name for voice in before):
+            raise Refused(f"{signer.name} decided on this step already", next_step=f"it takes {effect.quorum} people")
+        decide(
+            change,
+            incident_id,
+            subject,
+            Verdict.APPROVED if yes else Verdict.REJECTED,
+            signer=signer,
+            needs=_role(effect.roles),
+            reason=reason,
+            decision_id=store.new_id(),
+        )
+        heard = voices(change.session, subject, drill=house.drill)
+        if no := rejections(heard):
+            event: e.Event = e.Rejected(
+                visit=effect.visit, index=effect.index, by=no[0].operator.name, reason=reason or None
+            )
+            tell(change, store, run, event, settled=asked, result=f"rejected by {no[0].operator.name}")
+            return 0
+        names = sorted(voice.operator.name for voice in approvals(heard))
+        if len(names) < effect.quorum:
+            return effect.quorum - len(names)
+        event = e.Approved(visit=effect.visit, index=effect.index, by=names)
+        tell(change, store, run, event, settled=asked, result=f"approved by {', '.join(names)}")
+        return 0
+
+
+def _must_run(state: str, run_id: str) -> None:
+    if state != RUNNING:
+        raise Refused(f"the run {run_id} is over ({state})")
+
+
+def _role(names: list[str]) -> Role:
+    known = [Role(name) for name in names if name in set(Role)]
+    return known[0] if known else Role.APPROVER

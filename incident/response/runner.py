@@ -1,0 +1,269 @@
+"""Runs of playbooks over our rows: the machine's state, every effect with its intent, and what came of it.
+
+The machine decides, this module keeps: state, new effects, the measures a step took and the journal entry are one
+transaction. A command's intent is committed before it is sent; a worker that dies in between leaves it ambiguous,
+and the step then takes its failure route instead of being done twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import rfc8785
+from pydantic import TypeAdapter
+from sqlmodel import Session, col, select
+
+from incident.durable import put_job
+from incident.errors import NotFound, Refused
+from incident.record.facts import in_language
+from incident.record.incidents import must_be_open, record_run_measure
+from incident.response import events as e
+from incident.response.machine import advance, start
+from incident.response.model import Playbook, dump
+from incident.response.state import State, VisitState, from_json, to_json
+from incident.store.change import Change
+from incident.store.store import Store
+from incident.store.tables import Run, RunEffect
+
+RUN_JOB = "run.advance"
+RUNNING = "running"
+_EFFECT: TypeAdapter[e.Effect] = TypeAdapter(e.Effect)
+Asked = e.AskPerson | e.AskApproval | e.AskCondition
+Workable = e.RunCommand | e.DoInHouse
+
+
+class EffectState(StrEnum):
+    OPEN = "open"
+    INTENDED = "intended"
+    SETTLED = "settled"
+    WITHDRAWN = "withdrawn"
+
+
+OUTSTANDING = frozenset({EffectState.OPEN, EffectState.INTENDED})
+
+
+@dataclass(frozen=True)
+class OpenEffect:
+    """An effect that is not settled, with its row."""
+
+    row: RunEffect
+    effect: e.Effect
+
+    @property
+    def hash(self) -> str:
+        """What a decision on it binds: SHA-256 over the canonical JSON of the effect and the run it belongs to."""
+        content: dict[str, Any] = {"effect": self.effect.model_dump(mode="json"), "run": self.row.run_id}
+        return hashlib.sha256(rfc8785.dumps(content)).hexdigest()
+
+
+def start_run(
+    change: Change, store: Store, incident_id: str, playbook: Playbook, *, name: str, given: Mapping[str, str]
+) -> str:
+    """Start a playbook on an incident; returns the run's id. The job does the rest.
+
+    Raises `BadInput` when it cannot be run (the linter's findings) or a value does not fit.
+    """
+    must_be_open(change.session, incident_id)
+    run_id = _new_run_id(change.session, incident_id)
+    state, effects = start(playbook, given, run=run_id)
+    content = dump(playbook)
+    row = Run(
+        id=run_id,
+        incident_id=incident_id,
+        playbook=name,
+        playbook_hash=hashlib.sha256(rfc8785.dumps(content)).hexdigest(),
+        state=RUNNING,
+        started_at=change.at,
+        started_by=change.actor,
+        version=0,
+    )
+    _store(change, store, row, content, state, effects)
+    return run_id
+
+
+def tell(
+    change: Change, store: Store, run: Run, event: e.Event, *, settled: OpenEffect | None, result: str = ""
+) -> State:
+    """Tell the machine what happened and keep what follows, in one change. Returns the new state.
+
+    `settled` is the effect that this event answers; `result` says in words what came of it, for the log.
+    """
+    document = store.open(run, incident_id=run.incident_id)
+    playbook = Playbook.model_validate(document["playbook"])
+    before = from_json(document["state"], playbook=playbook)
+    after, effects = advance(before, event)
+    if settled is not None:
+        content = store.open(settled.row, incident_id=run.incident_id)
+        settled.row.state = EffectState.SETTLED
+        settled.row.settled_at = change.at
+        change.put(settled.row, {**content, "event": event.model_dump(mode="json"), "result": result})
+        _record_measures(change, store, run, settled, event, after, result)
+    _store(change, store, run, document["playbook"], after, effects)
+    return after
+
+
+def run_named(session: Session, run_id: str) -> Run:
+    """A run by its id. Raises `NotFound`."""
+    row = session.get(Run, run_id)
+    if row is None:
+        raise NotFound(f"there is no run {run_id}", next_step="`incident runs` lists them")
+    return row
+
+
+def runs_of(session: Session, incident_id: str | None = None) -> list[Run]:
+    """Runs, the newest first; of one incident or of all."""
+    statement = select(Run).order_by(col(Run.started_at).desc())
+    if incident_id is not None:
+        statement = statement.where(Run.incident_id == incident_id)
+    return list(session.exec(statement).all())
+
+
+def open_effects(session: Session, store: Store, run: Run) -> list[OpenEffect]:
+    """What a run still waits for, in the order in which it was asked."""
+    rows = session.exec(
+        select(RunEffect)
+        .where(RunEffect.run_id == run.id, col(RunEffect.state).in_(OUTSTANDING))
+        .order_by(col(RunEffect.asked_at), col(RunEffect.id))
+    ).all()
+    return [OpenEffect(row, _effect(store, row)) for row in rows]
+
+
+def questions(session: Session, store: Store, run: Run) -> list[OpenEffect]:
+    """What a run waits for from people."""
+    return [each for each in open_effects(session, store, run) if isinstance(each.effect, Asked)]
+
+
+def question_at(session: Session, store: Store, run: Run, step: str) -> OpenEffect:
+    """The open question of a step, by its short name or id. Raises `NotFound`, naming what waits."""
+    asked = questions(session, store, run)
+    for each in asked:
+        if step in (each.row.step, each.row.id, short_name(store, run, each.row.step)):
+            return each
+    waiting = ", ".join(short_name(store, run, each.row.step) for each in asked)
+    raise NotFound(
+        f"the step {step} of {run.id} waits for nobody",
+        next_step=f"these wait: {waiting}" if waiting else "no step of this run waits for a person",
+    )
+
+
+def short_name(store: Store, run: Run, step_id: str) -> str:
+    """The name people gave a step, or its id."""
+    from incident.response.lint import labels_of
+
+    document = store.open(run, incident_id=run.incident_id)
+    return labels_of(Playbook.model_validate(document["playbook"])).get(step_id, step_id)
+
+
+def poke_runs(session: Session, incident_id: str) -> None:
+    """Let the open runs of an incident look again: something they may wait for has happened."""
+    for run in runs_of(session, incident_id):
+        if run.state == RUNNING:
+            put_job(session, RUN_JOB, run.id, incident_id=incident_id)
+
+
+def cancel_run(change: Change, store: Store, run: Run, *, by: str, reason: str) -> None:
+    """End a run now. Nothing that it did is undone. Raises `Refused` for one that is over."""
+    if run.state != RUNNING:
+        raise Refused(f"the run {run.id} is over ({run.state})")
+    tell(change, store, run, e.Cancelled(by=by, reason=reason or None), settled=None)
+
+
+def mark_intended(change_session: Session, row_id: str, *, now: datetime) -> RunEffect:
+    """The row of an effect that is about to be acted on, now with its intent."""
+    row = change_session.get(RunEffect, row_id)
+    if row is None or row.state != EffectState.OPEN:
+        raise Refused("this effect was settled meanwhile", where=row_id)
+    row.state = EffectState.INTENDED
+    row.intent_at = now
+    return row
+
+
+def _store(
+    change: Change,
+    store: Store,
+    run: Run,
+    playbook: dict[str, Any],
+    state: State,
+    effects: Sequence[e.Effect],
+) -> None:
+    for effect in effects:
+        if isinstance(effect, e.Withdraw):
+            _withdraw(change, run, effect)
+        elif isinstance(effect, e.Finish):
+            run.state = effect.outcome
+            run.ended_at = change.at
+        else:
+            _put_effect(change, store, run, effect)
+    run.version += 1
+    change.put(run, {"playbook": playbook, "state": to_json(state, with_playbook=False)})
+    if run.state == RUNNING:
+        put_job(change.session, RUN_JOB, run.id, incident_id=run.incident_id)
+    else:
+        _close_leftovers(change, run)
+        change.anchor()
+
+
+def _put_effect(change: Change, store: Store, run: Run, effect: e.Effect) -> None:
+    assert not isinstance(effect, e.Finish)  # noqa: S101 - handled by the caller
+    due_at = change.at + timedelta(milliseconds=effect.in_ms) if isinstance(effect, e.WaitUntil) else None
+    row = RunEffect(
+        id=store.new_id(),
+        run_id=run.id,
+        incident_id=run.incident_id,
+        visit=effect.visit,
+        step=effect.step,
+        kind=effect.kind,
+        state=EffectState.OPEN,
+        asked_at=change.at,
+        due_at=due_at,
+    )
+    change.put(row, {"effect": effect.model_dump(mode="json")})
+
+
+def _withdraw(change: Change, run: Run, effect: e.Withdraw) -> None:
+    for row in _outstanding(change.session, run):
+        if row.visit == effect.visit:
+            row.state = EffectState.WITHDRAWN
+            row.settled_at = change.at
+            change.put(row)
+
+
+def _close_leftovers(change: Change, run: Run) -> None:
+    for row in _outstanding(change.session, run):
+        row.state = EffectState.WITHDRAWN
+        row.settled_at = change.at
+        change.put(row)
+
+
+def _outstanding(session: Session, run: Run) -> Sequence[RunEffect]:
+    return session.exec(
+        select(RunEffect).where(RunEffect.run_id == run.id, col(RunEffect.state).in_(OUTSTANDING))
+    ).all()
+
+
+def _record_measures(
+    change: Change, store: Store, run: Run, settled: OpenEffect, event: e.Event, after: State, result: str
+) -> None:
+    effect = settled.effect
+    if not isinstance(effect, e.RunCommand | e.AskPerson) or not effect.measures:
+        return
+    if after.visits[effect.visit].state is not VisitState.succeeded:
+        return
+    by = event.by if isinstance(event, e.PersonAnswered) else f"playbook {run.playbook}"
+    for action in effect.measures:
+        text = result or in_language(effect.title, "en")
+        record_run_measure(store, change, run.incident_id, action=action, text=text, by=by, at=change.at)
+
+
+def _effect(store: Store, row: RunEffect) -> e.Effect:
+    return _EFFECT.validate_python(store.open(row, incident_id=row.incident_id)["effect"])
+
+
+def _new_run_id(session: Session, incident_id: str) -> str:
+    count = len(session.exec(select(Run.id).where(Run.incident_id == incident_id)).all())
+    return f"{incident_id.replace('INC', 'RUN')}-{count + 1}"

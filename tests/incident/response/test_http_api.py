@@ -1,0 +1,241 @@
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import pytest
+
+from incident.errors import BadInput
+from incident.response.http_api import BODY_PREFIX, Ending, HttpResult, call, outputs_from
+from incident.response.http_request import base_url, build, start_line
+from incident.response.model import AgentTarget, Authentication, Command, Variable
+
+
+class Handler(BaseHTTPRequestHandler):
+    def answer(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        self.server.seen.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))  # type: ignore[attr-defined]
+        path = self.path.partition("?")[0]
+        if path == "/slow":
+            time.sleep(1)
+        if path == "/drop":
+            self.connection.close()
+            return
+        if path == "/cut":
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.wfile.write(b"part")
+            self.connection.close()
+            return
+        status = int(path.removeprefix("/status/")) if path.startswith("/status/") else 200
+        body = (
+            b"x" * (BODY_PREFIX * 3) if path == "/big" else b'{"ticket_id": 42, "open": true, "nested": {}}'
+        )
+        self.send_response(status)
+        if status in range(300, 400):
+            self.send_header("Location", "/followed")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = answer
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadingHTTPServer]:
+    found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    found.seen = []  # type: ignore[attr-defined]
+    found.daemon_threads = True
+    found.block_on_close = False
+    thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield found
+    found.shutdown()
+    found.server_close()
+
+
+def agent_at(port: int, path: str = "") -> AgentTarget:
+    return AgentTarget(type="http-api", name="service", address={"url": [f"http://127.0.0.1:{port}{path}"]})
+
+
+def run(
+    command: Command, agent: AgentTarget, variables: dict[str, str | None] | None = None, **more: Any
+) -> HttpResult:
+    async def go() -> HttpResult:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return await call(
+                command,
+                agent,
+                variables or {},
+                client=client,
+                timeout_s=more.pop("timeout_s", 5),
+                idempotency_key="R-3",
+                **more,
+            )
+
+    return asyncio.run(go())
+
+
+def post(path: str, **more: Any) -> Command:
+    return Command(type="http-api", command=f"POST {path} HTTP/1.1", **more)
+
+
+def test_a_command_goes_out_as_written_with_the_visit_as_its_key(server) -> None:
+    command = post(
+        "/api/__who__:value?q=__who__:value",
+        headers={"Content-Type": ["application/json"], "X-Who": ["__plain__:value"]},
+        content='{"name": "__who__:value"}',
+    )
+    who = 'a/b?"&x=1'
+    result = run(command, agent_at(server.server_port, "/base"), {"__who__": who, "__plain__": "p"})
+    assert (result.ending, result.status, result.success) == (Ending.done, 200, True)
+    method, path, headers, body = server.seen[0]
+    assert method == "POST"
+    assert path == "/base/api/a%2Fb%3F%22%26x%3D1?q=a%2Fb%3F%22%26x%3D1"
+    assert headers["Idempotency-Key"] == "R-3"
+    assert headers["X-Who"] == "p"
+    assert json.loads(body) == {"name": who}
+    assert outputs_from(result, ["__ticket_id__", "__open__", "__nested__", "__absent__"]) == {
+        "__ticket_id__": "42",
+        "__open__": "true",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "ending"),
+    [(204, Ending.done), (302, Ending.answered_no), (404, Ending.answered_no), (503, Ending.answered_error)],
+)
+def test_only_2xx_is_success_and_redirects_are_not_followed(server, status: int, ending: Ending) -> None:
+    result = run(post(f"/status/{status}"), agent_at(server.server_port))
+    assert (result.ending, result.status) == (ending, status)
+    assert len(server.seen) == 1
+
+
+def test_a_refused_connection_is_certainly_not_done() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    result = run(post("/x"), agent_at(port))
+    assert result.ending is Ending.not_sent
+    assert not result.may_be_done
+
+
+def test_a_timeout_after_sending_is_ambiguous(server) -> None:
+    result = run(post("/slow"), agent_at(server.server_port), timeout_s=0.2)
+    assert result.ending is Ending.ambiguous
+    assert result.may_be_done
+    assert len(server.seen) == 1
+
+
+def test_a_connection_dropped_without_an_answer_is_ambiguous(server) -> None:
+    assert run(post("/drop"), agent_at(server.server_port)).ending is Ending.ambiguous
+
+
+def test_a_status_that_arrived_counts_though_the_body_broke_off(server) -> None:
+    result = run(post("/cut"), agent_at(server.server_port))
+    assert (result.ending, result.status) == (Ending.done, 200)
+
+
+def test_only_the_beginning_of_a_large_answer_is_kept(server) -> None:
+    assert (
+        len(run(Command(type="http-api", command="GET /big HTTP/1.1"), agent_at(server.server_port)).body)
+        == BODY_PREFIX
+    )
+
+
+def test_a_secret_comes_from_its_reference_only(server) -> None:
+    agent = agent_at(server.server_port)
+    by_name = Authentication(
+        type="oauth2", token="", oauth_header="Bearer", kms=True, kms_key_identifier="env:TOKEN"
+    )
+    result = run(
+        post("/x"), agent, authentication=by_name, resolve_secret={"env:TOKEN": "s3cret"}.__getitem__
+    )
+    assert result.success
+    assert server.seen[0][2]["Authorization"] == "Bearer s3cret"
+    inline = Authentication(type="http-basic", user_id="u", password="p")
+    result = run(post("/x"), agent, authentication=inline, resolve_secret=lambda _: "never")
+    assert result.ending is Ending.not_sent
+    assert "kms_key_identifier" in result.detail
+    assert len(server.seen) == 1
+
+
+def test_basic_authentication_is_built_from_the_secret() -> None:
+    basic = Authentication(type="http-basic", user_id="u", kms=True, kms_key_identifier="env:P")
+    request = build(post("/"), agent_at(1), {}, {}, authentication=basic, resolve_secret=lambda _: "p")
+    assert ("Authorization", "Basic dTpw") in request.headers
+    assert "dTpw" not in repr(request)
+
+
+@pytest.mark.parametrize(
+    "line", ["GET", "get /x HTTP/1.1", "TRACE /x HTTP/1.1", "GET http://x/ HTTP/1.1", "GET /a#b HTTP/1.1"]
+)
+def test_a_start_line_is_method_path_version(line: str) -> None:
+    with pytest.raises(BadInput):
+        start_line(Command(type="http-api", command=line))
+
+
+@pytest.mark.parametrize(
+    "name", ["Host", "Content-Length", "Transfer-Encoding", "Idempotency-Key", "X Y", "X\r\nY"]
+)
+def test_headers_of_the_engine_cannot_be_set(name: str) -> None:
+    with pytest.raises(BadInput):
+        build(post("/", headers={name: ["1"]}), agent_at(1), {}, {})
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "expected"),
+    [
+        ({"url": ["https://a.example/api/"]}, None, "https://a.example/api"),
+        ({"dname": ["a.example"]}, None, "https://a.example:443"),
+        ({"dname": ["a.example"]}, "80", "http://a.example:80"),
+        ({"ipv4": ["192.0.2.7"]}, "8443", "https://192.0.2.7:8443"),
+        ({"dname": ["__uri__:value"]}, None, "http://127.0.0.1:9/disable"),
+        ({"url": ["https://__host__:value/x"]}, None, "https://b.example/x"),
+    ],
+)
+def test_where_a_command_is_sent(address: dict[str, list[str]], port: str | None, expected: str) -> None:
+    agent = AgentTarget(type="http-api", name="a", address=address, port=port)
+    values = {"__uri__": "http://127.0.0.1:9/disable", "__host__": "b.example"}
+    declared = {"__uri__": Variable(type="uri"), "__host__": Variable(type="string")}
+    assert base_url(agent, values, declared) == expected
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "file:///etc/passwd",
+        "http://user:pw@a.example/",
+        "http://a.example/?x=1",
+        "//a.example",
+        "http://",
+        "http://a:99999",
+    ],
+)
+def test_an_address_that_is_no_plain_service_is_refused(uri: str) -> None:
+    agent = AgentTarget(type="http-api", name="a", address={"dname": ["__uri__:value"]})
+    with pytest.raises(BadInput):
+        base_url(agent, {"__uri__": uri}, {"__uri__": Variable(type="uri")})
+
+
+def test_the_root_path_adds_nothing_to_an_address_with_a_path() -> None:
+    assert build(post("/"), agent_at(9, "/disable"), {}, {}).url == "http://127.0.0.1:9/disable"
+    assert build(post("/"), agent_at(9), {}, {}).url == "http://127.0.0.1:9/"
+
+
+def test_variables_go_only_into_content_whose_escaping_is_known() -> None:
+    xml = post("/", headers={"Content-Type": ["application/xml"]}, content="<a>__v__:value</a>")
+    with pytest.raises(BadInput, match="safely"):
+        build(xml, agent_at(1), {"__v__": "x"}, {})
+    plain = post("/", headers={"Content-Type": ["application/xml"]}, content="<a/>")
+    assert build(plain, agent_at(1), {}, {}).body == b"<a/>"
+    assert build(post("/", content_b64="AAE="), agent_at(1), {}, {}).body == b"\x00\x01"
