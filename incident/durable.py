@@ -6,6 +6,8 @@ begins with `Lease.fence`, which beats and stops a handler whose attempt is no l
 worker is gone gets a new attempt; after `max_starts` starts in a row without success it is parked for a person.
 """
 
+# ruff: noqa: S608 - every value is bound; only our own constants are put into the statements.
+
 from __future__ import annotations
 
 import logging
@@ -16,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 from sqlmodel import Session
 
 from incident.errors import ConflictingWrite
@@ -116,7 +118,9 @@ _OURS = f"kind = :kind AND key = :key AND attempt = :mine AND state = '{JobState
 Handler = Callable[[Lease], None]
 
 
-def put_job(session: Session, kind: str, key: str, *, incident_id: str | None = None, after: float = 0.0) -> None:
+def put_job(
+    session: Session, kind: str, key: str, *, incident_id: str | None = None, after: float = 0.0
+) -> None:
     """Ask for work on `(kind, key)` inside a writing transaction; asking again while it runs makes it run again."""
     session.connection().execute(
         text(
@@ -167,19 +171,31 @@ class Runner:
         self._stopping.set()
         self._wake.set()
 
-    def work(self, *, until: Callable[[], bool] | None = None, beat: Callable[[], None] | None = None) -> None:
+    def work(
+        self, *, until: Callable[[], bool] | None = None, beat: Callable[[], None] | None = None
+    ) -> None:
         """Work until `stop` is called, or until `until()` holds while nothing runs; `beat` is called in between."""
         self._release_the_dead()
         with ThreadPoolExecutor(self._patience.slots, thread_name_prefix="job") as pool:
-            while not self._stopping.is_set():
-                self._wake.clear()
-                for claim in self._claim(self._patience.slots - self._busy()):
-                    self._begin(pool, claim)
-                if until is not None and not self._busy() and until():
-                    break
-                if beat is not None:
-                    beat()
-                self._wake.wait(self._patience.poll)
+            try:
+                self._work_on(pool, until, beat)
+            except BaseException:
+                # The pool waits for its handlers; they must hear that it is over.
+                self.stop()
+                raise
+
+    def _work_on(
+        self, pool: ThreadPoolExecutor, until: Callable[[], bool] | None, beat: Callable[[], None] | None
+    ) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            for claim in self._claim(self._patience.slots - self._busy()):
+                self._begin(pool, claim)
+            if until is not None and not self._busy() and until():
+                break
+            if beat is not None:
+                beat()
+            self._wake.wait(self._patience.poll)
 
     def _busy(self) -> int:
         with self._guard:
@@ -198,7 +214,9 @@ class Runner:
             log.info("fenced: %s/%s attempt %d", claim.kind, claim.key, claim.attempt)
         except Exception as error:
             # The text may hold personal data (a server's reply, a file's line): only the class is logged.
-            log.warning("%s/%s attempt %d failed: %s", claim.kind, claim.key, claim.attempt, type(error).__name__)
+            log.warning(
+                "%s/%s attempt %d failed: %s", claim.kind, claim.key, claim.attempt, type(error).__name__
+            )
             log.debug("the failure in full", exc_info=True)
             self._put_back(claim)
         finally:
@@ -245,18 +263,24 @@ class Runner:
         with self._guard:
             running = set(self._running)
         with self._store.read() as session:
-            found = session.connection().execute(
-                text(f"SELECT kind, key FROM job WHERE {due} ORDER BY next_at, key LIMIT 50"), patience
+            statement = text(
+                f"SELECT kind, key FROM job WHERE {due} AND kind IN :kinds ORDER BY next_at, key LIMIT 50"
             )
-            wanted = [row for row in found if (row.kind, row.key) not in running and row.kind in self._handlers]
+            found = session.connection().execute(
+                statement.bindparams(bindparam("kinds", expanding=True)),
+                {**patience, "kinds": list(self._handlers)},
+            )
+            wanted = [row for row in found if (row.kind, row.key) not in running]
         claims: list[Claim] = []
         for row in wanted[:room]:
-            statement = text(
+            take = text(
                 f"UPDATE job SET attempt = attempt + 1, beat_at = {_NOW}"
                 f" WHERE kind = :kind AND key = :key AND {due} RETURNING attempt, pokes"
             )
             with self._store.transaction() as session:
-                taken = session.connection().execute(statement, {"kind": row.kind, "key": row.key, **patience}).first()
+                taken = (
+                    session.connection().execute(take, {"kind": row.kind, "key": row.key, **patience}).first()
+                )
             if taken is not None:
                 claims.append(Claim(row.kind, row.key, taken.attempt, taken.pokes))
         return claims
@@ -274,7 +298,9 @@ class Runner:
             )
 
 
-def wait_for(condition: Callable[[], bool], *, poll: float = 0.2, beat: Callable[[], None] | None = None) -> None:
+def wait_for(
+    condition: Callable[[], bool], *, poll: float = 0.2, beat: Callable[[], None] | None = None
+) -> None:
     """Follow work that another process does until `condition` holds, calling `beat` in between."""
     while not condition():
         if beat is not None:

@@ -1,4 +1,4 @@
-"""Settings of a workspace: one `incident.toml`, environment overrides, secrets only by reference.
+"""Settings of a workspace: one `incident.toml`, secrets only by reference.
 
 A secret is written as `env:NAME` or `file:PATH`; its value is read at the moment of use and never stored.
 """
@@ -20,7 +20,8 @@ from incident.errors import BadInput, WorkspaceError
 
 LANGUAGES = ("zh-Hans", "en")
 SETTINGS_FILE = "incident.toml"
-_SECRET_REFERENCE = re.compile(r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")
+_SECRET_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
+_COUNTRY = re.compile(r"[a-z]{2}")
 
 
 def _known_zone(name: str) -> str:
@@ -32,7 +33,7 @@ def _known_zone(name: str) -> str:
 
 
 def _secret_reference(text: str) -> str:
-    if not _SECRET_REFERENCE.match(text):
+    if not _SECRET_REFERENCE.fullmatch(text):
         raise ValueError("a secret is never written into the settings; write env:NAME or file:PATH")
     return text
 
@@ -44,6 +45,18 @@ def _languages(tags: list[str]) -> list[str]:
     return tags
 
 
+def _country(text: str) -> str:
+    code = text.strip().lower()
+    if not _COUNTRY.fullmatch(code):
+        raise ValueError(f"{text!r} is no country code; write two letters (ISO 3166-1), for example cn")
+    return code
+
+
+def _country_or_none(text: str) -> str:
+    return _country(text) if text else ""
+
+
+Country = Annotated[str, AfterValidator(_country)]
 SecretReference = Annotated[str, AfterValidator(_secret_reference)]
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
 
@@ -76,7 +89,9 @@ class WorkspaceSettings(Part):
     name: str
     born: Born = Born.LIVE
     zone: ZoneName = "Asia/Shanghai"
-    languages: Annotated[list[str], AfterValidator(_languages)] = Field(default_factory=lambda: ["zh-Hans", "en"])
+    languages: Annotated[list[str], AfterValidator(_languages)] = Field(
+        default_factory=lambda: ["zh-Hans", "en"]
+    )
 
 
 class ProtectionOfficer(Part):
@@ -99,9 +114,9 @@ class Organisation(Part):
 
 
 class Scope(Part):
-    """The countries in play (ISO 3166-1 alpha-2, lower case; `eu` for the Union). The rest is reference."""
+    """The countries in play (ISO 3166-1 alpha-2; `eu` for the Union). The rest is reference."""
 
-    countries: list[str] = Field(default_factory=lambda: ["cn"])
+    countries: list[Country] = Field(default_factory=lambda: ["cn"], min_length=1)
 
 
 class StoreSettings(Part):
@@ -124,7 +139,7 @@ class MailSettings(Part):
     from_address: str = ""
     reply_to: str | None = None
     processor: str = ""
-    country: str = ""
+    country: Annotated[str, AfterValidator(_country_or_none)] = ""
     relation: Relation = Relation.OWN
     contract: str = ""
     connections: int = Field(default=1, ge=1, le=50)
@@ -139,10 +154,17 @@ class Promises(Part):
     privacy policies of carriers in China repeat.
     """
 
-    keep_in: list[str] = Field(default_factory=list)
+    keep_in: list[Country] = Field(default_factory=list)
     share_with_no_one: bool = True
     notice_contains: list[str] = Field(
-        default_factory=lambda: ["what_happened", "consequences", "measures_taken", "steps_for_person", "remedies", "contact"]
+        default_factory=lambda: [
+            "what_happened",
+            "consequences",
+            "measures_taken",
+            "steps_for_person",
+            "remedies",
+            "contact",
+        ]
     )
 
 
@@ -163,6 +185,12 @@ class Hooks(Part):
     sources: list[str] = Field(default_factory=list)
 
 
+class Playbooks(Part):
+    """Values for external variables of playbooks, by name without the underscores: `containment_url = "..."`."""
+
+    variables: dict[str, str] = Field(default_factory=dict)
+
+
 class Targets(Part):
     """The workspace's own internal targets in hours, where the law says "immediately" or "promptly"."""
 
@@ -181,6 +209,7 @@ class Settings(Part):
     promises: Promises = Promises()
     approvals: Approvals = Approvals()
     hooks: Hooks = Hooks()
+    playbooks: Playbooks = Playbooks()
     targets: Targets = Targets()
 
     @property
@@ -194,7 +223,8 @@ def read_settings(path: Path) -> Settings:
     Raises `WorkspaceError` when the file cannot be read, `BadInput` naming the key when its content is off.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Some editors put a byte-order mark in front.
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise WorkspaceError(
             "there is no settings file", where=str(path), next_step="make a workspace with `incident init`"
@@ -227,7 +257,7 @@ def resolve_secret(reference: str, *, environment: Mapping[str, str] | None = No
     """
     kind, _, name = reference.partition(":")
     if kind == "env":
-        value = (os.environ if environment is None else environment).get(name, "")
+        value = (os.environ if environment is None else environment).get(name, "").rstrip("\r\n")
     elif kind == "file":
         try:
             value = Path(name).expanduser().read_text(encoding="utf-8").rstrip("\r\n")

@@ -73,7 +73,9 @@ def find_workspace(explicit: Path | None, *, environment: dict[str, str], start:
 
     Raises `WorkspaceError` when there is none.
     """
-    named = explicit or (Path(environment[ENVIRONMENT_VARIABLE]) if environment.get(ENVIRONMENT_VARIABLE) else None)
+    named = explicit or (
+        Path(environment[ENVIRONMENT_VARIABLE]) if environment.get(ENVIRONMENT_VARIABLE) else None
+    )
     if named is not None:
         if not (named / SETTINGS_FILE).is_file():
             raise WorkspaceError(

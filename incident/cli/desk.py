@@ -145,8 +145,9 @@ class Desk:
         from rich.table import Table
 
         table = Table(title=title or None, title_justify="left", header_style="bold")
-        for column in columns:
-            table.add_column(column, overflow="fold")
+        for place, column in enumerate(columns):
+            # The first column is what people copy into the next command: it stays whole.
+            table.add_column(column, overflow="fold", no_wrap=place == 0)
         for row in rows:
             table.add_row(*(self.show(cell) for cell in row))
         wide = Console().width if sys.stdout.isatty() else _LINE_WIDTH

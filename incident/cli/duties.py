@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None)
 
+_SHOWN_FACTS = 3
+_SHOWN_QUESTIONS = 8
 _STATES = {
     "en": {"owed": "owed", "may_be_waived": "may be waived", "not_owed": "not owed", "met": "met"},
     "zh-Hans": {"owed": "应履行", "may_be_waived": "可以免除", "not_owed": "无此义务", "met": "已履行"},
@@ -104,7 +107,7 @@ def _row(desk: Desk, view: DutyView) -> tuple[str, ...]:
     duty, language = view.duty, desk.language
     to = ", ".join(each.name[language] for each in duty.recipients)
     state = _STATES[language][view.state]
-    rests = ("assumed: " if duty.assumed else "") + (", ".join(sorted(duty.settled_by)) if duty.assumed else "")
+    rests = f"assumed, open: {_some(sorted(duty.settled_by))}" if duty.assumed else ""
     return (
         f"{duty.id}\n{duty.title[language]}",
         to,
@@ -115,6 +118,11 @@ def _row(desk: Desk, view: DutyView) -> tuple[str, ...]:
         duty.article,
         "" if duty.is_reviewed else f"UNREVIEWED ({duty.confidence})",
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_SHOWN_FACTS])
+    return shown if len(names) <= _SHOWN_FACTS else f"{shown} and {len(names) - _SHOWN_FACTS} more"
 
 
 def _due(desk: Desk, view: DutyView) -> str:
@@ -139,13 +147,17 @@ def _left(view: DutyView) -> str:
 def _notes(desk: Desk, views: Sequence[DutyView]) -> list[str]:
     from incident.record.facts import field_named
 
-    asked = sorted({name for view in views for name in (*view.duty.settled_by, *view.duty.waits_for)})
-    if not asked:
+    weight = Counter(name for view in views for name in (*view.duty.settled_by, *view.duty.waits_for))
+    if not weight:
         return []
-    lines = ["", "To be answered (an assumed clock runs at its earliest until then):"]
-    for name in asked:
+    # The fact that settles most duties is asked for first.
+    asked = sorted(weight, key=lambda name: (-weight[name], name))
+    lines = ["", "To be answered (until then an assumed clock runs at its earliest):"]
+    for name in asked[:_SHOWN_QUESTIONS]:
         field = field_named(name)
         lines.append(f"  {name}: {field.question[desk.language]} [{field.who}]")
+    if len(asked) > _SHOWN_QUESTIONS:
+        lines.append(f"  and {len(asked) - _SHOWN_QUESTIONS} more: {', '.join(asked[_SHOWN_QUESTIONS:])}")
     return lines
 
 

@@ -66,10 +66,10 @@ class LazyGroup(TyperGroup):
             return None
         module = importlib.import_module(f"incident.cli.{COMMANDS[cmd_name][0]}")
         built: Any = typer.main.get_command(module.app)
-        if cmd_name == getattr(module, "GROUP", None):
-            built.name = cmd_name
-            return built
-        return built.commands[cmd_name]
+        is_whole = cmd_name == getattr(module, "GROUP", None) or not hasattr(built, "commands")
+        found: Any = built if is_whole else built.commands[cmd_name]
+        found.name = cmd_name
+        return found
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):

@@ -14,9 +14,9 @@ from incident.delivery.states import Addressee
 from incident.notice.release import FrozenNotice
 from incident.notice.render import CODE, DATA_TYPES_OF_PERSON, PERSON_NAME, list_for_person, salutation_without_name
 from incident.record.people_file import PersonRow
-from notifiers.email.message import Address, Envelope, MailTemplate
+from notifiers.email.message import NOT_IN_A_LINE, Address, Envelope, MailTemplate
 from notifiers.email.skeleton import Skeleton
-from notifiers.errors import BadMessage
+from notifiers.errors import BadAddress
 
 
 class CannotBeAddressed(Exception):
@@ -64,20 +64,30 @@ def stationery(frozen: FrozenNotice, *, category_titles: Mapping[str, Mapping[st
 def compose(
     paper: Stationery, person: PersonRow, *, delivery_id: str, addressee: str, first_intent_at: datetime
 ) -> Envelope:
-    """The envelope of one delivery. Raises `CannotBeAddressed`."""
+    """The envelope of one delivery.
+
+    Raises `CannotBeAddressed` when this person's address is at fault. Any other fault is ours and would meet
+    everybody: it is raised as it is, so that the job fails and nobody counts as unreachable for it.
+    """
     to = person.guardian if addressee == Addressee.GUARDIAN else person.contact
     language = person.language if person.language in paper.skeletons else next(iter(paper.skeletons))
     titles = [paper.category_titles[category][language] for category in person.categories]
+    name = _one_line(to.name)
     values = {
-        PERSON_NAME: to.name or salutation_without_name(language),
+        PERSON_NAME: name or salutation_without_name(language),
         DATA_TYPES_OF_PERSON: list_for_person(titles, language) or paper.everyones_categories[language],
         CODE: code_of(paper.key, delivery_id),
     }
     try:
-        address = Address(to.email, to.name)
-        data = paper.skeletons[language].render(
-            values, to=address, message_id=f"{delivery_id}@{paper.domain}", date=first_intent_at
-        )
-        return Envelope(mail_from=paper.return_path, rcpt_to=address.spec, data=data, envid=delivery_id)
-    except BadMessage as error:
+        address = Address(to.email, name)
+    except BadAddress as error:
         raise CannotBeAddressed(error.where) from error
+    data = paper.skeletons[language].render(
+        values, to=address, message_id=f"<{delivery_id}@{paper.domain}>", date=first_intent_at
+    )
+    return Envelope(mail_from=paper.return_path, rcpt_to=address.spec, data=data, envid=delivery_id)
+
+
+def _one_line(name: str) -> str:
+    """A name without what no line of a message may hold (a quoted CSV cell can hold line breaks)."""
+    return " ".join(NOT_IN_A_LINE.sub(" ", name).split())

@@ -35,6 +35,7 @@ _ADDRESS = re.compile(
     r"(?:https?://|www\.)[^\s，。；、）)”\"']+|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}(?:/[^\s，。；、）)”\"']*)?",
     re.I,
 )
+_UNITS = {"zh-Hans": "characters", "en": "words"}
 _LETTER = re.compile(r"[A-Za-z]")
 _HEDGES_ARE_HONEST_IN = frozenset({Element.CONSEQUENCES, Element.STEPS_FOR_PERSON})
 
@@ -103,7 +104,7 @@ def _foreign_marks(content: NoticeContent) -> Iterator[Finding]:
 
 
 def _long_sentences(content: NoticeContent) -> Iterator[Finding]:
-    limit = LONGEST_SENTENCE[content.language]
+    limit, unit = LONGEST_SENTENCE[content.language], _UNITS[content.language]
     for place, texts in content.texts().items():
         if place == Element.DATA_TYPES:
             continue
@@ -112,7 +113,7 @@ def _long_sentences(content: NoticeContent) -> Iterator[Finding]:
                 size, start = length_of(sentence, content.language), sentence[:24]
                 message = {
                     "zh-Hans": f"“{start}……”一句有{size}字，超过{limit}字，请拆成短句。",
-                    "en": f'The sentence "{start}..." has {size} words; {limit} are the most that read well. Split it.',
+                    "en": f'The sentence "{start}..." has {size} {unit}; {limit} are the most that read well. Split it.',
                 }
                 yield Finding(Severity.WARNING, "long-sentence", place, content.language, message)
 
@@ -120,10 +121,11 @@ def _long_sentences(content: NoticeContent) -> Iterator[Finding]:
 def _whole_length(content: NoticeContent) -> Iterator[Finding]:
     texts = [text for part in content.texts().values() for text in part]
     size, limit = sum(length_of(text, content.language) for text in texts), LONGEST_NOTICE[content.language]
+    unit = _UNITS[content.language]
     if size > limit:
         message = {
             "zh-Hans": f"正文共{size}字，超过{limit}字后很少有人读完。",
-            "en": f"The text has {size} words; few people read more than {limit}.",
+            "en": f"The text has {size} {unit}; few people read more than {limit}.",
         }
         yield Finding(Severity.WARNING, "long-notice", "notice", content.language, message)
     grade = reading_grade(texts) if content.language == "en" else 0.0

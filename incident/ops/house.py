@@ -49,6 +49,13 @@ def read_playbook(workspace: Workspace | None, name: str) -> Playbook:
 def start_playbook(
     house: House, change: Change, incident_id: str, name: str, given: Mapping[str, str] | None = None
 ) -> str:
-    """Start a playbook by its name; returns the run's id."""
+    """Start a playbook by its name; returns the run's id. What is not given comes from the settings."""
     playbook = read_playbook(house.workspace, name)
-    return start_run(change, house.store, incident_id, playbook, name=name, given=given or {})
+    values = {f"__{key}__": value for key, value in house.settings.playbooks.variables.items()}
+    known = {key: value for key, value in values.items() if _is_external(playbook, key)}
+    return start_run(change, house.store, incident_id, playbook, name=name, given={**known, **(given or {})})
+
+
+def _is_external(playbook: Playbook, name: str) -> bool:
+    variable = playbook.playbook_variables.get(name)
+    return variable is not None and bool(variable.external)

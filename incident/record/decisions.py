@@ -21,6 +21,7 @@ from incident.errors import Refused
 from incident.record.operators import Role, operator_named, roles_of
 from incident.record.sshsig import PrivateKey, public_line, sign, verifies
 from incident.store.change import Change
+from incident.store.sealing import keyed_hash
 from incident.store.tables import Decision, Operator
 
 
@@ -87,7 +88,9 @@ def decide(
             f"the key at hand is not the one that belongs to {operator.name}",
             next_step="name the right private key with --key or $INCIDENT_SIGNING_KEY",
         )
-    reason_hash = sha256(f"{decision_id}\0{reason}".encode()).hexdigest()
+    # The statement outlives the incident's key; salted by it, the hash of a short reason cannot be guessed then.
+    salt = keyed_hash(change.key, "decision-reason", decision_id).hex()
+    reason_hash = sha256(f"{salt}\0{reason}".encode()).hexdigest()
     statement = statement_of(
         incident_id, subject, verdict, operator=operator.name, at=change.at, reason_hash=reason_hash
     )
@@ -103,7 +106,7 @@ def decide(
         statement=statement,
         signature=sign(statement.encode(), signer.key),
     )
-    change.put(decision, {"reason": reason})
+    change.put(decision, {"reason": reason, "salt": salt})
     change.anchor()
     return decision
 
@@ -112,15 +115,23 @@ def signature_holds(decision: Decision, operator: Operator) -> bool:
     """Whether the signature is the operator's over this very row: its statement and all that it says."""
     if not verifies(decision.statement.encode(), decision.signature, operator.public_key):
         return False
-    said = json.loads(decision.statement)
-    return bool(
-        said["incident"] == decision.incident_id
-        and said["operator"] == operator.name
-        and said["verdict"] == decision.verdict
-        and said["decided_at"] == decision.decided_at.astimezone(UTC).isoformat(timespec="seconds")
-        and said["subject"]
-        == {"hash": decision.subject_hash, "id": decision.subject_id, "kind": decision.subject_kind}
+    try:
+        said = json.loads(decision.statement)
+        reason_hash = str(said["reason_sha256"])
+        verdict = Verdict(decision.verdict)
+    except (ValueError, KeyError, TypeError):
+        # Something else that the operator once signed under our namespace, or a row that was changed.
+        return False
+    subject = Subject(decision.subject_kind, decision.subject_id, decision.subject_hash)
+    again = statement_of(
+        decision.incident_id,
+        subject,
+        verdict,
+        operator=operator.name,
+        at=decision.decided_at,
+        reason_hash=reason_hash,
     )
+    return again == decision.statement
 
 
 @dataclass(frozen=True)
@@ -134,7 +145,8 @@ class Voice:
 def voices(session: Session, subject: Subject, *, drill: bool) -> list[Voice]:
     """The latest valid decision of each person on exactly this subject.
 
-    Left out: decisions on an earlier content, forged ones, and those of simulated operators outside a drill.
+    Left out: decisions on an earlier content, forged ones, those of simulated operators outside a drill, and any that
+    a retired operator signed afterwards.
     """
     found = session.exec(
         select(Decision)
@@ -144,9 +156,15 @@ def voices(session: Session, subject: Subject, *, drill: bool) -> list[Voice]:
     latest: dict[str, Voice] = {}
     for decision in found:
         operator = session.get(Operator, decision.operator_id)
-        if operator is None or decision.subject_hash != subject.hash or not signature_holds(decision, operator):
+        if (
+            operator is None
+            or decision.subject_hash != subject.hash
+            or not signature_holds(decision, operator)
+        ):
             continue
         if operator.simulated and not drill:
+            continue
+        if operator.retired_at is not None and decision.decided_at > operator.retired_at:
             continue
         latest[operator.fingerprint] = Voice(operator, decision)
     return list(latest.values())

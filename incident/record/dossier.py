@@ -134,7 +134,9 @@ def load_dossier_as_of(store: Store, incident_id: str, at: datetime) -> Dossier:
 def must_be_readable(store: Store, row: Incident) -> None:
     """Raises `KeyDestroyed` with the date for an incident whose data was destroyed."""
     if row.state == IncidentState.DESTROYED and row.destroyed_at is not None:
-        raise KeyDestroyed(f"the data of {row.id} was destroyed on {row.destroyed_at:%Y-%m-%d}; the proofs stay")
+        raise KeyDestroyed(
+            f"the data of {row.id} was destroyed on {row.destroyed_at:%Y-%m-%d}; the proofs stay"
+        )
     store.key(row.id)
 
 

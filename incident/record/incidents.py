@@ -113,9 +113,20 @@ def log_entry(
     if corrects is not None:
         corrected = change.session.get(LogEntry, corrects)
         if corrected is None or corrected.incident_id != incident_id:
-            raise NotFound(f"there is no log entry {corrects}", next_step="`incident timeline` shows their ids")
+            raise NotFound(
+                f"there is no log entry {corrects}", next_step="`incident timeline` shows their ids"
+            )
     return _put_log(
-        store, change, incident_id, text, at=at, by=by, action=action, evidence=evidence, corrects=corrects, origin="log"
+        store,
+        change,
+        incident_id,
+        text,
+        at=at,
+        by=by,
+        action=action,
+        evidence=evidence,
+        corrects=corrects,
+        origin="log",
     )
 
 

@@ -14,7 +14,7 @@ from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.store import Store
 from incident.store.tables import Operator
 
-_NAME = re.compile(r"^[^\W_][\w.-]{0,39}$")
+_NAME = re.compile(r"[^\W_][\w.-]{0,39}")
 SYSTEM = "system"
 
 
@@ -45,23 +45,38 @@ def read_roles(text: str) -> tuple[Role, ...]:
 
 
 def add_operator(
-    store: Store, name: str, public_key: str, *, roles: tuple[Role, ...], simulated: bool, actor: str, now: datetime
+    store: Store,
+    name: str,
+    public_key: str,
+    *,
+    roles: tuple[Role, ...],
+    simulated: bool,
+    actor: str,
+    now: datetime,
 ) -> Operator:
     """Let a person act from now on. `public_key` is one line of OpenSSH.
 
     Raises `BadInput` for a name or key that cannot be used, `Refused` when the name or the key is taken: two names
     with one key would make four eyes out of two.
     """
-    if not _NAME.match(name) or name == SYSTEM:
-        raise BadInput(f"{name!r} is no name for an operator", next_step="use letters, digits, dots and dashes")
+    if not _NAME.fullmatch(name) or name == SYSTEM:
+        raise BadInput(
+            f"{name!r} is no name for an operator", next_step="use letters, digits, dots and dashes"
+        )
     line = read_public_line(public_key, where=name)
     print_of_key = fingerprint(line)
     with store.write(WORKSPACE_CHAIN, kind="operator.added", actor=actor, now=now) as change:
         for other in change.session.exec(select(Operator)).all():
             if other.name == name:
-                raise Refused(f"there is an operator {name} already", next_step="choose another name, or retire that one")
+                raise Refused(
+                    f"there is an operator {name} already",
+                    next_step="choose another name, or retire that one",
+                )
             if other.fingerprint == print_of_key:
-                raise Refused(f"this key belongs to the operator {other.name} already", next_step="use a key of their own")
+                raise Refused(
+                    f"this key belongs to the operator {other.name} already",
+                    next_step="use a key of their own",
+                )
         operator = Operator(
             id=store.new_id(),
             name=name,
@@ -95,8 +110,11 @@ def operator_named(session: Session, name: str) -> Operator:
     operator = session.exec(select(Operator).where(Operator.name == name)).first()
     if operator is None:
         raise NotFound(
-            f"there is no operator {name}", next_step="`incident operator list` shows who there is; `add` adds one"
+            f"there is no operator {name}",
+            next_step="`incident operator list` shows who there is; `add` adds one",
         )
     if operator.retired_at is not None:
-        raise Refused(f"the operator {name} was retired and may not act any more", next_step="act as somebody else")
+        raise Refused(
+            f"the operator {name} was retired and may not act any more", next_step="act as somebody else"
+        )
     return operator

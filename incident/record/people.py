@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select as select_columns
 from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
 from incident.errors import BadInput, Refused
 from incident.record.incidents import must_be_open
-from incident.record.people_file import Contact, Defaults, PersonRow, Problem, ReadRow, Reason, read_people, same_person
+from incident.record.people_file import (
+    Contact,
+    Defaults,
+    PersonRow,
+    Problem,
+    ReadRow,
+    Reason,
+    contradiction,
+    read_people,
+    same_person,
+)
 from incident.store.change import Change, open_row
-from incident.store.sealing import keyed_hash, seal_json
+from incident.store.sealing import keyed_hash, seal_json, unseal_json
 from incident.store.store import Store
 from incident.store.tables import Campaign, PeopleImport, PeopleProblem, Person
 
@@ -28,7 +39,11 @@ _SHOWN_PROBLEMS = 10
 
 @dataclass
 class Counts:
-    """What an import did. `rows = added + changed + unchanged + joined + rejected`."""
+    """What an import did. `rows = added + changed + unchanged + joined + rejected`.
+
+    `joined` are further rows of a person whom the same file named before; `problems` counts rows, also those whose
+    person was taken without the faulty field.
+    """
 
     rows: int = 0
     added: int = 0
@@ -63,6 +78,7 @@ class _Importing:
     today: date
     counts: Counts = field(default_factory=Counts)
     first_problems: list[Problem] = field(default_factory=list)
+    aside: list[dict[str, Any]] = field(default_factory=list)
 
 
 def import_people(
@@ -100,7 +116,9 @@ def import_people(
                 _take_chunk(store, state, chunk)
                 progress(state.counts.rows)
             if not state.counts.rows:
-                raise BadInput("the file has a header but no rows", where=path.name, next_step="give the list of people")
+                raise BadInput(
+                    "the file has a header but no rows", where=path.name, next_step="give the list of people"
+                )
             if state.counts.problems and not keep_problems and not dry_run:
                 raise _problems_refused(state, path.name)
             if dry_run:
@@ -149,79 +167,96 @@ def _open_text(path: Path, encoding: str, digest: Any) -> io.TextIOWrapper:
     name = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
     try:
         return io.TextIOWrapper(io.BufferedReader(_Hashing(raw, digest), 1 << 18), encoding=name, newline="")
-    except LookupError:
+    except (LookupError, ValueError):
         raw.close()
-        raise BadInput(f"there is no encoding {encoding!r}", next_step="use utf-8, gb18030 or utf-16") from None
+        raise BadInput(
+            f"there is no encoding {encoding!r}", next_step="use utf-8, gb18030 or utf-16"
+        ) from None
 
 
 def _take_chunk(store: Store, state: _Importing, chunk: list[ReadRow]) -> None:
-    key = state.change.key
-    by_person: dict[bytes, list[ReadRow]] = {}
+    by_person: dict[bytes, list[tuple[ReadRow, PersonRow]]] = {}
     for row in chunk:
         state.counts.rows += 1
-        _keep_problems(state, row)
+        if row.problems:
+            _keep_aside(state, row, row.problems)
         if row.person is None:
             state.counts.rejected += 1
             continue
-        by_person.setdefault(keyed_hash(key, "person-reference", row.person.reference), []).append(row)
-    known = {
-        person.reference_mac: person
-        for person in state.change.session.exec(
-            select(Person).where(
-                Person.incident_id == state.incident_id, col(Person.reference_mac).in_(list(by_person))
-            )
-        ).all()
-    }
+        mac = keyed_hash(state.change.key, "person-reference", row.person.reference)
+        by_person.setdefault(mac, []).append((row, row.person))
+    known = _known_people(state, list(by_person))
     new: list[dict[str, Any]] = []
     for mac, rows in by_person.items():
-        people = [row.person for row in rows if row.person is not None]
-        state.counts.joined += len(people) - 1
-        _note_conflicts(state, rows)
-        known_person = known.get(mac)
-        if known_person is None:
-            new.append(_new_person(store, state, mac, same_person(people)))
+        held = known.get(mac)
+        state.counts.joined += len(rows) - 1
+        if held is None:
+            new.append(_new_person(store, state, mac, _joined(state, None, rows)))
             state.counts.added += 1
         else:
-            _update_person(state, known_person, people)
+            _update_person(state, held, rows)
     state.change.put_bulk(Person, new)
+    state.change.put_bulk(PeopleProblem, state.aside)
+    state.aside.clear()
 
 
-def _keep_problems(state: _Importing, row: ReadRow) -> None:
-    if not row.problems:
-        return
+@dataclass(frozen=True)
+class _Held:
+    """What the store holds of a person that a row names."""
+
+    id: str
+    version: int
+    content_mac: bytes
+    is_new: bool
+    person: PersonRow
+
+
+def _known_people(state: _Importing, macs: list[bytes]) -> dict[bytes, _Held]:
+    # Columns, not objects: the session would hand out objects as they were before our own updates.
+    found = state.change.execute(
+        select_columns(
+            col(Person.id),
+            col(Person.reference_mac),
+            col(Person.version),
+            col(Person.content_mac),
+            col(Person.import_id),
+            col(Person.sealed),
+        ).where(col(Person.incident_id) == state.incident_id, col(Person.reference_mac).in_(macs))
+    )
+    known: dict[bytes, _Held] = {}
+    for row in found:
+        content = unseal_json(state.change.key, row.sealed, bound_to=f"person/{row.id}")
+        is_new = row.import_id == state.import_id
+        person = person_from_content(content)
+        known[row.reference_mac] = _Held(row.id, row.version, row.content_mac, is_new, person)
+    return known
+
+
+def _joined(state: _Importing, held: PersonRow | None, rows: list[tuple[ReadRow, PersonRow]]) -> PersonRow:
+    """What is held and what the rows say as one person; a row that contradicts is kept aside too."""
+    statements = [person for _, person in rows]
+    merged = held or statements[0]
+    for row, person in rows:
+        differs = contradiction(merged, person)
+        if differs and not row.problems:
+            _keep_aside(state, row, (Problem(row.number, differs, Reason.CONFLICT),))
+        merged = same_person([merged, person])
+    return merged
+
+
+def _keep_aside(state: _Importing, row: ReadRow, problems: Sequence[Problem]) -> None:
     state.counts.problems += 1
-    state.first_problems += list(row.problems[: _SHOWN_PROBLEMS - len(state.first_problems)])
-    _put_problem(state, row, row.problems[0])
-
-
-def _note_conflicts(state: _Importing, rows: list[ReadRow]) -> None:
-    first = rows[0].person
-    for row in rows[1:]:
-        if first is None or row.person is None or row.problems:
-            continue
-        emails = {first.contact.email, row.person.contact.email} - {""}
-        if len(emails) > 1:
-            problem = Problem(row.number, "email", Reason.CONFLICT)
-            state.counts.problems += 1
-            if len(state.first_problems) < _SHOWN_PROBLEMS:
-                state.first_problems.append(problem)
-            _put_problem(state, row, problem)
-
-
-def _put_problem(state: _Importing, row: ReadRow, problem: Problem) -> None:
+    state.first_problems += problems[: _SHOWN_PROBLEMS - len(state.first_problems)]
     name = f"people_problem/{state.import_id}/{row.number}"
-    state.change.put_bulk(
-        PeopleProblem,
-        [
-            {
-                "import_id": state.import_id,
-                "row": row.number,
-                "incident_id": state.incident_id,
-                "field": problem.field,
-                "reason": problem.reason.name.lower(),
-                "sealed": seal_json(state.change.key, {"row": list(row.raw)}, bound_to=name),
-            }
-        ],
+    state.aside.append(
+        {
+            "import_id": state.import_id,
+            "row": row.number,
+            "incident_id": state.incident_id,
+            "field": problems[0].field,
+            "reason": problems[0].reason.name.lower(),
+            "sealed": seal_json(state.change.key, {"row": list(row.raw)}, bound_to=name),
+        }
     )
 
 
@@ -250,18 +285,22 @@ def _person_columns(state: _Importing, person_id: str, person: PersonRow) -> dic
     }
 
 
-def _update_person(state: _Importing, known: Person, people: list[PersonRow]) -> None:
+def _update_person(state: _Importing, held: _Held, rows: list[tuple[ReadRow, PersonRow]]) -> None:
     # What we know already comes first: a later list adds kinds of data and contacts, it takes none away.
-    merged = same_person([person_from_content(open_row(known, key=state.change.key)), *people])
-    columns = _person_columns(state, known.id, merged)
-    if columns["content_mac"] == known.content_mac:
+    columns = _person_columns(state, held.id, _joined(state, held.person, rows))
+    says_new = columns["content_mac"] != held.content_mac
+    if held.is_new:
+        state.counts.joined += 1
+    elif says_new:
+        state.counts.changed += 1
+    else:
         state.counts.unchanged += 1
-        return
-    state.change.execute(
-        update(Person).where(col(Person.id) == known.id).values(version=known.version + 1, **columns)
-    )
-    state.change.count_bulk(Person, "updated", 1, sealed=columns["sealed"])
-    state.counts.changed += 1
+    if says_new:
+        version = held.version if held.is_new else held.version + 1
+        state.change.execute(
+            update(Person).where(col(Person.id) == held.id).values(version=version, **columns)
+        )
+        state.change.count_bulk(Person, "updated", 1, sealed=columns["sealed"])
 
 
 def _record_import(state: _Importing, path: Path, file_sha256: str) -> None:
@@ -343,7 +382,9 @@ def people_stats(session: Session, incident_id: str) -> PeopleStats:
     def count(*conditions: Any) -> int:
         return session.exec(select(func.count()).select_from(Person).where(mine, *conditions)).one()
 
-    languages = session.exec(select(Person.language, func.count()).where(mine).group_by(col(Person.language))).all()
+    languages = session.exec(
+        select(Person.language, func.count()).where(mine).group_by(col(Person.language))
+    ).all()
     problems = session.exec(
         select(func.count()).select_from(PeopleProblem).where(PeopleProblem.incident_id == incident_id)
     ).one()

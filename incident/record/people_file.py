@@ -6,6 +6,7 @@ Pure but for the bytes it is given. Nothing is guessed: not the encoding, not th
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,14 +16,46 @@ from typing import TextIO
 from incident.errors import BadInput
 
 _LONGEST_FIELD = 4_000
+_LONGEST_LINE = 1_000_000
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_COUNTRY = re.compile(r"[a-z]{2}")
+_COUNTRY_WORDS = {
+    "中国": "cn",
+    "中国大陆": "cn",
+    "china": "cn",
+    "中国香港": "hk",
+    "中国澳门": "mo",
+    "中国台湾": "tw",
+}
 _ADULT_YEARS = 18
 
 # Headers people use, by our field.
 HEADERS: Mapping[str, tuple[str, ...]] = {
-    "reference": ("reference", "ref", "id", "customer_id", "customer_number", "客户编号", "用户编号", "客户号", "编号"),
+    "reference": (
+        "reference",
+        "ref",
+        "id",
+        "customer_id",
+        "customer_number",
+        "客户编号",
+        "用户编号",
+        "客户号",
+        "编号",
+    ),
     "name": ("name", "full_name", "姓名", "客户姓名", "用户姓名"),
     "email": ("email", "e-mail", "mail", "email_address", "邮箱", "电子邮箱", "电子邮件"),
-    "phone": ("phone", "mobile", "telephone", "msisdn", "phone_number", "手机号", "手机号码", "电话", "联系电话"),
+    "phone": (
+        "phone",
+        "mobile",
+        "telephone",
+        "msisdn",
+        "phone_number",
+        "手机号",
+        "手机号码",
+        "电话",
+        "联系电话",
+    ),
     "language": ("language", "lang", "语言"),
     "country": ("country", "国家", "国家或地区"),
     "data_categories": ("data_categories", "categories", "data", "信息种类", "泄露信息种类", "涉及信息"),
@@ -55,12 +88,12 @@ class Reason(StrEnum):
     EMAIL = "no valid e-mail address"
     PHONE = "no valid phone number"
     LANGUAGE = "no known language"
+    COUNTRY = "no country code (write two letters, for example cn)"
+    CONTROL = "holds line breaks or control characters"
     CATEGORY = "no known kind of data"
     BIRTH_DATE = "no date (write 2001-12-31)"
     TOO_LONG = "longer than 4,000 characters"
-    CONFLICT = "the same reference as an earlier row, with another contact"
-
-
+    CONFLICT = "the same person as an earlier row or list, with another contact or name"
 
 
 @dataclass(frozen=True)
@@ -132,12 +165,15 @@ def read_people(stream: TextIO, *, name: str, defaults: Defaults) -> Iterator[Re
 
     Raises `BadInput` for a file that is empty, has no usable header, or is not in its declared encoding.
     """
-    reader = csv.reader(_decoded(stream, name))
+    # Strict: a quote that is never closed would swallow the rows, and the people, that follow.
+    reader = csv.reader(_decoded(stream, name), strict=True)
     try:
         header = next(reader, None)
         if header is None or not any(cell.strip() for cell in header):
             raise BadInput(
-                "the file is empty", where=name, next_step="give a CSV file with a header row, for example: reference,name,email"
+                "the file is empty",
+                where=name,
+                next_step="give a CSV file with a header row, for example: reference,name,email",
             )
         columns = _columns(header, defaults.mapping, name)
         for number, row in enumerate(reader, start=1):
@@ -150,18 +186,25 @@ def read_people(stream: TextIO, *, name: str, defaults: Defaults) -> Iterator[Re
 def _decoded(stream: TextIO, name: str) -> Iterator[str]:
     line_number = 0
     try:
-        for line in stream:
+        while line := stream.readline(_LONGEST_LINE):
             line_number += 1
-            if "\0" in line:
+            if _NO_TEXT.search(line):
                 raise BadInput(
-                    "the line holds zero bytes, so the file is not in the encoding that was given",
+                    "the line holds bytes that are no text, so the file is not in the encoding that was given",
                     where=f"{name}, line {line_number}",
                     next_step="name the right one, for example --encoding utf-16",
                 )
+            if len(line) == _LONGEST_LINE:
+                raise BadInput(
+                    f"the line is longer than {_LONGEST_LINE:,} characters, so this is no list of people",
+                    where=f"{name}, line {line_number}",
+                    next_step="give a CSV file with one person a row",
+                )
             yield line
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
+        encoding = error.encoding if isinstance(error, UnicodeDecodeError) else stream.encoding
         raise BadInput(
-            f"the file is not in the encoding {error.encoding}",
+            f"the file is not in the encoding {encoding}",
             where=f"{name}, after line {line_number}",
             next_step="name the right one, for example --encoding gb18030",
         ) from error
@@ -173,9 +216,13 @@ def _columns(header: list[str], mapping: Mapping[str, str], name: str) -> dict[s
     columns: dict[str, int] = {}
     for wanted, own_header in mapping.items():
         if wanted not in HEADERS:
-            raise BadInput(f"{wanted!r} is no field of a person", next_step=f"fields are {', '.join(HEADERS)}")
+            raise BadInput(
+                f"{wanted!r} is no field of a person", next_step=f"fields are {', '.join(HEADERS)}"
+            )
         if own_header not in cells:
-            raise BadInput(f"there is no column {own_header!r}", where=name, next_step=f"columns are {', '.join(cells)}")
+            raise BadInput(
+                f"there is no column {own_header!r}", where=name, next_step=f"columns are {', '.join(cells)}"
+            )
         columns[wanted] = cells.index(own_header)
     for wanted, usual in HEADERS.items():
         if wanted in columns:
@@ -198,19 +245,22 @@ def _columns(header: list[str], mapping: Mapping[str, str], name: str) -> dict[s
     return columns
 
 
-def _read_row(number: int, row: list[str], width: int, columns: Mapping[str, int], defaults: Defaults) -> ReadRow:
+def _read_row(
+    number: int, row: list[str], width: int, columns: Mapping[str, int], defaults: Defaults
+) -> ReadRow:
     if len(row) != width:
         return ReadRow(number, tuple(row), None, (Problem(number, "", Reason.COLUMNS),))
-    cells = _Cells(number, {wanted: row[at].strip() for wanted, at in columns.items()})
-    for wanted in columns:
-        if len(cells[wanted]) > _LONGEST_FIELD:
+    texts = {wanted: row[at].strip() for wanted, at in columns.items()}
+    for wanted, text in texts.items():
+        if len(text) > _LONGEST_FIELD:
             return ReadRow(number, tuple(row), None, (Problem(number, wanted, Reason.TOO_LONG),))
+    cells = _Cells(number, texts)
     person = _person(cells, defaults)
     return ReadRow(number, tuple(row), person, tuple(cells.problems))
 
 
 def _person(cells: _Cells, defaults: Defaults) -> PersonRow | None:
-    country = cells["country"].lower() or defaults.country
+    country = _country(cells) or defaults.country
     contact = _contact(cells, country, name="name", email="email", phone="phone")
     guardian = _contact(cells, country, name="guardian_name", email="guardian_email", phone="guardian_phone")
     language = _LANGUAGE_WORDS.get(cells["language"].lower()) if cells["language"] else defaults.language
@@ -237,7 +287,11 @@ class _Cells:
     def __init__(self, number: int, texts: Mapping[str, str]) -> None:
         self.number = number
         self.problems: list[Problem] = []
-        self._texts = texts
+        # A line break in a name or an address could end up in the head of a message.
+        self._texts = {wanted: "" if _CONTROL.search(text) else text for wanted, text in texts.items()}
+        for wanted, text in texts.items():
+            if text and not self._texts[wanted]:
+                self.fault(wanted, Reason.CONTROL)
 
     def __getitem__(self, wanted: str) -> str:
         return self._texts.get(wanted, "")
@@ -253,6 +307,15 @@ def _contact(cells: _Cells, country: str, *, name: str, email: str, phone: str) 
     if number is None:
         cells.fault(phone, Reason.PHONE)
     return Contact(cells[name], address or "", number or "")
+
+
+def _country(cells: _Cells) -> str:
+    said = cells["country"].lower()
+    code = _COUNTRY_WORDS.get(said, said)
+    if code and not _COUNTRY.fullmatch(code):
+        cells.fault("country", Reason.COUNTRY)
+        return ""
+    return code
 
 
 def _categories(cells: _Cells, defaults: Defaults) -> tuple[str, ...]:
@@ -321,6 +384,20 @@ def same_person(rows: Iterable[PersonRow]) -> PersonRow:
             guardian=_fill(merged.guardian, other.guardian),
         )
     return merged
+
+
+def contradiction(held: PersonRow, other: PersonRow) -> str | None:
+    """The field in which two rows of one person contradict each other, if any: the first would win unseen.
+
+    Names count only where a contact serves as the reference: two people may share a mailbox or a phone.
+    """
+    for wanted in ("email", "phone"):
+        one, two = getattr(held.contact, wanted), getattr(other.contact, wanted)
+        if one and two and one.casefold() != two.casefold():
+            return wanted
+    names = {held.contact.name.casefold(), other.contact.name.casefold()} - {""}
+    shared = held.reference in (held.contact.email, held.contact.phone)
+    return "name" if shared and len(names) > 1 else None
 
 
 def _fill(first: Contact, second: Contact) -> Contact:

@@ -11,7 +11,7 @@ import hashlib
 import struct
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
@@ -47,6 +47,12 @@ def read_private_key(path: Path, *, passphrase: str | None = None) -> PrivateKey
         ) from error
     try:
         key = serialization.load_ssh_private_key(data, passphrase.encode() if passphrase else None)
+    except UnsupportedAlgorithm as error:
+        raise BadInput(
+            f"this signing key cannot be opened here ({error})",
+            where=str(path),
+            next_step="use an Ed25519 key (`ssh-keygen -t ed25519` makes one); keys on hardware cannot sign here",
+        ) from error
     except (ValueError, TypeError) as error:
         raise BadInput(
             "this is no OpenSSH private key, or its passphrase is another",
@@ -60,7 +66,9 @@ def read_private_key(path: Path, *, passphrase: str | None = None) -> PrivateKey
 
 def public_line(key: PrivateKey) -> str:
     """The one-line OpenSSH form of a private key's public half, without a comment."""
-    encoded = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    encoded = key.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
     return encoded.decode("ascii")
 
 
@@ -95,20 +103,28 @@ def sign(message: bytes, key: PrivateKey, *, namespace: str = NAMESPACE) -> str:
 
 
 def verifies(message: bytes, signature: str, public: str, *, namespace: str = NAMESPACE) -> bool:
-    """Whether an armoured signature is that public key's over this message in this namespace."""
+    """Whether an armoured signature is that public key's over this message in this namespace.
+
+    Never raises: what is no signature, or no key, verifies nothing.
+    """
     try:
+        wanted_key, key = _blob(public), _load_public(public, where="public key")
         blob = base64.b64decode("".join(signature.split("-----")[2].split()), validate=True)
         if blob[:6] != _MAGIC or blob[6:10] != struct.pack(">I", 1):
             return False
         key_blob, found_namespace, _reserved, hash_name, inner = _read_fields(blob[10:], 5)
         algorithm, raw = _read_fields(inner, 2)
-    except (ValueError, IndexError, struct.error):
+    except (ValueError, IndexError, struct.error, BadInput):
         return False
-    if key_blob != _blob(public) or found_namespace != namespace.encode() or hash_name not in (b"sha512", b"sha256"):
+    if (
+        key_blob != wanted_key
+        or found_namespace != namespace.encode()
+        or hash_name not in (b"sha512", b"sha256")
+    ):
         return False
     digest = hashlib.new(hash_name.decode("ascii"), message).digest()
     signed = _MAGIC + _fields(found_namespace, b"", hash_name, digest)
-    return _raw_verifies(signed, algorithm, raw, _load_public(public, where="public key"))
+    return _raw_verifies(signed, algorithm, raw, key)
 
 
 def _raw_signature(signed: bytes, key: PrivateKey) -> tuple[bytes, bytes]:
@@ -145,7 +161,7 @@ def _curve_name(curve: ec.EllipticCurve) -> str:
 def _load_public(line: str, *, where: str) -> PublicKey:
     try:
         key = serialization.load_ssh_public_key(line.encode())
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise BadInput(
             "this is no SSH public key that can be used",
             where=where,
@@ -177,3 +193,16 @@ def _read_fields(data: bytes, count: int) -> list[bytes]:
 
 def _mpint(value: int) -> bytes:
     return value.to_bytes(value.bit_length() // 8 + 1, "big")
+
+
+def new_private_key() -> ed25519.Ed25519PrivateKey:
+    """A new Ed25519 key, for the simulated operators of a drill."""
+    return ed25519.Ed25519PrivateKey.generate()
+
+
+def private_text(key: ed25519.Ed25519PrivateKey) -> str:
+    """A private key as an OpenSSH file, without a passphrase."""
+    encoded = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    )
+    return encoded.decode("ascii")

@@ -10,6 +10,7 @@ import hashlib
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -49,7 +50,8 @@ def store_blob(folder: Path, source: Path, *, name: str, key: bytes) -> StoredBl
                 os.fsync(outgoing.fileno())
         scratch.replace(target)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
         raise StoreUnavailable(f"the file cannot be kept ({error.strerror})", where=str(folder)) from error
     return StoredBlob(digest, size, target.name)
 

@@ -131,6 +131,7 @@ class Change:
             body["rows"] = self._images
         if self._bulk:
             body["bulk"] = {
-                table: {"counts": tally.counts, "root": tally.root.hexdigest()} for table, tally in self._bulk.items()
+                table: {"counts": tally.counts, "root": tally.root.hexdigest()}
+                for table, tally in self._bulk.items()
             }
         return body

@@ -97,4 +97,3 @@ def store_errors(where: str) -> Iterator[None]:
             where=where,
             next_step=_NEXT_STEPS.get(family, "run `incident doctor` for more"),
         ) from error
-

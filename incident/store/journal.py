@@ -89,12 +89,21 @@ def entry_hash(
     return hashlib.sha256(rfc8785.dumps({**fields})).hexdigest()
 
 
-def next_entry(head: Head | None, *, chain: str, at: datetime, kind: str, actor: str, body_hash: str) -> Entry:
+def next_entry(
+    head: Head | None, *, chain: str, at: datetime, kind: str, actor: str, body_hash: str
+) -> Entry:
     """The entry that follows a head (or begins a chain, with number 1)."""
     seq = head.seq + 1 if head else 1
     previous = head.hash if head else NO_ENTRY
     digest = entry_hash(
-        chain=chain, seq=seq, at=at, kind=kind, actor=actor, suite=SUITE, body_hash=body_hash, previous=previous
+        chain=chain,
+        seq=seq,
+        at=at,
+        kind=kind,
+        actor=actor,
+        suite=SUITE,
+        body_hash=body_hash,
+        previous=previous,
     )
     return Entry(
         chain=chain,
@@ -123,7 +132,9 @@ def check_chain(entries: Iterable[Entry], *, chain: str, outside: Sequence[Head]
         if entry.seq != expected:
             findings.append(Finding(chain, expected, Fault.MISSING, f"entry {expected} is not there"))
         if entry.previous != previous:
-            findings.append(Finding(chain, entry.seq, Fault.OUT_OF_ORDER, "does not follow the entry before it"))
+            findings.append(
+                Finding(chain, entry.seq, Fault.OUT_OF_ORDER, "does not follow the entry before it")
+            )
         if entry.hash != _hash_again(entry):
             findings.append(Finding(chain, entry.seq, Fault.CHANGED, "its fields do not give its hash"))
         hashes[entry.seq] = entry.hash
@@ -151,5 +162,9 @@ def _against(head: Head, hashes: Mapping[int, str]) -> list[Finding]:
         detail = f"entry {head.seq}, which the head held outside names, is not there"
         return [Finding(head.chain, head.seq, Fault.TRUNCATED, detail)]
     if found != head.hash:
-        return [Finding(head.chain, head.seq, Fault.HEAD_DIFFERS, "not the entry that the head held outside names")]
+        return [
+            Finding(
+                head.chain, head.seq, Fault.HEAD_DIFFERS, "not the entry that the head held outside names"
+            )
+        ]
     return []

@@ -39,13 +39,18 @@ class Keyring:
             "created_at": now.isoformat(),
             "key": base64.b64encode(key).decode("ascii"),
         }
+        file = self._file(name)
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write_durably(self._file(name), json.dumps(document).encode())
-        except FileExistsError:
-            raise WorkspaceError(f"the keyring already holds a key {name}", where=str(self.folder)) from None
+            _write_durably(file, json.dumps(document).encode())
         except OSError as error:
-            raise WorkspaceError(f"the key {name} cannot be written ({error.strerror})", where=str(self.folder)) from error
+            if isinstance(error, FileExistsError) and file.exists():
+                raise WorkspaceError(
+                    f"the keyring already holds a key {name}", where=str(self.folder)
+                ) from None
+            raise WorkspaceError(
+                f"the key {name} cannot be written ({error.strerror})", where=str(self.folder)
+            ) from error
         self._cache[name] = key
         return key
 
@@ -58,7 +63,9 @@ class Keyring:
         self._cache.pop(name, None)
         destroyed = self.destroyed_at(name)
         if destroyed is not None:
-            raise KeyDestroyed(f"the key of {name} was destroyed on {destroyed}; its data cannot be read any more")
+            raise KeyDestroyed(
+                f"the key of {name} was destroyed on {destroyed}; its data cannot be read any more"
+            )
         try:
             document = json.loads(self._file(name).read_text(encoding="ascii"))
             key = base64.b64decode(document["key"], validate=True)
@@ -118,7 +125,11 @@ class Keyring:
             if not file.exists():
                 raise KeyMissing(f"the keyring holds no key for {name}", where=str(self.folder))
             tombstone = json.dumps({"name": name, "destroyed_at": now.isoformat()}).encode()
-            _write_durably(self._tombstone(name), tombstone)
+            scratch = self._tombstone(name).with_suffix(".destroying")
+            scratch.unlink(missing_ok=True)
+            _write_durably(scratch, tombstone)
+            scratch.replace(self._tombstone(name))
+            _sync_folder(self.folder)
         self._cache.pop(name, None)
         if file.exists():
             with file.open("r+b") as handle:

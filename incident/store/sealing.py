@@ -76,7 +76,9 @@ def unseal_json(key: bytes, sealed: bytes, *, bound_to: str) -> Any:
 @lru_cache(maxsize=64)
 def derive_key(key: bytes, purpose: str) -> bytes:
     """A 32-byte key for one purpose, derived from an incident's key: it dies with that key."""
-    return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=f"{SUITE} {purpose}".encode()).derive(key)
+    return HKDF(
+        algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=f"{SUITE} {purpose}".encode()
+    ).derive(key)
 
 
 def keyed_hash(key: bytes, purpose: str, text: str) -> bytes:

@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col, select
 
-from incident.errors import KeyDestroyed, KeyMissing, Unreadable
+from incident.errors import ConflictingWrite, KeyDestroyed, KeyMissing, Unreadable
 from incident.store.change import Change, Content, open_row
 from incident.store.database import WRITES, store_errors
 from incident.store.journal import WORKSPACE_CHAIN, Entry, Head, body_hash, next_entry
@@ -76,7 +77,8 @@ class Store:
         """The one way to change the record: rows and a journal entry in one transaction, the head locked last.
 
         `chain` is an incident's id or the workspace's chain. Raises `KeyDestroyed` / `KeyMissing` before anything
-        is written, `StoreUnavailable` when the database refuses; in every case the store is as before.
+        is written, `StoreUnavailable` when the database refuses, `ConflictingWrite` when the chain's end is taken;
+        in every case the store is as before.
         """
         key = self.keyring.get(_key_name(chain))
         with self.transaction() as session:
@@ -86,7 +88,9 @@ class Store:
             head = self._append(session, chain, kind=kind, actor=actor, now=now, body=change.body())
             if change.anchored and chain != WORKSPACE_CHAIN:
                 anchor = {"chain": head.chain, "seq": head.seq, "hash": head.hash}
-                self._append(session, WORKSPACE_CHAIN, kind="anchor", actor=actor, now=now, body={"anchor": anchor})
+                self._append(
+                    session, WORKSPACE_CHAIN, kind="anchor", actor=actor, now=now, body={"anchor": anchor}
+                )
 
     def open(self, row: SQLModel, *, incident_id: str) -> Content:
         """The sealed content of a row. Raises `KeyDestroyed`, `KeyMissing` or `Unreadable`."""
@@ -130,7 +134,8 @@ class Store:
                 select(JournalEntry).where(JournalEntry.chain == chain).order_by(col(JournalEntry.seq))
             ).all()
             bodies = {
-                row.seq: row for row in session.exec(select(JournalBody).where(JournalBody.chain == chain)).all()
+                row.seq: row
+                for row in session.exec(select(JournalBody).where(JournalBody.chain == chain)).all()
             }
         if until is not None:
             last = max((row.seq for row in entries if row.at <= until), default=0)
@@ -165,7 +170,9 @@ class Store:
         salted: dict[str, Any] = unseal_json(key, row.sealed, bound_to=_body_name(entry.chain, entry.seq))
         body: Content = salted["body"]
         if body_hash(bytes.fromhex(salted["salt"]), body) != entry.body_hash:
-            raise Unreadable("the body is not the one that the chain names", where=_body_name(entry.chain, entry.seq))
+            raise Unreadable(
+                "the body is not the one that the chain names", where=_body_name(entry.chain, entry.seq)
+            )
         return body
 
     def _append(
@@ -185,7 +192,14 @@ class Store:
         session.add(JournalEntry(**vars(entry)))
         session.add(JournalBody(chain=chain, seq=entry.seq, sealed=sealed))
         session.merge(JournalHead(chain=chain, seq=entry.seq, hash=entry.hash))
-        session.flush()
+        try:
+            session.flush()
+        except IntegrityError:
+            raise ConflictingWrite(
+                f"the journal holds an entry {entry.seq} already; nothing was changed",
+                where=chain,
+                next_step="try again; if it stays, the journal was changed: `incident verify` shows where",
+            ) from None
         return entry
 
 

@@ -62,7 +62,10 @@ def make_workspace(tmp_path: Path, *, born: str = "live", **settings: Mapping[st
     """
     root = tmp_path / "workspace"
     root.mkdir()
-    tables = {**settings, "workspace": {"id": "test", "name": "Test", "born": born, **settings.get("workspace", {})}}
+    tables = {
+        **settings,
+        "workspace": {"id": "test", "name": "Test", "born": born, **settings.get("workspace", {})},
+    }
     workspace = Workspace(root)
     workspace.settings_file.write_text(_toml(tables), encoding="utf-8")
     read = read_settings(workspace.settings_file)
@@ -70,7 +73,9 @@ def make_workspace(tmp_path: Path, *, born: str = "live", **settings: Mapping[st
     return Made(workspace, read, create_store(workspace, read, now=clock()), clock)
 
 
-def open_one(made: Made, title: str = "Customer list on a public share", *, facts: Sequence[Fact] = ()) -> str:
+def open_one(
+    made: Made, title: str = "Customer list on a public share", *, facts: Sequence[Fact] = ()
+) -> str:
     """Open an incident; returns its id."""
     return open_incident(
         made.store,

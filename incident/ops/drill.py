@@ -1,0 +1,479 @@
+"""The drill: the whole job on made-up data, with the same code as on the worst day.
+
+A workspace born as a drill, an alert over HTTP, a playbook with its human gates, signed releases, real SMTP to a mail
+catcher on loopback, the public notice, the authorities' reports, verification, and a report of the rehearsal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from incident.delivery.status import Account, account, campaigns_of, progress
+from incident.duties.evaluating import stored_duties
+from incident.duties.view import DutyView, view_duties
+from incident.durable import open_jobs
+from incident.errors import Refused, TocsinError
+from incident.law.categories import category_catalogue, category_names
+from incident.notice.findings import refusals
+from incident.notice.release import assemble, release
+from incident.ops.drill_estate import ALERT, HOOK_SECRET, ContainmentService, facts_text, settings_text, write_people
+from incident.ops.founding import found_workspace
+from incident.ops.house import evaluate
+from incident.ops.mail_catcher import MailCatcher
+from incident.ops.worker import Worker, sources_of
+from incident.proof.timeline import timeline
+from incident.proof.verify import heads_document, verify
+from incident.record.decisions import Signer
+from incident.record.dossier import dossier_in, load_dossier
+from incident.record.facts import in_language, read_facts_file
+from incident.record.incidents import list_incidents, log_entry, state_facts
+from incident.record.operators import DEFAULT_ROLES, add_operator
+from incident.record.people import import_people
+from incident.record.people_file import Defaults
+from incident.record.sshsig import new_private_key, private_text, public_line
+from incident.report.render import render_report_html, render_report_json
+from incident.report.versions import fill_report, keep_version, report_duties
+from incident.response import events as e
+from incident.response.deciding import answer_question, decide_step
+from incident.response.housework import House
+from incident.response.runner import RUNNING, poke_runs, questions, run_named, runs_of, short_name
+from incident.settings import Born
+from incident.store.opening import open_store
+from incident.store.tables import Run
+from incident.workspace import Workspace, search_path
+
+if TYPE_CHECKING:
+    from incident.durable import Runner
+
+OPERATORS = ("anna", "bo")
+_PATIENCE_SECONDS = 120.0
+
+
+class Screen(Protocol):
+    """What a drill shows while it runs."""
+
+    def section(self, title: str) -> None: ...
+    def line(self, text: str) -> None: ...
+    def duties(self, views: Sequence[DutyView], house: House) -> None: ...
+    def sending(self, progress: Callable[[], tuple[int, int]], done: Callable[[], bool]) -> None: ...
+
+
+@dataclass
+class DrillResult:
+    """What a drill produced. `failed` names every check that did not hold."""
+
+    incident_id: str
+    workspace: Path
+    files: dict[str, Path] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+
+
+def rehearse(folder: Path, *, people: int, screen: Screen, clock: Callable[[], datetime]) -> DrillResult:
+    """Run the whole job in a new workspace. Raises `WorkspaceError` for a folder that is in use."""
+    started = time.monotonic()
+    with ExitStack() as stack:
+        containment = stack.enter_context(ContainmentService())
+        catcher = stack.enter_context(MailCatcher(folder / "caught-mail"))
+        workspace = found_workspace(
+            folder,
+            name="drill",
+            countries=["cn", "eu"],
+            zone="Asia/Shanghai",
+            born=Born.DRILL,
+            now=clock(),
+            settings_text=settings_text(mail_port=catcher.port, containment_port=containment.port),
+        )
+        settings = workspace.settings()
+        house = House(workspace, settings, open_store(workspace, settings), clock)
+        drill = _Drill(house, screen, containment, catcher, people)
+        with drill.worker():
+            result = drill.run()
+        result.files["mail"] = catcher.folder
+        drill.write_report(result, seconds=time.monotonic() - started)
+        house.store.close()
+    return result
+
+
+class _Drill:
+    """One rehearsal, step by step."""
+
+    def __init__(
+        self, house: House, screen: Screen, containment: ContainmentService, catcher: MailCatcher, people: int
+    ) -> None:
+        self.house = house
+        self.screen = screen
+        self.containment = containment
+        self.catcher = catcher
+        self.people = people
+        self.signers: list[Signer] = []
+
+    def run(self) -> DrillResult:
+        self._add_operators()
+        self.screen.section("1. An alert comes in")
+        incident_id = self._post_alert()
+        result = DrillResult(incident_id, self.house.workspace.root)
+        self.screen.section("2. What is owed, as far as the alert tells")
+        self._show_duties(incident_id)
+        self.screen.section("3. People find out what happened")
+        self._record_findings(result)
+        self._show_duties(incident_id)
+        self.screen.section("4. The playbook acts, and waits where people must decide")
+        self._answer_questions(incident_id)
+        self.screen.section("5. Two people read and release the notice")
+        self._release(incident_id)
+        self._approve_release(incident_id)
+        self.screen.section("6. Everyone concerned is told")
+        self._watch_sending(incident_id)
+        self._account(result)
+        self.screen.section("7. The authorities' reports")
+        self._write_reports(result)
+        self.screen.section("8. Proof")
+        self._verify(result)
+        return result
+
+    # -- the steps ---------------------------------------------------------------------------------
+
+    def _add_operators(self) -> None:
+        house = self.house
+        house.workspace.signing_keys.mkdir(mode=0o700)
+        paths: dict[str, str] = {}
+        for name in OPERATORS:
+            key = new_private_key()
+            path = house.workspace.signing_keys / name
+            path.write_text(private_text(key), encoding="ascii")
+            path.chmod(0o600)
+            paths[name] = str(path)
+            add_operator(
+                house.store,
+                name,
+                public_line(key),
+                roles=DEFAULT_ROLES,
+                simulated=True,
+                actor="drill",
+                now=house.clock(),
+            )
+            self.signers.append(Signer(name, key))
+        (house.workspace.root / "signing-keys.json").write_text(json.dumps(paths, indent=2) + "\n", encoding="utf-8")
+
+    def _post_alert(self) -> str:
+        import httpx
+
+        now = self.house.clock()
+        alert = json.dumps({**ALERT, "timestamp": now.strftime("%Y-%m-%dT%H:%M:%S.000+0000")}, ensure_ascii=False)
+        with _hooks_server(self.house) as url:
+            headers = {"Authorization": f"Bearer {os.environ[HOOK_SECRET]}", "Content-Type": "application/json"}
+            answer = httpx.post(f"{url}/hooks/wazuh", content=alert.encode(), headers=headers, trust_env=False)
+        self.screen.line(f"POST /hooks/wazuh → {answer.status_code} {answer.text}")
+        if answer.status_code != 202:
+            raise Refused("the alert was not taken", where="hooks", next_step="this is a fault of the drill itself")
+        self._settle("the alert is mapped", lambda: bool(list_incidents(self.house.store)))
+        self._idle()
+        incident_id = list_incidents(self.house.store)[0].id
+        dossier = load_dossier(self.house.store, incident_id)
+        self.screen.line(f"{incident_id} opened: {dossier.title}")
+        return incident_id
+
+    def _record_findings(self, result: DrillResult) -> None:
+        house, store = self.house, self.house.store
+        zone, now = house.settings.zone, house.clock()
+        facts = house.workspace.root / "facts.yaml"
+        facts.write_text(facts_text(now=now, zone=zone, people=self.people), encoding="utf-8")
+        stated = read_facts_file(
+            facts.read_bytes(), name=facts.name, zone=zone, known_at=now, categories=category_names()
+        )
+        with store.write(result.incident_id, kind="facts.set", actor=OPERATORS[0], now=now) as change:
+            state_facts(store, change, result.incident_id, stated)
+            changes = evaluate(house, change, result.incident_id)
+        self.screen.line(f"{len(stated)} facts recorded; {len(changes)} changes in what is owed")
+        people = house.workspace.root / "affected-people.csv"
+        write_people(people, count=self.people)
+        known = {name: name for name in category_catalogue()}
+        for name, category in category_catalogue().items():
+            known.update({title.lower(): name for title in category.title.values()})
+        imported = import_people(
+            store,
+            result.incident_id,
+            people,
+            encoding="utf-8",
+            defaults=Defaults("zh-Hans", "cn", (), known),
+            keep_problems=False,
+            dry_run=False,
+            actor=OPERATORS[0],
+            now=house.clock(),
+            today=now.astimezone(zone).date(),
+        )
+        self.screen.line(f"{imported.counts.added} people imported in two languages")
+        with store.write(result.incident_id, kind="log.entered", actor=OPERATORS[0], now=house.clock()) as change:
+            log_entry(
+                store,
+                change,
+                result.incident_id,
+                "把出口流量日志另存一份",
+                at=now - timedelta(minutes=4),
+                by="赵工",
+                action="analyse.review-access-logs",
+            )
+        self.screen.line("a measure that a person took is logged: analyse.review-access-logs")
+        result.files["facts"] = facts
+        result.files["people"] = people
+
+    def _answer_questions(self, incident_id: str) -> None:
+        self._idle()
+        run = self._run(incident_id)
+        for call in self.containment.asked:
+            self.screen.line(f"the containment service was asked: {call.get('action')} {call.get('endpoint')}")
+        while True:
+            asked = [each for each in self._questions(run.id) if isinstance(each.effect, e.AskPerson)]
+            if not asked:
+                return
+            step = short_name(self.house.store, run, asked[0].row.step)
+            title = asked[0].effect.title if isinstance(asked[0].effect, e.AskPerson) else {}
+            answer_question(
+                self.house, run.id, step, success=True, by=OPERATORS[0], values={}, note="演练：已完成"
+            )
+            self.screen.line(f"{step}: {in_language(title, 'en')} – done by {OPERATORS[0]}")
+            self._idle()
+
+    def _release(self, incident_id: str) -> None:
+        house, store = self.house, self.house.store
+        dossier = load_dossier(store, incident_id)
+        _, findings = assemble(dossier, house.bench(dossier), written_at=house.clock())
+        self.screen.line(f"notice check: {len(refusals(findings))} elements missing, {len(findings)} findings")
+        for signer in self.signers:
+            with store.write(incident_id, kind="notice.signed", actor=signer.name, now=house.clock()) as change:
+                held = dossier_in(change.session, store, incident_id)
+                signed = release(
+                    change,
+                    store,
+                    held,
+                    house.bench(held),
+                    expected_hash=None,
+                    signer=signer,
+                    reason="演练",
+                    drill=True,
+                )
+                poke_runs(change.session, incident_id)
+            state = "released" if signed.released else "one more must sign"
+            self.screen.line(f"version {signed.version.row.version} signed by {signer.name}: {state}")
+
+    def _approve_release(self, incident_id: str) -> None:
+        run = self._run(incident_id)
+        for asked in self._questions(run.id):
+            step = short_name(self.house.store, run, asked.row.step)
+            for signer in self.signers:
+                missing = decide_step(self.house, run.id, step, signer=signer, yes=True, reason="演练")
+                self.screen.line(f"{step}: approved by {signer.name}{'' if missing else ', the run goes on'}")
+
+    def _watch_sending(self, incident_id: str) -> None:
+        self._settle("the campaign is opened", lambda: self._campaign_id(incident_id) is not None)
+        campaign_id = self._campaign_id(incident_id)
+        assert campaign_id is not None  # noqa: S101 - awaited above
+
+        def shown() -> tuple[int, int]:
+            with self.house.store.read() as session:
+                return progress(session, campaign_id)
+
+        self.screen.sending(shown, lambda: self._is_idle() and self._run(incident_id).state != RUNNING)
+
+    def _account(self, result: DrillResult) -> None:
+        with self.house.store.read() as session:
+            found = account(session, campaigns_of(session, result.incident_id)[0])
+        unreachable = ", ".join(f"{count} {why}" for why, count in found.unreachable.items()) or "none"
+        self.screen.line(
+            f"expected {found.expected} = accepted {found.accepted} + in progress {found.in_progress} "
+            f"+ unreachable {found.unreachable_total} ({unreachable})"
+        )
+        self.screen.line(f"the mail catcher holds {self.catcher.caught} messages")
+        self._check_account(found, result)
+        for page in found.public_pages:
+            result.files[f"public notice ({page.language})"] = self.house.workspace.public / page.file
+
+    def _check_account(self, found: Account, result: DrillResult) -> None:
+        copies = self._guardian_copies(result.incident_id)
+        checks: Mapping[str, bool] = {
+            "the account adds up": found.adds_up,
+            "nobody is left in progress": found.in_progress == 0,
+            "the catcher holds one message for each accepted": self.catcher.caught == found.accepted + copies,
+            "the public notice is published": len(found.public_pages) == 2,
+            "the run ended well": self._run(result.incident_id).state == e.Outcome.succeeded,
+            "the leak was closed by the service": len(self.containment.asked) == 1,
+        }
+        result.failed += [name for name, holds in checks.items() if not holds]
+
+    def _guardian_copies(self, incident_id: str) -> int:
+        from sqlmodel import col, func, select
+
+        from incident.store.tables import Delivery
+
+        with self.house.store.read() as session:
+            return session.exec(
+                select(func.count())
+                .select_from(Delivery)
+                .where(Delivery.incident_id == incident_id, col(Delivery.principal).is_(False))
+            ).one()
+
+    def _write_reports(self, result: DrillResult) -> None:
+        house, now = self.house, self.house.clock()
+        dossier = load_dossier(house.store, result.incident_id)
+        folder = house.workspace.reports / result.incident_id
+        folder.mkdir(parents=True)
+        standing = report_duties(house.findings(dossier), standing_only=True)
+        first = {each.duty.regime: each for each in reversed(standing)}
+        for regime in sorted(first):
+            filled = fill_report(first[regime], dossier, house.workspace, house.settings, now=now)
+            with house.store.write(result.incident_id, kind="report.filled", actor=OPERATORS[0], now=now) as change:
+                version = keep_version(change, house.store, result.incident_id, filled)
+            name = f"{regime}-{filled.phase}-v{version.version}"
+            html, document = folder / f"{name}.html", folder / f"{name}.json"
+            html.write_text(
+                render_report_html(filled, templates=search_path(house.workspace, "templates")), encoding="utf-8"
+            )
+            document.write_text(render_report_json(filled), encoding="utf-8")
+            result.files[f"report {regime} ({filled.phase})"] = html
+            result.files[f"report {regime} ({filled.phase}), JSON"] = document
+            self.screen.line(f"{regime}, {filled.phase}: {len(filled.questions)} questions open")
+
+    def _verify(self, result: DrillResult) -> None:
+        found = verify(self.house.store)
+        heads = self.house.workspace.root / "heads.json"
+        document = heads_document(self.house.store, at=self.house.clock().isoformat())
+        heads.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        result.files["heads of the chains"] = heads
+        for chain in found.chains:
+            self.screen.line(f"chain {chain.chain}: {chain.entries} entries, head {chain.head[:16]}")
+        self.screen.line("the record is sound" if found.sound else "the record is NOT sound")
+        result.failed += [f"{each.chain}/{each.seq}: {each.fault}: {each.detail}" for each in found.findings]
+
+    def write_report(self, result: DrillResult, *, seconds: float) -> None:
+        """The report of the rehearsal: what was rehearsed, how long it took, what did not hold, and the timeline."""
+        house = self.house
+        events = timeline(house.store, result.incident_id, language="en", zone=house.settings.zone)
+        lines = [
+            f"# Drill report, {result.incident_id}",
+            "",
+            f"- {self.people} made-up people, {seconds:.0f} s from the alert to the proof",
+            f"- checks that did not hold: {'; '.join(result.failed) or 'none'}",
+            "",
+            "| when | what | by |",
+            "|---|---|---|",
+        ]
+        for event in events:
+            text = event.text.replace("|", "/").replace("\n", " ")
+            lines.append(f"| {event.at.astimezone(house.settings.zone):%H:%M:%S} | {event.kind}: {text} | {event.by} |")
+        file = house.workspace.root / "drill-report.md"
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        result.files["drill report"] = file
+        result.files["record (SQLite)"] = house.workspace.root / "incident.db"
+
+    # -- helpers -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def worker(self) -> Iterator[None]:
+        """A worker on a thread, as `incident worker` would be in another terminal."""
+        runners: list[Runner] = []
+        begun = threading.Event()
+        failures: list[BaseException] = []
+
+        def told(run_id: str, effect: e.Effect, result: str) -> None:
+            title = in_language(effect.title, "en") if hasattr(effect, "title") else effect.kind
+            self.screen.line(f"{run_id}: {title} – {result or 'done'}")
+
+        def hold(runner: Runner) -> None:
+            runners.append(runner)
+            begun.set()
+
+        def work() -> None:
+            try:
+                Worker(self.house, on_step=told).work_forever(until_stopped=hold)
+            except BaseException as error:
+                failures.append(error)
+                begun.set()
+
+        thread = threading.Thread(target=work, name="drill worker", daemon=True)
+        thread.start()
+        begun.wait()
+        try:
+            yield
+        finally:
+            for runner in runners:
+                runner.stop()
+            thread.join()
+        if failures:
+            raise failures[0]
+
+    def _show_duties(self, incident_id: str) -> None:
+        house = self.house
+        dossier = load_dossier(house.store, incident_id)
+        with house.store.read() as session:
+            stored = {row.duty_id: row for row in stored_duties(session, incident_id)}
+        views = view_duties(house.findings(dossier), stored, house.settings, now=house.clock())
+        self.screen.duties([view for view in views if view.is_open], house)
+
+    def _run(self, incident_id: str) -> Run:
+        with self.house.store.read() as session:
+            return runs_of(session, incident_id)[0]
+
+    def _questions(self, run_id: str) -> list:  # type: ignore[type-arg]
+        with self.house.store.read() as session:
+            return questions(session, self.house.store, run_named(session, run_id))
+
+    def _campaign_id(self, incident_id: str) -> str | None:
+        with self.house.store.read() as session:
+            found = campaigns_of(session, incident_id)
+        return found[0].id if found else None
+
+    def _is_idle(self) -> bool:
+        with self.house.store.read() as session:
+            return open_jobs(session) == 0
+
+    def _idle(self) -> None:
+        self._settle("the worker has done what is due", self._is_idle)
+
+    def _settle(self, what: str, holds: Callable[[], bool]) -> None:
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while not holds():
+            if time.monotonic() > until:
+                raise TocsinError(f"waited {_PATIENCE_SECONDS:.0f} s in vain until {what}")
+            time.sleep(0.05)
+
+
+@contextmanager
+def _hooks_server(house: House) -> Iterator[str]:
+    """The alert intake on a free port of loopback, with a secret made for this drill."""
+    import secrets
+    import socket
+
+    import uvicorn
+
+    from incident.hooks.receiving import StoreIntake
+    from incident.server.hooks import UVICORN_OPTIONS, create_app
+
+    os.environ[HOOK_SECRET] = secrets.token_urlsafe(32)
+    source = sources_of(house)["wazuh"].with_settings(secrets=[f"env:{HOOK_SECRET}"])
+    app = create_app(
+        sources={"wazuh": source},
+        intake=StoreIntake(house.store),
+        resolve_secret=lambda reference: os.environ[reference.partition(":")[2]],
+        clock=house.clock,
+    )
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", **UVICORN_OPTIONS))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="hooks", daemon=True)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
