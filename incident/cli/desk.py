@@ -161,6 +161,10 @@ class Desk:
             return "yes" if value else "no"
         return "" if value is None else str(value)
 
+    def show_exactly(self, moment: datetime) -> str:
+        """A time with its seconds, in the workspace's zone."""
+        return f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M:%S}"
+
     def lines(self, text: Sequence[str], *, document: Mapping[str, Any]) -> None:
         """Plain lines, or with `--json` the document."""
         if self.as_json:

@@ -207,7 +207,10 @@ def timeline_(ctx: typer.Context, incident_id: str = ID) -> None:
 
     desk = desk_of(ctx)
     events = timeline(desk.store, incident_id, language=desk.language, zone=desk.zone)
-    rows = [(each.at, each.recorded_at, each.kind, each.text, each.by, each.id[:8]) for each in events]
+    rows = [
+        (desk.show_exactly(each.at), desk.show_exactly(each.recorded_at), each.kind, each.text, each.by, each.id[:8])
+        for each in events
+    ]
     document = {"incident": incident_id, "events": [vars(each) for each in events]}
     desk.table(("Happened", "Recorded", "Kind", "What", "By", "Entry"), rows, document=document)
 

@@ -217,7 +217,7 @@ class _Drill:
                 store,
                 change,
                 result.incident_id,
-                "把出口流量日志另存一份",
+                "核对查询接口的访问日志，找出被查询的号码",
                 at=now - timedelta(minutes=4),
                 by="赵工",
                 action="analyse.review-access-logs",

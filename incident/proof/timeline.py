@@ -79,7 +79,8 @@ def _record(dossier: Dossier, language: str, zone: ZoneInfo) -> Iterator[Event]:
         action = f"{line.action} | {measure_named(line.action).title[language]}: " if line.action else ""
         old = " [corrected later]" if line.superseded else ""
         kind = "measure" if line.action else "log"
-        yield Event(line.at, line.recorded_at, kind, f"{action}{line.text}{old}", line.by, line.id)
+        by = line.by or ("playbook" if line.origin == "run" else "")
+        yield Event(line.at, line.recorded_at, kind, f"{action}{line.text}{old}", by, line.id)
 
 
 def _decisions(session: Session, incident_id: str) -> Iterator[Event]:

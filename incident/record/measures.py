@@ -62,7 +62,8 @@ class Measure:
 class MeasureTaken:
     """A measure that was carried out, from a log entry or a playbook's step.
 
-    `at` is timezone-aware; `text` is what the person or the run noted and is for authorities, never for the public.
+    `at` is timezone-aware; `by` is empty for what a run did by itself; `text` is what the person or the run noted and is
+    for authorities, never for the public.
     """
 
     action: str

@@ -10,7 +10,7 @@ from incident.notice.content import NoticeContent
 from incident.notice.draft import NoticeInputs, draft
 from incident.notice.phrases import only_in_language
 from incident.record.facts import Certainty, Fact, FieldType, Interval, field_named, show_time, show_value
-from incident.record.measures import measure_named
+from incident.record.measures import MeasureTaken, measure_named
 from incident.report.filled import (
     FilledItem,
     FilledLine,
@@ -61,6 +61,7 @@ _WORDS = {
     "said_by": {"zh-Hans": "提供人：{name}", "en": "said by {name}"},
     "by_playbook": {"zh-Hans": "处置剧本执行", "en": "by a playbook"},
     "by_person": {"zh-Hans": "{name}执行", "en": "by {name}"},
+    "by_person_in_playbook": {"zh-Hans": "{name}按处置剧本执行", "en": "by {name}, as the playbook asks"},
     "provisional": {"zh-Hans": "{low}（暂定，最高可能为{high}）", "en": "{low} (provisional; it may be up to {high})"},
     "grade_question": {"zh-Hans": "事件属于哪一级？", "en": "Which grade does the incident have?"},
     "measures_question": {"zh-Hans": "已经采取了哪些措施？", "en": "Which measures have been taken?"},
@@ -218,13 +219,16 @@ class _Filling:
         colon, stop = ("：", "；") if self.language == "zh-Hans" else (": ", "; ")
         lines = []
         for taken in sorted(self.record.measures, key=lambda each: (each.at, each.action)):
-            who = (
-                self._word("by_playbook") if taken.origin == "run" else self._word("by_person", name=taken.by)
-            )
+            who = self._who(taken)
             detail = taken.text if self.language == "zh-Hans" else only_in_language(taken.text, self.language)
             said = measure_named(taken.action).title[self.language] + (f"{stop}{detail}" if detail else "")
             lines.append(f"{show_time(taken.at, zone=self.record.zone)}{colon}{said}{stop}{who}")
         return tuple(dict.fromkeys(lines))
+
+    def _who(self, taken: MeasureTaken) -> str:
+        if taken.origin == "log":
+            return self._word("by_person", name=taken.by)
+        return self._word("by_person_in_playbook", name=taken.by) if taken.by else self._word("by_playbook")
 
     def _setting(self, name: str) -> tuple[str, ...]:
         organisation = self.record.organisation

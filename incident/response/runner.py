@@ -254,9 +254,10 @@ def _record_measures(
         return
     if after.visits[effect.visit].state is not VisitState.succeeded:
         return
-    by = event.by if isinstance(event, e.PersonAnswered) else f"playbook {run.playbook}"
+    by = event.by if isinstance(event, e.PersonAnswered) else ""
+    answered = f"{effect.agent.name}: {result}" if isinstance(effect, e.RunCommand) and result else result
+    text = answered or in_language(effect.title, "en")
     for action in effect.measures:
-        text = result or in_language(effect.title, "en")
         record_run_measure(store, change, run.incident_id, action=action, text=text, by=by, at=change.at)
 
 

@@ -69,7 +69,10 @@ def read_blob(folder: Path, place: str, *, key: bytes) -> Iterator[bytes]:
             length = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else 0
             if ended or not 0 < length <= _LONGEST_SEALED:
                 raise Unreadable("the sealed file is damaged", where=place)
-            plain = unseal(key, handle.read(length), bound_to=f"blob/{name}/{number}")
+            piece = handle.read(length)
+            if len(piece) < length:
+                raise Unreadable("the sealed file ends early", where=place)
+            plain = unseal(key, piece, bound_to=f"blob/{name}/{number}")
             ended, number = plain[:1] == b"\1", number + 1
             yield plain[1:]
         if not ended:

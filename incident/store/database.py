@@ -49,7 +49,7 @@ def open_engine(url: str, *, root: Path) -> Engine:
     """An engine for a database URL. Touches nothing on disk. Raises `BadInput` as `database_file` does."""
     # Not by text: a folder's name may hold signs that mean something in a URL.
     place = URL.create("sqlite", database=str(database_file(url, root=root)))
-    engine = create_engine(place, connect_args={"timeout": _BUSY_SECONDS})
+    engine = create_engine(place, connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True)
     event.listen(engine, "connect", _prepare_connection)
     event.listen(engine, "begin", _begin)
     return engine

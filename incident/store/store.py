@@ -189,10 +189,10 @@ class Store:
             bound_to=_body_name(chain, entry.seq),
             random=self._random,
         )
-        session.add(JournalEntry(**vars(entry)))
-        session.add(JournalBody(chain=chain, seq=entry.seq, sealed=sealed))
-        session.merge(JournalHead(chain=chain, seq=entry.seq, hash=entry.hash))
         try:
+            session.add(JournalEntry(**vars(entry)))
+            session.add(JournalBody(chain=chain, seq=entry.seq, sealed=sealed))
+            session.merge(JournalHead(chain=chain, seq=entry.seq, hash=entry.hash))
             session.flush()
         except IntegrityError:
             raise ConflictingWrite(

@@ -57,12 +57,12 @@ LATER: Mapping[str, Any] = {
 
 MEASURES = (
     MeasureTaken(
-        "contain.disable-endpoint", datetime(2026, 11, 21, 16, 25, tzinfo=UTC), "run-7", "HTTP 204", "run"
+        "contain.disable-endpoint", datetime(2026, 11, 21, 16, 25, tzinfo=UTC), "", "HTTP 204", "run"
     ),
     MeasureTaken(
         "contain.revoke-credential", datetime(2026, 11, 21, 17, 5, tzinfo=UTC), "wang.fang", "AK-77", "log"
     ),
-    MeasureTaken("contain.revoke-credential", datetime(2026, 11, 21, 17, 9, tzinfo=UTC), "run-7", "", "run"),
+    MeasureTaken("contain.revoke-credential", datetime(2026, 11, 21, 17, 9, tzinfo=UTC), "li.na", "", "run"),
 )
 ORGANISATION = Organisation(
     name={"zh-Hans": "示例移动广东公司", "en": "Example Mobile Guangdong"},

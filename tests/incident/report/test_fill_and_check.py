@@ -137,7 +137,7 @@ def test_measures_stand_with_their_time_and_their_author(inputs: Make) -> None:
     assert line(cac(inputs(), "initial"), "已采取的措施").text == (
         "2026-11-22 00:25 (UTC+08:00)：关闭接口；HTTP 204；处置剧本执行",
         "2026-11-22 01:05 (UTC+08:00)：作废凭据；AK-77；wang.fang执行",
-        "2026-11-22 01:09 (UTC+08:00)：作废凭据；处置剧本执行",
+        "2026-11-22 01:09 (UTC+08:00)：作废凭据；li.na按处置剧本执行",
     )
 
 

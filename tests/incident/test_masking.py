@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from incident.masking import mask_email, mask_name, mask_phone, mask_reference
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("张三", "张*"),
+        ("欧阳修文", "欧***"),
+        ("Alice Smith", "A**** S****"),
+        ("Bo", "B*"),
+        ("X", "X*"),
+        ("Wolfeschlegelsteinhausen", "W****"),
+        ("", "*"),
+        ("  ", "*"),
+    ],
+)
+def test_a_name_shows_its_first_characters(name: str, shown: str) -> None:
+    assert mask_name(name) == shown
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("alice@example.org", "a***@example.org"),
+        ('"a@b"@example.org', '"***@example.org'),
+        ("no address", "***"),
+        ("@example.org", "***"),
+        ("", "***"),
+    ],
+)
+def test_an_address_shows_the_first_character_and_the_domain(address: str, shown: str) -> None:
+    assert mask_email(address) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        ("13800138001", "138******01"),
+        ("+86 138-0013-8001", "861********01"),
+        ("123456789", "123****89"),
+        ("12345678", "***"),
+        ("", "***"),
+    ],
+)
+def test_a_phone_number_shows_its_ends_only_when_enough_stays_hidden(number: str, shown: str) -> None:
+    assert mask_phone(number) == shown
+
+
+@pytest.mark.parametrize(
+    ("reference", "shown"), [("C-100042", "***42"), ("10042", "***42"), ("1004", "***"), ("", "***")]
+)
+def test_a_reference_shows_its_last_two_characters(reference: str, shown: str) -> None:
+    assert mask_reference(reference) == shown
+
+
+@given(name=st.text(max_size=40))
+def test_of_a_name_at_most_one_character_a_word_is_shown(name: str) -> None:
+    words = mask_name(name).split(" ")
+    assert all(set(word[1:]) <= {"*"} for word in words)
+    assert len(words) == max(len(name.split()), 1)
+
+
+@given(
+    mailbox=st.text(min_size=1, max_size=30), domain=st.text(max_size=20).filter(lambda text: "@" not in text)
+)
+def test_of_a_mailbox_at_most_one_character_is_shown(mailbox: str, domain: str) -> None:
+    assert mask_email(f"{mailbox}@{domain}") == f"{mailbox[0]}***@{domain}"
+
+
+@given(digits=st.text(st.sampled_from("0123456789"), max_size=20))
+def test_of_a_phone_number_at_least_four_digits_stay_hidden(digits: str) -> None:
+    shown = mask_phone(digits)
+    assert shown == "***" or shown.count("*") == len(digits) - 5 >= 4
