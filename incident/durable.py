@@ -6,7 +6,7 @@ begins with `Lease.fence`, which beats and stops a handler whose attempt is no l
 worker is gone gets a new attempt; after `max_starts` starts in a row without success it is parked for a person.
 """
 
-# ruff: noqa: S608 - every value is bound; only our own constants are put into the statements.
+
 
 from __future__ import annotations
 

@@ -72,7 +72,9 @@ class Desk:
     @property
     def language(self) -> str:
         """The language of what people read on the screen: $INCIDENT_LANGUAGE, else the locale's, else English."""
-        wanted = os.environ.get("INCIDENT_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+        wanted = (
+            os.environ.get("INCIDENT_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+        )
         return "zh-Hans" if wanted.lower().startswith("zh") else "en"
 
     def now(self) -> datetime:
@@ -95,7 +97,8 @@ class Desk:
 
         if self.operator is None:
             raise Refused(
-                "a decision needs to know who decides", next_step="say it with --as NAME (`incident operator list`)"
+                "a decision needs to know who decides",
+                next_step="say it with --as NAME (`incident operator list`)",
             )
         name = self.actor
         path = self._signing_key(name)
@@ -132,7 +135,12 @@ class Desk:
         typer.echo(json.dumps(content, ensure_ascii=False, indent=2, default=_plain))
 
     def table(
-        self, columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "", document: Any = None
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        *,
+        title: str = "",
+        document: Any = None,
     ) -> None:
         """A table, or with `--json` the document (by default the rows as objects)."""
         if self.as_json:

@@ -26,14 +26,21 @@ def drill(
     people: int = typer.Option(1000, "--people", help="How many made-up people to tell."),
 ) -> None:
     from incident.ops.drill import rehearse
+    from incident.server.running import hooks_on_loopback
 
     desk = desk_of(ctx)
     if not 1 <= people <= 100_000:
         raise WrongUsage("a drill has 1 to 100,000 people", where="--people")
     folder = desk.workspace or Path(f"drill-{desk.now():%Y%m%d-%H%M%S}")
-    result = rehearse(folder.resolve(), people=people, screen=_Terminal(), clock=desk.now)
+    result = rehearse(
+        folder.resolve(), people=people, screen=_Terminal(), clock=desk.now, serve_hooks=hooks_on_loopback
+    )
     files = {what: str(path) for what, path in result.files.items()}
-    document: dict[str, object] = {"incident": result.incident_id, "workspace": str(result.workspace), "files": files}
+    document: dict[str, object] = {
+        "incident": result.incident_id,
+        "workspace": str(result.workspace),
+        "files": files,
+    }
     if result.failed:
         document["failed"] = result.failed
     _files_table(desk, files, document)
@@ -92,7 +99,9 @@ class _Terminal:
             if duty.due_at is not None:
                 due = f"{duty.due_at.astimezone(zone):%Y-%m-%d %H:%M}"
             else:
-                due = f"waits for {', '.join(sorted(duty.waits_for))}" if duty.waits_for else str(duty.urgency)
+                due = (
+                    f"waits for {', '.join(sorted(duty.waits_for))}" if duty.waits_for else str(duty.urgency)
+                )
             left = span(view.left) if view.left is not None else ""
             table.add_row(duty.id, to, due, left, "assumed" if duty.assumed else "known facts")
         self._console.print(table)

@@ -61,7 +61,9 @@ def duties(
             }
             for view in views
         ],
-        "not_applying": [_why_not(finding, desk.language) for finding in findings if not _has_open(finding, views)],
+        "not_applying": [
+            _why_not(finding, desk.language) for finding in findings if not _has_open(finding, views)
+        ],
     }
     columns = ("Duty", "To", "Due", "Left", "Rests on", "State", "Article", "Review")
     desk.table(columns, [_row(desk, view) for view in shown], document=document)
@@ -92,9 +94,16 @@ def grade_(
         told = advice[desk.language] if advice else ""
         rows.append((result.scale.id, low, high, ", ".join(sorted(result.decides)), told))
         document.append(
-            {"scale": result.scale.id, "lowest": result.lowest, "highest": result.highest, "decides": sorted(result.decides)}
+            {
+                "scale": result.scale.id,
+                "lowest": result.lowest,
+                "highest": result.highest,
+                "decides": sorted(result.decides),
+            }
         )
-    desk.table(("Scale", "At least", "At most", "Facts that would settle it", "Next"), rows, document=document)
+    desk.table(
+        ("Scale", "At least", "At most", "Facts that would settle it", "Next"), rows, document=document
+    )
     if why and not desk.as_json:
         for result in results:
             for criterion in result.criteria:

@@ -27,7 +27,9 @@ def show(ctx: typer.Context) -> None:
             bool(regime.countries() & scope),
             str(regime.in_force.since),
             str(regime.confidence),
-            f"until {regime.reviewed.until}" if regime.reviewed and regime.is_reviewed(today) else "UNREVIEWED",
+            f"until {regime.reviewed.until}"
+            if regime.reviewed and regime.is_reviewed(today)
+            else "UNREVIEWED",
         )
         for regime in rules_in_use(desk.paths).regimes
     ]

@@ -84,7 +84,9 @@ def _globals(
     ctx: typer.Context,
     workspace: Path | None = typer.Option(None, "--workspace", metavar="DIR", help="The workspace to use."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON document instead of a table."),
-    operator: str | None = typer.Option(None, "--as", metavar="OPERATOR", help="Who acts; decisions need their key."),
+    operator: str | None = typer.Option(
+        None, "--as", metavar="OPERATOR", help="Who acts; decisions need their key."
+    ),
     version: bool = typer.Option(False, "--version", help="Print the version and stop."),
 ) -> None:
     """Respond to a personal data breach: contain it, tell the authority, tell every person concerned, prove it."""

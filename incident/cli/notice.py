@@ -54,7 +54,9 @@ def preview(
     incident_id: str = ID,
     language: str = typer.Option("", "--language", help="zh-Hans or en."),
     channel: str = typer.Option("email", "--channel", help="email or public."),
-    output: Path | None = typer.Option(None, "-o", "--output", metavar="FILE", help="Write the HTML page to a file."),
+    output: Path | None = typer.Option(
+        None, "-o", "--output", metavar="FILE", help="Write the HTML page to a file."
+    ),
 ) -> None:
     from incident.notice.public_page import page_name
     from incident.notice.release import assemble
@@ -65,9 +67,13 @@ def preview(
     frozen, _ = assemble(dossier, desk.house.bench(dossier), written_at=desk.now())
     chosen = language or desk.settings.workspace.languages[0]
     if chosen not in frozen.contents:
-        raise WrongUsage(f"there is no notice in {chosen!r}", where="--language", next_step=", ".join(frozen.contents))
+        raise WrongUsage(
+            f"there is no notice in {chosen!r}", where="--language", next_step=", ".join(frozen.contents)
+        )
     if channel not in ("email", "public"):
-        raise WrongUsage(f"{channel!r} is no channel of a preview", where="--channel", next_step="email or public")
+        raise WrongUsage(
+            f"{channel!r} is no channel of a preview", where="--channel", next_step="email or public"
+        )
     mail = frozen.emails[chosen]
     html = mail.html if channel == "email" else frozen.pages[page_name(chosen)]
     if output is not None:
@@ -75,14 +81,18 @@ def preview(
         desk.lines([f"written to {output}"], document={"file": str(output)})
         return
     text = _named_slots(mail.text if channel == "email" else html)
-    desk.lines([text], document={"language": chosen, "channel": channel, "subject": mail.subject, "text": text})
+    desk.lines(
+        [text], document={"language": chosen, "channel": channel, "subject": mail.subject, "text": text}
+    )
 
 
 @app.command("release", help="Sign the release of the notice; it takes several people (--as NAME).")
 def release_(
     ctx: typer.Context,
     incident_id: str = ID,
-    content: str | None = typer.Option(None, "--content", metavar="HASH", help="Sign only if this is the version."),
+    content: str | None = typer.Option(
+        None, "--content", metavar="HASH", help="Sign only if this is the version."
+    ),
     reason: str = typer.Option("", "--reason", help="Why."),
 ) -> None:
     from incident.notice.release import release
@@ -159,7 +169,9 @@ def status(ctx: typer.Context, incident_id: str = ID) -> None:
     _print_status(desk_of(ctx), incident_id)
 
 
-@app.command("verify", help="Whether a verification code is from one of our notices (says nothing of the person).")
+@app.command(
+    "verify", help="Whether a verification code is from one of our notices (says nothing of the person)."
+)
 def verify(
     ctx: typer.Context, incident_id: str = ID, code: str = typer.Argument(..., metavar="CODE")
 ) -> None:
@@ -193,7 +205,16 @@ def deliveries_(
     for each in deliveries(desk.store, incident_id, unreached=unreached):
         why = WHY_TEXTS[Why(each.reason)][desk.language] if each.reason else ""
         rows.append(
-            (each.reference, each.addressee, each.channel, each.state, why, each.attempts, each.last_code, each.last_words)
+            (
+                each.reference,
+                each.addressee,
+                each.channel,
+                each.state,
+                why,
+                each.attempts,
+                each.last_code,
+                each.last_words,
+            )
         )
     columns = ("Reference", "Addressee", "Channel", "State", "Why", "Attempts", "Code", "Answer")
     if form == "csv":
@@ -209,7 +230,14 @@ def deliveries_(
 def follow_campaign(desk: Desk, campaign_id: str, incident_id: str) -> None:
     """Work on a campaign, with a progress bar, until it ends or only waits for a later time."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     from incident.delivery.status import progress
     from incident.durable import open_jobs
@@ -275,9 +303,13 @@ def _print_findings(desk: Desk, version: Version | None, findings: list[Finding]
         document |= {"version": version.row.version, "content_hash": version.row.content_hash}
     if not desk.as_json:
         if version is not None:
-            typer.echo(f"version {version.row.version}, content {version.row.content_hash[:12]}, {version.row.state}")
+            typer.echo(
+                f"version {version.row.version}, content {version.row.content_hash[:12]}, {version.row.state}"
+            )
         missing = len(refusals(findings))
-        typer.echo(f"{missing} things stand against a release" if missing else "nothing stands against a release")
+        typer.echo(
+            f"{missing} things stand against a release" if missing else "nothing stands against a release"
+        )
     if findings or desk.as_json:
         desk.table(("Severity", "Language", "Where", "What", "Facts"), rows, document=document)
 
@@ -290,7 +322,9 @@ def _print_status(desk: Desk, incident_id: str) -> None:
         must_exist(session, incident_id)
         accounts = [account(session, campaign) for campaign in campaigns_of(session, incident_id)]
     if not accounts:
-        desk.lines([f"no notice of {incident_id} is being sent"], document={"incident": incident_id, "campaigns": []})
+        desk.lines(
+            [f"no notice of {incident_id} is being sent"], document={"incident": incident_id, "campaigns": []}
+        )
         return
     if desk.as_json:
         desk.document({"incident": incident_id, "campaigns": [_account_document(each) for each in accounts]})
@@ -307,7 +341,9 @@ def _print_account(desk: Desk, each: Account) -> None:
         ("accepted by the relay", each.accepted),
         ("in progress", each.in_progress),
     ]
-    rows += [(f"unreachable: {WHY_TEXTS[why][desk.language]}", count) for why, count in each.unreachable.items()]
+    rows += [
+        (f"unreachable: {WHY_TEXTS[why][desk.language]}", count) for why, count in each.unreachable.items()
+    ]
     if not each.unreachable:
         rows.append(("unreachable", 0))
     rows.append(("the sum holds", each.adds_up))
@@ -319,7 +355,9 @@ def _print_account(desk: Desk, each: Account) -> None:
         rows.append(("under 18 without a guardian's contact", each.minors_without_guardian))
     rows += [(f"public notice, {page.language}", desk.paths.public / page.file) for page in each.public_pages]
     ended = f"ended {desk.show(each.ended_at)}" if each.ended_at else "under way"
-    desk.table(("What", "People"), rows, title=f"notice by e-mail, opened {desk.show(each.opened_at)}, {ended}")
+    desk.table(
+        ("What", "People"), rows, title=f"notice by e-mail, opened {desk.show(each.opened_at)}, {ended}"
+    )
 
 
 def _account_document(each: Account) -> dict[str, Any]:
@@ -337,7 +375,10 @@ def _account_document(each: Account) -> dict[str, Any]:
         "waiting_until": each.waiting_until,
         "doubled_at_most": each.doubled_at_most,
         "minors_without_guardian": each.minors_without_guardian,
-        "public_notice": [{"language": page.language, "file": page.file, "sha256": page.sha256} for page in each.public_pages],
+        "public_notice": [
+            {"language": page.language, "file": page.file, "sha256": page.sha256}
+            for page in each.public_pages
+        ],
     }
 
 

@@ -16,8 +16,12 @@ app = typer.Typer(rich_markup_mode=None, help="Who may act: add, list, retire.",
 def add(
     ctx: typer.Context,
     name: str = typer.Argument(..., metavar="NAME"),
-    key: Path = typer.Option(..., "--key", help="Their SSH key: the public half, or the private key to sign with here."),
-    roles: str = typer.Option("responder,approver", "--roles", help="responder, approver, communicator, counsel, auditor."),
+    key: Path = typer.Option(
+        ..., "--key", help="Their SSH key: the public half, or the private key to sign with here."
+    ),
+    roles: str = typer.Option(
+        "responder,approver", "--roles", help="responder, approver, communicator, counsel, auditor."
+    ),
 ) -> None:
     from incident.cli.desk import read_input
     from incident.record.operators import add_operator, read_roles
@@ -39,7 +43,11 @@ def add(
     )
     if private is not None:
         desk.remember_key(name, private)
-    where = f"signs here with {private}" if private else "signs where their private key is ($INCIDENT_SIGNING_KEY)"
+    where = (
+        f"signs here with {private}"
+        if private
+        else "signs where their private key is ($INCIDENT_SIGNING_KEY)"
+    )
     desk.lines(
         [f"{name} may act as {operator.roles}", f"key {operator.fingerprint}", where],
         document={"name": name, "roles": operator.roles.split(","), "fingerprint": operator.fingerprint},

@@ -13,20 +13,34 @@ from incident.cli.record import ID
 from incident.errors import WrongUsage
 
 GROUP = "people"
-app = typer.Typer(rich_markup_mode=None, help="The people concerned: import, stats, problems.", no_args_is_help=True)
+app = typer.Typer(
+    rich_markup_mode=None, help="The people concerned: import, stats, problems.", no_args_is_help=True
+)
 
 
-@app.command("import", help="Import a list of affected people from a CSV file; importing again changes nothing.")
+@app.command(
+    "import", help="Import a list of affected people from a CSV file; importing again changes nothing."
+)
 def import_(
     ctx: typer.Context,
     incident_id: str = ID,
     file: Path = typer.Argument(..., metavar="FILE"),
     encoding: str = typer.Option("utf-8", "--encoding", help="The file's encoding: utf-8, gb18030, utf-16."),
-    mapping: list[str] = typer.Option([], "--map", metavar="FIELD=HEADER", help="Which column is which; may be repeated."),
-    language: str | None = typer.Option(None, "--language", help="The language of people whose row names none."),
-    country: str = typer.Option("cn", "--country", help="The country for phone numbers without a country code."),
-    categories: str = typer.Option("", "--categories", help="Kinds of data for rows that name none: phone,location."),
-    keep_problems: bool = typer.Option(False, "--keep-problems", help="Keep faulty rows aside instead of refusing."),
+    mapping: list[str] = typer.Option(
+        [], "--map", metavar="FIELD=HEADER", help="Which column is which; may be repeated."
+    ),
+    language: str | None = typer.Option(
+        None, "--language", help="The language of people whose row names none."
+    ),
+    country: str = typer.Option(
+        "cn", "--country", help="The country for phone numbers without a country code."
+    ),
+    categories: str = typer.Option(
+        "", "--categories", help="Kinds of data for rows that name none: phone,location."
+    ),
+    keep_problems: bool = typer.Option(
+        False, "--keep-problems", help="Keep faulty rows aside instead of refusing."
+    ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Read and count only."),
 ) -> None:
     from incident.law.categories import category_catalogue, check_categories
@@ -37,10 +51,14 @@ def import_(
     desk = desk_of(ctx)
     pairs = [word.partition("=") for word in mapping]
     if any(not equals for _, equals, _ in pairs):
-        raise WrongUsage("a mapping is FIELD=HEADER", where="--map", next_step="for example --map phone=联系电话")
+        raise WrongUsage(
+            "a mapping is FIELD=HEADER", where="--map", next_step="for example --map phone=联系电话"
+        )
     chosen = language or desk.settings.workspace.languages[0]
     if chosen not in LANGUAGES:
-        raise WrongUsage(f"{chosen!r} is no language of notices", where="--language", next_step=", ".join(LANGUAGES))
+        raise WrongUsage(
+            f"{chosen!r} is no language of notices", where="--language", next_step=", ".join(LANGUAGES)
+        )
     default_categories = tuple(word.strip() for word in categories.split(",") if word.strip())
     check_categories({"data_categories": default_categories})
     known = {name.lower(): name for name in category_catalogue()}
@@ -73,11 +91,18 @@ def import_(
         f"{counts.unchanged} known already, {counts.joined} rows joined, {counts.rejected} rejected",
     ]
     if counts.problems:
-        lines += [f"  row {each.row}, {each.field or 'row'}: {each.reason.value}" for each in result.first_problems]
+        lines += [
+            f"  row {each.row}, {each.field or 'row'}: {each.reason.value}" for each in result.first_problems
+        ]
         lines.append(f"{counts.problems} rows have problems: incident people problems {incident_id}")
     if not dry_run:
         lines.append(f"the plain file still lies at {file}: delete it when it is not needed any more")
-    document = {"incident": incident_id, "dry_run": dry_run, "file_sha256": result.file_sha256, **vars(counts)}
+    document = {
+        "incident": incident_id,
+        "dry_run": dry_run,
+        "file_sha256": result.file_sha256,
+        **vars(counts),
+    }
     desk.lines(lines, document=document)
 
 

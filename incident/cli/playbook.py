@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from incident.workspace import Workspace
 
 GROUP = "playbook"
-app = typer.Typer(rich_markup_mode=None, help="The playbooks: list, show, lint, export.", no_args_is_help=True)
+app = typer.Typer(
+    rich_markup_mode=None, help="The playbooks: list, show, lint, export.", no_args_is_help=True
+)
 NAME = typer.Argument(..., metavar="PLAYBOOK")
 
 

@@ -24,7 +24,9 @@ def run(
     playbook: str = typer.Argument(..., metavar="PLAYBOOK"),
     incident_id: str = typer.Option(..., "--on", metavar="ID", help="The incident."),
     detach: bool = typer.Option(False, "--detach", help="Only start it; a worker does the rest."),
-    variables: list[str] = typer.Option([], "--var", metavar="NAME=VALUE", help="A value for the playbook; may be repeated."),
+    variables: list[str] = typer.Option(
+        [], "--var", metavar="NAME=VALUE", help="A value for the playbook; may be repeated."
+    ),
 ) -> None:
     from incident.ops.house import start_playbook
 
@@ -45,7 +47,8 @@ def run(
 
 @app.command("runs", help="List runs and what they wait for.")
 def runs(
-    ctx: typer.Context, incident_id: str | None = typer.Argument(None, metavar="[ID]", help="Of one incident only.")
+    ctx: typer.Context,
+    incident_id: str | None = typer.Argument(None, metavar="[ID]", help="Of one incident only."),
 ) -> None:
     from incident.response.runner import runs_of
 
@@ -55,7 +58,17 @@ def runs(
     rows, documents = [], []
     for each in found:
         waits = _waits(desk, each)
-        rows.append((each.id, each.incident_id, each.playbook, each.state, each.started_at, each.ended_at, "\n".join(waits)))
+        rows.append(
+            (
+                each.id,
+                each.incident_id,
+                each.playbook,
+                each.state,
+                each.started_at,
+                each.ended_at,
+                "\n".join(waits),
+            )
+        )
         documents.append({**_run_document(each), "waits_for": waits})
     columns = ("Run", "Incident", "Playbook", "State", "Started", "Ended", "Waits for")
     desk.table(columns, rows, document=documents)
@@ -63,14 +76,20 @@ def runs(
 
 @app.command("approve", help="Approve a step of a run (signed).")
 def approve(
-    ctx: typer.Context, run_id: str = RUN, step: str = STEP, reason: str = typer.Option("", "--reason", help="Why.")
+    ctx: typer.Context,
+    run_id: str = RUN,
+    step: str = STEP,
+    reason: str = typer.Option("", "--reason", help="Why."),
 ) -> None:
     _decide(desk_of(ctx), run_id, step, yes=True, reason=reason)
 
 
 @app.command("reject", help="Reject a step of a run (signed).")
 def reject(
-    ctx: typer.Context, run_id: str = RUN, step: str = STEP, reason: str = typer.Option("", "--reason", help="Why.")
+    ctx: typer.Context,
+    run_id: str = RUN,
+    step: str = STEP,
+    reason: str = typer.Option("", "--reason", help="Why."),
 ) -> None:
     _decide(desk_of(ctx), run_id, step, yes=False, reason=reason)
 
@@ -82,7 +101,9 @@ def done(
     step: str = STEP,
     failed: bool = typer.Option(False, "--failed", help="It could not be done."),
     note: str = typer.Option("", "--note", help="What was done."),
-    values: list[str] = typer.Option([], "--value", metavar="NAME=VALUE", help="A value that the step asks for."),
+    values: list[str] = typer.Option(
+        [], "--value", metavar="NAME=VALUE", help="A value that the step asks for."
+    ),
 ) -> None:
     from incident.response.deciding import answer_question
 
@@ -99,7 +120,9 @@ def done(
 
 
 @app.command("cancel", help="Cancel a run.")
-def cancel(ctx: typer.Context, run_id: str = RUN, reason: str = typer.Option("", "--reason", help="Why.")) -> None:
+def cancel(
+    ctx: typer.Context, run_id: str = RUN, reason: str = typer.Option("", "--reason", help="Why.")
+) -> None:
     from incident.response.runner import cancel_run, run_named
 
     desk = desk_of(ctx)
@@ -197,5 +220,3 @@ def _run_document(run: Run) -> dict[str, Any]:
         "started_at": run.started_at,
         "ended_at": run.ended_at,
     }
-
-

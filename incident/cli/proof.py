@@ -16,9 +16,15 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("verify", help="Verify that the record was not changed.")
 def verify_(
     ctx: typer.Context,
-    incident_id: str | None = typer.Argument(None, metavar="[ID]", help="One incident; without it, everything."),
-    head: Path | None = typer.Option(None, "--head", metavar="FILE", help="Heads kept outside, to compare with."),
-    save_head: Path | None = typer.Option(None, "--save-head", metavar="FILE", help="Write the heads, to be kept outside."),
+    incident_id: str | None = typer.Argument(
+        None, metavar="[ID]", help="One incident; without it, everything."
+    ),
+    head: Path | None = typer.Option(
+        None, "--head", metavar="FILE", help="Heads kept outside, to compare with."
+    ),
+    save_head: Path | None = typer.Option(
+        None, "--save-head", metavar="FILE", help="Write the heads, to be kept outside."
+    ),
 ) -> None:
     import json
 
@@ -26,7 +32,9 @@ def verify_(
     from incident.record.incidents import must_exist
 
     desk = desk_of(ctx)
-    outside = read_heads(read_input(head).decode("utf-8", "replace"), where=str(head)) if head is not None else []
+    outside = (
+        read_heads(read_input(head).decode("utf-8", "replace"), where=str(head)) if head is not None else []
+    )
     chains = None
     if incident_id is not None:
         with desk.store.read() as session:
@@ -36,15 +44,21 @@ def verify_(
     result = verify(desk.store, chains=chains, outside=outside)
     if save_head is not None:
         if not result.sound:
-            raise Refused("the heads are not saved: the record does not verify", next_step="see `incident verify`")
-        write_output(save_head, json.dumps(heads_document(desk.store, at=desk.now().isoformat()), indent=2) + "\n")
+            raise Refused(
+                "the heads are not saved: the record does not verify", next_step="see `incident verify`"
+            )
+        write_output(
+            save_head, json.dumps(heads_document(desk.store, at=desk.now().isoformat()), indent=2) + "\n"
+        )
         desk.say(f"heads written to {save_head}: keep this file where nobody who can write here can reach it")
     rows = [
         (
             each.chain,
             each.entries,
             each.head[:16],
-            f"data destroyed {each.destroyed_at[:10]}" if each.destroyed_at else ("read" if each.readable else "no key"),
+            f"data destroyed {each.destroyed_at[:10]}"
+            if each.destroyed_at
+            else ("read" if each.readable else "no key"),
         )
         for each in result.chains
     ]
@@ -58,7 +72,9 @@ def verify_(
     if not desk.as_json:
         for finding in result.findings:
             typer.echo(f"  {finding.chain} entry {finding.seq}: {finding.fault}: {finding.detail}")
-        compared = f", compared with {result.heads_compared} heads held outside" if result.heads_compared else ""
+        compared = (
+            f", compared with {result.heads_compared} heads held outside" if result.heads_compared else ""
+        )
         typer.echo(f"{'sound' if result.sound else 'NOT SOUND'}{compared}")
     if not result.sound:
         raise typer.Exit(1)
@@ -81,6 +97,8 @@ def purge(
         found = destroy(desk.house, incident_id, signer=desk.signer(), reason=reason)
         verb = "are gone"
     desk.lines(
-        [f"{found.people} people, {found.journal_bodies} journal bodies and {found.files} files {verb}; the chain stays"],
+        [
+            f"{found.people} people, {found.journal_bodies} journal bodies and {found.files} files {verb}; the chain stays"
+        ],
         document={"dry_run": dry_run, **vars(found)},
     )

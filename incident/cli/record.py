@@ -23,9 +23,13 @@ ID = typer.Argument(..., metavar="ID", help="The incident, for example INC-2026-
 def open_(
     ctx: typer.Context,
     title: str = typer.Option(..., "--title", help="What this is about, in a few words."),
-    facts: Path | None = typer.Option(None, "--facts", metavar="FILE", help="What is known, as YAML (- for standard input)."),
+    facts: Path | None = typer.Option(
+        None, "--facts", metavar="FILE", help="What is known, as YAML (- for standard input)."
+    ),
     told_by: str = typer.Option("", "--told-by", help="Who told us."),
-    not_state_secret: bool = typer.Option(False, "--not-state-secret", help="No state secret is involved (asked otherwise)."),
+    not_state_secret: bool = typer.Option(
+        False, "--not-state-secret", help="No state secret is involved (asked otherwise)."
+    ),
 ) -> None:
     from incident.cli.wording import duty_changes
     from incident.duties.evaluating import DutyChange
@@ -94,8 +98,14 @@ def show(
     rows, facts = [], []
     for name, stated in dossier.current.items():
         field, fact = field_named(name), stated.fact
-        shown = show_value(field, fact.value, language=desk.language, zone=desk.zone) if fact.value is not None else "?"
-        rows.append((name, field.title[desk.language], shown, fact.sure, fact.said_by, fact.source, fact.known_at))
+        shown = (
+            show_value(field, fact.value, language=desk.language, zone=desk.zone)
+            if fact.value is not None
+            else "?"
+        )
+        rows.append(
+            (name, field.title[desk.language], shown, fact.sure, fact.said_by, fact.source, fact.known_at)
+        )
         facts.append(
             {
                 "field": name,
@@ -117,7 +127,9 @@ def show(
     }
     if not desk.as_json:
         as_then = f", as recorded at {as_of}" if as_of else ""
-        typer.echo(f"{dossier.id}  {dossier.title}  ({dossier.state}, opened {desk.show(dossier.opened_at)}{as_then})")
+        typer.echo(
+            f"{dossier.id}  {dossier.title}  ({dossier.state}, opened {desk.show(dossier.opened_at)}{as_then})"
+        )
     columns = ("Fact", "Title", "Value", "Sure", "Said by", "Source", "Known since")
     desk.table(columns, rows, document={**head, "facts": facts})
 
@@ -126,7 +138,9 @@ def show(
 def set_(
     ctx: typer.Context,
     incident_id: str = ID,
-    facts: list[str] = typer.Argument(None, metavar="FIELD=VALUE...", help="For example persons=800000..1300000."),
+    facts: list[str] = typer.Argument(
+        None, metavar="FIELD=VALUE...", help="For example persons=800000..1300000."
+    ),
     file: Path | None = typer.Option(None, "--facts", metavar="FILE", help="Facts as a YAML file."),
     said_by: str = typer.Option("", "--said-by", help="Who said it."),
     source: str = typer.Option("", "--source", help="Where it comes from."),
@@ -141,7 +155,9 @@ def set_(
     given = _facts_file(desk, file) if file is not None else []
     since = read_time(desk, known_at, option="--known-at") if known_at else desk.now()
     for word in facts or []:
-        given.append(_fact(desk, word, said_by=said_by or desk.actor, source=source, sure=sure, known_at=since))
+        given.append(
+            _fact(desk, word, said_by=said_by or desk.actor, source=source, sure=sure, known_at=since)
+        )
     if not given:
         raise WrongUsage("no fact was given", next_step="write FIELD=VALUE, for example persons=1200")
     with desk.store.write(incident_id, kind="facts.set", actor=desk.actor, now=desk.now()) as change:
@@ -152,7 +168,9 @@ def set_(
         document={
             "incident": incident_id,
             "recorded": [each.field for each in given],
-            "changes": [{"duty": each.duty_id, "change": each.kind, "due_at": each.after} for each in changes],
+            "changes": [
+                {"duty": each.duty_id, "change": each.kind, "due_at": each.after} for each in changes
+            ],
         },
     )
 
@@ -162,11 +180,19 @@ def log(
     ctx: typer.Context,
     incident_id: str = ID,
     text: str = typer.Argument(..., metavar="TEXT"),
-    at: str | None = typer.Option(None, "--at", metavar="TIME", help="When it happened: 2026-11-21 01:50, or 01:50."),
+    at: str | None = typer.Option(
+        None, "--at", metavar="TIME", help="When it happened: 2026-11-21 01:50, or 01:50."
+    ),
     by: str = typer.Option("", "--by", help="Who did or saw it."),
-    measure: str | None = typer.Option(None, "--measure", metavar="ACTION", help="For example contain.disable-endpoint."),
-    evidence: list[Path] = typer.Option([], "--evidence", metavar="FILE", help="A file that shows it; may be repeated."),
-    corrects: str | None = typer.Option(None, "--corrects", metavar="ENTRY", help="The entry that this one replaces."),
+    measure: str | None = typer.Option(
+        None, "--measure", metavar="ACTION", help="For example contain.disable-endpoint."
+    ),
+    evidence: list[Path] = typer.Option(
+        [], "--evidence", metavar="FILE", help="A file that shows it; may be repeated."
+    ),
+    corrects: str | None = typer.Option(
+        None, "--corrects", metavar="ENTRY", help="The entry that this one replaces."
+    ),
 ) -> None:
     from incident.ops.house import evaluate
     from incident.record.evidence import add_evidence
@@ -177,7 +203,14 @@ def log(
     who, actor = by or desk.actor, desk.actor
     kept = [
         add_evidence(
-            desk.store, incident_id, file, blobs=desk.paths.blobs, by=who, note=text, actor=actor, now=desk.now()
+            desk.store,
+            incident_id,
+            file,
+            blobs=desk.paths.blobs,
+            by=who,
+            note=text,
+            actor=actor,
+            now=desk.now(),
         )
         for file in evidence
     ]
@@ -197,7 +230,12 @@ def log(
             evaluate(desk.house, change, incident_id)
     desk.lines(
         [f"logged for {desk.show(happened)} ({desk.settings.workspace.zone}) as {entry.id[:8]}"],
-        document={"incident": incident_id, "entry": entry.id, "at": happened, "evidence": [each.id for each in kept]},
+        document={
+            "incident": incident_id,
+            "entry": entry.id,
+            "at": happened,
+            "evidence": [each.id for each in kept],
+        },
     )
 
 
@@ -208,7 +246,14 @@ def timeline_(ctx: typer.Context, incident_id: str = ID) -> None:
     desk = desk_of(ctx)
     events = timeline(desk.store, incident_id, language=desk.language, zone=desk.zone)
     rows = [
-        (desk.show_exactly(each.at), desk.show_exactly(each.recorded_at), each.kind, each.text, each.by, each.id[:8])
+        (
+            desk.show_exactly(each.at),
+            desk.show_exactly(each.recorded_at),
+            each.kind,
+            each.text,
+            each.by,
+            each.id[:8],
+        )
         for each in events
     ]
     document = {"incident": incident_id, "events": [vars(each) for each in events]}
@@ -217,7 +262,9 @@ def timeline_(ctx: typer.Context, incident_id: str = ID) -> None:
 
 @app.command("close", help="Close an incident.")
 def close(
-    ctx: typer.Context, incident_id: str = ID, reason: str = typer.Option("", "--reason", help="Why it can be closed.")
+    ctx: typer.Context,
+    incident_id: str = ID,
+    reason: str = typer.Option("", "--reason", help="Why it can be closed."),
 ) -> None:
     from incident.record.incidents import close_incident
 
@@ -266,7 +313,9 @@ def _fact(desk: Desk, word: str, *, said_by: str, source: str, sure: str, known_
     try:
         certainty = Certainty(sure)
     except ValueError:
-        raise WrongUsage(f"{sure!r} says not how sure", where="--sure", next_step=f"use {', '.join(Certainty)}") from None
+        raise WrongUsage(
+            f"{sure!r} says not how sure", where="--sure", next_step=f"use {', '.join(Certainty)}"
+        ) from None
     value = parse_value(field_named(name), raw, zone=desk.zone)
     check_categories({name: value})
     return Fact(name, value, said_by, source, certainty, known_at)

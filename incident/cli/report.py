@@ -24,12 +24,18 @@ _FORMATS = ("html", "json", "text")
 def report(
     ctx: typer.Context,
     incident_id: str = ID,
-    regime: str = typer.Option("", "--regime", help="The regime, for example cn-cac-incident-2025; without it, all owed."),
+    regime: str = typer.Option(
+        "", "--regime", help="The regime, for example cn-cac-incident-2025; without it, all owed."
+    ),
     phase: str | None = typer.Option(None, "--phase", help="initial, supplement or final."),
     form: str = typer.Option("html", "--format", help="html, json or text."),
     language: str | None = typer.Option(None, "--language", help="zh-Hans or en; the form's own without it."),
-    output: Path | None = typer.Option(None, "-o", "--output", metavar="FILE", help="Where to write it (- for the screen)."),
-    submitted: str | None = typer.Option(None, "--submitted", metavar="HOW", help="Record that it was handed in, and how."),
+    output: Path | None = typer.Option(
+        None, "-o", "--output", metavar="FILE", help="Where to write it (- for the screen)."
+    ),
+    submitted: str | None = typer.Option(
+        None, "--submitted", metavar="HOW", help="Record that it was handed in, and how."
+    ),
     at: str | None = typer.Option(None, "--at", metavar="TIME", help="When it was handed in."),
     reference: str = typer.Option("", "--reference", help="The authority's receipt number."),
 ) -> None:
@@ -40,7 +46,9 @@ def report(
         raise WrongUsage(f"{form!r} is no format", where="--format", next_step=", ".join(_FORMATS))
     if language is not None and language not in desk.settings.workspace.languages:
         known = ", ".join(desk.settings.workspace.languages)
-        raise WrongUsage(f"{language!r} is no language of this workspace", where="--language", next_step=known)
+        raise WrongUsage(
+            f"{language!r} is no language of this workspace", where="--language", next_step=known
+        )
     from incident.record.dossier import load_dossier
 
     dossier = load_dossier(desk.store, incident_id)
@@ -60,7 +68,9 @@ def report(
         chosen = list({each.duty.regime: each for each in reversed(wanted)}.values())[::-1]
     if not chosen:
         raise Refused(
-            "no report is owed", where=incident_id, next_step="`incident duties --why` says why; --regime makes one anyway"
+            "no report is owed",
+            where=incident_id,
+            next_step="`incident duties --why` says why; --regime makes one anyway",
         )
     _fill(desk, incident_id, dossier, chosen, form, language, output)
 
@@ -153,5 +163,11 @@ def _record(desk: Desk, incident_id: str, duty_id: str, how: str, at: str | None
         record_submission(change, desk.store, incident_id, duty_id, at=moment, how=how, reference=reference)
     desk.lines(
         [f"{duty_id} is met: handed in {desk.show(moment)} by {how}"],
-        document={"incident": incident_id, "duty": duty_id, "submitted_at": moment, "how": how, "reference": reference},
+        document={
+            "incident": incident_id,
+            "duty": duty_id,
+            "submitted_at": moment,
+            "how": how,
+            "reference": reference,
+        },
     )

@@ -22,7 +22,9 @@ app = typer.Typer(rich_markup_mode=None)
 def serve(
     ctx: typer.Context,
     what: str = typer.Argument(..., metavar="hooks", help="What to serve; this version serves hooks."),
-    host: str | None = typer.Option(None, "--host", help="The address to listen on; the settings' without it."),
+    host: str | None = typer.Option(
+        None, "--host", help="The address to listen on; the settings' without it."
+    ),
     port: int | None = typer.Option(None, "--port", help="The port to listen on; 0 takes a free one."),
 ) -> None:
     if what != "hooks":
@@ -46,29 +48,20 @@ def worker(ctx: typer.Context) -> None:
 
 
 def _serve_hooks(desk: Desk, host: str, port: int) -> None:
-    import socket
-
-    import uvicorn
-
-    from incident.hooks.receiving import StoreIntake
-    from incident.server.hooks import UVICORN_OPTIONS, create_app
+    from incident.server.running import hooks_server, listen
     from incident.settings import resolve_secret
 
     sources = _sources(desk)
     desk.store.keyring.get("workspace")
-    app_ = create_app(sources=sources, intake=StoreIntake(desk.store), resolve_secret=resolve_secret, clock=desk.now)
-    try:
-        listener = socket.create_server((host, port))
-    except OSError as error:
-        raise Refused(
-            f"cannot listen on {host}:{port} ({error.strerror})", next_step="choose another with --host and --port"
-        ) from error
-    server = uvicorn.Server(uvicorn.Config(app_, log_level="warning", **UVICORN_OPTIONS))
+    server = hooks_server(desk.house, sources, resolve_secret, log_level="warning")
+    listener = listen(host, port)
     stop = threading.Event()
     helper = threading.Thread(target=_work_beside, args=(desk, stop), name="worker", daemon=True)
     helper.start()
     bound = listener.getsockname()
-    desk.say(f"alerts are taken at http://{bound[0]}:{bound[1]}/hooks/SOURCE from {', '.join(sorted(sources))}")
+    desk.say(
+        f"alerts are taken at http://{bound[0]}:{bound[1]}/hooks/SOURCE from {', '.join(sorted(sources))}"
+    )
     try:
         server.run(sockets=[listener])
     finally:
@@ -107,7 +100,9 @@ def _sources(desk: Desk) -> dict[str, CompiledSource]:
         unknown = [name for name in named if name not in known]
         if unknown:
             raise BadInput(
-                f"there is no source {unknown[0]}", where="hooks.sources", next_step="`incident source list` shows them"
+                f"there is no source {unknown[0]}",
+                where="hooks.sources",
+                next_step="`incident source list` shows them",
             )
         return {name: known[name] for name in named}
 

@@ -60,10 +60,7 @@ def test(ctx: typer.Context, name: str = typer.Argument(..., metavar="SOURCE")) 
     if file is None:
         raise NotFound(f"there is no source {name}", next_step="`incident source list` shows them")
     results = try_samples(read_source_file(file), file.parent)
-    rows = [
-        (each.sample, each.ok, ", ".join(each.empty), "; ".join(each.differences))
-        for each in results
-    ]
+    rows = [(each.sample, each.ok, ", ".join(each.empty), "; ".join(each.differences)) for each in results]
     desk.table(("Sample", "As expected", "Empty fields", "Differences"), rows)
     if not all(each.ok for each in results):
         raise typer.Exit(1)

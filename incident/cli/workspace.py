@@ -16,7 +16,9 @@ def init(
     ctx: typer.Context,
     folder: Path = typer.Argument(Path(), metavar="[DIR]", help="The folder; it must be empty or new."),
     name: str = typer.Option("", "--name", help="The organisation's name."),
-    country: list[str] = typer.Option(["cn"], "--country", help="A country in scope (cn, eu, ...); may be repeated."),
+    country: list[str] = typer.Option(
+        ["cn"], "--country", help="A country in scope (cn, eu, ...); may be repeated."
+    ),
     zone: str = typer.Option("Asia/Shanghai", "--zone", help="The zone of local times."),
 ) -> None:
     from incident.ops.founding import found_workspace

@@ -21,8 +21,8 @@ from incident.delivery.states import (
     DeliveryState,
     Why,
 )
-from incident.duties.evaluating import meet_duty, stored_duties
 from incident.durable import put_job
+from incident.duties.evaluating import meet_duty, stored_duties
 from incident.errors import Refused
 from incident.law.regimes import DutyKind
 from incident.notice.release import Version
@@ -121,15 +121,28 @@ def _deliveries(change: Change, store: Store, batch_id: str, person: Person) -> 
     if person.minor and person.guardian_reachable:
         guardian_email = open_row(person, key=change.key)["guardian"]["email"]
     if not guardian_email:
-        return [_delivery(change, store, batch_id, person, Addressee.PERSON, principal=True, has_email=person.has_email)]
+        return [
+            _delivery(
+                change, store, batch_id, person, Addressee.PERSON, principal=True, has_email=person.has_email
+            )
+        ]
     rows = [_delivery(change, store, batch_id, person, Addressee.GUARDIAN, principal=True, has_email=True)]
     if person.has_email:
-        rows.append(_delivery(change, store, batch_id, person, Addressee.PERSON, principal=False, has_email=True))
+        rows.append(
+            _delivery(change, store, batch_id, person, Addressee.PERSON, principal=False, has_email=True)
+        )
     return rows
 
 
 def _delivery(
-    change: Change, store: Store, batch_id: str, person: Person, addressee: Addressee, *, principal: bool, has_email: bool
+    change: Change,
+    store: Store,
+    batch_id: str,
+    person: Person,
+    addressee: Addressee,
+    *,
+    principal: bool,
+    has_email: bool,
 ) -> dict[str, Any]:
     delivery_id = store.new_id()
     return {
@@ -163,7 +176,9 @@ def end_campaign(change: Change, store: Store, campaign_id: str) -> None:
     """End a settled campaign and mark the duties to tell people as met; the ledger's roots are journalled."""
     campaign = change.session.get(Campaign, campaign_id)
     if campaign is None or not is_settled(change.session, campaign_id):
-        raise Refused("people are still in progress", where=campaign_id, next_step="`incident notice status` shows them")
+        raise Refused(
+            "people are still in progress", where=campaign_id, next_step="`incident notice status` shows them"
+        )
     batches = _batches(change.session, campaign_id)
     campaign.state = CampaignState.ENDED
     campaign.ended_at = change.at
@@ -176,7 +191,14 @@ def end_campaign(change: Change, store: Store, campaign_id: str) -> None:
     )
     for row in stored_duties(change.session, campaign.incident_id):
         if row.kind == DutyKind.notify_people:
-            meet_duty(change, store, campaign.incident_id, row.duty_id, at=change.at, how="notice sent to everyone listed")
+            meet_duty(
+                change,
+                store,
+                campaign.incident_id,
+                row.duty_id,
+                at=change.at,
+                how="notice sent to everyone listed",
+            )
     change.anchor()
 
 
@@ -188,6 +210,8 @@ def _still_open(session: Session, batch: Batch) -> bool:
     if batch.pending:
         return True
     found = session.exec(
-        select(Delivery.id).where(Delivery.batch_id == batch.id, col(Delivery.state).in_(IN_PROGRESS)).limit(1)
+        select(Delivery.id)
+        .where(Delivery.batch_id == batch.id, col(Delivery.state).in_(IN_PROGRESS))
+        .limit(1)
     ).first()
     return found is not None

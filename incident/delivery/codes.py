@@ -39,4 +39,6 @@ def code_mac(key: bytes, code: str) -> bytes:
 
 
 def _check(characters: str) -> str:
-    return _ALPHABET[sum((place + 2) * _ALPHABET.index(character) for place, character in enumerate(characters)) % 31]
+    return _ALPHABET[
+        sum((place + 2) * _ALPHABET.index(character) for place, character in enumerate(characters)) % 31
+    ]

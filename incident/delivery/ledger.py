@@ -57,7 +57,9 @@ def take_over(session: Session, batch_id: str, *, now: datetime) -> int:
     Returns how many there were. E-mail is sent again with the same bytes and Message-ID, so that a reader's mail
     program can tell that it is the same message.
     """
-    open_ones = select(Delivery.id).where(Delivery.batch_id == batch_id, Delivery.state == DeliveryState.SENDING)
+    open_ones = select(Delivery.id).where(
+        Delivery.batch_id == batch_id, Delivery.state == DeliveryState.SENDING
+    )
     ids = list(session.exec(open_ones).all())
     if not ids:
         return 0
@@ -79,7 +81,10 @@ def take_over(session: Session, batch_id: str, *, now: datetime) -> int:
 def due_deliveries(session: Session, batch_id: str, *, now: datetime, limit: int) -> list[Due]:
     """The next deliveries of a batch that may be sent now."""
     first = (
-        select(func.min(Attempt.intent_at)).where(Attempt.delivery_id == Delivery.id).correlate(Delivery).scalar_subquery()
+        select(func.min(Attempt.intent_at))
+        .where(Attempt.delivery_id == Delivery.id)
+        .correlate(Delivery)
+        .scalar_subquery()
     )
     found = session.exec(
         select(Delivery, first)
@@ -106,7 +111,9 @@ def due_deliveries(session: Session, batch_id: str, *, now: datetime, limit: int
     ]
 
 
-def write_intent(session: Session, group: Sequence[Due], *, incident_id: str, job_attempt: int, now: datetime) -> None:
+def write_intent(
+    session: Session, group: Sequence[Due], *, incident_id: str, job_attempt: int, now: datetime
+) -> None:
     """Say, before anything is sent, that each of the group is about to be."""
     if not group:
         return
@@ -164,7 +171,9 @@ def _again(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
     return Settled(due, outcome, DeliveryState.PENDING, Why.NONE, due.strikes + 1, now + pause)
 
 
-def write_outcomes(session: Session, batch: Batch, settled: Sequence[Settled], *, key: bytes, now: datetime) -> None:
+def write_outcomes(
+    session: Session, batch: Batch, settled: Sequence[Settled], *, key: bytes, now: datetime
+) -> None:
     """Write down what became of a group; the batch's counters change in the same transaction."""
     if not settled:
         return
@@ -182,7 +191,12 @@ def write_outcomes(session: Session, batch: Batch, settled: Sequence[Settled], *
     connection.execute(
         update(Delivery)
         .where(col(Delivery.id) == bindparam("which"))
-        .values({name: bindparam(f"new_{name}") for name in ("state", "reason", "strikes", "next_at", "settled_at")}),
+        .values(
+            {
+                name: bindparam(f"new_{name}")
+                for name in ("state", "reason", "strikes", "next_at", "settled_at")
+            }
+        ),
         [
             {
                 "which": each.due.id,

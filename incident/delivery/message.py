@@ -12,7 +12,13 @@ from datetime import datetime
 from incident.delivery.codes import code_of
 from incident.delivery.states import Addressee
 from incident.notice.release import FrozenNotice
-from incident.notice.render import CODE, DATA_TYPES_OF_PERSON, PERSON_NAME, list_for_person, salutation_without_name
+from incident.notice.render import (
+    CODE,
+    DATA_TYPES_OF_PERSON,
+    PERSON_NAME,
+    list_for_person,
+    salutation_without_name,
+)
 from incident.record.people_file import PersonRow
 from notifiers.email.message import NOT_IN_A_LINE, Address, Envelope, MailTemplate
 from notifiers.email.skeleton import Skeleton
@@ -35,7 +41,9 @@ class Stationery:
     key: bytes
 
 
-def stationery(frozen: FrozenNotice, *, category_titles: Mapping[str, Mapping[str, str]], key: bytes) -> Stationery:
+def stationery(
+    frozen: FrozenNotice, *, category_titles: Mapping[str, Mapping[str, str]], key: bytes
+) -> Stationery:
     """Compile a released notice's e-mails. Raises `BadMessage` for a sender that cannot be one."""
     skeletons = {}
     for language, mail in frozen.emails.items():
@@ -53,7 +61,8 @@ def stationery(frozen: FrozenNotice, *, category_titles: Mapping[str, Mapping[st
         skeletons=skeletons,
         category_titles=category_titles,
         everyones_categories={
-            language: list_for_person(content.data_types or (), language) for language, content in frozen.contents.items()
+            language: list_for_person(content.data_types or (), language)
+            for language, content in frozen.contents.items()
         },
         return_path=sender,
         domain=sender.rpartition("@")[2],

@@ -27,7 +27,7 @@ def must_keep_promises(settings: Settings) -> None:
         raise Refused(
             f"{mail.processor} acts for the organisation, but no contract is named",
             where="mail.contract",
-            next_step="name the processing contract (PIPL Art. 21), for example contract = \"DPA-2026-014\"",
+            next_step='name the processing contract (PIPL Art. 21), for example contract = "DPA-2026-014"',
         )
 
 

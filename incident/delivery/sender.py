@@ -92,8 +92,12 @@ def _next_group(
         write_outcomes(session, batch, settled, key=key, now=now)
         due = [] if lease.stopping else due_deliveries(session, batch.id, now=now, limit=GROUP)
         if due:
-            write_intent(session, due, incident_id=batch.incident_id, job_attempt=lease.claim.attempt, now=now)
-            rows = session.exec(select(Person).where(col(Person.id).in_({each.person_id for each in due}))).all()
+            write_intent(
+                session, due, incident_id=batch.incident_id, job_attempt=lease.claim.attempt, now=now
+            )
+            rows = session.exec(
+                select(Person).where(col(Person.id).in_({each.person_id for each in due}))
+            ).all()
         elif open_deliveries(session, batch.id):
             waits_until = next_due_at(session, batch.id)
             lease.again(session, after=max((waits_until - now).total_seconds(), 0.0) if waits_until else 0.0)

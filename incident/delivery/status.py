@@ -56,7 +56,9 @@ def account(session: Session, campaign: Campaign) -> Account:
     """The account of one campaign, from its batches' counters; reasons from the rows."""
     mine = col(Batch.campaign_id) == campaign.id
     pending, accepted = session.exec(
-        select(func.coalesce(func.sum(Batch.pending), 0), func.coalesce(func.sum(Batch.accepted), 0)).where(mine)
+        select(func.coalesce(func.sum(Batch.pending), 0), func.coalesce(func.sum(Batch.accepted), 0)).where(
+            mine
+        )
     ).one()
     batches = select(Batch.id).where(mine)
     reasons = session.exec(
@@ -108,7 +110,9 @@ def account(session: Session, campaign: Campaign) -> Account:
 def progress(session: Session, campaign_id: str) -> tuple[int, int]:
     """How many people are settled, and how many are expected: for a progress bar."""
     settled = session.exec(
-        select(func.coalesce(func.sum(Batch.accepted + Batch.unreachable), 0)).where(Batch.campaign_id == campaign_id)
+        select(func.coalesce(func.sum(Batch.accepted + Batch.unreachable), 0)).where(
+            Batch.campaign_id == campaign_id
+        )
     ).one()
     campaign = session.get(Campaign, campaign_id)
     return settled, campaign.expected if campaign else 0
@@ -172,7 +176,8 @@ def check_code(store: Store, incident_id: str, text: str) -> CodeAnswer | None:
     with store.read() as session:
         row = session.exec(
             select(Delivery).where(
-                Delivery.incident_id == incident_id, Delivery.code_mac == code_mac(store.key(incident_id), code)
+                Delivery.incident_id == incident_id,
+                Delivery.code_mac == code_mac(store.key(incident_id), code),
             )
         ).first()
         if row is None:

@@ -98,7 +98,9 @@ def stored_duties(session: Session, incident_id: str) -> Sequence[DutyRow]:
     return session.exec(select(DutyRow).where(DutyRow.incident_id == incident_id)).all()
 
 
-def meet_duty(change: Change, store: Store, incident_id: str, duty_id: str, *, at: datetime, how: str) -> bool:
+def meet_duty(
+    change: Change, store: Store, incident_id: str, duty_id: str, *, at: datetime, how: str
+) -> bool:
     """Mark a duty as met; returns whether it stood open. One duty met closes no other."""
     row = change.session.get(DutyRow, (incident_id, duty_id))
     if row is None or row.state in (MET, DutyState.not_owed):
@@ -183,7 +185,12 @@ def duty_document(finding: Finding, duty: Duty) -> dict[str, Any]:
 
 
 def _store_evaluation(
-    change: Change, store: Store, dossier: Dossier, settings: Settings, rules: Rules, findings: tuple[Finding, ...]
+    change: Change,
+    store: Store,
+    dossier: Dossier,
+    settings: Settings,
+    rules: Rules,
+    findings: tuple[Finding, ...],
 ) -> None:
     inputs = {
         "facts": {name: value_to_json(value) for name, value in sorted(dossier.sheet.items())},
@@ -203,4 +210,3 @@ def _store_evaluation(
 
 def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment is not None else None
-

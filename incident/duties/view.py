@@ -49,7 +49,9 @@ def view_duties(
     return sorted(views, key=_order)
 
 
-def _view(finding: Finding, duty: Duty, row: DutyRow | None, settings: Settings, *, now: datetime) -> DutyView:
+def _view(
+    finding: Finding, duty: Duty, row: DutyRow | None, settings: Settings, *, now: datetime
+) -> DutyView:
     met = row is not None and row.state == MET
     started = duty.anchor_at
     return DutyView(
@@ -78,4 +80,9 @@ def _order(view: DutyView) -> tuple[int, int, float, str]:
         return (2 if view.state == MET else 3, 0, 0.0, view.duty.id)
     until = view.duty.due_at or view.target_at
     waits = 1 if until is None else 0
-    return (waits, 0 if view.duty.urgency is Urgency.immediately else 1, until.timestamp() if until else 0.0, view.duty.id)
+    return (
+        waits,
+        0 if view.duty.urgency is Urgency.immediately else 1,
+        until.timestamp() if until else 0.0,
+        view.duty.id,
+    )

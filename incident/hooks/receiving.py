@@ -50,7 +50,13 @@ class StoreIntake:
         self._store = store
 
     def receive(
-        self, *, source_id: str, delivery_id: str, body: bytes, headers: Mapping[str, str], received_at: datetime
+        self,
+        *,
+        source_id: str,
+        delivery_id: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        received_at: datetime,
     ) -> Receipt:
         """Keep a body; the same delivery again only counts. Raises `StoreUnavailable`."""
         key = self._store.keyring.get(WORKSPACE_KEY)
@@ -164,7 +170,14 @@ def _open(
     def then(change: Change, incident_id: str) -> None:
         lease.fence(change.session, progress=True)
         _remember(change, row, position, item, Arrival.opens, incident_id)
-        log_entry(store, change, incident_id, _log_text(source, item, Arrival.opens), at=row.received_at, by=row.source)
+        log_entry(
+            store,
+            change,
+            incident_id,
+            _log_text(source, item, Arrival.opens),
+            at=row.received_at,
+            by=row.source,
+        )
         desk.evaluate(change, incident_id)
         playbook = playbook_to_start(source.source, item) if isinstance(item, MappedAlert) else None
         if playbook is not None:
@@ -185,7 +198,9 @@ def _open(
 
 def _facts(row: Alert, item: MappedAlert | Unmapped) -> list[Fact]:
     """What an alert may state: when we were told, and which systems. Whether data leaked is for people to say."""
-    told = Fact("discovered_at", row.received_at, row.source, f"alert {row.id}", Certainty.claimed, row.received_at)
+    told = Fact(
+        "discovered_at", row.received_at, row.source, f"alert {row.id}", Certainty.claimed, row.received_at
+    )
     if isinstance(item, Unmapped) or not item.hosts:
         return [told]
     systems = Fact("systems", item.hosts, row.source, f"alert {row.id}", Certainty.claimed, row.received_at)
@@ -205,7 +220,9 @@ def _log_text(source: CompiledSource, item: MappedAlert | Unmapped, arrival: Arr
     if item.occurred_at is not None:
         said["occurred_at"] = item.occurred_at.isoformat()
     if item.people_estimate is not None:
-        said["people, an estimate of the sender"] = f"{item.people_estimate.count} ({item.people_estimate.path})"
+        said["people, an estimate of the sender"] = (
+            f"{item.people_estimate.count} ({item.people_estimate.path})"
+        )
     details = "; ".join(f"{name}: {value}" for name, value in said.items())
     return f"alert from {source.source.id} ({arrival}): {item.title} [{details}]"
 
@@ -232,7 +249,12 @@ def _is_open(session: Session, incident_id: str) -> bool:
 
 
 def _remember(
-    change: Change, row: Alert, position: int, item: MappedAlert | Unmapped, arrival: Arrival, incident_id: str
+    change: Change,
+    row: Alert,
+    position: int,
+    item: MappedAlert | Unmapped,
+    arrival: Arrival,
+    incident_id: str,
 ) -> None:
     change.put_bulk(
         AlertItem,
@@ -249,6 +271,7 @@ def _remember(
             }
         ],
     )
+    change.count_bulk(Alert, "received", 1, sealed=bytes.fromhex(row.body_sha256))
     alert = change.session.get(Alert, row.id)
     if alert is not None and alert.incident_id is None:
         alert.incident_id = incident_id
@@ -270,7 +293,9 @@ def _reseal(store: Store, row: Alert) -> None:
 
 def kept_body(store: Store, row: Alert) -> str:
     """The body of an alert for a person to read. Raises `KeyDestroyed` after its incident's data was destroyed."""
-    key = store.key(row.incident_id) if row.incident_id and row.mapped_at else store.keyring.get(WORKSPACE_KEY)
+    key = (
+        store.key(row.incident_id) if row.incident_id and row.mapped_at else store.keyring.get(WORKSPACE_KEY)
+    )
     body = unseal(key, row.sealed, bound_to=f"alert/{row.id}")
     try:
         return json.dumps(json.loads(body), ensure_ascii=False, indent=2)

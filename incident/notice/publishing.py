@@ -34,11 +34,15 @@ def write_pages(workspace: Workspace, version: Version) -> dict[str, Path]:
     return written
 
 
-def record_pages(change: Change, store: Store, workspace: Workspace, version: Version, pages: dict[str, Path]) -> None:
+def record_pages(
+    change: Change, store: Store, workspace: Workspace, version: Version, pages: dict[str, Path]
+) -> None:
     """Record what was published, once a version and language."""
     known = {
         row.language
-        for row in change.session.exec(select(PublicNotice).where(PublicNotice.notice_id == version.row.id)).all()
+        for row in change.session.exec(
+            select(PublicNotice).where(PublicNotice.notice_id == version.row.id)
+        ).all()
     }
     for language, file in pages.items():
         if language in known:

@@ -92,7 +92,9 @@ class Workbench:
     categories: Mapping[str, CategoryTexts]
 
 
-def assemble(dossier: Dossier, bench: Workbench, *, written_at: datetime) -> tuple[FrozenNotice, list[Finding]]:
+def assemble(
+    dossier: Dossier, bench: Workbench, *, written_at: datetime
+) -> tuple[FrozenNotice, list[Finding]]:
     """The notice as the record has it now, and what stands against releasing it.
 
     A pure function of the record, the settings, the templates and `written_at`.
@@ -111,7 +113,9 @@ def assemble(dossier: Dossier, bench: Workbench, *, written_at: datetime) -> tup
     templates = search_path(bench.workspace, "templates")
     frozen = FrozenNotice(
         contents=contents,
-        emails={language: render_email(content, templates=templates) for language, content in contents.items()},
+        emails={
+            language: render_email(content, templates=templates) for language, content in contents.items()
+        },
         pages=render_public_pages(contents, templates=templates),
         from_name=settings.mail.from_name or settings.organisation.name,
         from_address=settings.mail.from_address,
@@ -159,7 +163,9 @@ def _opened(store: Store, row: Notice) -> Version:
     return Version(row, frozen)
 
 
-def current_version(change: Change, store: Store, dossier: Dossier, bench: Workbench) -> tuple[Version, list[Finding]]:
+def current_version(
+    change: Change, store: Store, dossier: Dossier, bench: Workbench
+) -> tuple[Version, list[Finding]]:
     """The version that says what the record says now: the newest one, or a new one if the record moved on.
 
     Raises `Refused` when a version was released already: a released notice is final, a second one needs a new text.
@@ -230,7 +236,9 @@ def release(
             next_step="read it again with `incident notice preview`, then release",
         )
     if version.row.state == NoticeState.RELEASED:
-        raise Refused(f"version {version.row.version} is released already", next_step="send it: `incident notice send`")
+        raise Refused(
+            f"version {version.row.version} is released already", next_step="send it: `incident notice send`"
+        )
     before = voices(change.session, version.subject, drill=drill)
     if any(voice.operator.name == signer.name for voice in approvals(before)):
         raise Refused(
@@ -239,7 +247,9 @@ def release(
         )
     if rejected := rejections(before):
         names = ", ".join(voice.operator.name for voice in rejected)
-        raise Refused(f"{names} rejected this version", next_step="change what is wrong; that makes a new version")
+        raise Refused(
+            f"{names} rejected this version", next_step="change what is wrong; that makes a new version"
+        )
     decide(
         change,
         dossier.id,

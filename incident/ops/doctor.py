@@ -68,7 +68,9 @@ def _installation() -> Iterator[Examined]:
         yield Examined("package notifiers", State.OK, "ours")
     for tool in ("ssh-keygen",):
         if shutil.which(tool) is None:
-            yield Examined(tool, State.WARN, "not here", "needed only to make keys and to check signatures by hand")
+            yield Examined(
+                tool, State.WARN, "not here", "needed only to make keys and to check signatures by hand"
+            )
 
 
 def _store(house: House) -> Iterator[Examined]:
@@ -79,7 +81,10 @@ def _store(house: House) -> Iterator[Examined]:
         yield Examined("keyring", State.FAIL, error.what, error.next_step or "")
     if house.store.keyring.folder.exists() and house.store.keyring.folder.stat().st_mode & 0o077:
         yield Examined(
-            "keyring", State.FAIL, "others can look into its folder", f"chmod 700 {house.store.keyring.folder}"
+            "keyring",
+            State.FAIL,
+            "others can look into its folder",
+            f"chmod 700 {house.store.keyring.folder}",
         )
     free = shutil.disk_usage(house.workspace.root).free
     state = State.OK if free > _ROOM else State.WARN
@@ -101,7 +106,10 @@ def _operators(house: House) -> Iterator[Examined]:
         )
     elif len(approvers) == needed:
         yield Examined(
-            "operators", State.WARN, f"{needed} approvers and no deputy", "add one more, for when somebody is away"
+            "operators",
+            State.WARN,
+            f"{needed} approvers and no deputy",
+            "add one more, for when somebody is away",
         )
     else:
         yield Examined("operators", State.OK, f"{len(approvers)} approvers")
@@ -155,7 +163,9 @@ def _law(house: House) -> Iterator[Examined]:
     unreviewed = [regime.id for regime in mine if not regime.is_reviewed(today)]
     if unreviewed:
         finding = f"{len(mine)} regimes in scope; UNREVIEWED: {', '.join(unreviewed)}"
-        yield Examined("law", State.WARN, finding, "have counsel read them; `reviewed` in a copy under regimes/ says so")
+        yield Examined(
+            "law", State.WARN, finding, "have counsel read them; `reviewed` in a copy under regimes/ says so"
+        )
     else:
         yield Examined("law", State.OK, f"{len(mine)} regimes in scope")
     for place in search_path(house.workspace, "templates")[-1:]:
@@ -173,7 +183,12 @@ def _hooks(house: House) -> Iterator[Examined]:
             continue
         missing = [reference for reference in source.source.secret_references if not _has_secret(reference)]
         if missing:
-            yield Examined(f"source {name}", State.FAIL, f"the secret {missing[0]} is not set", "set it for `serve hooks`")
+            yield Examined(
+                f"source {name}",
+                State.FAIL,
+                f"the secret {missing[0]} is not set",
+                "set it for `serve hooks`",
+            )
         else:
             yield Examined(f"source {name}", State.OK, "its secret is set")
 

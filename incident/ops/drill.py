@@ -7,29 +7,29 @@ catcher on loopback, the public notice, the authorities' reports, verification, 
 from __future__ import annotations
 
 import json
-import os
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from incident.delivery.status import Account, account, campaigns_of, progress
+from incident.durable import open_jobs
 from incident.duties.evaluating import stored_duties
 from incident.duties.view import DutyView, view_duties
-from incident.durable import open_jobs
 from incident.errors import Refused, TocsinError
 from incident.law.categories import category_catalogue, category_names
 from incident.notice.findings import refusals
 from incident.notice.release import assemble, release
-from incident.ops.drill_estate import ALERT, HOOK_SECRET, ContainmentService, facts_text, settings_text, write_people
+from incident.ops.drill_estate import ALERT, ContainmentService, facts_text, settings_text, write_people
 from incident.ops.founding import found_workspace
 from incident.ops.house import evaluate
 from incident.ops.mail_catcher import MailCatcher
-from incident.ops.worker import Worker, sources_of
+from incident.ops.worker import Worker
 from incident.proof.timeline import timeline
 from incident.proof.verify import heads_document, verify
 from incident.record.decisions import Signer
@@ -49,7 +49,7 @@ from incident.response.runner import RUNNING, poke_runs, questions, run_named, r
 from incident.settings import Born
 from incident.store.opening import open_store
 from incident.store.tables import Run
-from incident.workspace import Workspace, search_path
+from incident.workspace import search_path
 
 if TYPE_CHECKING:
     from incident.durable import Runner
@@ -77,7 +77,13 @@ class DrillResult:
     failed: list[str] = field(default_factory=list)
 
 
-def rehearse(folder: Path, *, people: int, screen: Screen, clock: Callable[[], datetime]) -> DrillResult:
+ServeHooks = Callable[[House, str], AbstractContextManager[str]]
+"""Serves the alert intake on loopback with a given token; the context's value is its base URL."""
+
+
+def rehearse(
+    folder: Path, *, people: int, screen: Screen, clock: Callable[[], datetime], serve_hooks: ServeHooks
+) -> DrillResult:
     """Run the whole job in a new workspace. Raises `WorkspaceError` for a folder that is in use."""
     started = time.monotonic()
     with ExitStack() as stack:
@@ -94,7 +100,7 @@ def rehearse(folder: Path, *, people: int, screen: Screen, clock: Callable[[], d
         )
         settings = workspace.settings()
         house = House(workspace, settings, open_store(workspace, settings), clock)
-        drill = _Drill(house, screen, containment, catcher, people)
+        drill = _Drill(house, screen, containment, catcher, people, serve_hooks)
         with drill.worker():
             result = drill.run()
         result.files["mail"] = catcher.folder
@@ -107,13 +113,20 @@ class _Drill:
     """One rehearsal, step by step."""
 
     def __init__(
-        self, house: House, screen: Screen, containment: ContainmentService, catcher: MailCatcher, people: int
+        self,
+        house: House,
+        screen: Screen,
+        containment: ContainmentService,
+        catcher: MailCatcher,
+        people: int,
+        serve_hooks: ServeHooks,
     ) -> None:
         self.house = house
         self.screen = screen
         self.containment = containment
         self.catcher = catcher
         self.people = people
+        self.serve_hooks = serve_hooks
         self.signers: list[Signer] = []
 
     def run(self) -> DrillResult:
@@ -162,19 +175,28 @@ class _Drill:
                 now=house.clock(),
             )
             self.signers.append(Signer(name, key))
-        (house.workspace.root / "signing-keys.json").write_text(json.dumps(paths, indent=2) + "\n", encoding="utf-8")
+        (house.workspace.root / "signing-keys.json").write_text(
+            json.dumps(paths, indent=2) + "\n", encoding="utf-8"
+        )
 
     def _post_alert(self) -> str:
         import httpx
 
         now = self.house.clock()
-        alert = json.dumps({**ALERT, "timestamp": now.strftime("%Y-%m-%dT%H:%M:%S.000+0000")}, ensure_ascii=False)
-        with _hooks_server(self.house) as url:
-            headers = {"Authorization": f"Bearer {os.environ[HOOK_SECRET]}", "Content-Type": "application/json"}
-            answer = httpx.post(f"{url}/hooks/wazuh", content=alert.encode(), headers=headers, trust_env=False)
+        alert = json.dumps(
+            {**ALERT, "timestamp": now.strftime("%Y-%m-%dT%H:%M:%S.000+0000")}, ensure_ascii=False
+        )
+        token = secrets.token_urlsafe(32)
+        with self.serve_hooks(self.house, token) as url:
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+            answer = httpx.post(
+                f"{url}/hooks/wazuh", content=alert.encode(), headers=headers, trust_env=False
+            )
         self.screen.line(f"POST /hooks/wazuh → {answer.status_code} {answer.text}")
         if answer.status_code != 202:
-            raise Refused("the alert was not taken", where="hooks", next_step="this is a fault of the drill itself")
+            raise Refused(
+                "the alert was not taken", where="hooks", next_step="this is a fault of the drill itself"
+            )
         self._settle("the alert is mapped", lambda: bool(list_incidents(self.house.store)))
         self._idle()
         incident_id = list_incidents(self.house.store)[0].id
@@ -212,7 +234,9 @@ class _Drill:
             today=now.astimezone(zone).date(),
         )
         self.screen.line(f"{imported.counts.added} people imported in two languages")
-        with store.write(result.incident_id, kind="log.entered", actor=OPERATORS[0], now=house.clock()) as change:
+        with store.write(
+            result.incident_id, kind="log.entered", actor=OPERATORS[0], now=house.clock()
+        ) as change:
             log_entry(
                 store,
                 change,
@@ -230,7 +254,9 @@ class _Drill:
         self._idle()
         run = self._run(incident_id)
         for call in self.containment.asked:
-            self.screen.line(f"the containment service was asked: {call.get('action')} {call.get('endpoint')}")
+            self.screen.line(
+                f"the containment service was asked: {call.get('action')} {call.get('endpoint')}"
+            )
         while True:
             asked = [each for each in self._questions(run.id) if isinstance(each.effect, e.AskPerson)]
             if not asked:
@@ -247,9 +273,13 @@ class _Drill:
         house, store = self.house, self.house.store
         dossier = load_dossier(store, incident_id)
         _, findings = assemble(dossier, house.bench(dossier), written_at=house.clock())
-        self.screen.line(f"notice check: {len(refusals(findings))} elements missing, {len(findings)} findings")
+        self.screen.line(
+            f"notice check: {len(refusals(findings))} elements missing, {len(findings)} findings"
+        )
         for signer in self.signers:
-            with store.write(incident_id, kind="notice.signed", actor=signer.name, now=house.clock()) as change:
+            with store.write(
+                incident_id, kind="notice.signed", actor=signer.name, now=house.clock()
+            ) as change:
                 held = dossier_in(change.session, store, incident_id)
                 signed = release(
                     change,
@@ -330,12 +360,15 @@ class _Drill:
         first = {each.duty.regime: each for each in reversed(standing)}
         for regime in sorted(first):
             filled = fill_report(first[regime], dossier, house.workspace, house.settings, now=now)
-            with house.store.write(result.incident_id, kind="report.filled", actor=OPERATORS[0], now=now) as change:
+            with house.store.write(
+                result.incident_id, kind="report.filled", actor=OPERATORS[0], now=now
+            ) as change:
                 version = keep_version(change, house.store, result.incident_id, filled)
             name = f"{regime}-{filled.phase}-v{version.version}"
             html, document = folder / f"{name}.html", folder / f"{name}.json"
             html.write_text(
-                render_report_html(filled, templates=search_path(house.workspace, "templates")), encoding="utf-8"
+                render_report_html(filled, templates=search_path(house.workspace, "templates")),
+                encoding="utf-8",
             )
             document.write_text(render_report_json(filled), encoding="utf-8")
             result.files[f"report {regime} ({filled.phase})"] = html
@@ -368,7 +401,9 @@ class _Drill:
         ]
         for event in events:
             text = event.text.replace("|", "/").replace("\n", " ")
-            lines.append(f"| {event.at.astimezone(house.settings.zone):%H:%M:%S} | {event.kind}: {text} | {event.by} |")
+            lines.append(
+                f"| {event.at.astimezone(house.settings.zone):%H:%M:%S} | {event.kind}: {text} | {event.by} |"
+            )
         file = house.workspace.root / "drill-report.md"
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
         result.files["drill report"] = file
@@ -444,36 +479,3 @@ class _Drill:
             if time.monotonic() > until:
                 raise TocsinError(f"waited {_PATIENCE_SECONDS:.0f} s in vain until {what}")
             time.sleep(0.05)
-
-
-@contextmanager
-def _hooks_server(house: House) -> Iterator[str]:
-    """The alert intake on a free port of loopback, with a secret made for this drill."""
-    import secrets
-    import socket
-
-    import uvicorn
-
-    from incident.hooks.receiving import StoreIntake
-    from incident.server.hooks import UVICORN_OPTIONS, create_app
-
-    os.environ[HOOK_SECRET] = secrets.token_urlsafe(32)
-    source = sources_of(house)["wazuh"].with_settings(secrets=[f"env:{HOOK_SECRET}"])
-    app = create_app(
-        sources={"wazuh": source},
-        intake=StoreIntake(house.store),
-        resolve_secret=lambda reference: os.environ[reference.partition(":")[2]],
-        clock=house.clock,
-    )
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", **UVICORN_OPTIONS))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="hooks", daemon=True)
-    thread.start()
-    while not server.started and thread.is_alive():
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()

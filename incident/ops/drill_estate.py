@@ -18,7 +18,6 @@ from zoneinfo import ZoneInfo
 
 SEED = 20260101
 ENDPOINT = "/api/v2/members/search"
-HOOK_SECRET = "TOCSIN_DRILL_HOOK_TOKEN"  # noqa: S105 - the name of a variable, no secret
 _SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗"
 _GIVEN = "伟敏静丽强磊洋艳勇军杰娟涛明超霞平刚桂英华玉兰文斌"
 _FIRST = ("Alice", "Ben", "Carla", "David", "Emma", "Farid", "Grace", "Hugo", "Iris", "Jonas")
@@ -209,7 +208,9 @@ class ContainmentService:
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, name="containment service", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="containment service", daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -102,6 +102,8 @@ class MailCatcher:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.caught += 1
         message = data[: -len(b".\r\n")].replace(b"\r\n..", b"\r\n.")
-        envelope = f"X-Envelope-From: {sender}\r\nX-Envelope-To: {', '.join(recipients)}\r\n".encode("ascii", "replace")
+        envelope = f"X-Envelope-From: {sender}\r\nX-Envelope-To: {', '.join(recipients)}\r\n".encode(
+            "ascii", "replace"
+        )
         (self.folder / f"{self.caught:06d}.eml").write_bytes(envelope + message)
         return self.caught

@@ -73,7 +73,9 @@ def look_at_purge(house: House, incident_id: str) -> Purge:
     """What destroying an incident's data would take, without touching it. Raises `NotFound`."""
     with house.store.read() as session:
         incident = must_exist(session, incident_id)
-        people = _count(session, select(func.count()).select_from(Person).where(Person.incident_id == incident_id))
+        people = _count(
+            session, select(func.count()).select_from(Person).where(Person.incident_id == incident_id)
+        )
         bodies = _count(
             session, select(func.count()).select_from(JournalBody).where(JournalBody.chain == incident_id)
         )
@@ -130,7 +132,9 @@ def _nothing_under_way(session: Session, incident_id: str) -> None:
     running = session.exec(select(Run.id).where(Run.incident_id == incident_id, Run.state == RUNNING)).first()
     if sending or running:
         what = "a notice is being sent" if sending else f"the run {running} is not over"
-        raise Refused(f"{what}; the data is still needed", where=incident_id, next_step="wait for it, or cancel the run")
+        raise Refused(
+            f"{what}; the data is still needed", where=incident_id, next_step="wait for it, or cancel the run"
+        )
 
 
 def _scrub(house: House, incident_id: str) -> None:
@@ -145,7 +149,9 @@ def _scrub(house: House, incident_id: str) -> None:
         connection.execute(delete(Person).where(col(Person.incident_id) == incident_id))
         connection.execute(delete(PeopleProblem).where(col(PeopleProblem.incident_id) == incident_id))
         connection.execute(
-            update(JournalBody).where(col(JournalBody.chain) == incident_id).values(sealed=b"", destroyed_at=now)
+            update(JournalBody)
+            .where(col(JournalBody.chain) == incident_id)
+            .values(sealed=b"", destroyed_at=now)
         )
     for folder in (house.workspace.blobs / incident_id, house.workspace.reports / incident_id):
         shutil.rmtree(folder, ignore_errors=True)

@@ -110,7 +110,9 @@ class Worker:
             version = version_by_id(session, house.store, notice_id)
         pages = write_pages(house.workspace, version)
         incident_id = version.row.incident_id
-        with house.store.write(incident_id, kind="notice.published", actor=ENGINE, now=house.clock()) as change:
+        with house.store.write(
+            incident_id, kind="notice.published", actor=ENGINE, now=house.clock()
+        ) as change:
             lease.fence(change.session, progress=True)
             record_pages(change, house.store, house.workspace, version, pages)
             poke_runs(change.session, incident_id)

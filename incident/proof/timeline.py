@@ -59,7 +59,11 @@ def timeline(store: Store, incident_id: str, *, language: str, zone: ZoneInfo) -
 def _record(dossier: Dossier, language: str, zone: ZoneInfo) -> Iterator[Event]:
     told = f", told by {dossier.told_by}" if dossier.told_by else ""
     yield Event(
-        dossier.opened_at, dossier.opened_at, "opened", f"{dossier.id} opened: {dossier.title}{told}", dossier.opened_by
+        dossier.opened_at,
+        dossier.opened_at,
+        "opened",
+        f"{dossier.id} opened: {dossier.title}{told}",
+        dossier.opened_by,
     )
     if dossier.closed_at is not None:
         yield Event(dossier.closed_at, dossier.closed_at, "closed", f"{dossier.id} closed", "")
@@ -73,7 +77,11 @@ def _record(dossier: Dossier, language: str, zone: ZoneInfo) -> Iterator[Event]:
         )
         said = f" ({fact.said_by}, {fact.sure})" if fact.said_by else f" ({fact.sure})"
         yield Event(
-            fact.known_at, stated.recorded_at, "fact", f"{fact.field} | {title}: {shown}{said}", stated.recorded_by
+            fact.known_at,
+            stated.recorded_at,
+            "fact",
+            f"{fact.field} | {title}: {shown}{said}",
+            stated.recorded_by,
         )
     for line in dossier.log:
         action = f"{line.action} | {measure_named(line.action).title[language]}: " if line.action else ""
@@ -89,7 +97,12 @@ def _decisions(session: Session, incident_id: str) -> Iterator[Event]:
         what = SUBJECT_TITLES.get(decision.subject_kind, decision.subject_kind)
         text = f"{what} {decision.verdict}, content {decision.subject_hash[:12]}, signed"
         yield Event(
-            decision.decided_at, decision.decided_at, "decision", text, operator.name if operator else "", decision.id
+            decision.decided_at,
+            decision.decided_at,
+            "decision",
+            text,
+            operator.name if operator else "",
+            decision.id,
         )
 
 
@@ -104,7 +117,14 @@ def _people(session: Session, incident_id: str) -> Iterator[Event]:
         text = f"evidence taken, {one.size} bytes, SHA-256 {one.sha256[:12]}"
         yield Event(one.recorded_at, one.recorded_at, "evidence", text, one.recorded_by, one.id)
     for item in session.exec(select(AlertItem).where(AlertItem.incident_id == incident_id)).all():
-        yield Event(item.at, item.at, "alert", f"alert {item.arrival}, severity {item.severity}", "hooks", item.alert_id)
+        yield Event(
+            item.at,
+            item.at,
+            "alert",
+            f"alert {item.arrival}, severity {item.severity}",
+            "hooks",
+            item.alert_id,
+        )
 
 
 def _releases(session: Session, incident_id: str) -> Iterator[Event]:
@@ -112,7 +132,9 @@ def _releases(session: Session, incident_id: str) -> Iterator[Event]:
         text = f"notice version {row.version} drafted, content {row.content_hash[:12]}"
         yield Event(row.created_at, row.created_at, "notice", text, row.created_by)
         if row.released_at is not None:
-            yield Event(row.released_at, row.released_at, "notice", f"notice version {row.version} released", "")
+            yield Event(
+                row.released_at, row.released_at, "notice", f"notice version {row.version} released", ""
+            )
     for campaign in session.exec(select(Campaign).where(Campaign.incident_id == incident_id)).all():
         text = f"sending began, {campaign.expected} people"
         yield Event(campaign.opened_at, campaign.opened_at, "sending", text, campaign.opened_by)
@@ -131,6 +153,8 @@ def _releases(session: Session, incident_id: str) -> Iterator[Event]:
 
 def _runs(session: Session, incident_id: str) -> Iterator[Event]:
     for run in session.exec(select(Run).where(Run.incident_id == incident_id).order_by(col(Run.id))).all():
-        yield Event(run.started_at, run.started_at, "run", f"{run.id} started: {run.playbook}", run.started_by)
+        yield Event(
+            run.started_at, run.started_at, "run", f"{run.id} started: {run.playbook}", run.started_by
+        )
         if run.ended_at is not None:
             yield Event(run.ended_at, run.ended_at, "run", f"{run.id} ended: {run.state}", "")

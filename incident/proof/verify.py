@@ -66,7 +66,9 @@ class Verification:
         return not self.findings
 
 
-def verify(store: Store, *, chains: Sequence[str] | None = None, outside: Sequence[Head] = ()) -> Verification:
+def verify(
+    store: Store, *, chains: Sequence[str] | None = None, outside: Sequence[Head] = ()
+) -> Verification:
     """Check chains (all of them without a choice) and everything that hangs on them."""
     anchors = _anchors(store)
     results: list[ChainResult] = []
@@ -103,7 +105,9 @@ def read_heads(text: str, *, where: str) -> list[Head]:
         return [Head(str(each["chain"]), int(each["seq"]), str(each["hash"])) for each in document["heads"]]
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(
-            "this is no file of heads", where=where, next_step="make one with `incident verify --save-head FILE`"
+            "this is no file of heads",
+            where=where,
+            next_step="make one with `incident verify --save-head FILE`",
         ) from error
 
 
@@ -134,7 +138,9 @@ def _bodies(store: Store, chain: str) -> list[Finding]:
     findings: list[Finding] = []
     with store.read() as session:
         destroyed = {
-            row.seq for row in session.exec(select(JournalBody).where(JournalBody.chain == chain)).all() if row.destroyed_at
+            row.seq
+            for row in session.exec(select(JournalBody).where(JournalBody.chain == chain)).all()
+            if row.destroyed_at
         }
     for entry in store.entries(chain):
         if entry.seq in destroyed:
@@ -192,7 +198,9 @@ def _compare(
     try:
         content = open_row(row, key=key)
     except Unreadable:
-        return [Finding(chain, 0, Fault.CHANGED, f"{Doubt.ROW_CHANGED}: {place} (its sealed part does not open)")]
+        return [
+            Finding(chain, 0, Fault.CHANGED, f"{Doubt.ROW_CHANGED}: {place} (its sealed part does not open)")
+        ]
     if content != image["content"]:
         return [Finding(chain, 0, Fault.CHANGED, f"{Doubt.ROW_CHANGED}: {place}")]
     return []

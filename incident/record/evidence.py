@@ -68,7 +68,14 @@ def list_evidence(store: Store, incident_id: str) -> list[EvidenceLine]:
         said = store.open(row, incident_id=incident_id)
         lines.append(
             EvidenceLine(
-                row.id, said["name"], said["by"], said["note"], row.sha256, row.size, row.recorded_at, row.blob
+                row.id,
+                said["name"],
+                said["by"],
+                said["note"],
+                row.sha256,
+                row.size,
+                row.recorded_at,
+                row.blob,
             )
         )
     return lines

@@ -35,7 +35,9 @@ def answer_question(
                 next_step=f"incident --as NAME approve {run_id} {step}",
             )
         if isinstance(asked.effect, e.AskCondition):
-            event: e.Event = e.ConditionAnswered(visit=asked.effect.visit, index=asked.effect.index, holds=success, by=by)
+            event: e.Event = e.ConditionAnswered(
+                visit=asked.effect.visit, index=asked.effect.index, holds=success, by=by
+            )
         else:
             assert isinstance(asked.effect, e.AskPerson)  # noqa: S101 - the only other kind of question
             event = e.PersonAnswered(
@@ -65,14 +67,19 @@ def decide_step(house: House, run_id: str, step: str, *, signer: Signer, yes: bo
         effect = asked.effect
         if not isinstance(effect, e.AskApproval):
             raise Refused(
-                f"the step {step} asks for work, not for a decision", next_step=f"incident done {run_id} {step}"
+                f"the step {step} asks for work, not for a decision",
+                next_step=f"incident done {run_id} {step}",
             )
         if effect.separation_of_duties and run.started_by == signer.name:
-            raise Refused(f"{signer.name} started this run and may not approve it", next_step="let somebody else decide")
+            raise Refused(
+                f"{signer.name} started this run and may not approve it", next_step="let somebody else decide"
+            )
         subject = Subject(STEP_SUBJECT, asked.row.id, asked.hash)
         before = voices(change.session, subject, drill=house.drill)
         if any(voice.operator.name == signer.name for voice in before):
-            raise Refused(f"{signer.name} decided on this step already", next_step=f"it takes {effect.quorum} people")
+            raise Refused(
+                f"{signer.name} decided on this step already", next_step=f"it takes {effect.quorum} people"
+            )
         decide(
             change,
             incident_id,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from sqlmodel import select
 
@@ -27,10 +28,10 @@ from incident.response import events as e
 from incident.response.extensions import Extension, NoticeTask
 from incident.response.working import ENGINE, HouseAnswer, HouseState
 from incident.settings import Born, Settings
+from incident.store.opening import born_as
 from incident.store.store import Store
 from incident.store.tables import PublicNotice
 from incident.workspace import Workspace
-
 
 ALL_OWED = "owed"
 """As a step's `regime`: every regime that asks for a report now."""
@@ -47,9 +48,10 @@ class House:
     store: Store
     clock: Callable[[], datetime]
 
-    @property
+    @cached_property
     def drill(self) -> bool:
-        return self.settings.workspace.born is Born.DRILL
+        """Whether this is a rehearsal, by the record and not by settings that somebody could edit."""
+        return born_as(self.store) == Born.DRILL
 
     def findings(self, dossier: Dossier) -> tuple[Finding, ...]:
         """What the law says of the record now."""
@@ -135,7 +137,10 @@ class House:
             each
             for each in standing
             if regime in (ALL_OWED, each.duty.regime)
-            and (each.duty.phase == phase or (phase == NEXT_PHASE and first_of_regime[each.duty.regime] is each))
+            and (
+                each.duty.phase == phase
+                or (phase == NEXT_PHASE and first_of_regime[each.duty.regime] is each)
+            )
         ]
         if not wanted:
             return HouseAnswer(HouseState.DONE, "no report of this phase is owed")

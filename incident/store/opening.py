@@ -52,3 +52,18 @@ def create_store(workspace: Workspace, settings: Settings, *, now: datetime) -> 
     with store.write(WORKSPACE_CHAIN, kind="workspace.born", actor="system", now=now) as change:
         change.note(id=settings.workspace.id, name=settings.workspace.name, born=settings.workspace.born)
     return store
+
+
+def born_as(store: Store) -> str:
+    """What the workspace was made for, from the first entry of its chain: no edit of the settings changes that.
+
+    Raises `StoreUnavailable` when that entry cannot be read.
+    """
+    body = store.body_of(WORKSPACE_CHAIN, 1)
+    if body is None:
+        raise StoreUnavailable(
+            "the first entry of the workspace's chain cannot be read",
+            where=store.where,
+            next_step="put the keyring back from where it is kept",
+        )
+    return str(body["born"])

@@ -1,0 +1,575 @@
+"""How work survives: fences, retries, parking, and a worker that dies in the middle."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from sqlalchemy import text
+from sqlmodel import Session
+
+from incident.durable import (
+    Claim,
+    Fenced,
+    Handler,
+    JobState,
+    Lease,
+    Patience,
+    Runner,
+    open_jobs,
+    put_job,
+    wait_for,
+)
+from incident.errors import ConflictingWrite
+from incident.store.store import Store
+from tests.support.workspaces import Made, make_workspace, open_one, run_sql
+
+QUICK = Patience(stale=30, poll=0.01, retry=0.0, max_starts=3, slots=2)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return make_workspace(tmp_path).store
+
+
+def put(store: Store, key: str = "k", *, kind: str = "work", after: float = 0.0) -> None:
+    with store.transaction() as session:
+        put_job(session, kind, key, after=after)
+
+
+def job(store: Store, key: str = "k") -> Any:
+    with store.read() as session:
+        return session.connection().execute(text("SELECT * FROM job WHERE key = :key"), {"key": key}).one()
+
+
+def done(lease: Lease) -> None:
+    with lease.store.transaction() as session:
+        lease.done(session)
+
+
+def is_over(store: Store) -> Callable[[], bool]:
+    def over() -> bool:
+        with store.read() as session:
+            statement = text("SELECT count(*) FROM job WHERE state = 'open'")
+            return int(session.connection().execute(statement).scalar_one()) == 0
+
+    return over
+
+
+def work(store: Store, handler: Handler, *, patience: Patience = QUICK) -> None:
+    """Work until no job is open."""
+    runner = Runner(store, {"work": handler}, patience=patience)
+    watchdog = threading.Timer(20, runner.stop)
+    watchdog.start()
+    try:
+        runner.work(until=is_over(store))
+    finally:
+        watchdog.cancel()
+    assert is_over(store)(), "the runner had to be stopped"
+
+
+def lease_on(store: Store, key: str = "k", *, patience: Patience = QUICK) -> Lease:
+    """Claim a job and start it by hand, as a worker would."""
+    runner = Runner(store, {"work": done}, patience=patience)
+    [claim] = [claim for claim in runner._claim(9) if claim.key == key]
+    assert runner._start(claim)
+    return Lease(store, claim, threading.Event())
+
+
+@contextmanager
+def fenced_out() -> Iterator[None]:
+    with pytest.raises(Fenced):
+        yield
+
+
+def test_a_job_is_worked_on_once_and_done(store: Store) -> None:
+    put(store)
+    ran: list[Claim] = []
+
+    def handler(lease: Lease) -> None:
+        ran.append(lease.claim)
+        done(lease)
+
+    work(store, handler)
+    assert [(claim.kind, claim.key, claim.attempt) for claim in ran] == [("work", "k", 1)]
+    assert (job(store).state, job(store).starts) == (JobState.DONE, 0)
+
+
+def test_asking_again_for_a_job_that_was_done_makes_it_run_again(store: Store) -> None:
+    ran: list[int] = []
+
+    def handler(lease: Lease) -> None:
+        ran.append(lease.claim.attempt)
+        done(lease)
+
+    for _ in range(2):
+        put(store)
+        work(store, handler)
+    assert ran == [1, 2]
+
+
+def test_asking_three_times_before_it_runs_makes_it_run_once(store: Store) -> None:
+    ran: list[int] = []
+
+    def handler(lease: Lease) -> None:
+        ran.append(lease.claim.attempt)
+        done(lease)
+
+    for _ in range(3):
+        put(store)
+    work(store, handler)
+    assert ran == [1]
+
+
+def test_a_poke_while_the_job_runs_makes_it_run_again(store: Store) -> None:
+    put(store)
+    ran: list[int] = []
+
+    def handler(lease: Lease) -> None:
+        ran.append(lease.claim.attempt)
+        if len(ran) == 1:
+            put(store)
+        done(lease)
+
+    work(store, handler)
+    assert ran == [1, 2]
+
+
+def test_a_poke_during_again_makes_it_due_at_once(store: Store) -> None:
+    put(store)
+    lease = lease_on(store)
+    put(store)
+    with store.transaction() as session:
+        lease.again(session, after=3600)
+    assert job(store).next_at == 0
+    assert lease_on(store).claim.attempt == 2
+
+
+def test_a_job_left_for_later_waits_and_does_not_count_as_due(store: Store) -> None:
+    put(store)
+    lease = lease_on(store)
+    with store.transaction() as session:
+        lease.again(session, after=3600)
+    with store.read() as session:
+        assert open_jobs(session) == 0
+    assert Runner(store, {"work": done})._claim(9) == []
+    assert (job(store).state, job(store).starts) == (JobState.OPEN, 0)
+
+
+def test_a_poke_brings_a_waiting_job_forward_and_never_back(store: Store) -> None:
+    put(store, after=3600)
+    late = job(store).next_at
+    put(store, after=7200)
+    assert job(store).next_at == late
+    put(store)
+    assert job(store).next_at < late - 3000
+
+
+def test_open_jobs_counts_due_ones_by_incident(tmp_path: Path) -> None:
+    made = make_workspace(tmp_path)
+    incident = open_one(made)
+    with made.store.transaction() as session:
+        put_job(session, "work", "a", incident_id=incident)
+        put_job(session, "work", "b")
+        put_job(session, "work", "c", incident_id=incident, after=3600)
+        assert open_jobs(session) == 2
+        assert open_jobs(session, incident_id=incident) == 1
+        assert open_jobs(session, incident_id="INC-1") == 0
+
+
+def test_asking_for_work_is_part_of_the_change_that_asks(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError), store.transaction() as session:
+        put_job(session, "work", "k")
+        raise ZeroDivisionError
+    with store.read() as session:
+        assert open_jobs(session) == 0
+
+
+def test_a_stale_attempt_is_fenced_and_its_transaction_undone(store: Store) -> None:
+    put(store)
+    put(store, "other")
+    old = lease_on(store)
+    run_sql(store, "UPDATE job SET beat_at = beat_at - 31 WHERE key = 'k'")
+    new = lease_on(store)
+    assert (old.claim.attempt, new.claim.attempt) == (1, 2)
+    touches: list[Callable[[Session], None]] = [old.fence, old.done, old.again]
+    for touch in touches:
+        with fenced_out(), store.transaction() as session:
+            session.connection().execute(text("UPDATE job SET pokes = 99 WHERE key = 'other'"))
+            touch(session)
+    assert job(store, "other").pokes == 1
+    with store.transaction() as session:
+        new.fence(session)
+        new.done(session)
+    assert job(store).state == JobState.DONE
+
+
+def test_a_job_that_was_done_fences_whoever_still_holds_it(store: Store) -> None:
+    put(store)
+    lease = lease_on(store)
+    done(lease)
+    with fenced_out(), store.transaction() as session:
+        lease.fence(session)
+    assert issubclass(Fenced, ConflictingWrite)
+
+
+def test_a_job_that_beats_is_not_taken_away_and_one_that_does_not_is(store: Store) -> None:
+    put(store)
+    lease = lease_on(store)
+    run_sql(store, "UPDATE job SET beat_at = beat_at - 29")
+    runner = Runner(store, {"work": done}, patience=QUICK)
+    assert runner._claim(9) == []
+    with store.transaction() as session:
+        lease.fence(session)
+    run_sql(store, "UPDATE job SET beat_at = beat_at - 29")
+    assert runner._claim(9) == []
+    run_sql(store, "UPDATE job SET beat_at = beat_at - 2")
+    assert [claim.attempt for claim in runner._claim(9)] == [2]
+
+
+def test_a_job_that_was_claimed_and_only_waits_is_given_more_patience(store: Store) -> None:
+    put(store)
+    runner = Runner(store, {"work": done}, patience=QUICK)
+    [claim] = runner._claim(9)
+    run_sql(store, "UPDATE job SET beat_at = beat_at - 299")
+    assert runner._claim(9) == []
+    run_sql(store, "UPDATE job SET beat_at = beat_at - 2")
+    [again] = runner._claim(9)
+    assert again.attempt == claim.attempt + 1
+    assert not runner._start(claim), "an attempt that was overtaken does not start"
+    assert runner._start(again)
+    assert not runner._start(again), "an attempt starts once"
+
+
+class Broken(Exception):
+    pass
+
+
+def test_a_handler_that_fails_is_tried_again_and_then_parked_for_a_person(store: Store) -> None:
+    put(store)
+    ran: list[int] = []
+
+    def handler(lease: Lease) -> None:
+        ran.append(lease.claim.attempt)
+        raise Broken
+
+    work(store, handler)
+    assert ran == [1, 2, 3]
+    assert (job(store).state, job(store).starts) == (JobState.PARKED, 3)
+
+
+def test_the_pause_before_another_try_grows_with_the_starts_in_vain(store: Store) -> None:
+    put(store)
+    patience = Patience(retry=100, max_starts=9)
+    pauses = []
+    for _ in range(3):
+        run_sql(store, "UPDATE job SET next_at = 0")
+        lease = lease_on(store, patience=patience)
+        before = time.time()
+        Runner(store, {}, patience=patience)._put_back(lease.claim)
+        pauses.append(job(store).next_at - before)
+    assert [round(pause / 100) for pause in pauses] == [1, 2, 3]
+
+
+def test_a_handler_that_fails_after_progress_waits_too(store: Store) -> None:
+    put(store)
+    lease = lease_on(store)
+    with store.transaction() as session:
+        lease.fence(session, progress=True)
+    before = time.time()
+    Runner(store, {}, patience=Patience(retry=100))._put_back(lease.claim)
+    assert 90 < job(store).next_at - before < 110
+
+
+def test_progress_makes_the_count_of_vain_starts_begin_anew(store: Store) -> None:
+    put(store)
+    ran: list[int] = []
+
+    def handler(lease: Lease) -> None:
+        ran.append(lease.claim.attempt)
+        with lease.store.transaction() as session:
+            lease.fence(session, progress=len(ran) == 2)
+        raise Broken
+
+    work(store, handler)
+    assert ran == [1, 2, 3, 4, 5]
+
+
+def test_a_parked_job_runs_again_when_a_person_asks_for_it(store: Store) -> None:
+    put(store)
+    run_sql(store, "UPDATE job SET state = 'parked', starts = 3")
+    put(store)
+    assert (job(store).state, job(store).starts) == (JobState.OPEN, 0)
+    work(store, done)
+    assert job(store).state == JobState.DONE
+
+
+def test_a_failure_is_logged_by_its_class_because_its_text_may_name_people(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(store)
+
+    def handler(lease: Lease) -> None:
+        raise Broken("zhang.san@example.org does not exist")
+
+    with caplog.at_level(logging.INFO):
+        work(store, handler, patience=Patience(poll=0.01, max_starts=1))
+    assert "Broken" in caplog.text
+    assert "zhang" not in caplog.text
+
+
+def test_a_failing_job_keeps_no_other_from_being_done(store: Store) -> None:
+    for key in ("bad", *(f"good{number}" for number in range(5))):
+        put(store, key)
+
+    def handler(lease: Lease) -> None:
+        if lease.claim.key == "bad":
+            raise Broken
+        done(lease)
+
+    work(store, handler)
+    assert job(store, "bad").state == JobState.PARKED
+    assert all(job(store, f"good{number}").state == JobState.DONE for number in range(5))
+
+
+def test_jobs_of_a_kind_that_nobody_handles_do_not_stand_in_the_way(store: Store) -> None:
+    for number in range(60):
+        put(store, f"a{number}", kind="unknown")
+    put(store, "z")
+    runner = Runner(store, {"work": done}, patience=QUICK)
+    assert [claim.key for claim in runner._claim(1)] == ["z"]
+
+
+def test_as_many_jobs_run_at_a_time_as_there_are_slots(store: Store) -> None:
+    for number in range(6):
+        put(store, f"k{number}")
+    guard, running, most = threading.Lock(), 0, 0
+
+    def handler(lease: Lease) -> None:
+        nonlocal running, most
+        with guard:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.02)
+        with guard:
+            running -= 1
+        done(lease)
+
+    work(store, handler)
+    assert most == QUICK.slots
+
+
+def test_a_runner_that_is_asked_to_stop_tells_its_handlers_and_leaves_the_job_open(store: Store) -> None:
+    put(store)
+    begun = threading.Event()
+    seen: list[bool] = []
+
+    def handler(lease: Lease) -> None:
+        begun.set()
+        while not lease.stopping:
+            time.sleep(0.005)
+        seen.append(lease.stopping)
+
+    runner = Runner(store, {"work": handler}, patience=QUICK)
+    thread = threading.Thread(target=runner.work)
+    thread.start()
+    assert begun.wait(10)
+    runner.stop()
+    thread.join(10)
+    assert seen == [True]
+    assert job(store).state == JobState.OPEN
+    work(store, done)
+    assert job(store).state == JobState.DONE
+
+
+def test_an_interrupt_reaches_the_handlers_too(store: Store) -> None:
+    put(store)
+    begun = threading.Event()
+
+    def handler(lease: Lease) -> None:
+        begun.set()
+        while not lease.stopping:
+            time.sleep(0.005)
+
+    def beat() -> None:
+        if begun.is_set():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Runner(store, {"work": handler}, patience=QUICK).work(beat=beat)
+    assert job(store).state == JobState.OPEN
+
+
+def test_following_ends_when_the_condition_holds_and_beats_in_between() -> None:
+    beats: list[int] = []
+    wait_for(lambda: len(beats) == 3, poll=0.001, beat=lambda: beats.append(1))
+    assert len(beats) == 3
+
+
+WORKER = """
+import sys, time
+from pathlib import Path
+from incident.durable import Patience, Runner
+from incident.store.opening import open_store
+from incident.workspace import Workspace, worker_lock
+
+workspace = Workspace(Path(sys.argv[1]))
+
+def handler(lease):
+    with lease.store.transaction() as session:
+        lease.fence(session)
+    print("running", lease.claim.attempt, flush=True)
+    time.sleep(60)
+
+with worker_lock(workspace) as ours:
+    print("worker" if ours else "follower", flush=True)
+    if ours:
+        Runner(open_store(workspace, workspace.settings()), {"work": handler}).work()
+"""
+
+
+@contextmanager
+def a_worker(made: Made) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(made.workspace.root)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGKILL)
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_after_kill_9_in_the_middle_of_a_job_a_new_runner_takes_it_over_at_once(tmp_path: Path) -> None:
+    made = make_workspace(tmp_path)
+    put(made.store)
+    with a_worker(made) as first:
+        assert (said(first), said(first)) == ("worker", "running 1")
+        with a_worker(made) as second:
+            assert said(second) == "follower", "one worker a workspace"
+        ghost = Lease(made.store, Claim("work", "k", 1, 1), threading.Event())
+        with made.store.transaction() as session:
+            ghost.fence(session)
+    started = time.monotonic()
+    work(made.store, done, patience=Patience(stale=3600, poll=0.01))
+    assert time.monotonic() - started < 5
+    assert (job(made.store).state, job(made.store).attempt) == (JobState.DONE, 2)
+    with fenced_out(), made.store.transaction() as session:
+        ghost.fence(session)
+
+
+def test_a_job_whose_worker_dies_at_each_start_is_parked(store: Store) -> None:
+    put(store)
+    for _ in range(QUICK.max_starts):
+        runner = Runner(store, {"work": done}, patience=QUICK)
+        runner._release_the_dead()
+        [claim] = runner._claim(9)
+        assert runner._start(claim)
+    Runner(store, {"work": done}, patience=QUICK)._release_the_dead()
+    assert job(store).state == JobState.PARKED
+
+
+class OnlyLooked(Exception):
+    """Undoes a look at a job, which would else be a beat."""
+
+
+class Jobs(RuleBasedStateMachine):
+    """Workers that claim, beat, finish, fail, freeze and die in any order over one job.
+
+    Whatever happens: at most one attempt is not fenced, and a poke that came after a run began is followed by
+    another run.
+    """
+
+    shared: Store
+
+    def __init__(self) -> None:
+        super().__init__()
+        run_sql(self.shared, "DELETE FROM job")
+        self.leases: list[Lease] = []
+        self.unanswered = False
+
+    def runner(self) -> Runner:
+        return Runner(self.shared, {"work": done}, patience=QUICK)
+
+    def current(self, lease: Lease) -> bool:
+        try:
+            with self.shared.transaction() as session:
+                lease.fence(session)
+                raise OnlyLooked
+        except Fenced:
+            return False
+        except OnlyLooked:
+            return True
+
+    @rule()
+    def poke(self) -> None:
+        put(self.shared)
+        self.unanswered = True
+
+    @rule()
+    def claim_and_start(self) -> None:
+        runner = self.runner()
+        for claim in runner._claim(9):
+            assert all(claim.attempt > lease.claim.attempt for lease in self.leases)
+            if runner._start(claim):
+                self.leases.append(Lease(self.shared, claim, threading.Event()))
+                self.unanswered = False
+
+    @precondition(lambda self: self.leases)
+    @rule(data=st.data())
+    def finish(self, data: st.DataObject) -> None:
+        lease = data.draw(st.sampled_from(self.leases))
+        if self.current(lease):
+            done(lease)
+        else:
+            with fenced_out():
+                done(lease)
+
+    @precondition(lambda self: self.leases)
+    @rule(data=st.data())
+    def fail(self, data: st.DataObject) -> None:
+        self.runner()._put_back(data.draw(st.sampled_from(self.leases)).claim)
+
+    @rule()
+    def freeze(self) -> None:
+        run_sql(self.shared, "UPDATE job SET beat_at = beat_at - 31 WHERE beat_at > 0")
+
+    @rule()
+    def die_and_begin_anew(self) -> None:
+        self.runner()._release_the_dead()
+
+    @invariant()
+    def at_most_one_attempt_may_write(self) -> None:
+        assert sum(self.current(lease) for lease in self.leases) <= 1
+
+    @invariant()
+    def nothing_that_was_asked_for_is_forgotten(self) -> None:
+        if self.unanswered:
+            assert job(self.shared).state in (JobState.OPEN, JobState.PARKED)
+
+
+def test_in_any_order_of_events_one_attempt_writes_and_no_poke_is_lost(store: Store) -> None:
+    class OnThisStore(Jobs):
+        shared = store
+
+    machine = OnThisStore.TestCase
+    machine.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+    machine("runTest").runTest()
