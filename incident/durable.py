@@ -148,6 +148,15 @@ def open_jobs(session: Session, *, incident_id: str | None = None) -> int:
     return int(session.connection().execute(text(statement)).scalar_one())
 
 
+def overdue_jobs(session: Session, *, seconds: float) -> int:
+    """How many jobs have been due for longer than this and are not under way: nobody works on them."""
+    statement = (
+        f"SELECT count(*) FROM job WHERE state = '{JobState.OPEN}'"
+        f" AND next_at <= {_NOW} - :seconds AND beat_at <= {_NOW} - :seconds"
+    )
+    return int(session.connection().execute(text(statement), {"seconds": seconds}).scalar_one())
+
+
 class Runner:
     """The in-process runner: claims due jobs and runs their handlers on a few threads.
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SIGNING_KEYS = "signing-keys.json"
 _LINE_WIDTH = 200
+_OVERDUE_SECONDS = 60.0
 
 
 @dataclass
@@ -57,7 +58,18 @@ class Desk:
     def store(self) -> Store:
         from incident.store.opening import open_store
 
-        return open_store(self.paths, self.settings)
+        store = open_store(self.paths, self.settings)
+        self._warn_of_idle_work(store)
+        return store
+
+    def _warn_of_idle_work(self, store: Store) -> None:
+        from incident.durable import overdue_jobs
+        from incident.workspace import worker_lives
+
+        with store.read() as session:
+            overdue = overdue_jobs(session, seconds=_OVERDUE_SECONDS)
+        if overdue and not worker_lives(self.paths):
+            self.say(f"warning: {overdue} jobs are overdue and nobody works on them; start `incident worker`")
 
     @cached_property
     def house(self) -> House:

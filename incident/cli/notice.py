@@ -349,6 +349,8 @@ def _print_account(desk: Desk, each: Account) -> None:
     rows.append(("the sum holds", each.adds_up))
     if each.waiting_until is not None:
         rows.append(("next try not before", each.waiting_until))
+    if each.in_progress:
+        rows.append(("to go on", "`incident worker`, or `incident notice send` again"))
     if each.doubled_at_most:
         rows.append(("told twice at most (no answer the first time)", each.doubled_at_most))
     if each.minors_without_guardian:

@@ -1,0 +1,201 @@
+"""Our signatures against OpenSSH's own tool, in both directions."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from incident.errors import BadInput
+from incident.record.sshsig import (
+    NAMESPACE,
+    PrivateKey,
+    fingerprint,
+    public_line,
+    read_private_key,
+    read_public_line,
+    sign,
+    verifies,
+)
+from tests.support.tools import need_tool
+
+KINDS = {
+    "ed25519": ["-t", "ed25519"],
+    "ecdsa-256": ["-t", "ecdsa", "-b", "256"],
+    "ecdsa-384": ["-t", "ecdsa", "-b", "384"],
+    "ecdsa-521": ["-t", "ecdsa", "-b", "521"],
+    "rsa": ["-t", "rsa", "-b", "2048"],
+}
+MESSAGE = '{"verdict":"approved","说明":"同意"}'.encode()
+
+
+def keygen(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    tool = need_tool("ssh-keygen", "openssh-client")
+    return subprocess.run([tool, *arguments], input=stdin, capture_output=True, timeout=60)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def key_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("keys") / "key"
+    made = keygen("-q", *KINDS[request.param], "-N", "", "-C", "ana@example.org", "-f", str(file))
+    assert made.returncode == 0, made.stderr
+    return file
+
+
+def openssh_accepts(
+    folder: Path, public: str, message: bytes, signature: str, namespace: str = NAMESPACE
+) -> bool:
+    (folder / "allowed").write_text(f"ana {public}\n")
+    (folder / "sig").write_text(signature)
+    arguments = (
+        "-Y",
+        "verify",
+        "-f",
+        str(folder / "allowed"),
+        "-I",
+        "ana",
+        "-n",
+        namespace,
+        "-s",
+        str(folder / "sig"),
+    )
+    return keygen(*arguments, stdin=message).returncode == 0
+
+
+def openssh_signs(folder: Path, key_file: Path, message: bytes, *options: str) -> str:
+    file = folder / "message"
+    file.write_bytes(message)
+    signed = keygen("-Y", "sign", "-f", str(key_file), "-n", NAMESPACE, *options, str(file))
+    assert signed.returncode == 0, signed.stderr
+    return (folder / "message.sig").read_text()
+
+
+def test_openssh_accepts_what_we_sign(key_file: Path, tmp_path: Path) -> None:
+    key = read_private_key(key_file)
+    signature = sign(MESSAGE, key)
+    assert openssh_accepts(tmp_path, public_line(key), MESSAGE, signature)
+    assert not openssh_accepts(tmp_path, public_line(key), MESSAGE + b"x", signature)
+    assert not openssh_accepts(tmp_path, public_line(key), MESSAGE, signature, namespace="file")
+
+
+@pytest.mark.parametrize("options", [(), ("-O", "hashalg=sha256")], ids=["sha512", "sha256"])
+def test_we_accept_what_openssh_signs(key_file: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
+    signature = openssh_signs(tmp_path, key_file, MESSAGE, *options)
+    public = read_public_line(Path(f"{key_file}.pub").read_text(), where="key.pub")
+    assert verifies(MESSAGE, signature, public)
+    assert not verifies(MESSAGE + b"x", signature, public)
+    assert not verifies(MESSAGE, signature, public, namespace="file")
+
+
+def test_the_fingerprint_is_the_one_that_openssh_shows(key_file: Path) -> None:
+    shown = keygen("-l", "-f", f"{key_file}.pub").stdout.decode().split()[1]
+    assert fingerprint(public_line(read_private_key(key_file))) == shown
+
+
+def test_a_public_line_loses_its_comment_and_nothing_else(key_file: Path) -> None:
+    line = Path(f"{key_file}.pub").read_text()
+    assert line.strip().endswith("ana@example.org")
+    assert read_public_line(line, where="key.pub") == public_line(read_private_key(key_file))
+
+
+@cache
+def keys() -> dict[str, PrivateKey]:
+    return {
+        "ed25519": ed25519.Ed25519PrivateKey.generate(),
+        "p256": ec.generate_private_key(ec.SECP256R1()),
+        "p521": ec.generate_private_key(ec.SECP521R1()),
+        "rsa": rsa.generate_private_key(65537, 2048),
+    }
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "p256", "p521", "rsa"])
+@given(message=st.binary(max_size=100), data=st.data())
+def test_a_signature_holds_for_its_message_key_and_namespace_only(
+    kind: str, message: bytes, data: st.DataObject
+) -> None:
+    key = keys()[kind]
+    signature = sign(message, key)
+    assert verifies(message, signature, public_line(key))
+    assert not verifies(message + b"\0", signature, public_line(key))
+    assert not verifies(message, signature, public_line(key), namespace="other@tocsin")
+    other = data.draw(st.sampled_from([each for name, each in keys().items() if name != kind]))
+    assert not verifies(message, signature, public_line(other))
+
+
+def test_a_signature_for_another_purpose_is_worth_nothing_here() -> None:
+    key = keys()["ed25519"]
+    assert not verifies(MESSAGE, sign(MESSAGE, key, namespace="git"), public_line(key))
+
+
+@given(kind=st.sampled_from(["ed25519", "p256", "rsa"]), data=st.data())
+def test_a_damaged_signature_never_raises_and_never_holds_for_another_message(
+    kind: str, data: st.DataObject
+) -> None:
+    key = keys()[kind]
+    lines = sign(MESSAGE, key).splitlines()
+    blob = bytearray(base64.b64decode("".join(lines[1:-1])))
+    for _ in range(data.draw(st.integers(1, 4))):
+        if blob:
+            blob[data.draw(st.integers(0, len(blob) - 1))] = data.draw(st.integers(0, 255))
+    del blob[data.draw(st.integers(0, len(blob))) :]
+    damaged = "\n".join([lines[0], base64.b64encode(blob).decode(), lines[-1]])
+    assert not verifies(b"another message", damaged, public_line(key))
+    verifies(MESSAGE, damaged, public_line(key))
+
+
+@given(
+    signature=st.text(max_size=60) | st.text(max_size=60).map("-----BEGIN SSH SIGNATURE-----{}-----".format)
+)
+def test_garbage_for_a_signature_is_false_and_never_raises(signature: str) -> None:
+    assert verifies(MESSAGE, signature, public_line(keys()["ed25519"])) is False
+
+
+@given(
+    public=st.text(max_size=60)
+    | st.binary(max_size=60).map(lambda raw: f"ssh-ed25519 {base64.b64encode(raw).decode()}")
+)
+def test_garbage_for_a_key_is_false_when_verifying_and_refused_when_read(public: str) -> None:
+    assert verifies(MESSAGE, sign(MESSAGE, keys()["ed25519"]), public) is False
+    with pytest.raises(BadInput):
+        read_public_line(public, where="key.pub")
+
+
+def test_a_private_key_with_a_passphrase_opens_with_it_only(tmp_path: Path) -> None:
+    pytest.importorskip("bcrypt", reason="encrypted OpenSSH keys need the package bcrypt (cryptography[ssh])")
+    file = tmp_path / "key"
+    keygen("-q", "-t", "ed25519", "-N", "correct", "-f", str(file))
+    assert public_line(read_private_key(file, passphrase="correct")) in Path(f"{file}.pub").read_text()
+    for passphrase in (None, "wrong"):
+        with pytest.raises(BadInput) as caught:
+            read_private_key(file, passphrase=passphrase)
+        assert caught.value.next_step is not None and "PASSPHRASE" in caught.value.next_step
+
+
+def test_a_key_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    for content in (
+        b"",
+        b"no key",
+        b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n",
+    ):
+        (tmp_path / "key").write_bytes(content)
+        with pytest.raises(BadInput) as caught:
+            read_private_key(tmp_path / "key")
+        assert caught.value.where == str(tmp_path / "key")
+    with pytest.raises(BadInput, match="No such file"):
+        read_private_key(tmp_path / "nothing")
+
+
+def test_a_key_on_hardware_is_refused_with_advice() -> None:
+    line = (
+        "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+        "AAAAAAAAAAAABHNzaDo="
+    )
+    with pytest.raises(BadInput) as caught:
+        read_public_line(line, where="key.pub")
+    assert caught.value.where == "key.pub"
