@@ -6,8 +6,6 @@ begins with `Lease.fence`, which beats and stops a handler whose attempt is no l
 worker is gone gets a new attempt; after `max_starts` starts in a row without success it is parked for a person.
 """
 
-
-
 from __future__ import annotations
 
 import logging
@@ -17,14 +15,16 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from sqlalchemy import bindparam, text
 from sqlmodel import Session
 
-from incident.errors import ConflictingWrite
+from incident.errors import ConflictingWrite, StoreUnavailable
 from incident.store.store import Store
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 # Only the database's clock counts for jobs: workers' clocks differ and jump.
 _NOW = "((julianday('now') - 2440587.5) * 86400.0)"
@@ -305,6 +305,22 @@ class Runner:
                 ),
                 {"max": self._patience.max_starts},
             )
+
+
+def insist(write: Callable[[], T], *, patience: float = 20.0, pause: float = 0.5) -> T:
+    """Run a transaction that records what has happened outside already, again while the store is unavailable.
+
+    Who gave up at once would lose what only they know, such as that a message was taken. After `patience` seconds
+    the last `StoreUnavailable` is raised.
+    """
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return write()
+        except StoreUnavailable:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(pause)
 
 
 def wait_for(

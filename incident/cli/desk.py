@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from incident.record.decisions import Signer
+    from incident.record.sshsig import PrivateKey
     from incident.response.housework import House
     from incident.settings import Settings
     from incident.store.store import Store
@@ -96,7 +98,7 @@ class Desk:
     def actor(self) -> str:
         """Who the journal names: the operator, else the account on this machine."""
         if self.operator is None:
-            return f"account {getpass.getuser()}"
+            return f"account {_account()}"
         from incident.record.operators import operator_named
 
         with self.store.read() as session:
@@ -105,7 +107,6 @@ class Desk:
     def signer(self) -> Signer:
         """The operator with their private key, for a decision. Raises `Refused` without `--as`."""
         from incident.record.decisions import Signer
-        from incident.record.sshsig import read_private_key
 
         if self.operator is None:
             raise Refused(
@@ -113,19 +114,32 @@ class Desk:
                 next_step="say it with --as NAME (`incident operator list`)",
             )
         name = self.actor
-        path = self._signing_key(name)
-        return Signer(name, read_private_key(path, passphrase=_passphrase(path)))
+        return Signer(name, self.private_key(self._signing_key(name)))
+
+    def private_key(self, path: Path) -> PrivateKey:
+        """A private key, its passphrase asked for where it needs one. Raises `BadInput`."""
+        from incident.record.sshsig import read_private_key
+
+        return read_private_key(path, passphrase=_passphrase(path))
 
     def remember_key(self, name: str, path: Path) -> None:
         """Remember where an operator's private key lies on this machine; the key itself stays where it is."""
         known = self._known_keys()
         known[name] = str(path.expanduser().resolve())
-        file = self.paths.root / SIGNING_KEYS
-        file.write_text(json.dumps(known, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        write_output(self.paths.root / SIGNING_KEYS, json.dumps(known, ensure_ascii=False, indent=2) + "\n")
 
     def _known_keys(self) -> dict[str, str]:
         file = self.paths.root / SIGNING_KEYS
-        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+        if not file.is_file():
+            return {}
+        try:
+            return {str(name): str(path) for name, path in json.loads(read_input(file)).items()}
+        except (ValueError, AttributeError) as error:
+            raise BadInput(
+                "this file, which says where private keys lie, cannot be read",
+                where=str(file),
+                next_step="remove it; then name the key in $INCIDENT_SIGNING_KEY",
+            ) from error
 
     def _signing_key(self, name: str) -> Path:
         named = os.environ.get("INCIDENT_SIGNING_KEY") or self._known_keys().get(name)
@@ -161,17 +175,13 @@ class Desk:
                 document if document is not None else [dict(zip(names, row, strict=True)) for row in rows]
             )
             return
-        from rich.console import Console
-        from rich.table import Table
+        from incident.cli.columns import as_columns
 
-        table = Table(title=title or None, title_justify="left", header_style="bold")
-        for place, column in enumerate(columns):
-            # The first column is what people copy into the next command: it stays whole.
-            table.add_column(column, overflow="fold", no_wrap=place == 0)
-        for row in rows:
-            table.add_row(*(self.show(cell) for cell in row))
-        wide = Console().width if sys.stdout.isatty() else _LINE_WIDTH
-        Console(width=wide, highlight=False, markup=False).print(table)
+        wide = shutil.get_terminal_size().columns if sys.stdout.isatty() else _LINE_WIDTH
+        cells = [[self.show(cell) for cell in row] for row in rows]
+        if title:
+            typer.echo(title)
+        typer.echo("\n".join(as_columns(columns, cells, width=wide)))
 
     def show(self, value: object) -> str:
         """A cell as people read it: times in the workspace's zone."""
@@ -227,6 +237,14 @@ def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value)
     return str(value)
+
+
+def _account() -> str:
+    """The account's name, or its number where it has none (in a container, for example)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _passphrase(path: Path) -> str | None:

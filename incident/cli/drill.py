@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from incident.duties.view import DutyView
     from incident.response.housework import House
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command("drill", help="Rehearse the whole job in a workspace of its own.")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from incident.duties.view import DutyView
     from incident.law.findings import Finding
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _SHOWN_FACTS = 3
 _SHOWN_QUESTIONS = 8

@@ -10,7 +10,9 @@ from incident.cli.desk import desk_of
 from incident.cli.record import ID
 
 GROUP = "evidence"
-app = typer.Typer(rich_markup_mode=None, help="Evidence: add, list, verify.", no_args_is_help=True)
+app = typer.Typer(
+    rich_markup_mode=None, add_completion=False, help="Evidence: add, list, verify.", no_args_is_help=True
+)
 
 
 @app.command("add", help="Take a file into custody: hashed while copied, sealed, journalled.")

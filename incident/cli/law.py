@@ -9,7 +9,9 @@ import typer
 from incident.cli.desk import desk_of
 
 GROUP = "law"
-app = typer.Typer(rich_markup_mode=None, help="The legal regimes: list, lint.", no_args_is_help=True)
+app = typer.Typer(
+    rich_markup_mode=None, add_completion=False, help="The legal regimes: list, lint.", no_args_is_help=True
+)
 
 
 @app.command("list", help="List the regimes, which are in scope and who reviewed them.")

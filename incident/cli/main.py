@@ -6,6 +6,7 @@ first lines of all commands stand in one table here, and a test compares them wi
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -126,32 +127,75 @@ def hoist(words: Sequence[str]) -> list[str]:
     return [*front, *rest]
 
 
+# Python looks for garbage after 700 new objects. Modules are no garbage, and looking through them again and again while
+# they are imported takes a tenth of a short command's time.
+_GARBAGE_THRESHOLD = 100_000
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code: 0 done, 1 refused or failed, 2 wrong usage."""
     given = hoist(sys.argv[1:] if words is None else words)
+    gc.set_threshold(_GARBAGE_THRESHOLD)
+    # A plugin of some other package would see every value that is checked, people's data too; looking for one costs time.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
-        typer.main.get_command(app)(args=given, prog_name="incident")
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 0
+        code = typer.main.get_command(app)(args=given, prog_name="incident", standalone_mode=False)
     except TocsinError as error:
         return _complain(error, given)
-    except KeyboardInterrupt:
-        typer.echo("stopped", err=True)
-        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        return _stopped()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return 0
+    except OSError as error:
+        # The disk, a folder's rights: nothing of ours is wrong, so nobody needs a traceback.
+        what = f"the system refused it ({error.strerror or error})"
+        where = str(error.filename) if error.filename is not None else None
+        return _complain(TocsinError(what, where=where, next_step="`incident doctor` looks closer"), given)
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        return _wrong_words(error, given)
+    if code == _INTERRUPTED:
+        return _stopped()
+    return code if isinstance(code, int) else 0
+
+
+# What typer makes of Ctrl-C; ours are 0, 1 and 2.
+_INTERRUPTED = 130
+
+
+def _stopped() -> int:
+    typer.echo("stopped", err=True)
+    return 1
 
 
 def _complain(error: TocsinError, words: Sequence[str]) -> int:
-    if "--json" in words:
-        import json
-
-        document = {"error": {"what": error.what, "where": error.where, "next_step": error.next_step}}
-        typer.echo(json.dumps(document, ensure_ascii=False))
+    _error_document(words, what=error.what, where=error.where, next_step=error.next_step)
     typer.echo(f"error: {error}", err=True)
     return error.exit_code
+
+
+def _wrong_words(error: Any, words: Sequence[str]) -> int:
+    """The errors of the option parser. Its classes lie elsewhere from version to version, so they are known by shape."""
+    error.show()
+    # A group called without a command shows its help as the message.
+    what = error.format_message().splitlines()[0] if error.format_message() else "wrong usage"
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "incident"
+    _error_document(words, what=what, where=command, next_step=f"{command} --help")
+    return int(error.exit_code)
+
+
+def _error_document(words: Sequence[str], *, what: str, where: str | None, next_step: str | None) -> None:
+    """With `--json` an error is the one document on stdout too."""
+    ours = words[: words.index("--")] if "--" in words else words
+    if "--json" not in ours:
+        return
+    import json
+
+    document = {"error": {"what": what, "where": where, "next_step": next_step}}
+    typer.echo(json.dumps(document, ensure_ascii=False))
 
 
 if __name__ == "__main__":

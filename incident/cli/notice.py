@@ -11,6 +11,7 @@ import typer
 
 from incident.cli.desk import Desk, desk_of, write_output
 from incident.cli.record import ID
+from incident.cli.wording import defused
 from incident.errors import Refused, WrongUsage
 
 if TYPE_CHECKING:
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
 GROUP = "notice"
 app = typer.Typer(
     rich_markup_mode=None,
+    add_completion=False,
     help="The notice: draft, check, preview, release, send, status, verify.",
     no_args_is_help=True,
 )
-lists = typer.Typer(rich_markup_mode=None)
+lists = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command("draft", help="Draft the notice from the record; the same record gives the same version.")
@@ -199,8 +201,13 @@ def deliveries_(
 ) -> None:
     from incident.delivery.states import WHY_TEXTS, Why
     from incident.delivery.status import deliveries
+    from incident.record.incidents import must_exist
 
     desk = desk_of(ctx)
+    if form not in ("table", "csv"):
+        raise WrongUsage(f"{form!r} is no format", where="--format", next_step="table or csv")
+    with desk.store.read() as session:
+        must_exist(session, incident_id)
     rows = []
     for each in deliveries(desk.store, incident_id, unreached=unreached):
         why = WHY_TEXTS[Why(each.reason)][desk.language] if each.reason else ""
@@ -217,13 +224,14 @@ def deliveries_(
             )
         )
     columns = ("Reference", "Addressee", "Channel", "State", "Why", "Attempts", "Code", "Answer")
-    if form == "csv":
+    if form == "csv" and not desk.as_json:
         writer = csv.writer(sys.stdout)
         writer.writerow(columns)
-        writer.writerows(rows)
+        # A relay's own words stand in it, and spreadsheet programs run what begins like a formula.
+        writer.writerows(
+            [defused(str(cell)) if isinstance(cell, str) else cell for cell in row] for row in rows
+        )
         return
-    if form != "table":
-        raise WrongUsage(f"{form!r} is no format", where="--format", next_step="table or csv")
     desk.table(columns, rows)
 
 

@@ -9,7 +9,9 @@ import typer
 from incident.cli.desk import desk_of
 
 GROUP = "operator"
-app = typer.Typer(rich_markup_mode=None, help="Who may act: add, list, retire.", no_args_is_help=True)
+app = typer.Typer(
+    rich_markup_mode=None, add_completion=False, help="Who may act: add, list, retire.", no_args_is_help=True
+)
 
 
 @app.command("add", help="Let a person act from now on, with their SSH key.")
@@ -25,7 +27,7 @@ def add(
 ) -> None:
     from incident.cli.desk import read_input
     from incident.record.operators import add_operator, read_roles
-    from incident.record.sshsig import public_line, read_private_key
+    from incident.record.sshsig import public_line
 
     desk = desk_of(ctx)
     desk.settings  # noqa: B018 - a broken workspace is told before the key is looked at
@@ -33,7 +35,11 @@ def add(
     private: Path | None = None
     if "PRIVATE KEY" in text:
         private, beside = key, key.with_name(key.name + ".pub")
-        public = beside.read_text("ascii") if beside.is_file() else public_line(read_private_key(key))
+        public = (
+            read_input(beside).decode("ascii", "replace")
+            if beside.is_file()
+            else public_line(desk.private_key(key))
+        )
     else:
         public = text
         without = key.with_suffix("") if key.suffix == ".pub" else None

@@ -10,11 +10,15 @@ import typer
 
 from incident.cli.desk import desk_of
 from incident.cli.record import ID
+from incident.cli.wording import defused
 from incident.errors import WrongUsage
 
 GROUP = "people"
 app = typer.Typer(
-    rich_markup_mode=None, help="The people concerned: import, stats, problems.", no_args_is_help=True
+    rich_markup_mode=None,
+    add_completion=False,
+    help="The people concerned: import, stats, problems.",
+    no_args_is_help=True,
 )
 
 
@@ -36,7 +40,7 @@ def import_(
         "cn", "--country", help="The country for phone numbers without a country code."
     ),
     categories: str = typer.Option(
-        "", "--categories", help="Kinds of data for rows that name none: phone,location."
+        "", "--categories", help="Kinds of data for rows that name none: phone_number,location."
     ),
     keep_problems: bool = typer.Option(
         False, "--keep-problems", help="Keep faulty rows aside instead of refusing."
@@ -141,9 +145,4 @@ def problems(ctx: typer.Context, incident_id: str = ID) -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(["row", "field", "reason", "cells"])
     for each in found:
-        writer.writerow([each.row, each.field, each.reason.value, *(_defused(cell) for cell in each.cells)])
-
-
-def _defused(cell: str) -> str:
-    # A cell that begins like a formula is run by spreadsheet programs.
-    return f"'{cell}" if cell[:1] in "=+-@\t" and cell[:1] else cell
+        writer.writerow([each.row, each.field, each.reason.value, *(defused(cell) for cell in each.cells)])

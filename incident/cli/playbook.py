@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 GROUP = "playbook"
 app = typer.Typer(
-    rich_markup_mode=None, help="The playbooks: list, show, lint, export.", no_args_is_help=True
+    rich_markup_mode=None,
+    add_completion=False,
+    help="The playbooks: list, show, lint, export.",
+    no_args_is_help=True,
 )
 NAME = typer.Argument(..., metavar="PLAYBOOK")
 
@@ -27,7 +30,13 @@ def list_(ctx: typer.Context) -> None:
     desk = desk_of(ctx)
     rows = []
     for name, path in sorted(playbook_names(_workspace(desk)).items()):
-        playbook = read_playbook(_workspace(desk), name)
+        try:
+            playbook = read_playbook(_workspace(desk), name)
+        except BadInput as error:
+            # One broken file must not hide the others.
+            desk.say(f"warning: {error}")
+            rows.append((name, "(cannot be run)", 0, path))
+            continue
         rows.append((name, playbook.name, len(playbook.workflow), path))
     desk.table(("Playbook", "Name", "Steps", "File"), rows)
 

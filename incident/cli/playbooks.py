@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from incident.cli.desk import Desk, desk_of
+from incident.cli.record import read_time
 from incident.errors import WrongUsage
 
 if TYPE_CHECKING:
     from incident.response.runner import OpenEffect
     from incident.store.tables import Run
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 RUN = typer.Argument(..., metavar="RUN", help="The run, for example RUN-2026-0001-1.")
 STEP = typer.Argument(..., metavar="STEP", help="The step, by its short name.")
 
@@ -37,6 +38,8 @@ def run(
         if not equals:
             raise WrongUsage(f"{word!r} is no NAME=VALUE", where="--var")
         given[name if name.startswith("__") else f"__{name}__"] = value
+    if not detach:
+        _must_be_able_to_work(desk)
     with desk.store.write(incident_id, kind="run.started", actor=desk.actor, now=desk.now()) as change:
         run_id = start_playbook(desk.house, change, incident_id, playbook, given)
     desk.say(f"{run_id} started")
@@ -100,6 +103,7 @@ def done(
     run_id: str = RUN,
     step: str = STEP,
     failed: bool = typer.Option(False, "--failed", help="It could not be done."),
+    at: str | None = typer.Option(None, "--at", metavar="TIME", help="When it was done, if not just now."),
     note: str = typer.Option("", "--note", help="What was done."),
     values: list[str] = typer.Option(
         [], "--value", metavar="NAME=VALUE", help="A value that the step asks for."
@@ -114,7 +118,17 @@ def done(
         if not equals:
             raise WrongUsage(f"{word!r} is no NAME=VALUE", where="--value")
         given[name if name.startswith("__") else f"__{name}__"] = value
-    answer_question(desk.house, run_id, step, success=not failed, by=desk.actor, values=given, note=note)
+    _must_be_able_to_work(desk)
+    answer_question(
+        desk.house,
+        run_id,
+        step,
+        success=not failed,
+        by=desk.actor,
+        values=given,
+        note=note,
+        at=read_time(desk, at, option="--at") if at else None,
+    )
     _follow(desk, run_id)
     _print_run(desk, run_id)
 
@@ -136,12 +150,23 @@ def cancel(
 def _decide(desk: Desk, run_id: str, step: str, *, yes: bool, reason: str) -> None:
     from incident.response.deciding import decide_step
 
-    missing = decide_step(desk.house, run_id, step, signer=desk.signer(), yes=yes, reason=reason)
+    signer = desk.signer()
+    _must_be_able_to_work(desk)
+    missing = decide_step(desk.house, run_id, step, signer=signer, yes=yes, reason=reason)
     if missing:
         desk.say(f"signed; {missing} more must sign")
     else:
         _follow(desk, run_id)
     _print_run(desk, run_id)
+
+
+def _must_be_able_to_work(desk: Desk) -> None:
+    """Refuse before anything is written when this command would have to work and cannot."""
+    from incident.ops.worker import Worker
+    from incident.workspace import worker_lives
+
+    if not worker_lives(desk.paths):
+        Worker(desk.house).must_know_the_relay()
 
 
 def _follow(desk: Desk, run_id: str) -> None:
@@ -205,10 +230,17 @@ def _print_run(desk: Desk, run_id: str) -> None:
             text = in_language(each.effect.text, desk.language)
         else:
             text = each.effect.reason if isinstance(each.effect, e.AskCondition) else ""
-        who = " --as NAME" if verb == "approve" else ""
-        lines += [f"  waits for people: {name}", f"    {text}", f"    → incident{who} {verb} {run.id} {name}"]
-        document["waits_for"].append({"step": name, "command": verb, "text": text})
+        wanted = [_bare(each) for each in each.effect.wanted] if isinstance(each.effect, e.AskPerson) else []
+        values = "".join(f" --value {each}=..." for each in wanted)
+        how = f"incident --as NAME {verb} {run.id} {name}{values}"
+        lines += [f"  waits for people: {name}", f"    {text}", f"    → {how}"]
+        document["waits_for"].append({"step": name, "command": verb, "text": text, "values": wanted})
     desk.lines(lines, document=document)
+
+
+def _bare(variable: str) -> str:
+    """A variable as people type it, without CACAO's underscores."""
+    return variable.removeprefix("__").removesuffix("__")
 
 
 def _run_document(run: Run) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from incident.errors import BadInput, Refused, WrongUsage
 if TYPE_CHECKING:
     from incident.record.facts import Fact
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 ID = typer.Argument(..., metavar="ID", help="The incident, for example INC-2026-0001.")
 
 
@@ -67,7 +67,7 @@ def open_(
 
 @app.command("list", help="List the incidents.")
 def list_(ctx: typer.Context) -> None:
-    from incident.errors import KeyMissing
+    from incident.errors import KeyMissing, Unreadable
     from incident.record.incidents import list_incidents
 
     desk = desk_of(ctx)
@@ -75,7 +75,7 @@ def list_(ctx: typer.Context) -> None:
     for row in list_incidents(desk.store):
         try:
             title = desk.store.open(row, incident_id=row.id)["title"]
-        except KeyMissing as error:
+        except (KeyMissing, Unreadable) as error:
             title = f"({error.what})"
         rows.append((row.id, row.state, row.opened_at, row.origin, title))
     desk.table(("Incident", "State", "Opened", "Origin", "Title"), rows)
@@ -195,26 +195,19 @@ def log(
     ),
 ) -> None:
     from incident.ops.house import evaluate
-    from incident.record.evidence import add_evidence
+    from incident.record.evidence import put_evidence, take_files
     from incident.record.incidents import log_entry
 
     desk = desk_of(ctx)
+    if not text.strip():
+        raise WrongUsage("the text is empty", where="TEXT")
     happened = read_time(desk, at, option="--at") if at else desk.now()
     who, actor = by or desk.actor, desk.actor
-    kept = [
-        add_evidence(
-            desk.store,
-            incident_id,
-            file,
-            blobs=desk.paths.blobs,
-            by=who,
-            note=text,
-            actor=actor,
-            now=desk.now(),
-        )
-        for file in evidence
-    ]
-    with desk.store.write(incident_id, kind="log.entered", actor=actor, now=desk.now()) as change:
+    with (
+        take_files(desk.store, incident_id, evidence, blobs=desk.paths.blobs) as files,
+        desk.store.write(incident_id, kind="log.entered", actor=actor, now=desk.now()) as change,
+    ):
+        kept = [put_evidence(change, incident_id, each, by=who, note=text) for each in files]
         entry = log_entry(
             desk.store,
             change,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from incident.record.dossier import Dossier
     from incident.report.versions import ReportDuty
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _FORMATS = ("html", "json", "text")
 
 
@@ -72,6 +72,13 @@ def report(
             where=incident_id,
             next_step="`incident duties --why` says why; --regime makes one anyway",
         )
+    if output is not None and len(chosen) > 1:
+        regimes = ", ".join(each.duty.regime for each in chosen)
+        raise WrongUsage(
+            f"{len(chosen)} reports do not fit into one file",
+            where="--output",
+            next_step=f"--regime: {regimes}",
+        )
     _fill(desk, incident_id, dossier, chosen, form, language, output)
 
 
@@ -107,23 +114,27 @@ def _fill(
     from incident.report.versions import fill_report, keep_version
     from incident.workspace import search_path
 
+    on_screen = output is not None and str(output) == "-"
     rows, documents = [], []
     for each in chosen:
         now = desk.now()
         filled = fill_report(each, dossier, desk.paths, desk.settings, now=now, language=language)
         findings = check_report(filled)
-        with desk.store.write(incident_id, kind="report.filled", actor=desk.actor, now=now) as change:
-            version = keep_version(change, desk.store, incident_id, filled)
         if form == "html":
             content = render_report_html(filled, templates=search_path(desk.paths, "templates"))
         else:
             content = render_report_json(filled) if form == "json" else render_report_text(filled)
-        name = f"{filled.form.regime}-{filled.phase}-v{version.version}.{'txt' if form == 'text' else form}"
-        target = output or desk.paths.reports / incident_id / name
-        if output is not None and str(output) == "-":
+        # Inside the change: where the file cannot be written, no version is kept of it either.
+        with desk.store.write(incident_id, kind="report.filled", actor=desk.actor, now=now) as change:
+            version = keep_version(change, desk.store, incident_id, filled)
+            name = (
+                f"{filled.form.regime}-{filled.phase}-v{version.version}.{'txt' if form == 'text' else form}"
+            )
+            target = output or desk.paths.reports / incident_id / name
+            if not on_screen:
+                write_output(target, content)
+        if on_screen and not desk.as_json:
             typer.echo(content, nl=False)
-        else:
-            write_output(target, content)
         lacking = refusals(findings)
         rows.append(
             (
@@ -141,7 +152,7 @@ def _fill(
                 "phase": filled.phase,
                 "version": version.version,
                 "sha256": version.content_hash,
-                "file": str(target),
+                **({"content": content} if on_screen else {"file": str(target)}),
                 "lacking": [finding.text(desk.language) for finding in lacking],
                 "questions": [vars(question) for question in filled.questions],
             }
@@ -149,7 +160,7 @@ def _fill(
         if not desk.as_json:
             for finding in lacking:
                 desk.say(f"  {finding.place}: {finding.text(desk.language)}")
-    if output is not None and str(output) == "-":
+    if on_screen and not desk.as_json:
         return
     columns = ("Regime", "Phase", "Version", "State", "Open questions", "File")
     desk.table(columns, rows, document={"incident": incident_id, "reports": documents})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from incident.durable import Runner
     from incident.hooks.mapping import CompiledSource
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command("serve", help="Serve the alert intake over HTTP.")
@@ -45,6 +46,7 @@ def worker(ctx: typer.Context) -> None:
         desk.say(f"working on {desk.paths.root}; Ctrl-C stops after the group under way")
 
     Worker(desk.house).work_forever(until_stopped=stop_on_signal)
+    desk.lines(["stopped"], document={"workspace": str(desk.paths.root), "state": "stopped"})
 
 
 def _serve_hooks(desk: Desk, host: str, port: int) -> None:
@@ -59,9 +61,15 @@ def _serve_hooks(desk: Desk, host: str, port: int) -> None:
     helper = threading.Thread(target=_work_beside, args=(desk, stop), name="worker", daemon=True)
     helper.start()
     bound = listener.getsockname()
-    desk.say(
-        f"alerts are taken at http://{bound[0]}:{bound[1]}/hooks/SOURCE from {', '.join(sorted(sources))}"
-    )
+    url = f"http://{bound[0]}:{bound[1]}/hooks/SOURCE"
+    desk.say(f"alerts are taken at {url} from {', '.join(sorted(sources))}")
+    if desk.as_json:
+        # At once, not at the end: who starts this with port 0 wants to know where to post.
+        desk.document({"url": url, "sources": sorted(sources)})
+        sys.stdout.flush()
+    # The server stops on these signals by itself and then raises them again, which would end us before the worker.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: None)
     try:
         server.run(sockets=[listener])
     finally:
@@ -71,13 +79,23 @@ def _serve_hooks(desk: Desk, host: str, port: int) -> None:
 
 def _work_beside(desk: Desk, stop: threading.Event) -> None:
     """Map alerts and advance runs while serving, unless a worker of its own does it."""
+    from incident.errors import TocsinError
     from incident.ops.worker import Worker
     from incident.workspace import worker_lock
 
+    worker = Worker(desk.house)
+    try:
+        worker.must_know_the_relay()
+    except TocsinError as error:
+        # Alerts are opened all the same; only the sending needs somebody who has the relay's secret.
+        desk.say(
+            f"warning: no mail can be sent from here; stop this and set it before a notice goes out\n{error}"
+        )
+        worker.sends = False
     while not stop.is_set():
         with worker_lock(desk.paths) as ours:
             if ours:
-                with Worker(desk.house).runner() as runner:
+                with worker.runner() as runner:
                     threading.Thread(target=_stop_when, args=(stop, runner), daemon=True).start()
                     runner.work()
                 return

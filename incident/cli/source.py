@@ -10,7 +10,12 @@ from incident.cli.desk import Desk, desk_of
 from incident.errors import BadInput, WorkspaceError
 
 GROUP = "source"
-app = typer.Typer(rich_markup_mode=None, help="The alert sources: list, lint, test.", no_args_is_help=True)
+app = typer.Typer(
+    rich_markup_mode=None,
+    add_completion=False,
+    help="The alert sources: list, lint, test.",
+    no_args_is_help=True,
+)
 
 
 @app.command("list", help="List the sources and what they start.")

@@ -28,3 +28,8 @@ def span(length: timedelta) -> str:
     if days:
         return f"{days} d {hours} h"
     return f"{hours} h {rest:02d} min" if hours else f"{rest} min"
+
+
+def defused(cell: str) -> str:
+    """A cell of a CSV file that no spreadsheet program runs as a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

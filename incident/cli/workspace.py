@@ -7,14 +7,17 @@ from pathlib import Path
 import typer
 
 from incident.cli.desk import desk_of
+from incident.errors import TocsinError, WrongUsage
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command("init", help="Make a workspace: settings, database, keyring.")
 def init(
     ctx: typer.Context,
-    folder: Path = typer.Argument(Path(), metavar="[DIR]", help="The folder; it must be empty or new."),
+    folder: Path | None = typer.Argument(
+        None, metavar="[DIR]", help="The folder, empty or new; without it, the one you are in."
+    ),
     name: str = typer.Option("", "--name", help="The organisation's name."),
     country: list[str] = typer.Option(
         ["cn"], "--country", help="A country in scope (cn, eu, ...); may be repeated."
@@ -25,7 +28,9 @@ def init(
     from incident.settings import Born
 
     desk = desk_of(ctx)
-    target = desk.workspace or folder
+    if folder is not None and desk.workspace is not None and folder != desk.workspace:
+        raise WrongUsage("two folders are named", where="DIR and --workspace", next_step="name one of them")
+    target = folder or desk.workspace or Path()
     made = found_workspace(target, name=name, countries=country, zone=zone, born=Born.LIVE, now=desk.now())
     steps = [
         f"workspace  {made.root}",
@@ -38,10 +43,16 @@ def init(
 
 @app.command("doctor", help="Say what is ready and what is missing.")
 def doctor(ctx: typer.Context) -> None:
-    from incident.ops.doctor import examine
+    from incident.ops.doctor import examine, unusable
 
     desk = desk_of(ctx)
-    found = examine(desk.house)
+    desk.settings  # noqa: B018 - without a workspace and its settings there is nothing to look at
+    try:
+        house = desk.house
+    except TocsinError as error:
+        found = [unusable("store", error)]
+    else:
+        found = examine(house)
     desk.table(
         ("What", "State", "Finding", "Next step"),
         [(each.what, each.state, each.finding, each.next_step) for each in found],

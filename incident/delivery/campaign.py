@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from incident.delivery.codes import code_mac, code_of
 from incident.delivery.ledger import ledger_root
+from incident.delivery.message import stationery
 from incident.delivery.promises import must_keep_promises
 from incident.delivery.states import (
     BATCH_JOB,
@@ -26,10 +27,12 @@ from incident.duties.evaluating import meet_duty, stored_duties
 from incident.errors import Refused
 from incident.law.regimes import DutyKind
 from incident.notice.release import Version
+from incident.record.incidents import must_be_open
 from incident.settings import Settings
 from incident.store.change import Change, open_row
 from incident.store.store import Store
 from incident.store.tables import Batch, Campaign, Delivery, Person
+from notifiers.errors import BadMessage
 
 BATCH_SIZE = 500
 
@@ -45,13 +48,16 @@ class Opened:
 def open_campaign(change: Change, store: Store, version: Version, settings: Settings) -> Opened:
     """Open the campaign of a released notice: a delivery for every person, also those without an address.
 
-    Opening again returns the same campaign. Raises `Refused` when a promise would be broken or nobody is listed.
+    Opening again returns the same campaign. Raises `Refused` when a promise would be broken, the incident is closed,
+    nobody is listed, or the sender's address is none.
     """
     incident_id = version.row.incident_id
     known = change.session.exec(select(Campaign).where(Campaign.notice_id == version.row.id)).first()
     if known is not None:
         return Opened(known, new=False)
+    must_be_open(change.session, incident_id)
     must_keep_promises(settings)
+    _must_be_a_sender(version, key=change.key)
     campaign_id = store.new_id()
     expected = 0
     for number, chunk in enumerate(_people_in_chunks(change.session, incident_id), start=1):
@@ -78,6 +84,18 @@ def open_campaign(change: Change, store: Store, version: Version, settings: Sett
     return Opened(campaign, new=True)
 
 
+def _must_be_a_sender(version: Version, *, key: bytes) -> None:
+    # Found here it is one clear refusal; found by the worker it would stop every batch.
+    try:
+        stationery(version.frozen, key=key)
+    except BadMessage as error:
+        raise Refused(
+            f"the released notice has no usable sender ({error})",
+            where="mail.from_address, mail.reply_to",
+            next_step="set it in incident.toml, and release the notice again",
+        ) from error
+
+
 def _people_in_chunks(session: Session, incident_id: str) -> Iterator[list[Person]]:
     last = ""
     while True:
@@ -91,7 +109,8 @@ def _people_in_chunks(session: Session, incident_id: str) -> Iterator[list[Perso
             return
         yield list(chunk)
         last = chunk[-1].id
-        session.expunge_all()
+        for person in chunk:
+            session.expunge(person)
 
 
 def _open_batch(
@@ -173,23 +192,31 @@ def is_settled(session: Session, campaign_id: str) -> bool:
 
 
 def end_campaign(change: Change, store: Store, campaign_id: str) -> None:
-    """End a settled campaign and mark the duties to tell people as met; the ledger's roots are journalled."""
+    """End a settled campaign; the ledger's roots are journalled.
+
+    The duties to tell people are then met, unless nobody at all could be told this way.
+    """
     campaign = change.session.get(Campaign, campaign_id)
     if campaign is None or not is_settled(change.session, campaign_id):
         raise Refused(
             "people are still in progress", where=campaign_id, next_step="`incident notice status` shows them"
         )
     batches = _batches(change.session, campaign_id)
+    accepted = sum(batch.accepted for batch in batches)
+    unreachable = sum(batch.unreachable for batch in batches)
     campaign.state = CampaignState.ENDED
     campaign.ended_at = change.at
     change.put(campaign)
     change.note(
         expected=campaign.expected,
-        accepted=sum(batch.accepted for batch in batches),
-        unreachable=sum(batch.unreachable for batch in batches),
+        accepted=accepted,
+        unreachable=unreachable,
         ledger_roots={batch.id: ledger_root(change.session, batch.id) for batch in batches},
     )
-    for row in stored_duties(change.session, campaign.incident_id):
+    how = f"notice handed over for {accepted} of {campaign.expected} people"
+    if unreachable:
+        how += f"; {unreachable} could not be reached by e-mail"
+    for row in stored_duties(change.session, campaign.incident_id) if accepted else ():
         if row.kind == DutyKind.notify_people:
             meet_duty(
                 change,
@@ -197,7 +224,7 @@ def end_campaign(change: Change, store: Store, campaign_id: str) -> None:
                 campaign.incident_id,
                 row.duty_id,
                 at=change.at,
-                how="notice sent to everyone listed",
+                how=how,
             )
     change.anchor()
 

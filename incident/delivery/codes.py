@@ -1,19 +1,22 @@
 """Verification codes: what a reader can say on the phone to learn whether a notice is ours.
 
 A code is 10 characters of Crockford's base 32 with a check character, grouped for reading aloud: `K7P2-4M9Q-X5T`.
-It follows from the incident's key and the delivery's id, so it is stored nowhere; the ledger holds a keyed hash.
+The check character is a weighted sum over GF(32), so that one wrong character or two swapped ones are always found.
+The code follows from the incident's key and the delivery's id, so it is stored nowhere; the ledger holds a keyed hash.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import unicodedata
 
 from incident.store.sealing import derive_key, keyed_hash
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1", "U": "V"})
 _LENGTH = 10
+_FIELD = 0b100101  # x^5 + x^2 + 1, irreducible over GF(2)
 
 
 def code_of(key: bytes, delivery_id: str) -> str:
@@ -27,7 +30,9 @@ def code_of(key: bytes, delivery_id: str) -> str:
 
 def read_code(text: str) -> str | None:
     """A code as somebody typed or spelt it, in its normal form; None when it cannot be one."""
-    plain = "".join(character for character in text.upper() if character.isalnum()).translate(_MISREAD)
+    # Chinese keyboards give full-width letters and digits.
+    narrow = unicodedata.normalize("NFKC", text).upper()
+    plain = "".join(character for character in narrow if character.isalnum()).translate(_MISREAD)
     if len(plain) != _LENGTH + 1 or any(character not in _ALPHABET for character in plain):
         return None
     return plain if _check(plain[:-1]) == plain[-1] else None
@@ -39,6 +44,8 @@ def code_mac(key: bytes, code: str) -> bytes:
 
 
 def _check(characters: str) -> str:
-    return _ALPHABET[
-        sum((place + 2) * _ALPHABET.index(character) for place, character in enumerate(characters)) % 31
-    ]
+    total = 0
+    for character in characters:
+        total = (total ^ _ALPHABET.index(character)) << 1
+        total ^= _FIELD if total & 32 else 0
+    return _ALPHABET[total]

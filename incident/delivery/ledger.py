@@ -18,11 +18,14 @@ from sqlmodel import Session, col, func, insert, or_, select
 from incident.delivery.states import IN_PROGRESS, DeliveryState, Why
 from incident.store.sealing import seal_json
 from incident.store.tables import Attempt, Batch, Delivery
-from notifiers.outcome import Outcome, Result
+from notifiers.outcome import Outcome, Result, Stage
 
 MOST_STRIKES = 5
 _FIRST_PAUSE = timedelta(seconds=60)
+_PAUSE_GROWS = 4
 _RELAY_PAUSE = timedelta(seconds=15)
+_LONGEST_RELAY_PAUSE = timedelta(hours=1)
+_BEFORE_THE_RECIPIENT = frozenset({Stage.connect, Stage.tls, Stage.auth, Stage.mail})
 
 
 @dataclass(frozen=True)
@@ -143,19 +146,22 @@ def write_intent(
 def judge(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
     """What follows from an outcome. Pure; the rule for e-mail (rule 10 of the design).
 
-    Accepted and permanently refused are settled. Everything else is tried again: at once for a relay that was not
-    reached (nothing was lost), with growing pauses after a refusal for now or an answer that never came.
+    Accepted and permanently refused are settled. What ended before the recipient was named is the relay's matter or
+    ours and would meet everybody: it is tried again for as long as it takes and counts against nobody. Everything
+    else is tried again with growing pauses, `MOST_STRIKES` times in all.
     """
     if outcome.result is Result.accepted:
         return Settled(due, outcome, DeliveryState.ACCEPTED, Why.NONE, due.strikes, None)
+    if outcome.stage in _BEFORE_THE_RECIPIENT:
+        return Settled(
+            due, outcome, DeliveryState.PENDING, Why.NONE, due.strikes, now + _relay_pause(due, outcome)
+        )
     if outcome.result is Result.permanent:
         why = Why.BLOCKED if outcome.blocked else Why.REFUSED
         if outcome.about_recipient or due.strikes + 1 >= MOST_STRIKES:
             return Settled(due, outcome, DeliveryState.UNREACHABLE, why, due.strikes + 1, None)
-        # Refused for what we are, not for whom it was for: it would meet everybody, so it is worth another try.
+        # A policy may be about us and not about whom it was for, so it is worth another try.
         return _again(due, outcome, now=now)
-    if outcome.result is Result.not_sent and outcome.about_session:
-        return Settled(due, outcome, DeliveryState.PENDING, Why.NONE, due.strikes, now + _RELAY_PAUSE)
     if due.strikes + 1 >= MOST_STRIKES:
         return Settled(due, outcome, DeliveryState.UNREACHABLE, Why.NO_ANSWER, due.strikes + 1, None)
     return _again(due, outcome, now=now)
@@ -166,8 +172,15 @@ def unsendable(due: Due, why: Why) -> Settled:
     return Settled(due, None, DeliveryState.UNREACHABLE, why, due.strikes, None)
 
 
+def _relay_pause(due: Due, outcome: Outcome) -> timedelta:
+    """A relay that cannot be reached is tried again soon; one that says no to us, with growing pauses."""
+    if outcome.result is Result.not_sent:
+        return _RELAY_PAUSE
+    return min(_FIRST_PAUSE * (1 << min(due.attempts, 6)), _LONGEST_RELAY_PAUSE)
+
+
 def _again(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
-    pause = _FIRST_PAUSE * (2**due.strikes)
+    pause = _FIRST_PAUSE * (_PAUSE_GROWS**due.strikes)
     return Settled(due, outcome, DeliveryState.PENDING, Why.NONE, due.strikes + 1, now + pause)
 
 
@@ -288,7 +301,10 @@ def open_deliveries(session: Session, batch_id: str) -> int:
 
 
 def ledger_root(session: Session, batch_id: str) -> str:
-    """A hash over every attempt of a batch in order: what the journal names when a campaign ends."""
+    """A hash over every delivery and attempt of a batch in order: what the journal names when a campaign ends."""
+    deliveries = session.exec(
+        select(Delivery).where(Delivery.batch_id == batch_id).order_by(col(Delivery.id))
+    ).all()
     attempts = session.exec(
         select(Attempt)
         .join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
@@ -296,6 +312,9 @@ def ledger_root(session: Session, batch_id: str) -> str:
         .order_by(col(Attempt.delivery_id), col(Attempt.n))
     ).all()
     digest = hashlib.sha256()
+    for each in deliveries:
+        told = f"{each.id} {each.person_id} {each.person_version} {each.addressee} {each.principal}"
+        digest.update(f"{told} {each.channel} {each.state} {each.reason} {each.attempts}\n".encode())
     for one in attempts:
         at = one.outcome_at.isoformat() if one.outcome_at else "-"
         digest.update(f"{one.delivery_id} {one.n} {one.result} {one.stage} {one.code} {at}\n".encode())

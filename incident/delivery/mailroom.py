@@ -18,7 +18,7 @@ from notifiers.email.message import Envelope
 from notifiers.email.relay import Relay, TlsMode
 from notifiers.email.session import SmtpSession
 from notifiers.errors import BadRelay, CarrierUnreachable
-from notifiers.outcome import Outcome
+from notifiers.outcome import Outcome, Result, Stage
 
 
 def relay_from(mail: MailSettings, *, root: Path) -> Relay:
@@ -97,6 +97,11 @@ class MailRoom:
                 outcomes.append(await session.send(envelope))
         except CarrierUnreachable as error:
             outcomes += [error.outcome] * (len(envelopes) - len(outcomes))
+        except BadRelay as error:
+            # Raised before a connection is opened: what is wrong is a setting, and nothing has left.
+            peer = f"{self._relay.host}:{self._relay.port}"
+            unsent = Outcome(Result.not_sent, Stage.connect, None, None, str(error), peer=peer, tls=False)
+            outcomes += [unsent] * (len(envelopes) - len(outcomes))
         finally:
             self._free.put_nowait(session)
         return outcomes

@@ -41,9 +41,7 @@ class Stationery:
     key: bytes
 
 
-def stationery(
-    frozen: FrozenNotice, *, category_titles: Mapping[str, Mapping[str, str]], key: bytes
-) -> Stationery:
+def stationery(frozen: FrozenNotice, *, key: bytes) -> Stationery:
     """Compile a released notice's e-mails. Raises `BadMessage` for a sender that cannot be one."""
     skeletons = {}
     for language, mail in frozen.emails.items():
@@ -59,7 +57,7 @@ def stationery(
     sender = Address(frozen.from_address).spec
     return Stationery(
         skeletons=skeletons,
-        category_titles=category_titles,
+        category_titles=frozen.category_titles,
         everyones_categories={
             language: list_for_person(content.data_types or (), language)
             for language, content in frozen.contents.items()

@@ -6,9 +6,11 @@ The outcome of one group and the intent of the next are one transaction. A worke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 
 from sqlmodel import col, select
 
@@ -27,8 +29,8 @@ from incident.delivery.ledger import (
 from incident.delivery.mailroom import MailRoom
 from incident.delivery.message import CannotBeAddressed, Stationery, compose, stationery
 from incident.delivery.states import SETTLE_JOB, Why
-from incident.durable import Lease, put_job
-from incident.errors import NotFound
+from incident.durable import Lease, insist, put_job
+from incident.errors import NotFound, Unreadable
 from incident.notice.release import version_by_id
 from incident.record.people import person_from_content
 from incident.record.people_file import PersonRow
@@ -43,16 +45,15 @@ GROUP = 20
 
 @dataclass(frozen=True)
 class Post:
-    """What sending needs from outside: the relay, the clock, the titles of the kinds of data."""
+    """What sending needs from outside: the relay and the clock."""
 
     room: MailRoom
     clock: Callable[[], datetime]
-    category_titles: Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
 class _Group:
-    """A group whose intent is written, with the people it goes to."""
+    """A group whose intent is written, with the people it goes to; one whose record is damaged is not among them."""
 
     due: list[Due]
     people: Mapping[str, PersonRow]
@@ -73,10 +74,10 @@ def send_batch(lease: Lease, store: Store, batch_id: str, post: Post) -> None:
         take_over(session, batch_id, now=post.clock())
         version = version_by_id(session, store, campaign.notice_id)
     key = store.key(batch.incident_id)
-    paper = stationery(version.frozen, category_titles=post.category_titles, key=key)
+    paper = stationery(version.frozen, key=key)
     settled: list[Settled] = []
     while True:
-        group = _next_group(lease, store, batch, settled, post, key=key)
+        group = insist(partial(_next_group, lease, store, batch, settled, post, key=key))
         if group is None:
             return
         settled = _send_group(group, paper, post)
@@ -86,7 +87,7 @@ def _next_group(
     lease: Lease, store: Store, batch: Batch, settled: list[Settled], post: Post, *, key: bytes
 ) -> _Group | None:
     """Write the last group's outcomes and the next group's intent; None when there is nothing to send now."""
-    now = post.clock()
+    now = post.clock().astimezone(UTC)
     with store.transaction() as session:
         lease.fence(session, progress=bool(settled))
         write_outcomes(session, batch, settled, key=key, now=now)
@@ -98,6 +99,9 @@ def _next_group(
             rows = session.exec(
                 select(Person).where(col(Person.id).in_({each.person_id for each in due}))
             ).all()
+        elif lease.stopping:
+            lease.again(session)
+            return None
         elif open_deliveries(session, batch.id):
             waits_until = next_due_at(session, batch.id)
             lease.again(session, after=max((waits_until - now).total_seconds(), 0.0) if waits_until else 0.0)
@@ -106,18 +110,30 @@ def _next_group(
             put_job(session, SETTLE_JOB, batch.campaign_id, incident_id=batch.incident_id)
             lease.done(session)
             return None
-    people = {row.id: person_from_content(open_row(row, key=key)) for row in rows}
-    return _Group(due, people, now)
+    return _Group(due, _readable(rows, key=key), now)
+
+
+def _readable(rows: Sequence[Person], *, key: bytes) -> dict[str, PersonRow]:
+    people = {}
+    for row in rows:
+        # One damaged record must not keep the others from being told.
+        with suppress(Unreadable):
+            people[row.id] = person_from_content(open_row(row, key=key))
+    return people
 
 
 def _send_group(group: _Group, paper: Stationery, post: Post) -> list[Settled]:
     settled: list[Settled] = []
     sendable: list[tuple[Due, Envelope]] = []
     for due in group.due:
+        person = group.people.get(due.person_id)
+        if person is None:
+            settled.append(unsendable(due, Why.DAMAGED))
+            continue
         try:
             envelope = compose(
                 paper,
-                group.people[due.person_id],
+                person,
                 delivery_id=due.id,
                 addressee=due.addressee,
                 first_intent_at=due.first_intent_at or group.intent_at,

@@ -25,6 +25,7 @@ class Why(StrEnum):
     BLOCKED = "blocked"
     BAD_ADDRESS = "bad_address"
     NO_ANSWER = "no_answer"
+    DAMAGED = "damaged"
 
 
 WHY_TEXTS: dict[Why, dict[str, str]] = {
@@ -33,6 +34,7 @@ WHY_TEXTS: dict[Why, dict[str, str]] = {
     Why.BLOCKED: {"zh-Hans": "被对方的策略拦截", "en": "blocked by a policy of the mail server"},
     Why.BAD_ADDRESS: {"zh-Hans": "邮箱地址不可用", "en": "the address cannot be used"},
     Why.NO_ANSWER: {"zh-Hans": "多次发送仍未被接收", "en": "tried several times, never accepted"},
+    Why.DAMAGED: {"zh-Hans": "此人的记录已损坏，无法读取", "en": "the record of this person is damaged"},
 }
 
 

@@ -9,17 +9,22 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from incident.delivery.codes import code_mac, read_code
-from incident.delivery.states import IN_PROGRESS, DeliveryState, Why
+from incident.delivery.states import IN_PROGRESS, Addressee, DeliveryState, Why
 from incident.errors import BadInput
 from incident.store.change import open_row
 from incident.store.store import Store
 from incident.store.tables import Attempt, Batch, Campaign, Delivery, Person, PublicNotice
 from notifiers.outcome import Result
 
+_FETCHED = 500
+
 
 @dataclass(frozen=True)
 class Account:
-    """Where everybody stands. `accepted` is the rank reached: the relay took charge of the message."""
+    """Where everybody stands. `accepted` is the rank reached: the relay took charge of the message.
+
+    `minors_without_guardian` are minors for whom no message goes to a guardian: a list for people to work on.
+    """
 
     campaign_id: str
     state: str
@@ -81,13 +86,14 @@ def account(session: Session, campaign: Campaign) -> Account:
         .join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
         .where(col(Delivery.batch_id).in_(batches), Attempt.result == Result.ambiguous)
     ).one()
-    unguarded = session.exec(
+    minors = session.exec(
         select(func.count())
         .select_from(Person)
-        .where(
-            Person.incident_id == campaign.incident_id,
-            col(Person.minor).is_(True),
-            col(Person.guardian_reachable).is_(False),
+        .where(Person.incident_id == campaign.incident_id, col(Person.minor).is_(True))
+    ).one()
+    guarded = session.exec(
+        select(func.count()).where(
+            col(Delivery.batch_id).in_(batches), Delivery.addressee == Addressee.GUARDIAN
         )
     ).one()
     pages = session.exec(select(PublicNotice).where(PublicNotice.notice_id == campaign.notice_id)).all()
@@ -101,7 +107,7 @@ def account(session: Session, campaign: Campaign) -> Account:
         in_progress=pending,
         unreachable={Why(reason): count for reason, count in sorted(reasons)},
         waiting_until=waiting,
-        minors_without_guardian=unguarded,
+        minors_without_guardian=minors - guarded,
         doubled_at_most=doubled,
         public_pages=tuple(pages),
     )
@@ -139,7 +145,7 @@ def deliveries(store: Store, incident_id: str, *, unreached: bool) -> Iterator[D
         statement = select(Delivery).where(Delivery.incident_id == incident_id).order_by(col(Delivery.id))
         if unreached:
             statement = statement.where(col(Delivery.state) == DeliveryState.UNREACHABLE)
-        for row in session.exec(statement).all():
+        for row in session.exec(statement.execution_options(yield_per=_FETCHED)):
             person = session.get(Person, row.person_id)
             last = session.get(Attempt, (row.id, row.attempts)) if row.attempts else None
             words = open_row(last, key=key)["text"] if last is not None and last.sealed else ""

@@ -86,9 +86,11 @@ def evaluate_duties(
     differences: list[DutyChange] = []
     for finding in findings:
         for duty in finding.duties:
-            row = stored.get(duty.id)
+            row = stored.pop(duty.id, None)
             differences += _differences(row, duty)
-            _store_duty(change, incident_id, finding, duty, row)
+            _store_duty(change, store, incident_id, finding, duty, row)
+    for row in stored.values():
+        differences += _drop_duty(change, store, row)
     _store_evaluation(change, store, dossier, settings, rules, findings)
     return differences
 
@@ -96,6 +98,11 @@ def evaluate_duties(
 def stored_duties(session: Session, incident_id: str) -> Sequence[DutyRow]:
     """The duties as last evaluated."""
     return session.exec(select(DutyRow).where(DutyRow.incident_id == incident_id)).all()
+
+
+def met_duties(session: Session, incident_id: str) -> frozenset[str]:
+    """The ids of the duties that were met."""
+    return frozenset(row.duty_id for row in stored_duties(session, incident_id) if row.state == MET)
 
 
 def meet_duty(
@@ -113,6 +120,8 @@ def meet_duty(
 
 
 def _differences(row: DutyRow | None, duty: Duty) -> list[DutyChange]:
+    if row is not None and row.state == MET:
+        return []
     stood = row is not None and row.state != DutyState.not_owed
     before = row.due_at if row is not None and stood else None
     if duty.is_standing and not stood:
@@ -131,13 +140,16 @@ def _differences(row: DutyRow | None, duty: Duty) -> list[DutyChange]:
     return found
 
 
-def _store_duty(change: Change, incident_id: str, finding: Finding, duty: Duty, row: DutyRow | None) -> None:
+def _store_duty(
+    change: Change, store: Store, incident_id: str, finding: Finding, duty: Duty, row: DutyRow | None
+) -> None:
     content = duty_document(finding, duty)
-    if row is not None and row.state == MET:
+    before = store.open(row, incident_id=incident_id) if row is not None else None
+    state, met_at = str(duty.state), None
+    if row is not None and before is not None and row.state == MET:
         state, met_at = MET, row.met_at
-    else:
-        state, met_at = str(duty.state), None
-    if row is not None and (row.state, row.due_at, row.assumed) == (state, duty.due_at, duty.assumed):
+        content["met_by"] = before.get("met_by", "")
+    if before == content:
         return
     fresh = DutyRow(
         incident_id=incident_id,
@@ -151,6 +163,18 @@ def _store_duty(change: Change, incident_id: str, finding: Finding, duty: Duty, 
         evaluated_at=change.at,
     )
     change.put(fresh, content)
+
+
+def _drop_duty(change: Change, store: Store, row: DutyRow) -> list[DutyChange]:
+    """End a stored duty whose regime no longer applies or is no longer in use; one that was met stays met."""
+    if row.state in (MET, DutyState.not_owed):
+        return []
+    content = store.open(row, incident_id=row.incident_id)
+    before = row.due_at
+    row.state, row.due_at, row.assumed = DutyState.not_owed, None, False
+    row.evaluated_at = change.at
+    change.put(row, {**content, "state": row.state, "due_at": None, "assumed": False})
+    return [DutyChange(row.duty_id, ChangeKind.FALLEN_AWAY, before, None)]
 
 
 def duty_document(finding: Finding, duty: Duty) -> dict[str, Any]:

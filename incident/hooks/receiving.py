@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +17,7 @@ from enum import StrEnum
 from sqlmodel import Session, col, select
 
 from incident.durable import Lease, put_job
-from incident.errors import NotFound
+from incident.errors import BadInput, NotFound, Refused
 from incident.hooks.dedupe import Arrival, Earlier, judge_arrival
 from incident.hooks.intake import Receipt
 from incident.hooks.mapping import CompiledSource, map_body
@@ -106,6 +107,9 @@ def work_on_alert(lease: Lease, store: Store, alert_id: str, desk: AlertDesk) ->
         row = session.get(Alert, alert_id)
         if row is None:
             raise NotFound("this alert does not exist", where=alert_id)
+        if row.state != AlertState.RECEIVED:
+            lease.done(session)
+            return
         done = set(session.exec(select(AlertItem.position).where(AlertItem.alert_id == alert_id)).all())
     source = desk.sources.get(row.source)
     if source is None:
@@ -135,19 +139,48 @@ def _take_item(
     item: MappedAlert | Unmapped,
     desk: AlertDesk,
 ) -> None:
+    taken = False
+    while not taken:
+        with store.read() as session:
+            earlier = _earlier(session, item.dedupe_key)
+        with suppress(_Overtaken):
+            _join_or_open(lease, store, row, source, position, item, desk, earlier)
+            taken = True
+
+
+class _Overtaken(Exception):
+    """Another job took an alert with the same key meanwhile; nothing was written, and it must be judged anew."""
+
+
+def _join_or_open(
+    lease: Lease,
+    store: Store,
+    row: Alert,
+    source: CompiledSource,
+    position: int,
+    item: MappedAlert | Unmapped,
+    desk: AlertDesk,
+    known: tuple[Earlier | None, str],
+) -> None:
+    earlier, incident_id = known
     now = desk.clock()
-    with store.read() as session:
-        earlier, incident_id = _earlier(session, item.dedupe_key)
     arrival = _arrival(item, earlier, now=now)
     if arrival is Arrival.opens:
-        _open(lease, store, row, source, position, item, desk, now=now)
+        _open(lease, store, row, source, position, item, desk, now=now, known=known)
         return
     with store.write(incident_id, kind=f"alert.{arrival}", actor=_ACTOR, now=now) as change:
         lease.fence(change.session, progress=True)
+        _must_not_be_overtaken(change.session, item, known)
         _remember(change, row, position, item, arrival, incident_id)
-        change.note(alert=row.id, source=row.source)
         if arrival is not Arrival.repeats and _is_open(change.session, incident_id):
             log_entry(store, change, incident_id, _log_text(source, item, arrival), at=now, by=row.source)
+
+
+def _must_not_be_overtaken(
+    session: Session, item: MappedAlert | Unmapped, known: tuple[Earlier | None, str]
+) -> None:
+    if _earlier(session, item.dedupe_key) != known:
+        raise _Overtaken
 
 
 def _open(
@@ -160,6 +193,7 @@ def _open(
     desk: AlertDesk,
     *,
     now: datetime,
+    known: tuple[Earlier | None, str],
 ) -> None:
     language = desk.settings.workspace.languages[0]
     if isinstance(item, MappedAlert):
@@ -169,6 +203,7 @@ def _open(
 
     def then(change: Change, incident_id: str) -> None:
         lease.fence(change.session, progress=True)
+        _must_not_be_overtaken(change.session, item, known)
         _remember(change, row, position, item, Arrival.opens, incident_id)
         log_entry(
             store,
@@ -178,10 +213,19 @@ def _open(
             at=row.received_at,
             by=row.source,
         )
-        desk.evaluate(change, incident_id)
+        _or_log_why_not(
+            store, change, incident_id, "the duties", lambda: desk.evaluate(change, incident_id), at=now
+        )
         playbook = playbook_to_start(source.source, item) if isinstance(item, MappedAlert) else None
         if playbook is not None:
-            desk.start_playbook(change, incident_id, playbook)
+            _or_log_why_not(
+                store,
+                change,
+                incident_id,
+                f"the playbook {playbook}",
+                lambda: desk.start_playbook(change, incident_id, playbook),
+                at=now,
+            )
 
     open_incident(
         store,
@@ -194,6 +238,16 @@ def _open(
         zone=desk.settings.zone,
         then=then,
     )
+
+
+def _or_log_why_not(
+    store: Store, change: Change, incident_id: str, what: str, do: Callable[[], object], *, at: datetime
+) -> None:
+    """A faulty playbook or rule of the workspace must not keep an alert from becoming an incident."""
+    try:
+        do()
+    except (BadInput, NotFound, Refused) as error:
+        log_entry(store, change, incident_id, f"{what} could not be started: {error}", at=at, by=_ACTOR)
 
 
 def _facts(row: Alert, item: MappedAlert | Unmapped) -> list[Fact]:
@@ -272,6 +326,7 @@ def _remember(
         ],
     )
     change.count_bulk(Alert, "received", 1, sealed=bytes.fromhex(row.body_sha256))
+    change.note(alert=row.id, source=row.source, body_sha256=row.body_sha256)
     alert = change.session.get(Alert, row.id)
     if alert is not None and alert.incident_id is None:
         alert.incident_id = incident_id

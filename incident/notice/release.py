@@ -35,6 +35,7 @@ from incident.store.tables import Notice
 from incident.workspace import Workspace, search_path
 
 SUBJECT_KIND = "notice"
+_SHORTEST_HASH = 8
 
 
 class NoticeState(StrEnum):
@@ -45,7 +46,10 @@ class NoticeState(StrEnum):
 
 @dataclass(frozen=True)
 class FrozenNotice:
-    """All that a version of the notice consists of."""
+    """All that a version of the notice consists of.
+
+    `category_titles` names each kind of data by language: a person's message lists those that concern them.
+    """
 
     contents: Mapping[str, NoticeContent]
     emails: Mapping[str, RenderedEmail]
@@ -53,6 +57,7 @@ class FrozenNotice:
     from_name: Mapping[str, str]
     from_address: str
     reply_to: str
+    category_titles: Mapping[str, Mapping[str, str]]
 
     def as_document(self) -> dict[str, Any]:
         """Plain data, to be hashed and sealed."""
@@ -63,6 +68,7 @@ class FrozenNotice:
             "from_name": dict(self.from_name),
             "from_address": self.from_address,
             "reply_to": self.reply_to,
+            "category_titles": {name: dict(titles) for name, titles in self.category_titles.items()},
         }
 
     @classmethod
@@ -74,6 +80,7 @@ class FrozenNotice:
             from_name=document["from_name"],
             from_address=document["from_address"],
             reply_to=document["reply_to"],
+            category_titles=document["category_titles"],
         )
 
     @property
@@ -120,6 +127,10 @@ def assemble(
         from_name=settings.mail.from_name or settings.organisation.name,
         from_address=settings.mail.from_address,
         reply_to=settings.mail.reply_to or "",
+        category_titles={
+            name: {language: category.title[language] for language in contents}
+            for name, category in bench.categories.items()
+        },
     )
     return frozen, check_notice(contents, bench.required)
 
@@ -168,7 +179,7 @@ def current_version(
 ) -> tuple[Version, list[Finding]]:
     """The version that says what the record says now: the newest one, or a new one if the record moved on.
 
-    Raises `Refused` when a version was released already: a released notice is final, a second one needs a new text.
+    A released version stays as it is. When the record moved on after it, the new draft must be released anew.
     """
     latest = latest_version(change.session, store, dossier.id)
     if latest is not None:
@@ -229,6 +240,11 @@ def release(
             where=dossier.id,
             next_step="`incident notice check` shows what to add; `incident set` and `incident log` add it",
         )
+    if expected_hash is not None and len(expected_hash) < _SHORTEST_HASH:
+        raise BadInput(
+            f"{expected_hash!r} is too short to name a version",
+            next_step=f"give at least the first {_SHORTEST_HASH} characters of the content's hash",
+        )
     if expected_hash is not None and not version.row.content_hash.startswith(expected_hash):
         raise Refused(
             "the record changed since that version of the notice",
@@ -286,7 +302,15 @@ def must_be_released(
             next_step=f"it takes {settings.approvals.notice_release} people: `incident --as NAME notice release {incident_id}`",
         )
     version = _opened(store, row)
-    signed = approvals(voices(session, version.subject, drill=drill))
+    heard = voices(session, version.subject, drill=drill)
+    if rejected := rejections(heard):
+        names = ", ".join(voice.operator.name for voice in rejected)
+        raise Refused(
+            f"{names} rejected version {row.version}",
+            where=incident_id,
+            next_step="change what is wrong; that makes a new version, which must be released",
+        )
+    signed = approvals(heard)
     if len(signed) < settings.approvals.notice_release:
         raise Refused(
             f"the release of version {row.version} carries {len(signed)} valid signatures of "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +13,9 @@ from incident.delivery.mailroom import MailRoom, relay_from
 from incident.delivery.promises import must_keep_promises
 from incident.duties.evaluating import rules_in_use
 from incident.errors import TocsinError
+from incident.ops.house import playbook_names, read_playbook
+from incident.ops.worker import sources_of
+from incident.record.incidents import IncidentState, list_incidents
 from incident.record.operators import Role, list_operators, roles_of
 from incident.response.housework import House
 from incident.settings import resolve_secret
@@ -40,20 +43,33 @@ class Examined:
 
 def examine(house: House) -> list[Examined]:
     """Everything that should be ready before a breach, the failures first."""
-    found = [
-        *_installation(),
-        *_store(house),
-        *_operators(house),
-        *_organisation(house),
-        *_mail(house),
-        *_law(house),
-        *_hooks(house),
-    ]
+    looks: dict[str, Callable[[House], Iterable[Examined]]] = {
+        "installation": _installation,
+        "store": _store,
+        "operators": _operators,
+        "organisation": _organisation,
+        "mail relay": _mail,
+        "law": _law,
+        "playbooks": _playbooks,
+        "sources": _hooks,
+    }
+    found: list[Examined] = []
+    for what, look in looks.items():
+        try:
+            found += look(house)
+        except TocsinError as error:
+            found.append(unusable(what, error))
     order = [State.FAIL, State.WARN, State.OK]
     return sorted(found, key=lambda each: order.index(each.state))
 
 
-def _installation() -> Iterator[Examined]:
+def unusable(what: str, error: TocsinError) -> Examined:
+    """A thing that could not even be looked at."""
+    finding = f"{error.where}: {error.what}" if error.where else error.what
+    return Examined(what, State.FAIL, finding, error.next_step or "")
+
+
+def _installation(_house: House) -> Iterator[Examined]:
     ours = Path(__file__).parents[2]
     module = importlib.import_module("notifiers")
     place = Path(module.__file__ or "").parents[1]
@@ -78,7 +94,19 @@ def _store(house: House) -> Iterator[Examined]:
         house.store.keyring.get(WORKSPACE_KEY)
         yield Examined("keyring", State.OK, str(house.store.keyring.folder))
     except TocsinError as error:
-        yield Examined("keyring", State.FAIL, error.what, error.next_step or "")
+        yield unusable("keyring", error)
+    lost = [
+        row.id
+        for row in list_incidents(house.store)
+        if row.state != IncidentState.DESTROYED and not house.store.keyring.has(row.id)
+    ]
+    if lost:
+        yield Examined(
+            "keyring",
+            State.FAIL,
+            f"no key for {', '.join(lost)}: the data cannot be read",
+            "put the keyring back from where it is kept",
+        )
     if house.store.keyring.folder.exists() and house.store.keyring.folder.stat().st_mode & 0o077:
         yield Examined(
             "keyring",
@@ -145,19 +173,15 @@ def _mail(house: House) -> Iterator[Examined]:
         with MailRoom(relay_from(house.settings.mail, root=house.workspace.root), connections=1) as room:
             room.check()
     except TocsinError as error:
-        yield Examined("mail relay", State.FAIL, error.what, error.next_step or "")
+        yield unusable("mail relay", error)
         return
     mail = house.settings.mail
     yield Examined("mail relay", State.OK, f"{mail.host}:{mail.port}, {mail.processor}, {mail.country}")
 
 
 def _law(house: House) -> Iterator[Examined]:
-    try:
-        regimes = rules_in_use(house.workspace).regimes
-    except TocsinError as error:
-        yield Examined("law", State.FAIL, str(error))
-        return
-    today = house.clock().date()
+    regimes = rules_in_use(house.workspace).regimes
+    today = house.clock().astimezone(house.settings.zone).date()
     scope = {country.upper() for country in house.settings.scope.countries}
     mine = [regime for regime in regimes if regime.countries() & scope]
     unreviewed = [regime.id for regime in mine if not regime.is_reviewed(today)]
@@ -173,11 +197,20 @@ def _law(house: House) -> Iterator[Examined]:
             yield Examined("templates", State.FAIL, f"not at {place}", "install tocsin again")
 
 
-def _hooks(house: House) -> Iterator[Examined]:
-    from incident.ops.worker import sources_of
+def _playbooks(house: House) -> Iterator[Examined]:
+    names = sorted(playbook_names(house.workspace))
+    for name in names:
+        try:
+            read_playbook(house.workspace, name)
+        except TocsinError as error:
+            yield unusable(f"playbook {name}", error)
+    yield Examined("playbooks", State.OK, f"{len(names)} found")
 
+
+def _hooks(house: House) -> Iterator[Examined]:
+    known = sources_of(house)
     for name in house.settings.hooks.sources:
-        source = sources_of(house).get(name)
+        source = known.get(name)
         if source is None:
             yield Examined(f"source {name}", State.FAIL, "there is no such source", "incident source list")
             continue

@@ -100,12 +100,12 @@ def rehearse(
         )
         settings = workspace.settings()
         house = House(workspace, settings, open_store(workspace, settings), clock)
+        stack.callback(house.store.close)
         drill = _Drill(house, screen, containment, catcher, people, serve_hooks)
         with drill.worker():
             result = drill.run()
         result.files["mail"] = catcher.folder
         drill.write_report(result, seconds=time.monotonic() - started)
-        house.store.close()
     return result
 
 
@@ -128,6 +128,7 @@ class _Drill:
         self.people = people
         self.serve_hooks = serve_hooks
         self.signers: list[Signer] = []
+        self.failures: list[BaseException] = []
 
     def run(self) -> DrillResult:
         self._add_operators()
@@ -312,7 +313,11 @@ class _Drill:
             with self.house.store.read() as session:
                 return progress(session, campaign_id)
 
-        self.screen.sending(shown, lambda: self._is_idle() and self._run(incident_id).state != RUNNING)
+        def over() -> bool:
+            self._raise_failure()
+            return self._is_idle() and self._run(incident_id).state != RUNNING
+
+        self.screen.sending(shown, over)
 
     def _account(self, result: DrillResult) -> None:
         with self.house.store.read() as session:
@@ -416,7 +421,6 @@ class _Drill:
         """A worker on a thread, as `incident worker` would be in another terminal."""
         runners: list[Runner] = []
         begun = threading.Event()
-        failures: list[BaseException] = []
 
         def told(run_id: str, effect: e.Effect, result: str) -> None:
             title = in_language(effect.title, "en") if hasattr(effect, "title") else effect.kind
@@ -430,7 +434,7 @@ class _Drill:
             try:
                 Worker(self.house, on_step=told).work_forever(until_stopped=hold)
             except BaseException as error:
-                failures.append(error)
+                self.failures.append(error)
                 begun.set()
 
         thread = threading.Thread(target=work, name="drill worker", daemon=True)
@@ -442,8 +446,7 @@ class _Drill:
             for runner in runners:
                 runner.stop()
             thread.join()
-        if failures:
-            raise failures[0]
+        self._raise_failure()
 
     def _show_duties(self, incident_id: str) -> None:
         house = self.house
@@ -473,9 +476,14 @@ class _Drill:
     def _idle(self) -> None:
         self._settle("the worker has done what is due", self._is_idle)
 
+    def _raise_failure(self) -> None:
+        if self.failures:
+            raise self.failures[0]
+
     def _settle(self, what: str, holds: Callable[[], bool]) -> None:
         until = time.monotonic() + _PATIENCE_SECONDS
         while not holds():
+            self._raise_failure()
             if time.monotonic() > until:
                 raise TocsinError(f"waited {_PATIENCE_SECONDS:.0f} s in vain until {what}")
             time.sleep(0.05)

@@ -1,6 +1,7 @@
 """The made-up estate of a drill: an organisation, its affected people, its facts, and a service that closes interfaces.
 
-Everything here is invented. Addresses lie under example domains (RFC 2606) and numbers in ranges kept for fiction.
+Everything here is invented. Addresses lie under example domains (RFC 2606), British numbers in the range that is kept
+for fiction (07700 900000 to 900999); China keeps none, so those are made up. A drill never calls or texts.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ def _person(dice: random.Random, number: int) -> list[str]:
         phone, language = f"1380000{number % 10000:04d}", "中文"
     else:
         name = f"{dice.choice(_FIRST)} {dice.choice(_LAST)}"
-        phone, language = f"+44770090{number % 10000:04d}", "en"
+        phone, language = f"+447700900{number % 1000:03d}", "en"
     email = f"person{number:05d}@example.org" if number % 50 else ""
     kinds = "手机号码;位置信息" if number % 3 == 0 else "手机号码"
     minor = number % 100 == 1

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from incident.errors import WorkspaceError
+from incident.errors import BadInput, WorkspaceError
 from incident.settings import Born, parse_settings, read_settings
 from incident.store.opening import create_store
 from incident.workspace import Workspace
@@ -65,8 +65,8 @@ def found_workspace(
 ) -> Workspace:
     """Make a workspace in an empty or new folder. Raises `WorkspaceError` or `BadInput`; then nothing is left behind."""
     folder = folder.expanduser().resolve()
-    existed = folder.exists()
-    if existed and (not folder.is_dir() or any(folder.iterdir())):
+    new = _new_folders(folder)
+    if not new and (not folder.is_dir() or any(folder.iterdir())):
         raise WorkspaceError(
             "this folder is not empty", where=str(folder), next_step="name a new folder, or an empty one"
         )
@@ -84,11 +84,16 @@ def found_workspace(
         folder.chmod(0o700)
         workspace.settings_file.write_text(text, encoding="utf-8")
         create_store(workspace, read_settings(workspace.settings_file), now=now).close()
-    except OSError as error:
-        _clear(folder, existed=existed)
-        raise WorkspaceError(f"the workspace cannot be made ({error.strerror})", where=str(folder)) from error
+    except (OSError, UnicodeEncodeError) as error:
+        _clear(folder, new)
+        reason = error.strerror if isinstance(error, OSError) else "a name holds a character that is none"
+        raise WorkspaceError(
+            f"the workspace cannot be made ({reason})",
+            where=str(folder),
+            next_step="check the disk's space and the folder's rights",
+        ) from error
     except BaseException:
-        _clear(folder, existed=existed)
+        _clear(folder, new)
         raise
     return workspace
 
@@ -96,12 +101,26 @@ def found_workspace(
 def _check(text: str, folder: Path) -> None:
     import tomllib
 
-    parse_settings(tomllib.loads(text), where=str(folder / "incident.toml"))
+    where = str(folder / "incident.toml")
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(
+            f"the settings would be no valid TOML: {error}",
+            where=where,
+            next_step="use a name and a zone without control characters",
+        ) from error
+    parse_settings(data, where=where)
 
 
-def _clear(folder: Path, *, existed: bool) -> None:
-    if not existed:
-        shutil.rmtree(folder, ignore_errors=True)
+def _new_folders(folder: Path) -> list[Path]:
+    """The folders that will have to be made, the topmost first."""
+    return [each for each in (*reversed(folder.parents), folder) if not each.exists()]
+
+
+def _clear(folder: Path, new: Sequence[Path]) -> None:
+    if new:
+        shutil.rmtree(new[0], ignore_errors=True)
         return
     for item in folder.iterdir():
         if item.is_dir():

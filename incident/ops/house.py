@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from incident.duties.evaluating import DutyChange, evaluate_duties
-from incident.errors import NotFound
+from incident.errors import BadInput, NotFound
 from incident.record.measures import measure_catalogue
 from incident.response.form import load
 from incident.response.housework import House
@@ -41,7 +41,13 @@ def read_playbook(workspace: Workspace | None, name: str) -> Playbook:
                 f"there is no playbook {name}", next_step=f"there are: {', '.join(sorted(known)) or 'none'}"
             ) from None
         path = find_data(workspace, "playbooks", f"{name}.json")
-    loaded = load(path.read_text(encoding="utf-8"), name=str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(
+            f"the playbook cannot be read ({error})", where=str(path), next_step="save it as UTF-8"
+        ) from error
+    loaded = load(text, name=str(path))
     require_runnable(loaded.playbook, known_measures=frozenset(measure_catalogue()), places=loaded.places)
     return loaded.playbook
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from sqlalchemy import delete, update
 from sqlmodel import Session, SQLModel, col, func, select
 
-from incident.errors import Refused
+from incident.errors import Refused, StoreUnavailable
 from incident.record.decisions import Signer, Subject, Verdict, decide
 from incident.record.incidents import IncidentState, must_exist
-from incident.record.operators import Role
+from incident.record.operators import Role, operator_named
 from incident.response.housework import House
 from incident.response.runner import RUNNING
-from incident.store.journal import WORKSPACE_CHAIN, Head
+from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.tables import (
     Alert,
     Attempt,
@@ -41,6 +41,7 @@ from incident.store.tables import (
 )
 
 DESTRUCTION = "destruction"
+DESTROYED = "incident.destroyed"
 _SEALED: tuple[type[SQLModel], ...] = (
     Alert,
     Attempt,
@@ -91,11 +92,12 @@ def destroy(house: House, incident_id: str, *, signer: Signer, reason: str) -> P
     copy of the database made before.
     """
     store, now = house.store, house.clock()
+    _must_be_real(house, signer)
     found = look_at_purge(house, incident_id)
     if found.state == IncidentState.OPEN:
         raise Refused(f"{incident_id} is open", next_step=f"close it first: `incident close {incident_id}`")
     if found.state == IncidentState.CLOSED:
-        with store.write(incident_id, kind="incident.destroyed", actor=signer.name, now=now) as change:
+        with store.write(incident_id, kind=DESTROYED, actor=signer.name, now=now) as change:
             _nothing_under_way(change.session, incident_id)
             last = next(head for head in store.heads() if head.chain == incident_id)
             decide(
@@ -112,17 +114,33 @@ def destroy(house: House, incident_id: str, *, signer: Signer, reason: str) -> P
             row.state = IncidentState.DESTROYED
             row.destroyed_at = now
             change.put(row)
-        _tell_workspace(house, incident_id, last, signer)
+    _tell_workspace(house, incident_id, signer)
     store.keyring.destroy(incident_id, now=now)
     _scrub(house, incident_id)
     return found
 
 
-def _tell_workspace(house: House, incident_id: str, last: Head, signer: Signer) -> None:
-    with house.store.write(
-        WORKSPACE_CHAIN, kind="incident.destroyed", actor=signer.name, now=house.clock()
-    ) as change:
-        change.note(incident=incident_id, head_before=last.hash)
+def _must_be_real(house: House, signer: Signer) -> None:
+    with house.store.read() as session:
+        operator = operator_named(session, signer.name)
+    if operator.simulated and not house.drill:
+        raise Refused(
+            f"{operator.name} is a simulated operator and decides nothing outside a drill",
+            next_step="let a person with a key of their own decide",
+        )
+
+
+def _tell_workspace(house: House, incident_id: str, signer: Signer) -> None:
+    """Let the workspace's chain say it too, once: a crash may have come before."""
+    told = any(
+        recorded.entry.kind == DESTROYED and (recorded.body or {}).get("incident") == incident_id
+        for recorded in house.store.recorded(WORKSPACE_CHAIN, skip_unreadable=True)
+    )
+    if told:
+        return
+    last = next(head for head in house.store.heads() if head.chain == incident_id)
+    with house.store.write(WORKSPACE_CHAIN, kind=DESTROYED, actor=signer.name, now=house.clock()) as change:
+        change.note(incident=incident_id, last_head=last.hash)
 
 
 def _nothing_under_way(session: Session, incident_id: str) -> None:
@@ -154,7 +172,16 @@ def _scrub(house: House, incident_id: str) -> None:
             .values(sealed=b"", destroyed_at=now)
         )
     for folder in (house.workspace.blobs / incident_id, house.workspace.reports / incident_id):
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise StoreUnavailable(
+                f"the key is destroyed, but files are left ({error.strerror})",
+                where=str(folder),
+                next_step="make the folder writable and purge again",
+            ) from error
 
 
 def _count(session: Session, statement: object) -> int:

@@ -21,7 +21,6 @@ from incident.hooks.library import SHIPPED as SHIPPED_SOURCES
 from incident.hooks.library import read_sources
 from incident.hooks.mapping import CompiledSource
 from incident.hooks.receiving import ALERT_JOB, AlertDesk, work_on_alert
-from incident.law.categories import category_catalogue
 from incident.notice.publishing import record_pages, write_pages
 from incident.notice.release import version_by_id
 from incident.ops.house import evaluate, start_playbook
@@ -32,25 +31,26 @@ from incident.response.working import ENGINE, Surroundings, advance_run
 from incident.settings import resolve_secret
 from incident.store.tables import Campaign
 from incident.workspace import worker_lives, worker_lock
+from notifiers.email.relay import Relay
 
 Watcher = Callable[[str, e.Effect, str], None]
 
 
 @dataclass
 class Worker:
-    """One worker over a workspace. `on_step` is told of each step that a run takes."""
+    """One worker over a workspace. `on_step` is told of each step that a run takes; without `sends` mail stays due."""
 
     house: House
     on_step: Watcher = lambda run_id, effect, result: None
     patience: Patience = field(default_factory=Patience)
+    sends: bool = True
 
     def handlers(self, room: MailRoom | None) -> dict[str, Handler]:
         """Every kind of job and what does it. Without a mail room nothing can be sent, and nothing is opened."""
         house, store = self.house, self.house.store
         sending: dict[str, Handler] = {}
         if room is not None:
-            titles = {name: dict(category.title) for name, category in category_catalogue().items()}
-            post = Post(room, house.clock, titles)
+            post = Post(room, house.clock)
             sending[BATCH_JOB] = lambda lease: send_batch(lease, store, lease.claim.key, post)
         around = Surroundings(house.clock, house, resolve_secret, self.on_step)
         desk = AlertDesk(
@@ -72,12 +72,20 @@ class Worker:
     def runner(self) -> Iterator[Runner]:
         """A runner with the mail room open for as long as it is needed."""
         mail = self.house.settings.mail
-        relay = relay_from(mail, root=self.house.workspace.root) if mail.host else None
+        relay = self.must_know_the_relay() if self.sends else None
         if relay is None:
             yield Runner(self.house.store, self.handlers(None), patience=self.patience)
             return
         with MailRoom(relay, connections=mail.connections) as room:
             yield Runner(self.house.store, self.handlers(room), patience=self.patience)
+
+    def must_know_the_relay(self) -> Relay | None:
+        """The mail relay of the settings, with its secret; None without one. Raises `BadInput`.
+
+        What writes first and works afterwards asks this before it writes.
+        """
+        mail = self.house.settings.mail
+        return relay_from(mail, root=self.house.workspace.root) if mail.host else None
 
     def work_until(self, done: Callable[[], bool], *, beat: Callable[[], None] | None = None) -> None:
         """Become the worker until `done` holds, or follow the one that lives."""

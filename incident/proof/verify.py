@@ -7,7 +7,7 @@ verifies; what was in it can no longer be read by anybody.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -15,16 +15,16 @@ from typing import Any
 from sqlmodel import SQLModel, col, select
 
 from incident.delivery.ledger import ledger_root
-from incident.errors import BadInput, TocsinError, Unreadable
+from incident.errors import BadInput, Unreadable
 from incident.record.decisions import signature_holds
 from incident.store.change import open_row, row_image
-from incident.store.journal import WORKSPACE_CHAIN, Fault, Finding, Head, check_chain
+from incident.store.journal import WORKSPACE_CHAIN, Entry, Fault, Finding, Head, check_chain
 from incident.store.store import Store
 from incident.store.tables import (
     ROW_TABLES,
     Decision,
     Incident,
-    JournalBody,
+    JournalEntry,
     Operator,
 )
 
@@ -39,7 +39,6 @@ class Doubt(StrEnum):
     ROW_UNKNOWN = "row not in the journal"
     SIGNATURE = "signature does not hold"
     LEDGER = "ledger changed"
-    ANCHOR = "anchor not found"
 
 
 @dataclass(frozen=True)
@@ -73,13 +72,12 @@ def verify(
     anchors = _anchors(store)
     results: list[ChainResult] = []
     findings: list[Finding] = []
-    known = store.chains()
-    wanted = list(chains) if chains is not None else sorted({*known, *(head.chain for head in outside)})
+    wanted = list(chains) if chains is not None else _all_chains(store, [*outside, *anchors])
     for chain in wanted:
         entries = store.entries(chain)
         heads = [head for head in (*outside, *anchors) if head.chain == chain]
         findings += check_chain(entries, chain=chain, outside=heads)
-        findings += _stored_head(store, chain)
+        findings += _stored_head(store, chain, entries)
         findings += _bodies(store, chain)
         findings += _rows(store, chain)
         head = entries[-1].hash if entries else "-"
@@ -111,47 +109,59 @@ def read_heads(text: str, *, where: str) -> list[Head]:
         ) from error
 
 
+def _all_chains(store: Store, named: Iterable[Head]) -> list[str]:
+    """Every chain that a head, an entry, a row or the workspace's own anchors name: none is lost by taking it out."""
+    found = {WORKSPACE_CHAIN, *store.chains(), *(head.chain for head in named)}
+    with store.read() as session:
+        found |= set(session.exec(select(JournalEntry.chain).distinct()).all())
+        for table in ROW_TABLES:
+            if table is Operator:
+                continue
+            column = Incident.id if table is Incident else table.incident_id  # type: ignore[attr-defined]
+            found |= set(session.exec(select(column).distinct()).all())
+    return sorted(found)
+
+
 def _anchors(store: Store) -> list[Head]:
-    found: list[Head] = []
-    try:
-        for recorded in store.recorded(WORKSPACE_CHAIN):
-            anchor = (recorded.body or {}).get("anchor")
-            if anchor:
-                found.append(Head(anchor["chain"], anchor["seq"], anchor["hash"]))
-    except TocsinError:
-        return found
-    return found
+    return [
+        Head(anchor["chain"], anchor["seq"], anchor["hash"])
+        for recorded in store.recorded(WORKSPACE_CHAIN, skip_unreadable=True)
+        if (anchor := (recorded.body or {}).get("anchor"))
+    ]
 
 
-def _stored_head(store: Store, chain: str) -> list[Finding]:
-    entries = store.entries(chain)
+def _stored_head(store: Store, chain: str, entries: Sequence[Entry]) -> list[Finding]:
     stored = next((head for head in store.heads() if head.chain == chain), None)
-    last = entries[-1] if entries else None
-    if stored is not None and (last is None or (last.seq, last.hash) != (stored.seq, stored.hash)):
-        return [Finding(chain, stored.seq, Fault.HEAD_DIFFERS, "the stored head is not the last entry")]
-    return []
+    last = Head(chain, entries[-1].seq, entries[-1].hash) if entries else None
+    if stored == last and last is not None:
+        return []
+    seq = stored.seq if stored is not None else last.seq if last is not None else 0
+    what = (
+        "the chain has neither entries nor a head"
+        if stored is last
+        else "the stored head is not the last entry"
+    )
+    return [Finding(chain, seq, Fault.HEAD_DIFFERS, what)]
 
 
 def _bodies(store: Store, chain: str) -> list[Finding]:
     if not _has_key(store, chain):
         return []
     findings: list[Finding] = []
-    with store.read() as session:
-        destroyed = {
-            row.seq
-            for row in session.exec(select(JournalBody).where(JournalBody.chain == chain)).all()
-            if row.destroyed_at
-        }
-    for entry in store.entries(chain):
-        if entry.seq in destroyed:
+    for recorded in store.recorded(chain, skip_unreadable=True):
+        if recorded.body is not None:
             continue
+        # The key is here, so this body was not destroyed the way we destroy; a note of it in the row is no excuse.
+        detail = (
+            "its body is not there"
+            if recorded.destroyed_at is None
+            else "its body was taken out, not destroyed"
+        )
         try:
-            body = store.body_of(chain, entry.seq)
+            store.body_of(chain, recorded.entry.seq)
         except Unreadable as error:
-            findings.append(Finding(chain, entry.seq, Fault.BODY_CHANGED, error.what))
-            continue
-        if body is None:
-            findings.append(Finding(chain, entry.seq, Fault.BODY_CHANGED, "its body is not there"))
+            detail = error.what
+        findings.append(Finding(chain, recorded.entry.seq, Fault.BODY_CHANGED, detail))
     return findings
 
 

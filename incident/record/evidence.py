@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +12,8 @@ from sqlmodel import col, select
 
 from incident.errors import Unreadable
 from incident.record.incidents import must_be_open
-from incident.store.blobs import blob_hash, store_blob
+from incident.store.blobs import StoredBlob, blob_hash, store_blob
+from incident.store.change import Change
 from incident.store.store import Store
 from incident.store.tables import Evidence
 
@@ -29,32 +32,75 @@ class EvidenceLine:
     place: str
 
 
+@dataclass(frozen=True)
+class TakenFile:
+    """A file that lies sealed in custody and waits for its row."""
+
+    id: str
+    name: str
+    stored: StoredBlob
+
+
+@contextmanager
+def take_files(
+    store: Store, incident_id: str, files: Sequence[Path], *, blobs: Path
+) -> Iterator[list[TakenFile]]:
+    """Seal files into custody for the change made inside; when that fails, or a file cannot be read, none is kept.
+
+    Raises `BadInput` for a file that cannot be read, `NotFound` or `Refused` as `must_be_open`.
+    """
+    with store.read() as session:
+        must_be_open(session, incident_id)
+    folder, taken = blobs / incident_id, list[TakenFile]()
+    try:
+        for file in files:
+            name = store.new_id()
+            taken.append(
+                TakenFile(name, file.name, store_blob(folder, file, name=name, key=store.key(incident_id)))
+            )
+        yield taken
+    except BaseException:
+        for each in taken:
+            (folder / each.stored.place).unlink(missing_ok=True)
+        with suppress(OSError):
+            folder.rmdir()
+        raise
+
+
+def put_evidence(change: Change, incident_id: str, taken: TakenFile, *, by: str, note: str) -> EvidenceLine:
+    """Record a file in custody, within a change."""
+    must_be_open(change.session, incident_id)
+    row = Evidence(
+        id=taken.id,
+        incident_id=incident_id,
+        recorded_at=change.at,
+        recorded_by=change.actor,
+        sha256=taken.stored.sha256,
+        size=taken.stored.size,
+        blob=taken.stored.place,
+    )
+    change.put(row, {"name": taken.name, "by": by, "note": note})
+    return EvidenceLine(
+        taken.id,
+        taken.name,
+        by,
+        note,
+        taken.stored.sha256,
+        taken.stored.size,
+        change.at,
+        taken.stored.place,
+    )
+
+
 def add_evidence(
     store: Store, incident_id: str, file: Path, *, blobs: Path, by: str, note: str, actor: str, now: datetime
 ) -> EvidenceLine:
     """Take a file into custody. Raises `BadInput` for one that cannot be read; then nothing is kept."""
-    evidence_id = store.new_id()
-    with store.read() as session:
-        must_be_open(session, incident_id)
-    folder = blobs / incident_id
-    stored = store_blob(folder, file, name=evidence_id, key=store.key(incident_id))
-    try:
-        with store.write(incident_id, kind="evidence.added", actor=actor, now=now) as change:
-            must_be_open(change.session, incident_id)
-            row = Evidence(
-                id=evidence_id,
-                incident_id=incident_id,
-                recorded_at=now,
-                recorded_by=actor,
-                sha256=stored.sha256,
-                size=stored.size,
-                blob=stored.place,
-            )
-            change.put(row, {"name": file.name, "by": by, "note": note})
-    except BaseException:
-        (folder / stored.place).unlink(missing_ok=True)
-        raise
-    return EvidenceLine(evidence_id, file.name, by, note, stored.sha256, stored.size, now, stored.place)
+    with (
+        take_files(store, incident_id, [file], blobs=blobs) as [taken],
+        store.write(incident_id, kind="evidence.added", actor=actor, now=now) as change,
+    ):
+        return put_evidence(change, incident_id, taken, by=by, note=note)
 
 
 def list_evidence(store: Store, incident_id: str) -> list[EvidenceLine]:

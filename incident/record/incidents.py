@@ -9,7 +9,7 @@ from enum import StrEnum
 from sqlmodel import Session, col, func, select
 
 from incident.errors import NotFound, Refused, WorkspaceError
-from incident.record.facts import Fact, value_to_json
+from incident.record.facts import Fact, field_named, value_to_json
 from incident.record.measures import measure_named
 from incident.store.change import Change
 from incident.store.store import Store
@@ -80,7 +80,10 @@ def _was_opened(store: Store, incident_id: str) -> bool:
 
 
 def state_facts(store: Store, change: Change, incident_id: str, facts: Sequence[Fact]) -> None:
-    """Record what was said; the latest statement of a field holds, earlier ones stay in the history."""
+    """Record what was said; the latest statement of a field holds, earlier ones stay in the history.
+
+    Raises `BadInput` for a field that is none.
+    """
     must_be_open(change.session, incident_id)
     _put_facts(store, change, incident_id, facts)
 
@@ -99,7 +102,8 @@ def log_entry(
 ) -> LogEntry:
     """What a person did or saw, at its own time, within a change. With `action` it is a measure taken.
 
-    Raises `NotFound` for an unknown measure or entry to correct, `Refused` for a time that is still to come.
+    Raises `NotFound` for an unknown measure or entry to correct, `Refused` for a time that is still to come and for
+    an entry that was corrected already.
     """
     if action is not None:
         measure_named(action)
@@ -111,10 +115,11 @@ def log_entry(
         )
     must_be_open(change.session, incident_id)
     if corrects is not None:
-        corrected = change.session.get(LogEntry, corrects)
-        if corrected is None or corrected.incident_id != incident_id:
-            raise NotFound(
-                f"there is no log entry {corrects}", next_step="`incident timeline` shows their ids"
+        corrects = _entry_called(change.session, incident_id, corrects)
+        later = change.session.exec(select(LogEntry.id).where(LogEntry.corrects == corrects)).first()
+        if later is not None:
+            raise Refused(
+                f"the entry {corrects} was corrected already, by {later}", next_step="correct that one"
             )
     return _put_log(
         store,
@@ -128,6 +133,16 @@ def log_entry(
         corrects=corrects,
         origin="log",
     )
+
+
+def _entry_called(session: Session, incident_id: str, name: str) -> str:
+    """The id of a log entry by the beginning of it that lists show. Raises `NotFound`."""
+    mine = select(LogEntry.id).where(LogEntry.incident_id == incident_id)
+    found = [each for each in session.exec(mine).all() if name and each.startswith(name)]
+    if len(found) != 1:
+        what = f"{len(found)} log entries begin with {name}" if found else f"there is no log entry {name}"
+        raise NotFound(what, next_step="`incident timeline` shows their ids")
+    return found[0]
 
 
 def record_run_measure(
@@ -200,6 +215,8 @@ def list_incidents(store: Store) -> list[Incident]:
 def _put_facts(store: Store, change: Change, incident_id: str, facts: Sequence[Fact]) -> None:
     seq = change.session.exec(select(func.count()).where(FactRow.incident_id == incident_id)).one()
     for number, fact in enumerate(facts, start=seq + 1):
+        # A field that nobody knows would make the whole record unreadable.
+        field_named(fact.field)
         row = FactRow(
             id=store.new_id(),
             incident_id=incident_id,

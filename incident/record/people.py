@@ -163,10 +163,10 @@ def _open_text(path: Path, encoding: str, digest: Any) -> io.TextIOWrapper:
         raw = io.FileIO(path)
     except OSError as error:
         raise BadInput(f"the list cannot be read ({error.strerror})", where=str(path)) from error
-    # A byte-order mark belongs to the file, not to its first header.
-    name = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
     try:
-        return io.TextIOWrapper(io.BufferedReader(_Hashing(raw, digest), 1 << 18), encoding=name, newline="")
+        return io.TextIOWrapper(
+            io.BufferedReader(_Hashing(raw, digest), 1 << 18), encoding=encoding, newline=""
+        )
     except (LookupError, ValueError):
         raw.close()
         raise BadInput(

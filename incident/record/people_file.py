@@ -200,7 +200,8 @@ def _decoded(stream: TextIO, name: str) -> Iterator[str]:
                     where=f"{name}, line {line_number}",
                     next_step="give a CSV file with one person a row",
                 )
-            yield line
+            # A byte-order mark belongs to the file, not to its first header.
+            yield line if line_number > 1 else line.removeprefix("\ufeff")
     except UnicodeError as error:
         encoding = error.encoding if isinstance(error, UnicodeDecodeError) else stream.encoding
         raise BadInput(
@@ -211,7 +212,7 @@ def _decoded(stream: TextIO, name: str) -> Iterator[str]:
 
 
 def _columns(header: list[str], mapping: Mapping[str, str], name: str) -> dict[str, int]:
-    cells = [cell.strip().lstrip("\ufeff") for cell in header]
+    cells = [cell.strip() for cell in header]
     lowered = [cell.lower() for cell in cells]
     columns: dict[str, int] = {}
     for wanted, own_header in mapping.items():

@@ -27,6 +27,8 @@ _CURVE_HASHES: dict[str, hashes.HashAlgorithm] = {
     "nistp384": hashes.SHA384(),
     "nistp521": hashes.SHA512(),
 }
+# Keys on hardware (sk-...) sign something else, and certificates are no keys.
+_KINDS = frozenset({"ssh-ed25519", "ssh-rsa", *(f"ecdsa-sha2-{curve}" for curve in _CURVE_HASHES)})
 
 PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
@@ -66,20 +68,24 @@ def read_private_key(path: Path, *, passphrase: str | None = None) -> PrivateKey
 
 def public_line(key: PrivateKey) -> str:
     """The one-line OpenSSH form of a private key's public half, without a comment."""
-    encoded = key.public_key().public_bytes(
-        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-    )
-    return encoded.decode("ascii")
+    return _line_of(key.public_key())
 
 
 def read_public_line(line: str, *, where: str) -> str:
-    """A public key line, checked and without its comment. Raises `BadInput`."""
+    """A public key line, checked, without its comment and in its one canonical form. Raises `BadInput`.
+
+    One form, so that one key written in two ways cannot pass for the keys of two people.
+    """
     words = line.split()
     if len(words) < 2:
         raise BadInput("this is no SSH public key", where=where, next_step="give the file that ends in .pub")
-    bare = " ".join(words[:2])
-    _load_public(bare, where=where)
-    return bare
+    if words[0] not in _KINDS:
+        raise BadInput(
+            f"a key of the kind {words[0]} cannot sign decisions",
+            where=where,
+            next_step="give an Ed25519, ECDSA or RSA key (`ssh-keygen -t ed25519` makes one)",
+        )
+    return _line_of(_load_public(" ".join(words[:2]), where=where))
 
 
 def fingerprint(public: str) -> str:
@@ -170,6 +176,11 @@ def _load_public(line: str, *, where: str) -> PublicKey:
     if not isinstance(key, PublicKey):
         raise BadInput("this kind of key cannot sign decisions; use Ed25519, ECDSA or RSA", where=where)
     return key
+
+
+def _line_of(key: PublicKey) -> str:
+    encoded = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return encoded.decode("ascii")
 
 
 def _blob(public: str) -> bytes:

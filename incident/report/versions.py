@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlmodel import Session, col, select
 
@@ -26,6 +26,7 @@ from incident.store.store import Store
 from incident.store.tables import DutyRow, Report
 from incident.workspace import Workspace
 
+_DRAFT, _SUBMITTED = "draft", "submitted"
 _SCALE_OF_FORM = {"cn-cac-incident": "cn-cac"}
 
 
@@ -51,8 +52,13 @@ def report_duties(findings: Iterable[Finding], *, standing_only: bool) -> list[R
     ]
 
 
-def choose(duties: Sequence[ReportDuty], regime: str, phase: str | None) -> ReportDuty:
-    """The duty of a regime and phase; without a phase, the first that stands open. Raises `NotFound`."""
+def choose(
+    duties: Sequence[ReportDuty], regime: str, phase: str | None, *, met: Container[str] = ()
+) -> ReportDuty:
+    """The duty of a regime and phase; without a phase, the first that stands open. Raises `NotFound`.
+
+    `met` holds the ids of duties that were met already (see `duties.evaluating.met_duties`).
+    """
     of_regime = [each for each in duties if each.duty.regime == regime]
     if not of_regime:
         known = ", ".join(sorted({each.duty.regime for each in duties}))
@@ -60,7 +66,7 @@ def choose(duties: Sequence[ReportDuty], regime: str, phase: str | None) -> Repo
             f"no report is made for {regime!r}", next_step=f"regimes with a report: {known or 'none'}"
         )
     if phase is None:
-        standing = [each for each in of_regime if each.duty.is_standing]
+        standing = [each for each in of_regime if each.duty.is_standing and each.duty.id not in met]
         return (standing or of_regime)[0]
     for each in of_regime:
         if each.duty.phase == phase:
@@ -93,7 +99,7 @@ def fill_report(
     inputs = ReportInputs(
         record=record,
         grade=grade(shipped_scales()[scale], dossier.sheet) if scale else None,
-        late=due_at is not None and now > due_at + timedelta(0),
+        late=due_at is not None and now > due_at,
         recipients=[dict(each.name) for each in chosen.duty.recipients],
     )
     folder = workspace.root / "forms"
@@ -113,7 +119,7 @@ def keep_version(change: Change, store: Store, incident_id: str, filled: FilledR
         regime=filled.form.regime,
         phase=filled.phase,
         version=latest.version + 1 if latest else 1,
-        state="draft",
+        state=_DRAFT,
         content_hash=document["sha256"],
         created_at=change.at,
         created_by=change.actor,
@@ -134,7 +140,10 @@ def latest_report(session: Session, incident_id: str, regime: str, phase: str) -
 def record_submission(
     change: Change, store: Store, incident_id: str, duty_id: str, *, at: datetime, how: str, reference: str
 ) -> DutyRow:
-    """Record that a report was handed in; its duty is then met. Raises `NotFound` or `Refused`."""
+    """Record that a report was handed in: its duty is then met, and the newest version of its phase submitted.
+
+    Raises `NotFound` or `Refused`.
+    """
     row = change.session.get(DutyRow, (incident_id, duty_id))
     if row is None:
         raise NotFound(f"{incident_id} has no duty {duty_id}", next_step="`incident duties` lists them")
@@ -145,15 +154,11 @@ def record_submission(
         raise Refused(
             f"{duty_id} is not owed", where=incident_id, next_step="`incident duties --why` says why not"
         )
-    regime, _, _ = duty_id.partition("/")
-    for report in change.session.exec(
-        select(Report).where(
-            Report.incident_id == incident_id, Report.regime == regime, Report.state == "draft"
-        )
-    ).all():
-        if f"{report.regime}/{report.phase}" == duty_id or row.kind == DutyKind.report_authority:
-            report.state = "submitted"
-            report.submitted_at = at
-            change.put(report)
+    phase = store.open(row, incident_id=incident_id)["phase"]
+    report = latest_report(change.session, incident_id, row.regime, phase)
+    if report is not None and report.state == _DRAFT:
+        report.state = _SUBMITTED
+        report.submitted_at = at
+        change.put(report)
     change.anchor()
     return row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from incident.errors import Refused
 from incident.record.decisions import Signer, Subject, Verdict, approvals, decide, rejections, voices
@@ -15,14 +16,29 @@ STEP_SUBJECT = "run-step"
 
 
 def answer_question(
-    house: House, run_id: str, step: str, *, success: bool, by: str, values: Mapping[str, str], note: str
+    house: House,
+    run_id: str,
+    step: str,
+    *,
+    success: bool,
+    by: str,
+    values: Mapping[str, str],
+    note: str,
+    at: datetime | None = None,
 ) -> None:
     """Say how a step went that a person carried out, or whether a condition holds.
 
-    Raises `NotFound` for a step that waits for nobody, `Refused` for one that needs a signed decision, `BadInput` for
-    a value that the step does not ask for.
+    `at` is when it was done, if not just now. Raises `NotFound` for a step that waits for nobody, `Refused` for one
+    that needs a signed decision and for a time that is still to come, `BadInput` for a value that the step does not
+    ask for.
     """
     store = house.store
+    if at is not None and at > house.clock():
+        raise Refused(
+            "this time is still to come",
+            where=at.isoformat(timespec="minutes"),
+            next_step="say when it was done; check the date and the zone",
+        )
     with store.read() as session:
         incident_id = run_named(session, run_id).incident_id
     with store.write(incident_id, kind="run.answered", actor=by, now=house.clock()) as change:
@@ -48,7 +64,7 @@ def answer_question(
                 values=dict(values),
                 note=note or None,
             )
-        tell(change, store, run, event, settled=asked, result=note)
+        tell(change, store, run, event, settled=asked, result=note, at=at)
 
 
 def decide_step(house: House, run_id: str, step: str, *, signer: Signer, yes: bool, reason: str) -> int:

@@ -15,7 +15,7 @@ from sqlmodel import select
 from incident.delivery.campaign import open_campaign
 from incident.delivery.states import CampaignState
 from incident.delivery.status import campaigns_of
-from incident.duties.evaluating import findings_for, rules_in_use
+from incident.duties.evaluating import findings_for, met_duties, rules_in_use
 from incident.errors import Refused
 from incident.law.categories import category_catalogue
 from incident.law.evaluate import required_notice_elements
@@ -30,7 +30,7 @@ from incident.response.working import ENGINE, HouseAnswer, HouseState
 from incident.settings import Born, Settings
 from incident.store.opening import born_as
 from incident.store.store import Store
-from incident.store.tables import PublicNotice
+from incident.store.tables import Campaign, PublicNotice
 from incident.workspace import Workspace
 
 ALL_OWED = "owed"
@@ -104,11 +104,10 @@ class House:
         released = self._await_release(incident_id)
         if released.state is not HouseState.DONE:
             return released
-        with self.store.read() as session:
-            campaigns = campaigns_of(session, incident_id)
-        if campaigns and campaigns[0].state == CampaignState.ENDED:
-            return HouseAnswer(HouseState.DONE, f"the notice went out to {campaigns[0].expected} people")
-        if campaigns:
+        campaign = self._campaign_of_released(incident_id)
+        if campaign is not None and campaign.state == CampaignState.ENDED:
+            return HouseAnswer(HouseState.DONE, f"the notice went out to {campaign.expected} people")
+        if campaign is not None:
             return HouseAnswer(HouseState.WAITING, "the notice is being sent")
         try:
             with self.store.write(
@@ -122,6 +121,15 @@ class House:
             return HouseAnswer(HouseState.FAILED, error.what)
         return HouseAnswer(HouseState.WAITING, "the notice is being sent")
 
+    def _campaign_of_released(self, incident_id: str) -> Campaign | None:
+        with self.store.read() as session:
+            version, _ = must_be_released(
+                session, self.store, incident_id, settings=self.settings, drill=self.drill
+            )
+            return next(
+                (one for one in campaigns_of(session, incident_id) if one.notice_id == version.row.id), None
+            )
+
     def _await_publication(self, incident_id: str) -> HouseAnswer:
         with self.store.read() as session:
             page = session.exec(select(PublicNotice).where(PublicNotice.incident_id == incident_id)).first()
@@ -131,7 +139,10 @@ class House:
 
     def _prepare_reports(self, incident_id: str, regime: str, phase: str) -> HouseAnswer:
         dossier = load_dossier(self.store, incident_id)
-        standing = report_duties(self.findings(dossier), standing_only=True)
+        with self.store.read() as session:
+            met = met_duties(session, incident_id)
+        owed = report_duties(self.findings(dossier), standing_only=True)
+        standing = [each for each in owed if each.duty.id not in met]
         first_of_regime = {each.duty.regime: each for each in reversed(standing)}
         wanted = [
             each

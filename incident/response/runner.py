@@ -87,11 +87,19 @@ def start_run(
 
 
 def tell(
-    change: Change, store: Store, run: Run, event: e.Event, *, settled: OpenEffect | None, result: str = ""
+    change: Change,
+    store: Store,
+    run: Run,
+    event: e.Event,
+    *,
+    settled: OpenEffect | None,
+    result: str = "",
+    at: datetime | None = None,
 ) -> State:
     """Tell the machine what happened and keep what follows, in one change. Returns the new state.
 
-    `settled` is the effect that this event answers; `result` says in words what came of it, for the log.
+    `settled` is the effect that this event answers; `result` says in words what came of it, for the log, and `at`
+    when it was done, if that was before it was told: notice and report give a measure's own day.
     """
     document = store.open(run, incident_id=run.incident_id)
     playbook = Playbook.model_validate(document["playbook"])
@@ -102,9 +110,19 @@ def tell(
         settled.row.state = EffectState.SETTLED
         settled.row.settled_at = change.at
         change.put(settled.row, {**content, "event": event.model_dump(mode="json"), "result": result})
-        _record_measures(change, store, run, settled, event, after, result)
+        _record_measures(change, store, run, settled, event, after, result, at=at or change.at)
     _store(change, store, run, document["playbook"], after, effects)
     return after
+
+
+def keep_late(
+    change: Change, store: Store, run: Run, withdrawn: OpenEffect, event: e.Event, *, result: str
+) -> None:
+    """Keep what came of a command that was withdrawn while it was under way: what was done was done."""
+    content = store.open(withdrawn.row, incident_id=run.incident_id)
+    change.put(withdrawn.row, {**content, "event": event.model_dump(mode="json"), "result": result})
+    if isinstance(event, e.CommandSucceeded):
+        _put_measures(change, store, run, withdrawn.effect, result, by="", at=change.at)
 
 
 def run_named(session: Session, run_id: str) -> Run:
@@ -247,18 +265,34 @@ def _outstanding(session: Session, run: Run) -> Sequence[RunEffect]:
 
 
 def _record_measures(
-    change: Change, store: Store, run: Run, settled: OpenEffect, event: e.Event, after: State, result: str
+    change: Change,
+    store: Store,
+    run: Run,
+    settled: OpenEffect,
+    event: e.Event,
+    after: State,
+    result: str,
+    *,
+    at: datetime,
 ) -> None:
     effect = settled.effect
-    if not isinstance(effect, e.RunCommand | e.AskPerson) or not effect.measures:
+    if not isinstance(effect, e.RunCommand | e.AskPerson):
         return
     if after.visits[effect.visit].state is not VisitState.succeeded:
         return
     by = event.by if isinstance(event, e.PersonAnswered) else ""
+    _put_measures(change, store, run, effect, result, by=by, at=at)
+
+
+def _put_measures(
+    change: Change, store: Store, run: Run, effect: e.Effect, result: str, *, by: str, at: datetime
+) -> None:
+    if not isinstance(effect, e.RunCommand | e.AskPerson):
+        return
     answered = f"{effect.agent.name}: {result}" if isinstance(effect, e.RunCommand) and result else result
     text = answered or in_language(effect.title, "en")
     for action in effect.measures:
-        record_run_measure(store, change, run.incident_id, action=action, text=text, by=by, at=change.at)
+        record_run_measure(store, change, run.incident_id, action=action, text=text, by=by, at=at)
 
 
 def _effect(store: Store, row: RunEffect) -> e.Effect:

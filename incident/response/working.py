@@ -10,15 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 
-from incident.durable import Lease
+from incident.durable import Lease, insist
+from incident.errors import NotFound
 from incident.response import events as e
 from incident.response.http_api import Ending, HttpResult, call, outputs_from
 from incident.response.runner import (
+    OUTSTANDING,
     RUNNING,
     EffectState,
     OpenEffect,
+    keep_late,
     mark_intended,
     open_effects,
     run_named,
@@ -153,14 +157,33 @@ def _tell(
     *,
     result: str = "",
 ) -> None:
+    told = insist(partial(_keep, lease, store, run, event, settled, around, result))
+    if told:
+        around.on_step(run.id, settled.effect, result)
+
+
+def _keep(
+    lease: Lease,
+    store: Store,
+    run: Run,
+    event: e.Event,
+    settled: OpenEffect,
+    around: Surroundings,
+    result: str,
+) -> bool:
+    """Tell the machine; False when the effect was withdrawn meanwhile, whose outcome is then only kept."""
     with store.write(run.incident_id, kind="run.advanced", actor=ENGINE, now=around.clock()) as change:
         lease.fence(change.session, progress=True)
         fresh = run_named(change.session, run.id)
         row = change.session.get(RunEffect, settled.row.id)
-        if row is None or row.state not in (EffectState.OPEN, EffectState.INTENDED):
-            return
-        tell(change, store, fresh, event, settled=OpenEffect(row, settled.effect), result=result)
-    around.on_step(run.id, settled.effect, result)
+        if row is None:
+            raise NotFound("this effect does not exist", where=settled.row.id)
+        if row.state in OUTSTANDING:
+            tell(change, store, fresh, event, settled=OpenEffect(row, settled.effect), result=result)
+            return True
+        if isinstance(settled.effect, e.RunCommand):
+            keep_late(change, store, fresh, OpenEffect(row, settled.effect), event, result=result)
+        return False
 
 
 def _declare_ambiguous(lease: Lease, store: Store, run_id: str, around: Surroundings) -> None:

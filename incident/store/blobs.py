@@ -49,6 +49,7 @@ def store_blob(folder: Path, source: Path, *, name: str, key: bytes) -> StoredBl
                 outgoing.flush()
                 os.fsync(outgoing.fileno())
         scratch.replace(target)
+        _sync_folder(folder)
     except OSError as error:
         with suppress(OSError):
             scratch.unlink(missing_ok=True)
@@ -85,6 +86,15 @@ def blob_hash(folder: Path, place: str, *, key: bytes) -> str:
     for piece in read_blob(folder, place, key=key):
         digest.update(piece)
     return digest.hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    # The name must be on the disk before a row speaks of the file.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _seal_pieces(incoming: BinaryIO, outgoing: BinaryIO, *, name: str, key: bytes) -> tuple[str, int]:

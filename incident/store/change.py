@@ -12,7 +12,6 @@ from sqlalchemy.engine import CursorResult
 from sqlmodel import Session, SQLModel, insert
 
 from incident.store.sealing import seal_json, unseal_json
-from incident.store.tables import BULK_TABLES, ROW_TABLES
 
 Content = dict[str, Any]
 
@@ -78,6 +77,8 @@ class Change:
 
     def put(self, row: SQLModel, content: Content | None = None) -> None:
         """Insert or update a row of a journalled table; `content` goes sealed into it and into the journal."""
+        from incident.store.tables import ROW_TABLES  # all of them are built for it: only who writes waits
+
         if not isinstance(row, ROW_TABLES):
             raise TypeError(f"{row.__tablename__} is not journalled by row")
         image: dict[str, Any] = {"table": row.__tablename__}
@@ -91,6 +92,8 @@ class Change:
 
     def put_bulk(self, table: type[SQLModel], rows: Iterable[Mapping[str, Any]]) -> int:
         """Insert many rows of a bulk table; the journal gets their number and a root over their sealed bytes."""
+        from incident.store.tables import BULK_TABLES
+
         if table not in BULK_TABLES:
             raise TypeError(f"{table.__tablename__} is not a bulk table")
         listed = [dict(row) for row in rows]

@@ -15,12 +15,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col, select
 
 from incident.errors import ConflictingWrite, KeyDestroyed, KeyMissing, Unreadable
+from incident.store import tables
 from incident.store.change import Change, Content, open_row
 from incident.store.database import WRITES, store_errors
 from incident.store.journal import WORKSPACE_CHAIN, Entry, Head, body_hash, next_entry
 from incident.store.keyring import WORKSPACE_KEY, Keyring
 from incident.store.sealing import seal_json, unseal_json
-from incident.store.tables import JournalBody, JournalEntry, JournalHead
 
 _SALT_BYTES = 16
 
@@ -103,20 +103,24 @@ class Store:
     def chains(self) -> list[str]:
         """The names of all chains, the workspace's first."""
         with self.read() as session:
-            names = session.exec(select(JournalHead.chain).order_by(col(JournalHead.chain))).all()
+            names = session.exec(
+                select(tables.JournalHead.chain).order_by(col(tables.JournalHead.chain))
+            ).all()
         return sorted(names, key=lambda name: (name != WORKSPACE_CHAIN, name))
 
     def heads(self) -> list[Head]:
         """Every chain's head, as stored."""
         with self.read() as session:
-            rows = session.exec(select(JournalHead).order_by(col(JournalHead.chain))).all()
+            rows = session.exec(select(tables.JournalHead).order_by(col(tables.JournalHead.chain))).all()
         return [Head(row.chain, row.seq, row.hash) for row in rows]
 
     def entries(self, chain: str) -> list[Entry]:
         """All entries of a chain in order of their number."""
         with self.read() as session:
             rows = session.exec(
-                select(JournalEntry).where(JournalEntry.chain == chain).order_by(col(JournalEntry.seq))
+                select(tables.JournalEntry)
+                .where(tables.JournalEntry.chain == chain)
+                .order_by(col(tables.JournalEntry.seq))
             ).all()
         return [_entry(row) for row in rows]
 
@@ -131,11 +135,15 @@ class Store:
         """
         with self.read() as session:
             entries = session.exec(
-                select(JournalEntry).where(JournalEntry.chain == chain).order_by(col(JournalEntry.seq))
+                select(tables.JournalEntry)
+                .where(tables.JournalEntry.chain == chain)
+                .order_by(col(tables.JournalEntry.seq))
             ).all()
             bodies = {
                 row.seq: row
-                for row in session.exec(select(JournalBody).where(JournalBody.chain == chain)).all()
+                for row in session.exec(
+                    select(tables.JournalBody).where(tables.JournalBody.chain == chain)
+                ).all()
             }
         if until is not None:
             last = max((row.seq for row in entries if row.at <= until), default=0)
@@ -154,11 +162,11 @@ class Store:
     def body_of(self, chain: str, seq: int) -> Content | None:
         """The body of one entry; None when it or its key was destroyed. Raises `Unreadable` if it was tampered with."""
         with self.read() as session:
-            entry = session.get(JournalEntry, (chain, seq))
-            body = session.get(JournalBody, (chain, seq))
+            entry = session.get(tables.JournalEntry, (chain, seq))
+            body = session.get(tables.JournalBody, (chain, seq))
         return self._body(body, entry) if entry is not None else None
 
-    def _body(self, row: JournalBody | None, entry: JournalEntry) -> Content | None:
+    def _body(self, row: tables.JournalBody | None, entry: tables.JournalEntry) -> Content | None:
         if row is not None and row.destroyed_at is not None:
             return None
         try:
@@ -179,7 +187,7 @@ class Store:
         self, session: Session, chain: str, *, kind: str, actor: str, now: datetime, body: Content
     ) -> Entry:
         salt = self._random(_SALT_BYTES)
-        statement = select(JournalHead).where(JournalHead.chain == chain).with_for_update()
+        statement = select(tables.JournalHead).where(tables.JournalHead.chain == chain).with_for_update()
         stored = session.exec(statement).first()
         head = Head(stored.chain, stored.seq, stored.hash) if stored else None
         entry = next_entry(head, chain=chain, at=now, kind=kind, actor=actor, body_hash=body_hash(salt, body))
@@ -190,9 +198,9 @@ class Store:
             random=self._random,
         )
         try:
-            session.add(JournalEntry(**vars(entry)))
-            session.add(JournalBody(chain=chain, seq=entry.seq, sealed=sealed))
-            session.merge(JournalHead(chain=chain, seq=entry.seq, hash=entry.hash))
+            session.add(tables.JournalEntry(**vars(entry)))
+            session.add(tables.JournalBody(chain=chain, seq=entry.seq, sealed=sealed))
+            session.merge(tables.JournalHead(chain=chain, seq=entry.seq, hash=entry.hash))
             session.flush()
         except IntegrityError:
             raise ConflictingWrite(
@@ -211,7 +219,7 @@ def _body_name(chain: str, seq: int) -> str:
     return f"journal_body/{chain}/{seq}"
 
 
-def _entry(row: JournalEntry) -> Entry:
+def _entry(row: tables.JournalEntry) -> Entry:
     return Entry(
         chain=row.chain,
         seq=row.seq,

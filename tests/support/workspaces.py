@@ -118,7 +118,7 @@ def all_rows(store: Store) -> Tables:
         return {name: _rows(connection.execute(text(f'SELECT * FROM "{name}"'))) for name in names}  # noqa: S608
 
 
-def run_sql(store: Store, statement: str, **values: Any) -> int:
+def run_sql(store: Store, statement: str, /, **values: Any) -> int:
     """Change the database behind the store's back; returns how many rows that touched."""
     with store.transaction() as session:
         return session.connection().execute(text(statement), values).rowcount

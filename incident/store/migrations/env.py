@@ -3,8 +3,9 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-import incident.store.tables  # noqa: F401  (fills the metadata)
+from incident.store.tables import load_all
 
+load_all()
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True)
 with context.begin_transaction():

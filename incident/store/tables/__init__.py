@@ -1,44 +1,72 @@
 """Tables: columns only, no behaviour. Whatever may hold personal data lies in a `sealed` column.
 
-`ROW_TABLES` are journalled row by row; `BULK_TABLES` by root and counts per batch (a closed list).
+`ROW_TABLES` are journalled row by row; `BULK_TABLES` by root and counts per batch (a closed list). A table is built
+when it is first asked for, because a command that reads three of them should not wait for all.
 """
 
-from incident.store.tables.delivering import Attempt, Batch, Campaign, Delivery
-from incident.store.tables.intake import Alert, AlertItem
-from incident.store.tables.journalling import JournalBody, JournalEntry, JournalHead
-from incident.store.tables.people import PeopleImport, PeopleProblem, Person
-from incident.store.tables.recording import (
-    Decision,
-    DutyRow,
-    Evaluation,
-    Evidence,
-    FactRow,
-    Incident,
-    LogEntry,
-    Operator,
-)
-from incident.store.tables.releasing import Notice, PublicNotice, Report
-from incident.store.tables.running import Run, RunEffect
-from incident.store.tables.working import Job
+from __future__ import annotations
 
-ROW_TABLES = (
-    Campaign,
-    Decision,
-    DutyRow,
-    Evaluation,
-    Evidence,
-    FactRow,
-    Incident,
-    LogEntry,
-    Notice,
-    Operator,
-    PeopleImport,
-    PublicNotice,
-    Report,
-    Run,
-    RunEffect,
-)
-BULK_TABLES = (Alert, AlertItem, Attempt, Batch, Delivery, PeopleProblem, Person)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlmodel import SQLModel
+
+    from incident.store.tables.deciding import Decision, Operator
+    from incident.store.tables.delivering import Attempt, Batch, Campaign, Delivery
+    from incident.store.tables.intake import Alert, AlertItem
+    from incident.store.tables.journalling import JournalBody, JournalEntry, JournalHead
+    from incident.store.tables.owing import DutyRow, Evaluation
+    from incident.store.tables.people import PeopleImport, PeopleProblem, Person
+    from incident.store.tables.recording import Evidence, FactRow, Incident, LogEntry
+    from incident.store.tables.releasing import Notice, PublicNotice, Report
+    from incident.store.tables.running import Run, RunEffect
+    from incident.store.tables.working import Job
+
+    ROW_TABLES: tuple[type[SQLModel], ...]
+    BULK_TABLES: tuple[type[SQLModel], ...]
+
+_MODULES = {
+    "deciding": ("Decision", "Operator"),
+    "delivering": ("Attempt", "Batch", "Campaign", "Delivery"),
+    "intake": ("Alert", "AlertItem"),
+    "journalling": ("JournalBody", "JournalEntry", "JournalHead"),
+    "owing": ("DutyRow", "Evaluation"),
+    "people": ("PeopleImport", "PeopleProblem", "Person"),
+    "recording": ("Evidence", "FactRow", "Incident", "LogEntry"),
+    "releasing": ("Notice", "PublicNotice", "Report"),
+    "running": ("Run", "RunEffect"),
+    "working": ("Job",),
+}
+_BULK = ("Alert", "AlertItem", "Attempt", "Batch", "Delivery", "PeopleProblem", "Person")
+_NOT_JOURNALLED = ("JournalBody", "JournalEntry", "JournalHead", "Job")
+
+_HOMES = {table: module for module, tables in _MODULES.items() for table in tables}
+_GROUPS = {
+    "BULK_TABLES": _BULK,
+    "ROW_TABLES": tuple(sorted(_HOMES.keys() - {*_BULK, *_NOT_JOURNALLED})),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _GROUPS:
+        return tuple(_table(each) for each in _GROUPS[name])
+    return _table(name)
+
+
+def _table(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def load_all() -> None:
+    """Build every table, so that SQLModel's metadata is whole."""
+    for name in _HOMES:
+        _table(name)
+
 
 __all__ = [
     "BULK_TABLES",
@@ -69,4 +97,5 @@ __all__ = [
     "Report",
     "Run",
     "RunEffect",
+    "load_all",
 ]

@@ -1,4 +1,4 @@
-"""The record: incidents, facts, what people did, evidence, operators, decisions, duties."""
+"""The record: incidents, facts, what people did, evidence."""
 
 from datetime import datetime
 
@@ -65,67 +65,4 @@ class Evidence(SQLModel, table=True):
     sha256: str
     size: int
     blob: str
-    sealed: bytes = sealed_column()
-
-
-class Operator(SQLModel, table=True):
-    """A person who may act, with the public SSH key that proves it. Retired ones stay: their decisions do."""
-
-    __tablename__ = "operator"
-
-    id: str = Field(primary_key=True)
-    name: str = Field(unique=True)
-    public_key: str
-    fingerprint: str = Field(unique=True)
-    roles: str
-    simulated: bool
-    added_at: datetime = time_column()
-    retired_at: datetime | None = optional_time()
-
-
-class Decision(SQLModel, table=True):
-    """A signed decision. `statement` is exactly what was signed (no personal data but the operator's name)."""
-
-    __tablename__ = "decision"
-
-    id: str = Field(primary_key=True)
-    incident_id: str = Field(index=True)
-    operator_id: str
-    subject_kind: str
-    subject_id: str = Field(index=True)
-    subject_hash: str
-    verdict: str
-    decided_at: datetime = time_column()
-    statement: str
-    signature: str
-    sealed: bytes = sealed_column()
-
-
-class Evaluation(SQLModel, table=True):
-    """One evaluation of the law over the record, replayable. Sealed: inputs and result."""
-
-    __tablename__ = "evaluation"
-
-    id: str = Field(primary_key=True)
-    incident_id: str = Field(index=True)
-    at: datetime = time_column()
-    inputs_hash: str
-    rules_hash: str
-    sealed: bytes = sealed_column()
-
-
-class DutyRow(SQLModel, table=True):
-    """A duty as last evaluated. Sealed: its full description with reasons."""
-
-    __tablename__ = "duty"
-
-    incident_id: str = Field(primary_key=True)
-    duty_id: str = Field(primary_key=True)
-    regime: str
-    kind: str
-    state: str
-    assumed: bool
-    due_at: datetime | None = optional_time()
-    met_at: datetime | None = optional_time()
-    evaluated_at: datetime = time_column()
     sealed: bytes = sealed_column()

@@ -114,6 +114,11 @@ def keys() -> dict[str, PrivateKey]:
     }
 
 
+@cache
+def signed_once(kind: str) -> str:
+    return sign(MESSAGE, keys()[kind])
+
+
 @pytest.mark.parametrize("kind", ["ed25519", "p256", "p521", "rsa"])
 @given(message=st.binary(max_size=100), data=st.data())
 def test_a_signature_holds_for_its_message_key_and_namespace_only(
@@ -138,7 +143,7 @@ def test_a_damaged_signature_never_raises_and_never_holds_for_another_message(
     kind: str, data: st.DataObject
 ) -> None:
     key = keys()[kind]
-    lines = sign(MESSAGE, key).splitlines()
+    lines = signed_once(kind).splitlines()
     blob = bytearray(base64.b64decode("".join(lines[1:-1])))
     for _ in range(data.draw(st.integers(1, 4))):
         if blob:
@@ -189,6 +194,17 @@ def test_a_key_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         assert caught.value.where == str(tmp_path / "key")
     with pytest.raises(BadInput, match="No such file"):
         read_private_key(tmp_path / "nothing")
+
+
+def test_one_key_written_in_two_ways_is_one_key() -> None:
+    plain = public_line(keys()["rsa"])
+    kind, encoded = plain.split()
+    blob = base64.b64decode(encoded)
+    # The exponent 65537 once more, with a zero byte in front that its encoding does not need.
+    padded = blob[:11] + b"\0\0\0\x04\0\x01\0\x01" + blob[18:]
+    assert blob[11:18] == b"\0\0\0\x03\x01\0\x01"
+    again = read_public_line(f"{kind} {base64.b64encode(padded).decode()} other@laptop", where="key.pub")
+    assert again == plain
 
 
 def test_a_key_on_hardware_is_refused_with_advice() -> None:

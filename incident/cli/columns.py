@@ -1,0 +1,78 @@
+"""Tables as plain text: columns under their headings, folded to a width, wide characters counted as two.
+
+Nearly every command ends in a table, and loading rich for one costs more than reading the record it shows.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+_GAP = "  "
+_NARROWEST = 8
+_WORD = re.compile(r"\S*\s?")
+
+
+def text_width(text: str) -> int:
+    """How many places of a terminal the text takes (UAX 11: wide and full-width characters take two)."""
+    if text.isascii():
+        return len(text)
+    return sum(_sign_width(sign) for sign in text)
+
+
+def as_columns(heads: Sequence[str], rows: Sequence[Sequence[str]], *, width: int) -> list[str]:
+    """The lines of a table: headings, a rule, the rows; at most `width` wide where the first column allows it.
+
+    The first column is never folded: it is what people copy into the next command.
+    """
+    widths = [max(map(text_width, column)) for column in zip(heads, *rows, strict=True)]
+    _shrink(widths, width - len(_GAP) * (len(widths) - 1))
+    lines = _row(heads, widths)
+    lines.append(_GAP.join("─" * each for each in widths))
+    for row in rows:
+        lines += _row(row, widths)
+    return lines
+
+
+def _shrink(widths: list[int], room: int) -> None:
+    while sum(widths) > room:
+        widest = max(range(1, len(widths)), key=widths.__getitem__, default=0)
+        if not widest or widths[widest] <= _NARROWEST:
+            return
+        widths[widest] -= 1
+
+
+def _row(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+    folded = [[cells[0]], *(fold(cell, width) for cell, width in zip(cells[1:], widths[1:], strict=True))]
+    lines = []
+    for number in range(max(map(len, folded))):
+        parts = [cell[number] if number < len(cell) else "" for cell in folded]
+        padded = (part + " " * (width - text_width(part)) for part, width in zip(parts, widths, strict=True))
+        lines.append(_GAP.join(padded).rstrip())
+    return lines
+
+
+def fold(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` (2 or more): broken at its line breaks, between words, or within a long word."""
+    lines = []
+    for paragraph in text.split("\n"):
+        line, used = "", 0
+        for word in _WORD.findall(paragraph):
+            if line and used + text_width(word.rstrip()) > width:
+                lines.append(line.rstrip())
+                line, used = "", 0
+            for sign in word:
+                if used + _sign_width(sign) > width and not sign.isspace():
+                    lines.append(line.rstrip())
+                    line, used = "", 0
+                line += sign
+                used += _sign_width(sign)
+        lines.append(line.rstrip())
+    return lines
+
+
+def _sign_width(sign: str) -> int:
+    if unicodedata.combining(sign) or unicodedata.category(sign) in ("Cf", "Cc", "Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(sign) in "WF" else 1
