@@ -198,29 +198,38 @@ def deliveries_(
     incident_id: str = ID,
     unreached: bool = typer.Option(False, "--unreached", help="Only those who were not reached."),
     form: str = typer.Option("table", "--format", help="table or csv."),
+    reveal: bool = typer.Option(
+        False, "--reveal", help="Show references and answers in clear (signed, --as NAME)."
+    ),
+    reason: str = typer.Option("", "--reason", help="Why they are looked at."),
 ) -> None:
+    from incident.cli.people import reveal_list
     from incident.delivery.states import WHY_TEXTS, Why
     from incident.delivery.status import deliveries
+    from incident.masking import mask_reference
     from incident.record.incidents import must_exist
+    from incident.record.revealing import without_addresses
 
     desk = desk_of(ctx)
     if form not in ("table", "csv"):
         raise WrongUsage(f"{form!r} is no format", where="--format", next_step="table or csv")
     with desk.store.read() as session:
         must_exist(session, incident_id)
+    if reveal:
+        reveal_list(desk, incident_id, "deliveries", reason)
     rows = []
     for each in deliveries(desk.store, incident_id, unreached=unreached):
         why = WHY_TEXTS[Why(each.reason)][desk.language] if each.reason else ""
         rows.append(
             (
-                each.reference,
+                each.reference if reveal else mask_reference(each.reference),
                 each.addressee,
                 each.channel,
                 each.state,
                 why,
                 each.attempts,
                 each.last_code,
-                each.last_words,
+                each.last_words if reveal else without_addresses(each.last_words),
             )
         )
     columns = ("Reference", "Addressee", "Channel", "State", "Why", "Attempts", "Code", "Answer")

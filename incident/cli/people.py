@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from incident.cli.desk import desk_of
+from incident.cli.desk import Desk, desk_of
 from incident.cli.record import ID
 from incident.cli.wording import defused
 from incident.errors import WrongUsage
@@ -130,19 +130,46 @@ def stats(ctx: typer.Context, incident_id: str = ID) -> None:
     desk.table(("What", "People"), rows, document={"incident": incident_id, **vars(found)})
 
 
-@app.command("problems", help="The rows that were kept aside, back out as CSV (shows personal data).")
-def problems(ctx: typer.Context, incident_id: str = ID) -> None:
+@app.command("problems", help="The rows that were kept aside, as CSV; with --reveal in full.")
+def problems(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    reveal: bool = typer.Option(False, "--reveal", help="Show the rows themselves (signed, --as NAME)."),
+    reason: str = typer.Option("", "--reason", help="Why they are looked at."),
+) -> None:
     from incident.record.incidents import must_exist
     from incident.record.people import kept_problems
 
     desk = desk_of(ctx)
     with desk.store.read() as session:
         must_exist(session, incident_id)
+    if reveal:
+        reveal_list(desk, incident_id, "people problems", reason)
     found = list(kept_problems(desk.store, incident_id))
     if desk.as_json:
-        desk.document([{"row": each.row, "field": each.field, "reason": each.reason.value} for each in found])
+        desk.document(
+            [
+                {
+                    "row": each.row,
+                    "field": each.field,
+                    "reason": each.reason.value,
+                    **({"cells": list(each.cells)} if reveal else {}),
+                }
+                for each in found
+            ]
+        )
         return
     writer = csv.writer(sys.stdout)
-    writer.writerow(["row", "field", "reason", "cells"])
+    writer.writerow(["row", "field", "reason", *(["cells"] if reveal else [])])
     for each in found:
-        writer.writerow([each.row, each.field, each.reason.value, *(defused(cell) for cell in each.cells)])
+        cells = [defused(cell) for cell in each.cells] if reveal else []
+        writer.writerow([each.row, each.field, each.reason.value, *cells])
+
+
+def reveal_list(desk: Desk, incident_id: str, what: str, reason: str) -> None:
+    """Record, signed, that the operator looks at a list of people in clear. Raises `Refused` without `--as`."""
+    from incident.record.operators import Role
+    from incident.record.revealing import reveal
+
+    signer = desk.signer()
+    reveal(desk.store, incident_id, what, signer=signer, reason=reason, needs=Role.RESPONDER, now=desk.now())

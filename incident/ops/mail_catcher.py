@@ -189,15 +189,15 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="where the messages are kept, one .eml file each")
     parser.add_argument("--port", type=int, default=2525, help="the port on 127.0.0.1; 0 takes a free one")
     given = parser.parse_args(words)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stop.set())
+    # Blocked before the catcher's thread begins, so that both wait for sigwait, whichever thread they hit.
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     try:
         with MailCatcher(given.folder, port=given.port, told=_tell) as catcher:
             _print(
                 f"mail is caught at {_LOOPBACK}:{catcher.port} and kept in {given.folder}; Ctrl-C ends this"
             )
-            stop.wait()
+            signal.sigwait(ends)
     except TocsinError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code

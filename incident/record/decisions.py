@@ -184,4 +184,5 @@ SUBJECT_TITLES = {
     "notice": "release of the notice",
     "run-step": "playbook step",
     "destruction": "destruction of the data",
+    "reveal": "a look at people's data",
 }

@@ -1,29 +1,20 @@
-"""How work survives: fences, retries, parking, and a worker that dies in the middle."""
+"""How work survives: claims, fences, retries and parking."""
 
 from __future__ import annotations
 
 import logging
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy import text
 from sqlmodel import Session
 
 from incident.durable import (
     Claim,
     Fenced,
-    Handler,
     JobState,
     Lease,
     Patience,
@@ -34,65 +25,13 @@ from incident.durable import (
 )
 from incident.errors import ConflictingWrite
 from incident.store.store import Store
-from tests.support.workspaces import Made, make_workspace, open_one, run_sql
-
-QUICK = Patience(stale=30, poll=0.01, retry=0.0, max_starts=3, slots=2)
-ROOT = Path(__file__).parents[2]
+from tests.support.jobs import QUICK, done, fenced_out, job, lease_on, put, work
+from tests.support.workspaces import make_workspace, open_one, run_sql
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return make_workspace(tmp_path).store
-
-
-def put(store: Store, key: str = "k", *, kind: str = "work", after: float = 0.0) -> None:
-    with store.transaction() as session:
-        put_job(session, kind, key, after=after)
-
-
-def job(store: Store, key: str = "k") -> Any:
-    with store.read() as session:
-        return session.connection().execute(text("SELECT * FROM job WHERE key = :key"), {"key": key}).one()
-
-
-def done(lease: Lease) -> None:
-    with lease.store.transaction() as session:
-        lease.done(session)
-
-
-def is_over(store: Store) -> Callable[[], bool]:
-    def over() -> bool:
-        with store.read() as session:
-            statement = text("SELECT count(*) FROM job WHERE state = 'open'")
-            return int(session.connection().execute(statement).scalar_one()) == 0
-
-    return over
-
-
-def work(store: Store, handler: Handler, *, patience: Patience = QUICK) -> None:
-    """Work until no job is open."""
-    runner = Runner(store, {"work": handler}, patience=patience)
-    watchdog = threading.Timer(20, runner.stop)
-    watchdog.start()
-    try:
-        runner.work(until=is_over(store))
-    finally:
-        watchdog.cancel()
-    assert is_over(store)(), "the runner had to be stopped"
-
-
-def lease_on(store: Store, key: str = "k", *, patience: Patience = QUICK) -> Lease:
-    """Claim a job and start it by hand, as a worker would."""
-    runner = Runner(store, {"work": done}, patience=patience)
-    [claim] = [claim for claim in runner._claim(9) if claim.key == key]
-    assert runner._start(claim)
-    return Lease(store, claim, threading.Event())
-
-
-@contextmanager
-def fenced_out() -> Iterator[None]:
-    with pytest.raises(Fenced):
-        yield
 
 
 def test_a_job_is_worked_on_once_and_done(store: Store) -> None:
@@ -417,159 +356,3 @@ def test_following_ends_when_the_condition_holds_and_beats_in_between() -> None:
     beats: list[int] = []
     wait_for(lambda: len(beats) == 3, poll=0.001, beat=lambda: beats.append(1))
     assert len(beats) == 3
-
-
-WORKER = """
-import sys, time
-from pathlib import Path
-from incident.durable import Patience, Runner
-from incident.store.opening import open_store
-from incident.workspace import Workspace, worker_lock
-
-workspace = Workspace(Path(sys.argv[1]))
-
-def handler(lease):
-    with lease.store.transaction() as session:
-        lease.fence(session)
-    print("running", lease.claim.attempt, flush=True)
-    time.sleep(60)
-
-with worker_lock(workspace) as ours:
-    print("worker" if ours else "follower", flush=True)
-    if ours:
-        Runner(open_store(workspace, workspace.settings()), {"work": handler}).work()
-"""
-
-
-@contextmanager
-def a_worker(made: Made) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(made.workspace.root)], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGKILL)
-
-
-def said(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
-def test_after_kill_9_in_the_middle_of_a_job_a_new_runner_takes_it_over_at_once(tmp_path: Path) -> None:
-    made = make_workspace(tmp_path)
-    put(made.store)
-    with a_worker(made) as first:
-        assert (said(first), said(first)) == ("worker", "running 1")
-        with a_worker(made) as second:
-            assert said(second) == "follower", "one worker a workspace"
-        ghost = Lease(made.store, Claim("work", "k", 1, 1), threading.Event())
-        with made.store.transaction() as session:
-            ghost.fence(session)
-    started = time.monotonic()
-    work(made.store, done, patience=Patience(stale=3600, poll=0.01))
-    assert time.monotonic() - started < 5
-    assert (job(made.store).state, job(made.store).attempt) == (JobState.DONE, 2)
-    with fenced_out(), made.store.transaction() as session:
-        ghost.fence(session)
-
-
-def test_a_job_whose_worker_dies_at_each_start_is_parked(store: Store) -> None:
-    put(store)
-    for _ in range(QUICK.max_starts):
-        runner = Runner(store, {"work": done}, patience=QUICK)
-        runner._release_the_dead()
-        [claim] = runner._claim(9)
-        assert runner._start(claim)
-    Runner(store, {"work": done}, patience=QUICK)._release_the_dead()
-    assert job(store).state == JobState.PARKED
-
-
-class OnlyLooked(Exception):
-    """Undoes a look at a job, which would else be a beat."""
-
-
-class Jobs(RuleBasedStateMachine):
-    """Workers that claim, beat, finish, fail, freeze and die in any order over one job.
-
-    Whatever happens: at most one attempt is not fenced, and a poke that came after a run began is followed by
-    another run.
-    """
-
-    shared: Store
-
-    def __init__(self) -> None:
-        super().__init__()
-        run_sql(self.shared, "DELETE FROM job")
-        self.leases: list[Lease] = []
-        self.unanswered = False
-
-    def runner(self) -> Runner:
-        return Runner(self.shared, {"work": done}, patience=QUICK)
-
-    def current(self, lease: Lease) -> bool:
-        try:
-            with self.shared.transaction() as session:
-                lease.fence(session)
-                raise OnlyLooked
-        except Fenced:
-            return False
-        except OnlyLooked:
-            return True
-
-    @rule()
-    def poke(self) -> None:
-        put(self.shared)
-        self.unanswered = True
-
-    @rule()
-    def claim_and_start(self) -> None:
-        runner = self.runner()
-        for claim in runner._claim(9):
-            assert all(claim.attempt > lease.claim.attempt for lease in self.leases)
-            if runner._start(claim):
-                self.leases.append(Lease(self.shared, claim, threading.Event()))
-                self.unanswered = False
-
-    @precondition(lambda self: self.leases)
-    @rule(data=st.data())
-    def finish(self, data: st.DataObject) -> None:
-        lease = data.draw(st.sampled_from(self.leases))
-        if self.current(lease):
-            done(lease)
-        else:
-            with fenced_out():
-                done(lease)
-
-    @precondition(lambda self: self.leases)
-    @rule(data=st.data())
-    def fail(self, data: st.DataObject) -> None:
-        self.runner()._put_back(data.draw(st.sampled_from(self.leases)).claim)
-
-    @rule()
-    def freeze(self) -> None:
-        run_sql(self.shared, "UPDATE job SET beat_at = beat_at - 31 WHERE beat_at > 0")
-
-    @rule()
-    def die_and_begin_anew(self) -> None:
-        self.runner()._release_the_dead()
-
-    @invariant()
-    def at_most_one_attempt_may_write(self) -> None:
-        assert sum(self.current(lease) for lease in self.leases) <= 1
-
-    @invariant()
-    def nothing_that_was_asked_for_is_forgotten(self) -> None:
-        if self.unanswered:
-            assert job(self.shared).state in (JobState.OPEN, JobState.PARKED)
-
-
-def test_in_any_order_of_events_one_attempt_writes_and_no_poke_is_lost(store: Store) -> None:
-    class OnThisStore(Jobs):
-        shared = store
-
-    machine = OnThisStore.TestCase
-    machine.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
-    machine("runTest").runTest()

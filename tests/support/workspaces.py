@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +22,7 @@ from incident.record.incidents import Origin, open_incident
 from incident.record.operators import DEFAULT_ROLES, Role, add_operator
 from incident.record.sshsig import PrivateKey, public_line
 from incident.settings import Settings, read_settings
-from incident.store.opening import create_store
+from incident.store.opening import create_store, open_store
 from incident.store.store import Store
 from incident.workspace import Workspace
 
@@ -61,16 +65,25 @@ def make_workspace(tmp_path: Path, *, born: str = "live", **settings: Mapping[st
     The store is closed when the test's garbage is collected; tests that copy the database call `store.close()`.
     """
     root = tmp_path / "workspace"
-    root.mkdir()
     tables = {
         **settings,
         "workspace": {"id": "test", "name": "Test", "born": born, **settings.get("workspace", {})},
     }
+    # Migrations are most of the work, so a workspace is made once and copied from then on.
+    shutil.copytree(_template(_toml(tables)), root)
     workspace = Workspace(root)
-    workspace.settings_file.write_text(_toml(tables), encoding="utf-8")
     read = read_settings(workspace.settings_file)
-    clock = FixedClock()
-    return Made(workspace, read, create_store(workspace, read, now=clock()), clock)
+    return Made(workspace, read, open_store(workspace, read), FixedClock())
+
+
+@cache
+def _template(settings: str) -> Path:
+    root = Path(tempfile.mkdtemp(prefix="tocsin-workspace-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    workspace = Workspace(root)
+    workspace.settings_file.write_text(settings, encoding="utf-8")
+    create_store(workspace, read_settings(workspace.settings_file), now=START).close()
+    return root
 
 
 def open_one(
