@@ -232,7 +232,11 @@ def read_settings(path: Path) -> Settings:
     except (OSError, UnicodeDecodeError) as error:
         raise WorkspaceError(f"the settings cannot be read ({error})", where=str(path)) from error
     except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"the settings are no valid TOML: {error}", where=str(path)) from error
+        raise BadInput(
+            f"the settings are no valid TOML: {error}",
+            where=str(path),
+            next_step="correct the line; docs/settings.md shows how each setting is written",
+        ) from error
     return parse_settings(data, where=str(path))
 
 
@@ -243,8 +247,12 @@ def parse_settings(data: Mapping[str, Any], *, where: str) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            what = f"there is no setting {key}"
+        else:
+            what = f"the setting {key} is not right: {first['msg'].removeprefix('Value error, ')}"
         raise BadInput(
-            f"the setting {key} is not right: {first['msg'].removeprefix('Value error, ')}",
+            what,
             where=where,
             next_step="docs/settings.md lists every setting with an example",
         ) from error

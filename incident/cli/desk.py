@@ -10,7 +10,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from incident.record.sshsig import PrivateKey
     from incident.response.housework import House
     from incident.settings import Settings
+    from incident.store.change import Change
     from incident.store.store import Store
     from incident.workspace import Workspace as WorkspacePaths
 
@@ -72,6 +74,24 @@ class Desk:
             overdue = overdue_jobs(session, seconds=_OVERDUE_SECONDS)
         if overdue and not worker_lives(self.paths):
             self.say(f"warning: {overdue} jobs are overdue and nobody works on them; start `incident worker`")
+
+    @contextmanager
+    def change(self, incident_id: str, *, kind: str, actor: str | None = None) -> Iterator[Change]:
+        """A change of an incident, journalled under `kind`. Raises `NotFound`, and as `Store.write`."""
+        self.must_be_readable(incident_id)
+        with self.store.write(incident_id, kind=kind, actor=actor or self.actor, now=self.now()) as change:
+            yield change
+
+    def must_be_readable(self, incident_id: str) -> None:
+        """Raises `NotFound`, `KeyDestroyed` with the day, or `KeyMissing`.
+
+        In this order, as a mistyped id has no key either, but that is not what is wrong with it.
+        """
+        from incident.record.dossier import must_be_readable
+        from incident.record.incidents import must_exist
+
+        with self.store.read() as session:
+            must_be_readable(self.store, must_exist(session, incident_id))
 
     @cached_property
     def house(self) -> House:
@@ -216,7 +236,11 @@ def read_input(path: Path) -> bytes:
     try:
         return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
-        raise BadInput(f"the file cannot be read ({error.strerror})", where=str(path)) from error
+        raise BadInput(
+            f"the file cannot be read ({error.strerror})",
+            where=str(path),
+            next_step="check the path, and that this account may read it",
+        ) from error
 
 
 def write_output(path: Path, content: str) -> None:
@@ -227,8 +251,13 @@ def write_output(path: Path, content: str) -> None:
         scratch.write_text(content, encoding="utf-8")
         scratch.replace(path)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
-        raise BadInput(f"the file cannot be written ({error.strerror})", where=str(path)) from error
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
+        raise BadInput(
+            f"the file cannot be written ({error.strerror})",
+            where=str(path),
+            next_step="name another place with -o, or make room and check the folder's rights",
+        ) from error
 
 
 def _plain(value: object) -> object:

@@ -103,7 +103,7 @@ def release_(
 
     desk = desk_of(ctx)
     signer = desk.signer()
-    with desk.store.write(incident_id, kind="notice.signed", actor=signer.name, now=desk.now()) as change:
+    with desk.change(incident_id, kind="notice.signed", actor=signer.name) as change:
         dossier = dossier_in(change.session, desk.store, incident_id)
         result = release(
             change,
@@ -155,12 +155,16 @@ def send(
     # The relay is tried before anything is written: a wrong setting must not open a campaign that cannot go on.
     with MailRoom(relay_from(desk.settings.mail, root=desk.paths.root), connections=1) as room:
         room.check()
-    with desk.store.write(incident_id, kind="campaign.opened", actor=desk.actor, now=desk.now()) as change:
+    with desk.change(incident_id, kind="campaign.opened") as change:
         version, _ = must_be_released(
             change.session, desk.store, incident_id, settings=desk.settings, drill=desk.house.drill
         )
         opened = open_campaign(change, desk.store, version, desk.settings)
-    desk.say(f"notice version {version.row.version} goes to {opened.campaign.expected} people")
+    which, people = f"notice version {version.row.version}", f"{opened.campaign.expected} people"
+    if opened.new:
+        desk.say(f"{which} goes to {people}")
+    else:
+        desk.say(f"{which} was given to be sent to {people} before; nobody is told twice")
     if not detach:
         follow_campaign(desk, opened.campaign.id, incident_id)
     _print_status(desk, incident_id)
@@ -207,14 +211,12 @@ def deliveries_(
     from incident.delivery.states import WHY_TEXTS, Why
     from incident.delivery.status import deliveries
     from incident.masking import mask_reference
-    from incident.record.incidents import must_exist
     from incident.record.revealing import without_addresses
 
     desk = desk_of(ctx)
     if form not in ("table", "csv"):
         raise WrongUsage(f"{form!r} is no format", where="--format", next_step="table or csv")
-    with desk.store.read() as session:
-        must_exist(session, incident_id)
+    desk.must_be_readable(incident_id)
     if reveal:
         reveal_list(desk, incident_id, "deliveries", reason)
     rows = []
@@ -289,7 +291,7 @@ def _current(desk: Desk, incident_id: str, *, kind: str) -> tuple[Version, list[
     from incident.notice.release import current_version
     from incident.record.dossier import dossier_in
 
-    with desk.store.write(incident_id, kind=kind, actor=desk.actor, now=desk.now()) as change:
+    with desk.change(incident_id, kind=kind) as change:
         dossier = dossier_in(change.session, desk.store, incident_id)
         return current_version(change, desk.store, dossier, desk.house.bench(dossier))
 

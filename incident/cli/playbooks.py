@@ -40,7 +40,7 @@ def run(
         given[name if name.startswith("__") else f"__{name}__"] = value
     if not detach:
         _must_be_able_to_work(desk)
-    with desk.store.write(incident_id, kind="run.started", actor=desk.actor, now=desk.now()) as change:
+    with desk.change(incident_id, kind="run.started") as change:
         run_id = start_playbook(desk.house, change, incident_id, playbook, given)
     desk.say(f"{run_id} started")
     if not detach:
@@ -53,10 +53,13 @@ def runs(
     ctx: typer.Context,
     incident_id: str | None = typer.Argument(None, metavar="[ID]", help="Of one incident only."),
 ) -> None:
+    from incident.record.incidents import must_exist
     from incident.response.runner import runs_of
 
     desk = desk_of(ctx)
     with desk.store.read() as session:
+        if incident_id is not None:
+            must_exist(session, incident_id)
         found = runs_of(session, incident_id)
     rows, documents = [], []
     for each in found:
@@ -142,7 +145,7 @@ def cancel(
     desk = desk_of(ctx)
     with desk.store.read() as session:
         incident_id = run_named(session, run_id).incident_id
-    with desk.store.write(incident_id, kind="run.cancelled", actor=desk.actor, now=desk.now()) as change:
+    with desk.change(incident_id, kind="run.cancelled") as change:
         cancel_run(change, desk.store, run_named(change.session, run_id), by=desk.actor, reason=reason)
     _print_run(desk, run_id)
 

@@ -67,6 +67,7 @@ def verify_(
     document = {
         "sound": result.sound,
         "heads_compared": result.heads_compared,
+        "no_key_for": list(result.closed),
         "chains": [vars(each) for each in result.chains],
         "findings": [vars(each) for each in result.findings],
     }
@@ -77,7 +78,9 @@ def verify_(
         compared = (
             f", compared with {result.heads_compared} heads held outside" if result.heads_compared else ""
         )
-        typer.echo(f"{'sound' if result.sound else 'NOT SOUND'}{compared}")
+        closed = ", ".join(result.closed)
+        unseen = f" (the chains only: no key to look into {closed})" if closed and result.sound else ""
+        typer.echo(f"{'sound' if result.sound else 'NOT SOUND'}{compared}{unseen}")
     if not result.sound:
         raise typer.Exit(1)
 

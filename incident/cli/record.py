@@ -68,12 +68,14 @@ def open_(
 @app.command("list", help="List the incidents.")
 def list_(ctx: typer.Context) -> None:
     from incident.errors import KeyMissing, Unreadable
+    from incident.record.dossier import must_be_readable
     from incident.record.incidents import list_incidents
 
     desk = desk_of(ctx)
     rows = []
     for row in list_incidents(desk.store):
         try:
+            must_be_readable(desk.store, row)
             title = desk.store.open(row, incident_id=row.id)["title"]
         except (KeyMissing, Unreadable) as error:
             title = f"({error.what})"
@@ -160,7 +162,7 @@ def set_(
         )
     if not given:
         raise WrongUsage("no fact was given", next_step="write FIELD=VALUE, for example persons=1200")
-    with desk.store.write(incident_id, kind="facts.set", actor=desk.actor, now=desk.now()) as change:
+    with desk.change(incident_id, kind="facts.set") as change:
         state_facts(desk.store, change, incident_id, given)
         changes = evaluate(desk.house, change, incident_id)
     desk.lines(
@@ -202,10 +204,10 @@ def log(
     if not text.strip():
         raise WrongUsage("the text is empty", where="TEXT")
     happened = read_time(desk, at, option="--at") if at else desk.now()
-    who, actor = by or desk.actor, desk.actor
+    who = by or desk.actor
     with (
         take_files(desk.store, incident_id, evidence, blobs=desk.paths.blobs) as files,
-        desk.store.write(incident_id, kind="log.entered", actor=actor, now=desk.now()) as change,
+        desk.change(incident_id, kind="log.entered") as change,
     ):
         kept = [put_evidence(change, incident_id, each, by=who, note=text) for each in files]
         entry = log_entry(
@@ -262,7 +264,7 @@ def close(
     from incident.record.incidents import close_incident
 
     desk = desk_of(ctx)
-    with desk.store.write(incident_id, kind="incident.closed", actor=desk.actor, now=desk.now()) as change:
+    with desk.change(incident_id, kind="incident.closed") as change:
         close_incident(change, incident_id, reason=reason)
     desk.lines([f"{incident_id} closed"], document={"incident": incident_id, "state": "closed"})
 
@@ -307,7 +309,7 @@ def _fact(desk: Desk, word: str, *, said_by: str, source: str, sure: str, known_
         certainty = Certainty(sure)
     except ValueError:
         raise WrongUsage(
-            f"{sure!r} says not how sure", where="--sure", next_step=f"use {', '.join(Certainty)}"
+            f"{sure!r} does not say how sure", where="--sure", next_step=f"use {', '.join(Certainty)}"
         ) from None
     value = parse_value(field_named(name), raw, zone=desk.zone)
     check_categories({name: value})

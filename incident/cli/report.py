@@ -68,7 +68,7 @@ def report(
         chosen = list({each.duty.regime: each for each in reversed(wanted)}.values())[::-1]
     if not chosen:
         raise Refused(
-            "no report is owed",
+            "no report is owed" if phase is None else f"no report of the phase {phase!r} is owed",
             where=incident_id,
             next_step="`incident duties --why` says why; --regime makes one anyway",
         )
@@ -170,7 +170,7 @@ def _record(desk: Desk, incident_id: str, duty_id: str, how: str, at: str | None
     from incident.report.versions import record_submission
 
     moment = read_time(desk, at, option="--at") if at else desk.now()
-    with desk.store.write(incident_id, kind="report.submitted", actor=desk.actor, now=desk.now()) as change:
+    with desk.change(incident_id, kind="report.submitted") as change:
         record_submission(change, desk.store, incident_id, duty_id, at=moment, how=how, reference=reference)
     desk.lines(
         [f"{duty_id} is met: handed in {desk.show(moment)} by {how}"],

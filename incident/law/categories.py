@@ -67,7 +67,7 @@ def check_categories(sheet: FactSheet) -> None:
             hint = (
                 f"did you mean {' or '.join(near)}?"
                 if near
-                else "see incident law list for the kinds of data"
+                else f"kinds of data are {', '.join(category_catalogue())}"
             )
             raise BadInput(
                 f"there is no kind of data called “{key}”", where="data_categories", next_step=hint

@@ -6,7 +6,7 @@ gave is an error, so that no notice goes out with a hole in it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,14 +51,32 @@ def _environment(templates: tuple[Path, ...]) -> SandboxedEnvironment:
     import jinja2
     from jinja2.sandbox import SandboxedEnvironment
 
+    def load(name: str) -> tuple[str, str, Callable[[], bool]] | None:
+        found = _find(name, templates)
+        if found is None:
+            return None
+        text, changed_at = found.read_text(encoding="utf-8"), found.stat().st_mtime_ns
+
+        def is_current() -> bool:
+            # A copy of the workspace's own may have come, changed or gone while a worker lives.
+            return _find(name, templates) == found and found.stat().st_mtime_ns == changed_at
+
+        return text, str(found), is_current
+
     return SandboxedEnvironment(
-        loader=jinja2.FileSystemLoader([str(place) for place in templates]),
+        loader=jinja2.FunctionLoader(load),
         undefined=jinja2.StrictUndefined,
         autoescape=lambda name: name is None or not name.endswith(".txt.j2"),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def _find(name: str, templates: tuple[Path, ...]) -> Path | None:
+    if ".." in name.split("/"):
+        return None
+    return next((place / name for place in templates if (place / name).is_file()), None)
 
 
 def _place_of(error: BaseException, name: str) -> str:

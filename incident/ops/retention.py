@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import delete, update
 from sqlmodel import Session, SQLModel, col, func, select
@@ -78,10 +79,12 @@ def look_at_purge(house: House, incident_id: str) -> Purge:
             session, select(func.count()).select_from(Person).where(Person.incident_id == incident_id)
         )
         bodies = _count(
-            session, select(func.count()).select_from(JournalBody).where(JournalBody.chain == incident_id)
+            session,
+            select(func.count())
+            .select_from(JournalBody)
+            .where(JournalBody.chain == incident_id, col(JournalBody.destroyed_at).is_(None)),
         )
-    folder = house.workspace.blobs / incident_id
-    files = sum(1 for _ in folder.iterdir()) if folder.is_dir() else 0
+    files = sum(1 for folder in _folders(house, incident_id) for each in folder.rglob("*") if each.is_file())
     return Purge(incident_id, incident.state, people, bodies, files)
 
 
@@ -171,7 +174,7 @@ def _scrub(house: House, incident_id: str) -> None:
             .where(col(JournalBody.chain) == incident_id)
             .values(sealed=b"", destroyed_at=now)
         )
-    for folder in (house.workspace.blobs / incident_id, house.workspace.reports / incident_id):
+    for folder in _folders(house, incident_id):
         try:
             shutil.rmtree(folder)
         except FileNotFoundError:
@@ -182,6 +185,11 @@ def _scrub(house: House, incident_id: str) -> None:
                 where=str(folder),
                 next_step="make the folder writable and purge again",
             ) from error
+
+
+def _folders(house: House, incident_id: str) -> tuple[Path, ...]:
+    """Where an incident's own files lie. What was published stays: it holds nobody's data."""
+    return house.workspace.blobs / incident_id, house.workspace.reports / incident_id
 
 
 def _count(session: Session, statement: object) -> int:

@@ -64,6 +64,11 @@ class Verification:
     def sound(self) -> bool:
         return not self.findings
 
+    @property
+    def closed(self) -> tuple[str, ...]:
+        """The chains whose contents could not be looked into because a key is missing that nobody destroyed."""
+        return tuple(each.chain for each in self.chains if not each.readable and each.destroyed_at is None)
+
 
 def verify(
     store: Store, *, chains: Sequence[str] | None = None, outside: Sequence[Head] = ()

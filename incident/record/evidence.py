@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlmodel import col, select
 
 from incident.errors import Unreadable
-from incident.record.incidents import must_be_open
+from incident.record.incidents import must_be_open, must_exist
 from incident.store.blobs import StoredBlob, blob_hash, store_blob
 from incident.store.change import Change
 from incident.store.store import Store
@@ -104,8 +104,9 @@ def add_evidence(
 
 
 def list_evidence(store: Store, incident_id: str) -> list[EvidenceLine]:
-    """All evidence of an incident, in the order in which it was taken."""
+    """All evidence of an incident, in the order in which it was taken. Raises `NotFound`."""
     with store.read() as session:
+        must_exist(session, incident_id)
         rows = session.exec(
             select(Evidence).where(Evidence.incident_id == incident_id).order_by(col(Evidence.recorded_at))
         ).all()

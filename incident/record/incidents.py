@@ -107,12 +107,7 @@ def log_entry(
     """
     if action is not None:
         measure_named(action)
-    if at > change.at + _FUTURE_SLACK:
-        raise Refused(
-            "the log takes what has happened; this time is still to come",
-            where=at.isoformat(timespec="minutes"),
-            next_step="check the date and the zone of --at",
-        )
+    must_have_happened(at, now=change.at)
     must_be_open(change.session, incident_id)
     if corrects is not None:
         corrects = _entry_called(change.session, incident_id, corrects)
@@ -135,6 +130,16 @@ def log_entry(
     )
 
 
+def must_have_happened(at: datetime, *, now: datetime) -> None:
+    """Raises `Refused` for a time that is still to come: the record takes what has happened."""
+    if at > now + _FUTURE_SLACK:
+        raise Refused(
+            "the record takes what has happened; this time is still to come",
+            where=at.isoformat(timespec="minutes"),
+            next_step="check the date and the zone of --at",
+        )
+
+
 def _entry_called(session: Session, incident_id: str, name: str) -> str:
     """The id of a log entry by the beginning of it that lists show. Raises `NotFound`."""
     mine = select(LogEntry.id).where(LogEntry.incident_id == incident_id)
@@ -148,7 +153,11 @@ def _entry_called(session: Session, incident_id: str, name: str) -> str:
 def record_run_measure(
     store: Store, change: Change, incident_id: str, *, action: str, text: str, by: str, at: datetime
 ) -> None:
-    """A measure that a playbook's step carried out, inside the change that settles the step."""
+    """A measure that a playbook's step carried out, inside the change that settles the step.
+
+    Raises `NotFound` for a measure that is not in the catalogue.
+    """
+    measure_named(action)
     _put_log(store, change, incident_id, text, at=at, by=by, action=action, origin="run")
 
 

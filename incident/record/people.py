@@ -162,7 +162,11 @@ def _open_text(path: Path, encoding: str, digest: Any) -> io.TextIOWrapper:
     try:
         raw = io.FileIO(path)
     except OSError as error:
-        raise BadInput(f"the list cannot be read ({error.strerror})", where=str(path)) from error
+        raise BadInput(
+            f"the list cannot be read ({error.strerror})",
+            where=str(path),
+            next_step="check the path, and that this account may read it",
+        ) from error
     try:
         return io.TextIOWrapper(
             io.BufferedReader(_Hashing(raw, digest), 1 << 18), encoding=encoding, newline=""

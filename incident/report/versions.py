@@ -17,6 +17,7 @@ from incident.law.grading import grade, shipped_scales
 from incident.law.regimes import DutyKind
 from incident.notice.draft import NoticeInputs
 from incident.record.dossier import Dossier
+from incident.record.incidents import must_have_happened
 from incident.report.fill import ReportInputs, fill
 from incident.report.filled import FilledReport
 from incident.report.forms import load_form
@@ -144,6 +145,7 @@ def record_submission(
 
     Raises `NotFound` or `Refused`.
     """
+    must_have_happened(at, now=change.at)
     row = change.session.get(DutyRow, (incident_id, duty_id))
     if row is None:
         raise NotFound(f"{incident_id} has no duty {duty_id}", next_step="`incident duties` lists them")

@@ -35,7 +35,7 @@ def test_the_least_settings_give_a_live_workspace_with_careful_defaults() -> Non
         ("workspace", "born", "wild", "'live' or 'drill'"),
         ("workspace", "languages", [], "languages are a list out of"),
         ("workspace", "languages", ["fr"], "languages are a list out of"),
-        ("workspace", "colour", "red", "not permitted"),
+        ("workspace", "colour", "red", "there is no setting"),
         ("mail", "password", "hunter2", "never written into the settings"),
         ("mail", "password", "env:1X", "never written into the settings"),
         ("mail", "password", "env:X\n", "never written into the settings"),

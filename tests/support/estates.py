@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +65,26 @@ class Estate:
         """Call a command that must succeed."""
         answer = self.run(*words, stdin=stdin, **environment)
         assert answer.code == 0, answer.text
+        return answer
+
+    def refused(
+        self,
+        *words: str | Path,
+        says: Sequence[str] = (),
+        code: int = 1,
+        stdin: str | bytes = "",
+        **environment: str,
+    ) -> Answer:
+        """Call a command that must be refused with one clear error, and must leave database and files as before."""
+        before = self.snapshot()
+        answer = self.run(*words, stdin=stdin, **environment)
+        assert answer.code == code, answer.text
+        assert answer.out == ""
+        assert answer.err.lower().count("error: ") == 1, answer.err
+        assert "Traceback" not in answer.err
+        for words_of_it in says:
+            assert words_of_it in answer.err
+        assert self.snapshot() == before
         return answer
 
     def snapshot(self) -> Snapshot:

@@ -184,6 +184,8 @@ class StallingRelay:
         relay = self
 
         class Conversation(socketserver.StreamRequestHandler):
+            disable_nagle_algorithm = True
+
             def handle(self) -> None:
                 relay.converse(self)
 
