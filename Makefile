@@ -64,6 +64,11 @@ $(VENV)/.stamp-dev: $(VENV)/.stamp-runtime requirements/dev.lock
 	@$(PIP) --require-hashes -r requirements/dev.lock
 	@touch $@
 
+$(VENV)/.stamp-bench: $(VENV)/.stamp-dev requirements/bench.lock
+	@echo "Installing the locked packages to measure beside" >&2
+	@$(PIP) --require-hashes -r requirements/bench.lock
+	@touch $@
+
 venv: $(VENV)/.stamp-dev  ## Set up .venv with all that work on the code needs
 
 drill: $(VENV)/.stamp-runtime  ## Rehearse a whole incident, from alert to proof
@@ -90,7 +95,7 @@ data-lint: $(VENV)/.stamp-runtime  ## Check the data: regimes, alert sources, pl
 	$(BIN)/incident source lint
 	$(BIN)/incident playbook lint
 
-bench: $(VENV)/.stamp-dev  ## Measure beside others: make bench NAME=startup
+bench: $(VENV)/.stamp-bench  ## Measure beside others: make bench NAME=startup (or email)
 	@$(BIN)/python -m benchmarks $(NAME) $(ARGS)
 
 wheel: $(VENV)/.stamp-runtime  ## Build the wheel into dist/
@@ -107,6 +112,7 @@ lock:  ## Write requirements/*.lock anew from pyproject.toml (needs uv)
 	$(COMPILE) --all-extras --group test --group lint --group build pyproject.toml -o requirements/dev.lock
 	$(COMPILE) -c requirements/dev.lock pyproject.toml -o requirements/runtime.lock
 	$(COMPILE) -c requirements/dev.lock --group build -o requirements/build.lock
+	$(COMPILE) -c requirements/dev.lock --group bench -o requirements/bench.lock
 
 lock-upgrade:  ## Write the locks anew with the newest versions
 	@$(MAKE) lock UPGRADE=--upgrade

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import TypeVar
 
 from sqlalchemy import bindparam, text
@@ -109,10 +110,11 @@ class Lease:
         parameters = {"kind": claim.kind, "key": claim.key, "mine": claim.attempt, **values}
         if ":pokes" in statement:
             parameters["pokes"] = claim.pokes
-        if session.connection().execute(text(statement), parameters).rowcount != 1:
+        if session.connection().execute(_statement(statement), parameters).rowcount != 1:
             raise Fenced(f"another worker took over {claim.kind}/{claim.key}")
 
 
+_statement = cache(text)
 _OURS = f"kind = :kind AND key = :key AND attempt = :mine AND state = '{JobState.OPEN}'"
 
 Handler = Callable[[Lease], None]

@@ -80,6 +80,15 @@ class LazyGroup(TyperGroup):
 app = typer.Typer(cls=LazyGroup, rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
 
+def _print_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    from incident import __version__
+
+    typer.echo(f"incident {__version__}")
+    raise typer.Exit
+
+
 @app.callback()
 def _globals(
     ctx: typer.Context,
@@ -88,14 +97,11 @@ def _globals(
     operator: str | None = typer.Option(
         None, "--as", metavar="OPERATOR", help="Who acts; decisions need their key."
     ),
-    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and stop.", is_eager=True, callback=_print_version
+    ),
 ) -> None:
     """Respond to a personal data breach: contain it, tell the authority, tell every person concerned, prove it."""
-    if version:
-        from incident import __version__
-
-        typer.echo(f"incident {__version__}")
-        raise typer.Exit
     from incident.cli.desk import Desk
 
     ctx.obj = Desk(workspace=workspace, as_json=as_json, operator=operator)

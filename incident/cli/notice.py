@@ -29,14 +29,22 @@ app = typer.Typer(
 lists = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
-@app.command("draft", help="Draft the notice from the record; the same record gives the same version.")
+@app.command(
+    "draft",
+    short_help="Draft the notice from the record.",
+    help="Draft the notice from the record; the same record gives the same version.",
+)
 def draft(ctx: typer.Context, incident_id: str = ID) -> None:
     desk = desk_of(ctx)
     version, findings = _current(desk, incident_id, kind="notice.drafted")
     _print_findings(desk, version, findings)
 
 
-@app.command("check", help="What the notice still lacks, with the articles that ask for it.")
+@app.command(
+    "check",
+    short_help="What the notice still lacks.",
+    help="What the notice still lacks, with the articles that ask for it.",
+)
 def check(ctx: typer.Context, incident_id: str = ID) -> None:
     from incident.notice.findings import refusals
     from incident.notice.release import assemble
@@ -88,7 +96,11 @@ def preview(
     )
 
 
-@app.command("release", help="Sign the release of the notice; it takes several people (--as NAME).")
+@app.command(
+    "release",
+    short_help="Sign the release of the notice.",
+    help="Sign the release of the notice; it takes several people (--as NAME).",
+)
 def release_(
     ctx: typer.Context,
     incident_id: str = ID,
@@ -134,7 +146,11 @@ def release_(
     desk.lines([said, then], document=document)
 
 
-@app.command("send", help="Send the released notice to everyone concerned and publish it.")
+@app.command(
+    "send",
+    short_help="Send and publish the released notice.",
+    help="Send the released notice to everyone concerned and publish it.",
+)
 def send(
     ctx: typer.Context,
     incident_id: str = ID,
@@ -176,7 +192,9 @@ def status(ctx: typer.Context, incident_id: str = ID) -> None:
 
 
 @app.command(
-    "verify", help="Whether a verification code is from one of our notices (says nothing of the person)."
+    "verify",
+    short_help="Whether a code is from one of our notices.",
+    help="Whether a verification code is from one of our notices (says nothing of the person).",
 )
 def verify(
     ctx: typer.Context, incident_id: str = ID, code: str = typer.Argument(..., metavar="CODE")

@@ -23,7 +23,9 @@ app = typer.Typer(
 
 
 @app.command(
-    "import", help="Import a list of affected people from a CSV file; importing again changes nothing."
+    "import",
+    short_help="Import a list of affected people (CSV).",
+    help="Import a list of affected people from a CSV file; importing again changes nothing.",
 )
 def import_(
     ctx: typer.Context,

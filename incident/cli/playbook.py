@@ -66,7 +66,8 @@ def lint(ctx: typer.Context, files: list[Path] = typer.Argument(None, metavar="[
 
     desk = desk_of(ctx)
     rows, wrong = [], False
-    for file in files or sorted(shipped("playbooks").glob("*.yaml")):
+    wanted = files or sorted(shipped("playbooks").glob("*.yaml"))
+    for file in wanted:
         try:
             text = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -75,6 +76,8 @@ def lint(ctx: typer.Context, files: list[Path] = typer.Argument(None, metavar="[
         wrong = wrong or bool(errors_in(found))
         rows += [(file.name, str(each.severity), each.code, each.place or "", each.message) for each in found]
     desk.table(("File", "Severity", "Code", "Where", "What"), rows)
+    if not rows:
+        desk.say(f"{len(wanted)} files checked, nothing found")
     if wrong:
         raise typer.Exit(1)
 

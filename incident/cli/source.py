@@ -39,7 +39,8 @@ def lint(ctx: typer.Context, files: list[Path] = typer.Argument(None, metavar="[
 
     desk = desk_of(ctx)
     found = []
-    for file in files or sorted(SHIPPED.glob("*.yaml")):
+    wanted = files or sorted(SHIPPED.glob("*.yaml"))
+    for file in wanted:
         try:
             text = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -49,6 +50,8 @@ def lint(ctx: typer.Context, files: list[Path] = typer.Argument(None, metavar="[
         ("File", "Line", "Level", "Where", "Why"),
         [(name, each.line, str(each.level), each.path, each.why) for name, each in found],
     )
+    if not found:
+        desk.say(f"{len(wanted)} files checked, nothing found")
     if any(each.level is Level.error for _, each in found):
         raise typer.Exit(1)
 

@@ -1,17 +1,19 @@
 """The ledger's statements: what is due, intent before a send, outcome after it, and a batch's counters.
 
 Each function works inside a transaction that began with the job's fence. Attempts are append-only: a row with an
-intent gets its outcome once and is never changed again.
+intent gets its outcome once and is never changed again. What runs for each group is a statement of columns, built once:
+building it anew, or making an object of each row, would take longer than the sending.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, func, insert, or_, select
 
@@ -83,35 +85,26 @@ def take_over(session: Session, batch_id: str, *, now: datetime) -> int:
 
 def due_deliveries(session: Session, batch_id: str, *, now: datetime, limit: int) -> list[Due]:
     """The next deliveries of a batch that may be sent now."""
-    first = (
-        select(func.min(Attempt.intent_at))
-        .where(Attempt.delivery_id == Delivery.id)
+    values = {"batch": batch_id, "now": now, "most": limit}
+    return [Due(*tuple(row)) for row in session.connection().execute(_DUE, values)]
+
+
+_DUE = (
+    sa.select(
+        *(col(getattr(Delivery, field.name)) for field in fields(Due) if field.name != "first_intent_at"),
+        sa.select(func.min(Attempt.intent_at))
+        .where(col(Attempt.delivery_id) == col(Delivery.id))
         .correlate(Delivery)
-        .scalar_subquery()
+        .scalar_subquery(),
     )
-    found = session.exec(
-        select(Delivery, first)
-        .where(
-            Delivery.batch_id == batch_id,
-            Delivery.state == DeliveryState.PENDING,
-            or_(col(Delivery.next_at).is_(None), col(Delivery.next_at) <= now),
-        )
-        .order_by(col(Delivery.id))
-        .limit(limit)
-    ).all()
-    return [
-        Due(
-            id=row.id,
-            person_id=row.person_id,
-            person_version=row.person_version,
-            addressee=row.addressee,
-            principal=row.principal,
-            attempts=row.attempts,
-            strikes=row.strikes,
-            first_intent_at=tried,
-        )
-        for row, tried in found
-    ]
+    .where(
+        col(Delivery.batch_id) == bindparam("batch"),
+        col(Delivery.state) == DeliveryState.PENDING,
+        or_(col(Delivery.next_at).is_(None), col(Delivery.next_at) <= bindparam("now")),
+    )
+    .order_by(col(Delivery.id))
+    .limit(bindparam("most", type_=sa.Integer))
+)
 
 
 def write_intent(
@@ -122,7 +115,7 @@ def write_intent(
         return
     connection = session.connection()
     connection.execute(
-        insert(Attempt),
+        _INTEND,
         [
             {
                 "delivery_id": due.id,
@@ -135,12 +128,15 @@ def write_intent(
             for due in group
         ],
     )
-    connection.execute(
-        update(Delivery)
-        .where(col(Delivery.id) == bindparam("which"))
-        .values(state=DeliveryState.SENDING, attempts=bindparam("tried")),
-        [{"which": due.id, "tried": due.attempts + 1} for due in group],
-    )
+    connection.execute(_BEGIN, [{"which": due.id, "tried": due.attempts + 1} for due in group])
+
+
+_INTEND = insert(Attempt)
+_BEGIN = (
+    update(Delivery)
+    .where(col(Delivery.id) == bindparam("which"))
+    .values(state=DeliveryState.SENDING, attempts=bindparam("tried"))
+)
 
 
 def judge(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
@@ -191,25 +187,9 @@ def write_outcomes(
     if not settled:
         return
     connection = session.connection()
+    connection.execute(_END_ATTEMPT, [_attempt_values(each, key=key, now=now) for each in settled])
     connection.execute(
-        update(Attempt)
-        .where(
-            col(Attempt.delivery_id) == bindparam("which"),
-            col(Attempt.n) == bindparam("number"),
-            col(Attempt.outcome_at).is_(None),
-        )
-        .values({name: bindparam(f"new_{name}") for name in _OUTCOME_COLUMNS}),
-        [_attempt_values(each, key=key, now=now) for each in settled],
-    )
-    connection.execute(
-        update(Delivery)
-        .where(col(Delivery.id) == bindparam("which"))
-        .values(
-            {
-                name: bindparam(f"new_{name}")
-                for name in ("state", "reason", "strikes", "next_at", "settled_at")
-            }
-        ),
+        _END,
         [
             {
                 "which": each.due.id,
@@ -226,6 +206,22 @@ def write_outcomes(
 
 
 _OUTCOME_COLUMNS = ("outcome_at", "stage", "result", "code", "enhanced", "peer", "tls", "sealed")
+_END_ATTEMPT = (
+    update(Attempt)
+    .where(
+        col(Attempt.delivery_id) == bindparam("which"),
+        col(Attempt.n) == bindparam("number"),
+        col(Attempt.outcome_at).is_(None),
+    )
+    .values({name: bindparam(f"new_{name}") for name in _OUTCOME_COLUMNS})
+)
+_END = (
+    update(Delivery)
+    .where(col(Delivery.id) == bindparam("which"))
+    .values(
+        {name: bindparam(f"new_{name}") for name in ("state", "reason", "strikes", "next_at", "settled_at")}
+    )
+)
 
 
 def _attempt_values(each: Settled, *, key: bytes, now: datetime) -> dict[str, Any]:
@@ -255,15 +251,19 @@ def _count(session: Session, batch: Batch, settled: Sequence[Settled]) -> None:
     principal = [each for each in settled if each.due.principal]
     accepted = sum(each.state is DeliveryState.ACCEPTED for each in principal)
     unreachable = sum(each.state is DeliveryState.UNREACHABLE for each in principal)
-    session.connection().execute(
-        update(Batch)
-        .where(col(Batch.id) == batch.id)
-        .values(
-            pending=Batch.pending - accepted - unreachable,
-            accepted=Batch.accepted + accepted,
-            unreachable=Batch.unreachable + unreachable,
-        )
+    values = {"which": batch.id, "more_accepted": accepted, "more_unreachable": unreachable}
+    session.connection().execute(_COUNT, values)
+
+
+_COUNT = (
+    update(Batch)
+    .where(col(Batch.id) == bindparam("which"))
+    .values(
+        pending=col(Batch.pending) - bindparam("more_accepted") - bindparam("more_unreachable"),
+        accepted=col(Batch.accepted) + bindparam("more_accepted"),
+        unreachable=col(Batch.unreachable) + bindparam("more_unreachable"),
     )
+)
 
 
 def recount(session: Session, batch_id: str) -> None:
@@ -302,15 +302,9 @@ def open_deliveries(session: Session, batch_id: str) -> int:
 
 def ledger_root(session: Session, batch_id: str) -> str:
     """A hash over every delivery and attempt of a batch in order: what the journal names when a campaign ends."""
-    deliveries = session.exec(
-        select(Delivery).where(Delivery.batch_id == batch_id).order_by(col(Delivery.id))
-    ).all()
-    attempts = session.exec(
-        select(Attempt)
-        .join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
-        .where(Delivery.batch_id == batch_id)
-        .order_by(col(Attempt.delivery_id), col(Attempt.n))
-    ).all()
+    connection = session.connection()
+    deliveries = connection.execute(_ROOT_DELIVERIES, {"batch": batch_id})
+    attempts = connection.execute(_ROOT_ATTEMPTS, {"batch": batch_id})
     digest = hashlib.sha256()
     for each in deliveries:
         told = f"{each.id} {each.person_id} {each.person_version} {each.addressee} {each.principal}"
@@ -319,3 +313,16 @@ def ledger_root(session: Session, batch_id: str) -> str:
         at = one.outcome_at.isoformat() if one.outcome_at else "-"
         digest.update(f"{one.delivery_id} {one.n} {one.result} {one.stage} {one.code} {at}\n".encode())
     return digest.hexdigest()
+
+
+_ROOT_DELIVERIES = (
+    sa.select(*(column for column in sa.inspect(Delivery).columns if column.name != "code_mac"))
+    .where(col(Delivery.batch_id) == bindparam("batch"))
+    .order_by(col(Delivery.id))
+)
+_ROOT_ATTEMPTS = (
+    sa.select(*(column for column in sa.inspect(Attempt).columns if column.name != "sealed"))
+    .join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
+    .where(col(Delivery.batch_id) == bindparam("batch"))
+    .order_by(col(Attempt.delivery_id), col(Attempt.n))
+)

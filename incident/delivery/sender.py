@@ -1,17 +1,18 @@
 """Sending a batch: intent, messages, outcomes, in small groups; nobody lost, the bound of doubles known.
 
 The outcome of one group and the intent of the next are one transaction. A worker that dies leaves at most one group
-(`GROUP` messages) with intent and no outcome; those are sent again with the same bytes.
+(`GROUP` messages) of each batch it has under way with intent and no outcome; those are sent again with the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+from sqlalchemy import bindparam
 from sqlmodel import col, select
 
 from incident.delivery.ledger import (
@@ -34,7 +35,7 @@ from incident.errors import NotFound, Unreadable
 from incident.notice.release import version_by_id
 from incident.record.people import person_from_content
 from incident.record.people_file import PersonRow
-from incident.store.change import open_row
+from incident.store.change import open_sealed
 from incident.store.store import Store
 from incident.store.tables import Batch, Campaign, Person
 from notifiers.email.message import Envelope
@@ -96,9 +97,8 @@ def _next_group(
             write_intent(
                 session, due, incident_id=batch.incident_id, job_attempt=lease.claim.attempt, now=now
             )
-            rows = session.exec(
-                select(Person).where(col(Person.id).in_({each.person_id for each in due}))
-            ).all()
+            wanted = {"ids": {each.person_id for each in due}}
+            sealed = {row.id: row.sealed for row in session.connection().execute(_SEALED_PEOPLE, wanted)}
         elif lease.stopping:
             lease.again(session)
             return None
@@ -110,15 +110,18 @@ def _next_group(
             put_job(session, SETTLE_JOB, batch.campaign_id, incident_id=batch.incident_id)
             lease.done(session)
             return None
-    return _Group(due, _readable(rows, key=key), now)
+    return _Group(due, _readable(sealed, key=key), now)
 
 
-def _readable(rows: Sequence[Person], *, key: bytes) -> dict[str, PersonRow]:
+_SEALED_PEOPLE = select(Person.id, Person.sealed).where(col(Person.id).in_(bindparam("ids", expanding=True)))
+
+
+def _readable(sealed: Mapping[str, bytes], *, key: bytes) -> dict[str, PersonRow]:
     people = {}
-    for row in rows:
+    for person_id, content in sealed.items():
         # One damaged record must not keep the others from being told.
         with suppress(Unreadable):
-            people[row.id] = person_from_content(open_row(row, key=key))
+            people[person_id] = person_from_content(open_sealed(Person, person_id, content, key=key))
     return people
 
 

@@ -96,8 +96,6 @@ class MailCatcher:
             await self._talk(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
-        except ValueError:
-            writer.write(b"500 5.5.2 line too long\r\n")
         finally:
             self._talks.discard(talk)
             writer.close()
@@ -105,7 +103,15 @@ class MailCatcher:
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 drill.invalid catches mail and sends none on\r\n")
         sender, recipients = "", list[str]()
-        while raw := await reader.readline():
+        while True:
+            try:
+                raw = await reader.readline()
+            except ValueError:
+                # What was read of it is gone. Closing now would reset the connection before this answer is read.
+                writer.write(b"500 5.5.2 line too long\r\n")
+                continue
+            if not raw:
+                return
             line = raw.decode("ascii", "replace").strip()
             verb = line.split(":")[0].split(" ")[0].upper()
             argument = line.partition(":")[2].strip()

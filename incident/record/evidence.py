@@ -60,11 +60,19 @@ def take_files(
             )
         yield taken
     except BaseException:
+        # An interrupt may come after the commit: then the file is in custody. If nobody can tell, it stays.
+        recorded = _recorded(store, incident_id)
         for each in taken:
-            (folder / each.stored.place).unlink(missing_ok=True)
+            if each.id not in recorded:
+                (folder / each.stored.place).unlink(missing_ok=True)
         with suppress(OSError):
             folder.rmdir()
         raise
+
+
+def _recorded(store: Store, incident_id: str) -> frozenset[str]:
+    with store.read() as session:
+        return frozenset(session.exec(select(Evidence.id).where(Evidence.incident_id == incident_id)).all())
 
 
 def put_evidence(change: Change, incident_id: str, taken: TakenFile, *, by: str, note: str) -> EvidenceLine:

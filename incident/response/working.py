@@ -80,7 +80,7 @@ def _one_step(lease: Lease, store: Store, run: Run, effects: list[OpenEffect], a
     """Do one piece of work; False when nothing can be done without a person or a later time."""
     now = around.clock()
     for each in effects:
-        if isinstance(each.effect, e.WaitUntil) and each.row.due_at is not None and each.row.due_at <= now:
+        if isinstance(each.effect, e.WaitUntil) and _has_come(each, effects, now=now):
             event = e.TimerFired(visit=each.effect.visit, purpose=each.effect.purpose)
             _tell(lease, store, run, event, each, around)
             return True
@@ -94,6 +94,20 @@ def _one_step(lease: Lease, store: Store, run: Run, effects: list[OpenEffect], a
         ):
             return True
     return False
+
+
+def _has_come(timer: OpenEffect, effects: list[OpenEffect], *, now: datetime) -> bool:
+    """Whether a timer fires. A command that no worker has begun yet has not been waited for: it is called first."""
+    if timer.row.due_at is None or timer.row.due_at > now:
+        return False
+    if not isinstance(timer.effect, e.WaitUntil) or timer.effect.purpose is not e.TimerPurpose.timeout:
+        return True
+    return not any(
+        isinstance(each.effect, e.RunCommand)
+        and each.row.state == EffectState.OPEN
+        and each.row.visit == timer.row.visit
+        for each in effects
+    )
 
 
 def _run_command(

@@ -37,6 +37,12 @@ def open_row(row: SQLModel, *, key: bytes) -> Content:
     return content
 
 
+def open_sealed(table: type[SQLModel], row_id: str, sealed: bytes, *, key: bytes) -> Content:
+    """As `open_row`, for a row of one key column of which only that and the sealed bytes were read."""
+    content: Content = unseal_json(key, sealed, bound_to=f"{table.__tablename__}/{row_id}")
+    return content
+
+
 def row_image(row: SQLModel) -> dict[str, Any]:
     """The plain columns of a row as JSON values, as the journal keeps them."""
     columns = inspect(type(row)).columns

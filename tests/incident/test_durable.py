@@ -19,11 +19,12 @@ from incident.durable import (
     Lease,
     Patience,
     Runner,
+    insist,
     open_jobs,
     put_job,
     wait_for,
 )
-from incident.errors import ConflictingWrite
+from incident.errors import ConflictingWrite, StoreUnavailable
 from incident.store.store import Store
 from tests.support.jobs import QUICK, done, fenced_out, job, lease_on, put, work
 from tests.support.workspaces import make_workspace, open_one, run_sql
@@ -356,3 +357,28 @@ def test_following_ends_when_the_condition_holds_and_beats_in_between() -> None:
     beats: list[int] = []
     wait_for(lambda: len(beats) == 3, poll=0.001, beat=lambda: beats.append(1))
     assert len(beats) == 3
+
+
+def failing(times: int, error: Exception) -> Callable[[], str]:
+    left = [error] * times
+
+    def write() -> str:
+        if left:
+            raise left.pop()
+        return "written"
+
+    return write
+
+
+def test_what_has_happened_already_is_written_again_while_the_store_is_unavailable() -> None:
+    assert insist(failing(3, StoreUnavailable("locked")), pause=0.001) == "written"
+
+
+def test_a_store_that_stays_unavailable_is_told_in_the_end() -> None:
+    with pytest.raises(StoreUnavailable, match="disk full"):
+        insist(failing(10_000, StoreUnavailable("disk full")), patience=0.05, pause=0.001)
+
+
+def test_who_was_fenced_does_not_insist() -> None:
+    with pytest.raises(Fenced):
+        insist(failing(1, Fenced("another worker took over")), pause=0.001)

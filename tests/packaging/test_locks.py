@@ -26,6 +26,7 @@ EXTRAS: dict[str, list[str]] = PYPROJECT["project"].get("optional-dependencies",
 ASKED = {
     "runtime": CORE,
     "build": GROUPS["build"],
+    "bench": GROUPS["bench"],
     "dev": [*CORE, *chain(*EXTRAS.values()), *GROUPS["test"], *GROUPS["lint"], *GROUPS["build"]],
 }
 
@@ -95,6 +96,13 @@ def test_what_is_tested_is_what_is_shipped(lock: str) -> None:
     assert {name: pin.version for name, pin in read_lock(lock).items()} == {
         name: tested[name].version for name in read_lock(lock)
     }
+
+
+def test_what_is_measured_beside_ours_changes_nothing_that_is_tested() -> None:
+    tested, measured = read_lock("dev"), read_lock("bench")
+    shared = tested.keys() & measured.keys()
+    assert shared and "apprise" in measured
+    assert [name for name in shared if tested[name].version != measured[name].version] == []
 
 
 def test_the_build_group_holds_what_the_build_needs() -> None:

@@ -44,9 +44,7 @@ class Answer:
         return self.out + self.err
 
 
-def run(
-    *words: str | Path, stdin: str | bytes = "", environment: Mapping[str, str] | None = None
-) -> Answer:
+def run(*words: str | Path, stdin: str | bytes = "", environment: Mapping[str, str] | None = None) -> Answer:
     """Call the command in this process."""
     out, err = _Captured(), _Captured()
     with _surroundings(stdin, environment or {}), redirect_stdout(out), redirect_stderr(err):

@@ -112,9 +112,9 @@ class RecordingRelay:
 
 
 @contextmanager
-def recording_relay(*, port: int = 0, **answers: Callable[[str], str | None]) -> Iterator[RecordingRelay]:
-    """aiosmtpd in a thread; `at_rcpt=lambda address: "550 5.1.1 unknown" if ... else None` scripts refusals."""
-    relay = RecordingRelay(port or free_port(), **answers)
+def recording_relay(*, port: int = 0) -> Iterator[RecordingRelay]:
+    """aiosmtpd in a thread; `relay.at_rcpt = lambda address: "550 5.1.1 unknown"` scripts refusals."""
+    relay = RecordingRelay(port or free_port())
     controller = Controller(relay, hostname=LOOPBACK, port=relay.port)
     controller.start()
     try:
@@ -129,6 +129,10 @@ class Sink:
 
     port: int
     folder: Path
+
+    @property
+    def count(self) -> int:
+        return sum(1 for _ in self.folder.iterdir())
 
     def mails(self) -> list[EmailMessage]:
         """Every message it took, without the envelope that smtp-sink writes in front."""

@@ -18,7 +18,9 @@ HEADER = "reference,name,email,phone,language,data\n"
         pytest.param(b"", ["facts.yaml", "empty"], id="an empty file"),
         pytest.param(b"persons: [\n", ["facts.yaml, line", "YAML"], id="no YAML"),
         pytest.param(b"- 1\n- 2\n", ["facts.yaml", "field: value"], id="a list"),
-        pytest.param("what_happened: 接口配置错误\n".encode("gb18030"), ["facts.yaml", "UTF-8"], id="GB 18030"),
+        pytest.param(
+            "what_happened: 接口配置错误\n".encode("gb18030"), ["facts.yaml", "UTF-8"], id="GB 18030"
+        ),
         pytest.param(b"persons: many\n", ["line 1", "persons", "many"], id="a value of the wrong type"),
         pytest.param(b"persons: 1\npersons: 2\n", ["facts.yaml", "persons"], id="a field twice"),
         pytest.param(b"data_categories: [shoe_size]\n", ["shoe_size"], id="an unknown kind of data"),
@@ -73,14 +75,18 @@ def test_a_list_of_people_that_cannot_be_taken_is_refused(
 
 
 def test_a_list_of_people_that_is_not_there_is_refused(estate: Estate, tmp_path: Path) -> None:
-    estate.refused("people", "import", estate.id, tmp_path / "no.csv", says=["no.csv", "No such file", "check"])
+    estate.refused(
+        "people", "import", estate.id, tmp_path / "no.csv", says=["no.csv", "No such file", "check"]
+    )
 
 
 def test_a_list_of_people_in_an_encoding_that_nobody_knows_is_refused(estate: Estate, tmp_path: Path) -> None:
     file = tmp_path / "people.csv"
     file.write_text(f"{HEADER}1,Ann,a@example.org,,en,phone_number\n")
     estate.refused("people", "import", estate.id, file, "--encoding", "utf-9", says=["utf-9", "gb18030"])
-    estate.refused("people", "import", estate.id, file, "--language", "fr", code=2, says=["--language", "zh-Hans"])
+    estate.refused(
+        "people", "import", estate.id, file, "--language", "fr", code=2, says=["--language", "zh-Hans"]
+    )
     estate.refused("people", "import", estate.id, file, "--categories", "shoe_size", says=["shoe_size"])
 
 
@@ -128,7 +134,9 @@ def test_without_the_shipped_templates_the_notice_is_refused(
 
 def test_a_report_that_cannot_be_written_leaves_no_version(estate: Estate) -> None:
     target = estate.settings_file / "report.html"
-    answer = estate.refused("report", estate.id, "--regime", "eu-gdpr", "-o", target, says=[str(target), "-o"])
+    answer = estate.refused(
+        "report", estate.id, "--regime", "eu-gdpr", "-o", target, says=[str(target), "-o"]
+    )
     assert "cannot be written" in answer.err
 
 

@@ -127,7 +127,9 @@ def test_a_report_that_nobody_can_make_is_refused(
 
 def test_a_report_that_lacks_items_is_not_recorded_as_handed_in(estate: Estate) -> None:
     opened = estate.done("open", "--title", "x", "--not-state-secret", "--json").document["incident"]
-    estate.done("set", opened, "personal_data_breach=actual", "aware_at=2026-11-20 08:00", "eu_data_subjects=yes")
+    estate.done(
+        "set", opened, "personal_data_breach=actual", "aware_at=2026-11-20 08:00", "eu_data_subjects=yes"
+    )
     words = ("report", opened, "--regime", "eu-gdpr", "--submitted", "portal")
     answer = estate.refused(*words, says=["lacks", "33(3)", "incident set"])
     assert "FIELD=unknown" in answer.err

@@ -12,8 +12,8 @@ from incident.delivery.campaign import BATCH_SIZE, end_campaign, is_settled
 from incident.delivery.codes import code_of
 from incident.delivery.states import PUBLISH_JOB, Addressee, CampaignState, DeliveryState, Why
 from incident.delivery.status import CodeAnswer, check_code, deliveries, progress
-from incident.duties.evaluating import MET, stored_duties
 from incident.durable import JobState
+from incident.duties.evaluating import MET, stored_duties
 from incident.errors import BadInput, Refused
 from incident.law.regimes import DutyKind
 from incident.record.incidents import close_incident

@@ -139,7 +139,9 @@ def test_a_policy_block_is_named_as_one_after_several_tries(tmp_path: Path) -> N
     assert account.state == CampaignState.ENDED
 
 
-@pytest.mark.parametrize("reply", ["550 5.1.8 bad sender", "530 5.7.0 log in first", "451 4.3.1 disk is full"])
+@pytest.mark.parametrize(
+    "reply", ["550 5.1.8 bad sender", "530 5.7.0 log in first", "451 4.3.1 disk is full"]
+)
 def test_a_refused_sender_burns_nobody_however_long_it_lasts(tmp_path: Path, reply: str) -> None:
     with recording_relay() as relay:
         relay.at_mail = lambda sender: reply
@@ -221,9 +223,7 @@ def test_a_message_made_again_has_the_same_bytes_though_hours_passed(tmp_path: P
         run_sql(breach.made.store, "UPDATE attempt SET outcome_at = NULL, result = NULL")
         run_sql(breach.made.store, "UPDATE delivery SET state = 'sending', settled_at = NULL")
         run_sql(breach.made.store, "UPDATE batch SET pending = 2, accepted = 0")
-        run_sql(
-            breach.made.store, "UPDATE job SET state = 'open', next_at = 0 WHERE kind = 'delivery.batch'"
-        )
+        run_sql(breach.made.store, "UPDATE job SET state = 'open', next_at = 0 WHERE kind = 'delivery.batch'")
         run_sql(breach.made.store, "UPDATE campaign SET state = 'sending', ended_at = NULL")
         breach.later(hours=5)
         breach.work()

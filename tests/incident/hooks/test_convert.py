@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -78,7 +78,7 @@ def test_a_time_without_zone_is_the_sources_or_is_said_to_be_assumed() -> None:
 def test_auto_never_takes_one_unit_for_another(time: datetime) -> None:
     if time >= LATEST:
         return
-    microseconds = (time - convert.EPOCH) // convert.timedelta(microseconds=1)
+    microseconds = (time - convert.EPOCH) // timedelta(microseconds=1)
     for number in (microseconds, microseconds * 1000):
         assert as_time(number, unit=TimeUnit.auto, zone=None) == (time, False)
     whole = time.replace(microsecond=0)

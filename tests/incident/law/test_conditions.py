@@ -1,6 +1,7 @@
 """Conditions: three values over intervals, Kleene's laws, reasons and what decides."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,20 +9,23 @@ from hypothesis import strategies as st
 
 from incident.law.conditions import (
     Combined,
+    Condition,
     Negated,
     evaluate_condition,
     fields_of,
     parse_condition,
     scales_of,
 )
-from incident.law.reasons import Answer
-from incident.record.facts import Interval, field_named
+from incident.law.reasons import NOTHING, Answer
+from incident.record.facts import Interval, Value, field_named
+
+Sheet = dict[str, Value | None]
 
 THRESHOLD = 1_000_000
 PERSONS = parse_condition({"field": "persons", "at_least": THRESHOLD})
 
 
-def answer(condition, **sheet):
+def answer(condition: Condition | dict[str, Any], **sheet: Value | None) -> Answer:
     if isinstance(condition, dict):
         condition = parse_condition(condition)
     return evaluate_condition(condition, sheet).answer
@@ -31,7 +35,7 @@ def answer(condition, **sheet):
     ("count", "wanted"),
     [(THRESHOLD - 1, Answer.not_met), (THRESHOLD, Answer.met), (THRESHOLD + 1, Answer.met)],
 )
-def test_at_least_includes_the_number_itself(count, wanted):
+def test_at_least_includes_the_number_itself(count: int, wanted: Answer) -> None:
     assert answer(PERSONS, persons=Interval.exactly(count)) is wanted
 
 
@@ -40,11 +44,13 @@ def test_at_least_includes_the_number_itself(count, wanted):
     [(800_000, 1_300_000, Answer.cannot_tell), (1_000_000, None, Answer.met), (0, None, Answer.cannot_tell),
      (0, 999_999, Answer.not_met), (999_999, 1_000_000, Answer.cannot_tell)],
 )  # fmt: skip
-def test_a_count_that_straddles_the_threshold_cannot_be_told_yet(low, high, wanted):
+def test_a_count_that_straddles_the_threshold_cannot_be_told_yet(
+    low: int, high: int | None, wanted: Answer
+) -> None:
     assert answer(PERSONS, persons=Interval(low, None, high)) is wanted
 
 
-def test_the_likely_number_decides_nothing():
+def test_the_likely_number_decides_nothing() -> None:
     assert answer(PERSONS, persons=Interval(0, 2_000_000, None)) is Answer.cannot_tell
 
 
@@ -52,7 +58,9 @@ def test_the_likely_number_decides_nothing():
     ("operator", "at", "above", "below"),
     [("at_least", True, True, False), ("more_than", False, True, False), ("at_most", True, False, True), ("less_than", False, False, True)],
 )  # fmt: skip
-def test_each_comparison_at_just_above_and_just_below_its_bound(operator, at, above, below):
+def test_each_comparison_at_just_above_and_just_below_its_bound(
+    operator: str, at: bool, above: bool, below: bool
+) -> None:
     condition = parse_condition({"field": "persons", operator: 10})
     for count, wanted in ((10, at), (11, above), (9, below)):
         assert answer(condition, persons=Interval.exactly(count)) is (
@@ -61,7 +69,7 @@ def test_each_comparison_at_just_above_and_just_below_its_bound(operator, at, ab
     assert answer(condition, persons=Interval(9, None, 11)) is Answer.cannot_tell
 
 
-def test_ordered_choices_compare_by_their_order():
+def test_ordered_choices_compare_by_their_order() -> None:
     condition = {"field": "threat_level", "at_least": "serious"}
     assert answer(condition, threat_level="relatively_serious") is Answer.not_met
     assert answer(condition, threat_level="serious") is Answer.met
@@ -69,25 +77,25 @@ def test_ordered_choices_compare_by_their_order():
     assert answer(condition) is Answer.cannot_tell
 
 
-def test_a_choice_may_be_known_and_still_leave_the_question_open():
+def test_a_choice_may_be_known_and_still_leave_the_question_open() -> None:
     condition = {"field": "personal_data_breach", "is": "actual", "open": ["possible"]}
     assert answer(condition, personal_data_breach="actual") is Answer.met
     assert answer(condition, personal_data_breach="possible") is Answer.cannot_tell
     assert answer(condition, personal_data_breach="none") is Answer.not_met
 
 
-def test_lists_are_asked_for_what_they_hold():
+def test_lists_are_asked_for_what_they_hold() -> None:
     condition = {"field": "breach_effects", "contains_any": ["confidentiality"]}
     assert answer(condition, breach_effects=("integrity", "confidentiality")) is Answer.met
     assert answer(condition, breach_effects=()) is Answer.not_met
     assert answer(condition) is Answer.cannot_tell
 
 
-def test_a_fact_known_to_be_unknown_counts_as_unknown():
+def test_a_fact_known_to_be_unknown_counts_as_unknown() -> None:
     assert answer(PERSONS, persons=None) is Answer.cannot_tell
 
 
-def test_the_reason_reads_line_by_line_in_both_languages():
+def test_the_reason_reads_line_by_line_in_both_languages() -> None:
     condition = parse_condition(
         {"all": [{"field": "persons", "at_least": THRESHOLD}, {"not": {"field": "cii_involved", "is": True}}]}
     )
@@ -104,14 +112,14 @@ def test_the_reason_reads_line_by_line_in_both_languages():
     assert reason.decides == {"persons"}
 
 
-def test_what_decides_an_open_answer_and_what_a_told_one_rests_on():
+def test_what_decides_an_open_answer_and_what_a_told_one_rests_on() -> None:
     condition = parse_condition(
         {"any": [{"field": "persons", "at_least": 10}, {"field": "cii_involved", "is": True}]}
     )
     held = evaluate_condition(condition, {"cii_involved": True})
-    assert (held.answer, held.decides, held.rests_on) == (Answer.met, frozenset(), {"cii_involved"})
+    assert (held.answer, held.decides, held.rests_on) == (Answer.met, NOTHING, frozenset({"cii_involved"}))
     open_ = evaluate_condition(condition, {"cii_involved": False})
-    assert (open_.answer, open_.decides) == (Answer.cannot_tell, {"persons"})
+    assert (open_.answer, open_.decides) == (Answer.cannot_tell, frozenset({"persons"}))
 
 
 @pytest.mark.parametrize(
@@ -136,12 +144,12 @@ def test_what_decides_an_open_answer_and_what_a_told_one_rests_on():
         ({"grade": "cn-cac", "field": "persons"}, "does not belong"),
     ],
 )
-def test_a_condition_that_makes_no_sense_is_refused_with_what_to_write(data, word):
+def test_a_condition_that_makes_no_sense_is_refused_with_what_to_write(data: object, word: str) -> None:
     with pytest.raises(ValueError, match=word):
         parse_condition(data)
 
 
-def test_the_fields_and_scales_of_a_condition():
+def test_the_fields_and_scales_of_a_condition() -> None:
     condition = parse_condition(
         {"any": [{"grade": "cn-cac", "at_least": "serious"}, {"not": {"field": "persons", "at_least": 1}}]}
     )
@@ -180,7 +188,7 @@ conditions = st.recursive(
 
 
 @st.composite
-def intervals(draw):
+def intervals(draw: st.DrawFn) -> Interval:
     low, high = sorted((draw(st.integers(0, 20)), draw(st.integers(0, 20))))
     return Interval(low, None, draw(st.sampled_from([high, high, None])))
 
@@ -191,14 +199,15 @@ sheets = st.fixed_dictionaries(
 
 
 @st.composite
-def refined(draw, sheet):
+def refined(draw: st.DrawFn, sheet: Sheet) -> Sheet:
     """The same sheet with some unknowns told and some ranges narrowed to one number."""
     finer = dict(sheet)
     for name in COUNTS:
         if draw(st.booleans()):
             known = sheet.get(name, Interval(0))
-            top = known.max if known.max is not None else 40
-            finer[name] = Interval.exactly(draw(st.integers(known.min, max(top, known.min))))
+            assert isinstance(known, Interval)
+            low, top = int(known.min), int(known.max) if known.max is not None else 40
+            finer[name] = Interval.exactly(draw(st.integers(low, max(top, low))))
     for name in FLAGS:
         if name not in sheet and draw(st.booleans()):
             finer[name] = draw(st.booleans())
@@ -209,8 +218,8 @@ NOT = {Answer.met: Answer.not_met, Answer.not_met: Answer.met, Answer.cannot_tel
 
 
 @given(conditions, conditions, sheets)
-def test_kleene_double_negation_de_morgan_and_order(a, b, sheet):
-    def told(condition):
+def test_kleene_double_negation_de_morgan_and_order(a: Condition, b: Condition, sheet: Sheet) -> None:
+    def told(condition: Condition) -> Answer:
         return evaluate_condition(condition, sheet).answer
 
     assert told(Negated(Negated(a))) is told(a)
@@ -226,24 +235,33 @@ def test_kleene_double_negation_de_morgan_and_order(a, b, sheet):
 
 
 @given(conditions, sheets, st.data())
-def test_learning_more_never_turns_a_told_answer_round(condition, sheet, data):
+def test_learning_more_never_turns_a_told_answer_round(
+    condition: Condition, sheet: Sheet, data: st.DataObject
+) -> None:
     before = evaluate_condition(condition, sheet).answer
     after = evaluate_condition(condition, data.draw(refined(sheet))).answer
     assert before in (Answer.cannot_tell, after)
 
 
 @given(conditions, sheets, st.data())
-def test_once_the_deciding_facts_are_exact_the_answer_is_told(condition, sheet, data):
+def test_once_the_deciding_facts_are_exact_the_answer_is_told(
+    condition: Condition, sheet: Sheet, data: st.DataObject
+) -> None:
     reason = evaluate_condition(condition, sheet)
     assert bool(reason.decides) == (reason.answer is Answer.cannot_tell)
     finer = dict(sheet)
     for name in reason.decides:
-        finer[name] = data.draw(st.booleans() if name in FLAGS else st.integers(0, 30).map(Interval.exactly))
+        told: st.SearchStrategy[Value] = (
+            st.booleans() if name in FLAGS else st.integers(0, 30).map(Interval.exactly)
+        )
+        finer[name] = data.draw(told)
     assert evaluate_condition(condition, finer).answer is not Answer.cannot_tell
 
 
 @given(conditions, sheets, sheets)
-def test_a_told_answer_changes_only_with_a_fact_it_rests_on(condition, sheet, other):
+def test_a_told_answer_changes_only_with_a_fact_it_rests_on(
+    condition: Condition, sheet: Sheet, other: Sheet
+) -> None:
     reason = evaluate_condition(condition, sheet)
     if reason.answer is Answer.cannot_tell:
         return
@@ -251,7 +269,7 @@ def test_a_told_answer_changes_only_with_a_fact_it_rests_on(condition, sheet, ot
     assert evaluate_condition(condition, changed).answer is reason.answer
 
 
-def test_a_value_of_the_wrong_type_is_a_fault_and_no_answer():
+def test_a_value_of_the_wrong_type_is_a_fault_and_no_answer() -> None:
     with pytest.raises(TypeError):
         evaluate_condition(PERSONS, {"persons": datetime(2026, 1, 1, tzinfo=UTC)})
     assert field_named("persons").title["en"] == "Persons affected"

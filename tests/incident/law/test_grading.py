@@ -1,17 +1,21 @@
 """The CAC's grades, at each bound exactly."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incident.law.grading import Kind, fields_of_scale, grade, shipped_scales
 from incident.law.reasons import Answer
-from incident.record.facts import Interval, field_catalogue
+from incident.record.facts import Interval, Value, field_catalogue
 
 CAC = shipped_scales()["cn-cac"]
 GENERAL, RELATIVELY, SERIOUS, ESPECIALLY = CAC.grades
 
-HARMLESS = {
+Sheet = dict[str, Value | None]
+
+HARMLESS: Sheet = {
     "personal_data_breach": "actual",
     "breach_effects": ("confidentiality",),
     "persons": Interval.exactly(0),
@@ -30,24 +34,24 @@ HARMLESS = {
 }
 
 
-def exactly(**numbers):
+def exactly(**numbers: Any) -> Sheet:
     return {name: Interval.exactly(number) if isinstance(number, int) and not isinstance(number, bool) else number
             for name, number in numbers.items()}  # fmt: skip
 
 
-def graded(**facts):
+def graded(**facts: Any) -> str:
     result = grade(CAC, {**HARMLESS, **exactly(**facts)})
     assert result.is_settled, (result.lowest, result.highest, result.decides)
     return result.lowest
 
 
-def test_the_grades_stand_in_order_and_in_chinese():
+def test_the_grades_stand_in_order_and_in_chinese() -> None:
     assert [title["zh-Hans"] for title in CAC.grades.values()] == ["一般", "较大", "重大", "特别重大"]
     assert fields_of_scale(CAC) <= field_catalogue().keys()
 
 
 HOUR = 3600
-LADDERS = [
+LADDERS: list[tuple[dict[str, Any], str, tuple[int, int, int]]] = [
     # facts beside, field, bounds of relatively serious, serious, especially serious
     ({}, "persons", (1_000_000, 10_000_000, 100_000_000)),
     ({}, "economic_loss", (5_000_000, 20_000_000, 100_000_000)),
@@ -79,7 +83,9 @@ LADDERS = [
 
 
 @pytest.mark.parametrize(("beside", "field", "bounds"), LADDERS, ids=[ladder[1] for ladder in LADDERS])
-def test_each_bound_includes_its_own_number_and_nothing_below(beside, field, bounds):
+def test_each_bound_includes_its_own_number_and_nothing_below(
+    beside: dict[str, Any], field: str, bounds: tuple[int, int, int]
+) -> None:
     below = GENERAL
     for bound, name in zip(bounds, (RELATIVELY, SERIOUS, ESPECIALLY), strict=True):
         assert graded(**beside, **{field: bound - 1}) == below
@@ -108,21 +114,21 @@ def test_each_bound_includes_its_own_number_and_nothing_below(beside, field, bou
         ({"cii_involved": False, "cii_outage_whole": 24 * HOUR}, GENERAL),
     ],
 )
-def test_shares_classes_and_qualitative_rows(facts, wanted):
+def test_shares_classes_and_qualitative_rows(facts: dict[str, Any], wanted: str) -> None:
     assert graded(**facts) == wanted
 
 
-def test_persons_whose_data_did_not_leak_do_not_count_as_leaked():
+def test_persons_whose_data_did_not_leak_do_not_count_as_leaked() -> None:
     assert graded(persons=2_000_000, breach_effects=("availability",)) == GENERAL
     assert graded(persons=2_000_000, personal_data_breach="none") == GENERAL
 
 
-def test_until_it_is_known_that_nothing_leaked_the_number_stands():
+def test_until_it_is_known_that_nothing_leaked_the_number_stands() -> None:
     unknown = {**HARMLESS, "persons": Interval.exactly(2_000_000), "breach_effects": None}
     assert grade(CAC, unknown).lowest == RELATIVELY
 
 
-def test_a_range_gives_a_range_of_grades_and_names_what_decides():
+def test_a_range_gives_a_range_of_grades_and_names_what_decides() -> None:
     result = grade(CAC, {**HARMLESS, "persons": Interval(800_000, 900_000, 12_000_000)})
     assert (result.lowest, result.highest) == (GENERAL, SERIOUS)
     assert result.decides == {"persons"}
@@ -131,7 +137,7 @@ def test_a_range_gives_a_range_of_grades_and_names_what_decides():
     assert "一般至重大" in result.at_least(RELATIVELY).lines("zh-Hans")[0]
 
 
-def test_below_the_numbers_the_qualitative_questions_stay_open():
+def test_below_the_numbers_the_qualitative_questions_stay_open() -> None:
     sheet = {
         key: value
         for key, value in HARMLESS.items()
@@ -141,24 +147,27 @@ def test_below_the_numbers_the_qualitative_questions_stay_open():
     assert (result.lowest, result.highest) == (GENERAL, ESPECIALLY)
     assert not result.quantitative_met
     advice = result.advice()
+    assert advice is not None
     assert advice["en"].startswith("No quantitative criterion is met; answer the qualitative questions: ")
     assert "对国家安全和社会稳定的威胁" in advice["zh-Hans"]
     assert "threat_level" in result.open_qualitative
 
 
-def test_no_advice_where_a_number_reaches_a_grade_or_everything_is_answered():
+def test_no_advice_where_a_number_reaches_a_grade_or_everything_is_answered() -> None:
     assert grade(CAC, {"persons": Interval.exactly(1_000_000)}).advice() is None
     assert grade(CAC, HARMLESS).advice() is None
 
 
-def test_with_nothing_known_every_grade_is_possible():
+def test_with_nothing_known_every_grade_is_possible() -> None:
     result = grade(CAC, {})
     assert (result.lowest, result.highest) == (GENERAL, ESPECIALLY)
-    assert "so far" in result.advice()["en"]
+    advice = result.advice()
+    assert advice is not None
+    assert "so far" in advice["en"]
     assert {row.kind for row in result.criteria} == set(Kind)
 
 
-def test_why_names_the_row_that_reaches_the_grade():
+def test_why_names_the_row_that_reaches_the_grade() -> None:
     why = grade(CAC, {**HARMLESS, "persons": Interval.exactly(1_000_000)}).at_least(RELATIVELY)
     assert why.lines("en") == [
         "Grade of network security incident relatively serious against at least relatively serious: met",
@@ -172,8 +181,8 @@ choices = {name: field.choices for name, field in field_catalogue().items()}
 
 
 @st.composite
-def sheets(draw):
-    sheet = {}
+def sheets(draw: st.DrawFn) -> Sheet:
+    sheet: Sheet = {}
     for name in sorted(fields_of_scale(CAC)):
         field = field_catalogue()[name]
         if field.type == "bool":
@@ -196,7 +205,7 @@ def sheets(draw):
 
 @settings(max_examples=60, deadline=None)
 @given(sheets(), st.data())
-def test_learning_more_only_narrows_the_grade(sheet, data):
+def test_learning_more_only_narrows_the_grade(sheet: Sheet, data: st.DataObject) -> None:
     before = grade(CAC, sheet)
     finer = dict(sheet)
     for name in before.decides:
@@ -210,8 +219,9 @@ def test_learning_more_only_narrows_the_grade(sheet, data):
                 else data.draw(st.sampled_from(list(field.choices)))
             )
         else:
-            low = known.min if known else 0
-            high = known.max if known and known.max is not None else max(low, 100)
+            assert known is None or isinstance(known, Interval)
+            low = int(known.min) if known else 0
+            high = int(known.max) if known and known.max is not None else max(low, 100)
             finer[name] = Interval.exactly(data.draw(st.integers(low, high)))
     after = grade(CAC, finer)
     assert (

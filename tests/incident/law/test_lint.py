@@ -7,24 +7,24 @@ import pytest
 
 from incident.errors import BadInput
 from incident.law.evaluate import evaluate
-from incident.law.lint import Severity, lint_regimes
+from incident.law.lint import Problem, Severity, lint_regimes
 from incident.law.regimes import SHIPPED, load_regime, load_regimes
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 PIPL = (SHIPPED / "cn-pipl-57.yaml").read_text("utf-8")
 
 
-def linted(tmp_path, text, name="cn-pipl-57.yaml"):
+def linted(tmp_path: Path, text: str | bytes, name: str = "cn-pipl-57.yaml") -> list[Problem]:
     file = tmp_path / name
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     return [problem for problem in lint_regimes([file]) if problem.severity is Severity.error]
 
 
-def line_with(text, part):
+def line_with(text: str, part: str) -> int:
     return next(number for number, line in enumerate(text.splitlines(), 1) if part in line)
 
 
-def test_the_shipped_regimes_have_no_errors_and_say_that_they_are_unreviewed():
+def test_the_shipped_regimes_have_no_errors_and_say_that_they_are_unreviewed() -> None:
     problems = lint_regimes([SHIPPED])
     assert [problem for problem in problems if problem.severity is Severity.error] == []
     assert {problem.file.stem for problem in problems if "UNREVIEWED" in problem.what} == {
@@ -60,7 +60,9 @@ def test_the_shipped_regimes_have_no_errors_and_say_that_they_are_unreviewed():
         ("country: CN", "country: [CN", None, "not valid YAML"),
     ],
 )  # fmt: skip
-def test_each_fault_is_found_at_its_line(tmp_path, old, new, at, word):
+def test_each_fault_is_found_at_its_line(
+    tmp_path: Path, old: str, new: str, at: str | None, word: str
+) -> None:
     assert old in PIPL
     text = PIPL.replace(old, new, 1)
     problems = linted(tmp_path, text)
@@ -72,16 +74,16 @@ def test_each_fault_is_found_at_its_line(tmp_path, old, new, at, word):
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "42\n", "\xff".encode("latin-1"), "\x00"])
-def test_a_file_that_is_no_regime_at_all_is_a_problem_and_no_crash(tmp_path, text):
+def test_a_file_that_is_no_regime_at_all_is_a_problem_and_no_crash(tmp_path: Path, text: str | bytes) -> None:
     assert linted(tmp_path, text)
 
 
-def test_a_missing_file_is_a_problem(tmp_path):
+def test_a_missing_file_is_a_problem(tmp_path: Path) -> None:
     [problem] = lint_regimes([tmp_path / "none.yaml"])
     assert "cannot be read" in problem.what
 
 
-def test_a_notice_without_elements_and_two_files_of_one_id_are_errors(tmp_path):
+def test_a_notice_without_elements_and_two_files_of_one_id_are_errors(tmp_path: Path) -> None:
     start = PIPL.index("    elements:")
     assert any("names no elements" in problem.what for problem in linted(tmp_path, PIPL[:start]))
     (tmp_path / "a").mkdir()
@@ -91,12 +93,12 @@ def test_a_notice_without_elements_and_two_files_of_one_id_are_errors(tmp_path):
     assert any("stands in" in problem.what and problem.file == copy for problem in problems)
 
 
-def test_all_faults_of_a_file_are_told_at_once(tmp_path):
+def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     text = PIPL.replace("country: CN", "country: china").replace("zone: Asia/Shanghai", "zone: Nowhere")
     assert len(linted(tmp_path, text)) == 2
 
 
-def test_loading_a_broken_file_names_file_and_line(tmp_path):
+def test_loading_a_broken_file_names_file_and_line(tmp_path: Path) -> None:
     file = tmp_path / "broken.yaml"
     file.write_text(PIPL.replace("zone: Asia/Shanghai", "zone: Nowhere"), "utf-8")
     with pytest.raises(BadInput) as refusal:
@@ -105,7 +107,7 @@ def test_loading_a_broken_file_names_file_and_line(tmp_path):
 
 
 @pytest.mark.parametrize("grade", ["cn-cat, at_least: serious", "cn-cac, at_least: huge"])
-def test_a_regime_that_asks_for_a_grade_nobody_gives_is_not_loaded(tmp_path, grade):
+def test_a_regime_that_asks_for_a_grade_nobody_gives_is_not_loaded(tmp_path: Path, grade: str) -> None:
     file = tmp_path / "cn-pipl-57.yaml"
     wanted = "applies: {field: personal_data_breach, in: [actual, possible]}"
     file.write_text(PIPL.replace(wanted, f"applies: {{grade: {grade}}}"), "utf-8")
@@ -114,7 +116,7 @@ def test_a_regime_that_asks_for_a_grade_nobody_gives_is_not_loaded(tmp_path, gra
     assert refusal.value.where == f"{file}, line {line_with(PIPL, 'applies:')}"
 
 
-def test_a_workspaces_own_copy_wins(tmp_path):
+def test_a_workspaces_own_copy_wins(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(
         PIPL.replace("confidence: verified\nnotes", "confidence: memory\nnotes"), "utf-8"
     )
@@ -123,13 +125,13 @@ def test_a_workspaces_own_copy_wins(tmp_path):
     assert found.keys() == {regime.id for regime in load_regimes()}
 
 
-def test_a_rule_from_memory_is_noted(tmp_path):
+def test_a_rule_from_memory_is_noted(tmp_path: Path) -> None:
     file = tmp_path / "cn-pipl-57.yaml"
     file.write_text(PIPL.replace("confidence: verified", "confidence: memory"), "utf-8")
     assert sum("memory" in problem.what for problem in lint_regimes([file])) == 3
 
 
-def test_evaluating_needs_nothing_but_its_arguments(tmp_path, monkeypatch):
+def test_evaluating_needs_nothing_but_its_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load_regimes()
     evaluate(load_regimes(), {}, scope_countries=["CN"], now=NOW)
     monkeypatch.setattr(Path, "read_text", lambda *args, **kwargs: pytest.fail("a file was read"))

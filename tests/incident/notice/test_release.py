@@ -257,7 +257,8 @@ def test_a_closed_incident_releases_nothing(tmp_path: Path) -> None:
 
 def test_simulated_operators_release_in_a_drill_and_nowhere_else(tmp_path: Path) -> None:
     live, drill = tmp_path / "live", tmp_path / "drill"
-    live.mkdir(), drill.mkdir()
+    live.mkdir()
+    drill.mkdir()
     real = make_breach(live, simulated=True)
     real.sign("bo")
     assert not real.sign("cy").released
@@ -324,7 +325,7 @@ def test_an_edited_version_is_not_opened(tmp_path: Path, edit: str) -> None:
     breach = make_breach(tmp_path)
     breach.release()
     run_sql(breach.made.store, edit)
-    with pytest.raises(TocsinError, match="not the one that was signed|does not open"):
+    with pytest.raises(TocsinError, match=r"not the one that was signed|does not open"):
         ask_released(breach)
 
 

@@ -1,6 +1,7 @@
 """The facts file: what is taken, and what every mistake is answered with."""
 
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,23 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incident.errors import BadInput
-from incident.record.facts import Certainty, Interval, read_facts_file
+from incident.record.facts import Certainty, Fact, Interval, read_facts_file
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
 
 
-def read(text, **more):
+def read(text: str | bytes, **more: Any) -> list[Fact]:
     return read_facts_file(text, name="facts.yaml", zone=SHANGHAI, known_at=NOW, **more)
 
 
-def refused(text, **more):
+def refused(text: str | bytes, **more: Any) -> BadInput:
     with pytest.raises(BadInput) as refusal:
         read(text, **more)
     return refusal.value
 
 
-def test_each_fact_knows_who_said_it_how_sure_and_since_when():
+def test_each_fact_knows_who_said_it_how_sure_and_since_when() -> None:
     facts = read(
         "persons: {value: 1200000, said_by: Li Wei, sure: confirmed, known_at: 2026-11-22 02:00}\n"
         "said_by: night shift\nsource: call\nsure: likely\n"
@@ -43,7 +44,7 @@ def test_each_fact_knows_who_said_it_how_sure_and_since_when():
     )
 
 
-def test_without_provenance_the_source_is_the_file_and_the_fact_a_claim():
+def test_without_provenance_the_source_is_the_file_and_the_fact_a_claim() -> None:
     [fact] = read("persons: 5", said_by="op1")
     assert (fact.said_by, fact.source, fact.sure, fact.known_at) == (
         "op1",
@@ -53,12 +54,12 @@ def test_without_provenance_the_source_is_the_file_and_the_fact_a_claim():
     )
 
 
-def test_an_offset_in_a_time_is_kept():
+def test_an_offset_in_a_time_is_kept() -> None:
     [fact] = read("discovered_at: 2026-11-21T23:40:00+01:00")
     assert fact.value == datetime(2026, 11, 21, 22, 40, tzinfo=UTC)
 
 
-def test_unknown_and_empty_are_recorded_as_unknown():
+def test_unknown_and_empty_are_recorded_as_unknown() -> None:
     assert [fact.value for fact in read("persons: unknown\ncii_involved:\nransomware: null\n")] == [
         None,
         None,
@@ -66,47 +67,47 @@ def test_unknown_and_empty_are_recorded_as_unknown():
     ]
 
 
-def test_norway_stays_a_word_and_a_range_may_be_written_as_a_mapping():
+def test_norway_stays_a_word_and_a_range_may_be_written_as_a_mapping() -> None:
     systems, persons = read("systems: [NO, 007]\npersons: {min: 800000, max: 1300000}\n")
     assert systems.value == ("NO", "007")
     assert persons.value == Interval(800000, None, 1300000)
 
 
 @pytest.mark.parametrize("text", ["", "\n# nothing\n", "---\n", b"", b"\xef\xbb\xbf"])
-def test_an_empty_file_is_said_to_be_empty(text):
+def test_an_empty_file_is_said_to_be_empty(text: str | bytes) -> None:
     error = refused(text)
     assert error.what == "the file is empty"
     assert error.where == "facts.yaml"
 
 
 @pytest.mark.parametrize("text", ["- persons: 1", "persons", "42"])
-def test_a_file_that_is_no_mapping_is_refused_with_its_line(text):
+def test_a_file_that_is_no_mapping_is_refused_with_its_line(text: str) -> None:
     assert refused(text).where == "facts.yaml, line 1"
 
 
-def test_a_file_in_another_encoding_is_refused_and_the_line_named():
+def test_a_file_in_another_encoding_is_refused_and_the_line_named() -> None:
     error = refused("persons: 5\nlocation: 广州\n".encode("gb18030"))
     assert "UTF-8" in error.what and "line 2" in error.what
     assert "UTF-8" in refused("persons: 5\n".encode("utf-16")).what
 
 
-def test_utf8_with_a_byte_order_mark_is_taken():
+def test_utf8_with_a_byte_order_mark_is_taken() -> None:
     assert read(b"\xef\xbb\xbfpersons: 5\n")[0].value == Interval.exactly(5)
 
 
-def test_an_unknown_field_is_answered_with_line_and_nearest_names():
+def test_an_unknown_field_is_answered_with_line_and_nearest_names() -> None:
     error = refused("persons: 5\nprsons: 5\n")
     assert error.where == "facts.yaml, line 2"
-    assert "persons" in error.next_step
+    assert "persons" in (error.next_step or "")
 
 
-def test_a_wrong_value_is_answered_with_line_field_and_what_to_write():
+def test_a_wrong_value_is_answered_with_line_field_and_what_to_write() -> None:
     error = refused("persons: 5\n\ndiscovered_at: last night\n")
     assert error.where == "facts.yaml, line 3, discovered_at"
     assert "2026-11-21 23:40" in error.what
 
 
-def test_all_mistakes_are_told_at_once():
+def test_all_mistakes_are_told_at_once() -> None:
     error = refused("persons: many\nprsons: 3\nsure: perhaps\ncii_involved: {value: maybe}\n")
     for line in ("line 1, persons", "line 2:", "line 3, sure", "line 4, cii_involved"):
         assert line in error.what
@@ -131,17 +132,17 @@ def test_all_mistakes_are_told_at_once():
         ("persons: !!python/object:os.system 1\nx: 2\n", "line 2", "no fact called"),
     ],
 )
-def test_every_mistake_has_its_line(text, line, word):
+def test_every_mistake_has_its_line(text: str, line: str, word: str) -> None:
     error = refused(text)
-    assert line in error.where
+    assert line in (error.where or "")
     assert word in error.what
 
 
-def test_a_file_with_provenance_only_holds_no_facts():
+def test_a_file_with_provenance_only_holds_no_facts() -> None:
     assert "no facts" in refused("said_by: me\n").what
 
 
-def test_kinds_of_data_are_held_against_the_list_that_is_given():
+def test_kinds_of_data_are_held_against_the_list_that_is_given() -> None:
     names = frozenset({"name", "phone_number"})
     assert read("data_categories: [name]", categories=names)[0].value == ("name",)
     error = refused("persons: 1\ndata_categories: [name, phone_numbr]\n", categories=names)
@@ -150,8 +151,8 @@ def test_kinds_of_data_are_held_against_the_list_that_is_given():
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60))
-def test_no_file_breaks_the_reader_in_any_other_way_than_a_clear_refusal(text):
+def test_no_file_breaks_the_reader_in_any_other_way_than_a_clear_refusal(text: str | bytes) -> None:
     try:
         read(text)
     except BadInput as error:
-        assert error.where.startswith("facts.yaml")
+        assert (error.where or "").startswith("facts.yaml")

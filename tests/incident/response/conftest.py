@@ -5,24 +5,7 @@ import pytest
 
 from incident.response.compile import compile_form
 from incident.response.model import Playbook
-
-Builder = Callable[..., Playbook]
-
-
-def form_of(workflow: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """A small form: one agent for people, one for a machine."""
-    return {
-        "id": "playbook--11036b97-0d3c-4922-9a9c-d3ae649c1d33",
-        "name": "test",
-        "created_by": "identity--92efc06a-8fbe-4c9d-8f66-8f3aef5c2702",
-        "created": "2025-11-20T00:00:00.000Z",
-        "agent_definitions": {
-            "people": {"type": "group", "name": "People"},
-            "machine": {"type": "http-api", "name": "Machine", "address": {"dname": ["machine.example"]}},
-        },
-        "workflow": workflow,
-        **more,
-    }
+from tests.support.playbooks import Builder, form_of
 
 
 @pytest.fixture

@@ -1,15 +1,17 @@
 import copy
 import json
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from incident.response.compile import compile_form
-from incident.response.findings import NotRunnable, Severity
+from incident.response.findings import Finding, NotRunnable, Severity
 from incident.response.form import check
 from incident.response.lint import lint, require_runnable
 from incident.response.model import Playbook
+from tests.support.playbooks import Builder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MEASURES = frozenset({"contain.disable-endpoint"})
@@ -48,11 +50,11 @@ def workflow() -> dict[str, Any]:
 VARIABLES = {"playbook_variables": {"__v__": {"type": "string", "value": "x"}}}
 
 
-def codes(found) -> set[str]:
+def codes(found: Iterable[Finding]) -> set[str]:
     return {each.code for each in found if each.severity is Severity.error}
 
 
-def test_a_sound_playbook_has_no_findings(build) -> None:
+def test_a_sound_playbook_has_no_findings(build: Builder) -> None:
     assert lint(build(workflow(), **VARIABLES), now=NOW, known_measures=MEASURES) == []
 
 
@@ -163,7 +165,7 @@ APPROVAL = {"approval": {"approver_roles": ["approver"]}}
         ),
     ],
 )
-def test_what_cannot_be_run_is_refused(edit, code: str) -> None:
+def test_what_cannot_be_run_is_refused(edit: Callable[[dict[str, Any]], None], code: str) -> None:
     from_conftest = {
         "id": "playbook--11036b97-0d3c-4922-9a9c-d3ae649c1d33",
         "name": "test",
@@ -224,7 +226,7 @@ workflow:
         ({"authentication_info_definitions": {"a": {"type": "http-basic", "kms": True}}}, "secret-reference"),
     ],
 )
-def test_a_playbook_that_may_not_run_is_refused(build, words: dict[str, Any], code: str) -> None:
+def test_a_playbook_that_may_not_run_is_refused(build: Builder, words: dict[str, Any], code: str) -> None:
     playbook = build(workflow(), **VARIABLES, **words)
     with pytest.raises(NotRunnable) as caught:
         require_runnable(playbook, now=NOW)
@@ -232,12 +234,12 @@ def test_a_playbook_that_may_not_run_is_refused(build, words: dict[str, Any], co
     assert "hunter2" not in str(caught.value)
 
 
-def test_validity_is_ignored_for_a_revoked_playbook(build) -> None:
+def test_validity_is_ignored_for_a_revoked_playbook(build: Builder) -> None:
     playbook = build(workflow(), **VARIABLES, revoked=True, valid_until="2025-12-31T00:00:00.000Z")
     assert codes(lint(playbook, now=NOW)) == {"revoked"}
 
 
-def test_a_condition_in_another_language_is_asked_of_a_person_when_imported(build) -> None:
+def test_a_condition_in_another_language_is_asked_of_a_person_when_imported(build: Builder) -> None:
     steps = workflow()
     steps["check"]["condition"] = "verdict == 'malicious'"
     playbook = build(steps, **VARIABLES)
@@ -246,18 +248,18 @@ def test_a_condition_in_another_language_is_asked_of_a_person_when_imported(buil
     require_runnable(playbook)
 
 
-def test_the_exception_route_may_share_the_main_end_but_no_branchs(build) -> None:
+def test_the_exception_route_may_share_the_main_end_but_no_branchs(build: Builder) -> None:
     assert codes(lint(build(workflow(), **VARIABLES, workflow_exception="end"))) == set()
     assert "shared-step" in codes(lint(build(workflow(), **VARIABLES, workflow_exception="left-end")))
 
 
-def test_a_step_that_nothing_leads_to_is_mentioned(build) -> None:
+def test_a_step_that_nothing_leads_to_is_mentioned(build: Builder) -> None:
     steps = workflow() | {"alone": manual(on_completion="alone-end"), "alone-end": {"type": "end"}}
     found = lint(build(steps, **VARIABLES))
     assert {(each.severity, each.code) for each in found} == {(Severity.warning, "unreached")}
 
 
-def test_a_very_long_playbook_is_checked_without_deep_recursion(build) -> None:
+def test_a_very_long_playbook_is_checked_without_deep_recursion(build: Builder) -> None:
     steps: dict[str, Any] = {"start": {"type": "start", "on_completion": "s0"}}
     for number in range(3000):
         steps[f"s{number}"] = manual(on_completion=f"s{number + 1}")

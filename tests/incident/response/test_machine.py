@@ -9,6 +9,7 @@ from incident.response.findings import NotRunnable
 from incident.response.machine import advance, start
 from incident.response.model import Playbook
 from incident.response.state import State, from_json, measures_taken, to_json
+from tests.support.playbooks import Builder
 
 
 def manual(text: str = "do it", **more: Any) -> dict[str, Any]:
@@ -50,6 +51,11 @@ def only(effects: list[e.Effect]) -> Any:
     return effects[0]
 
 
+def visit_of(effect: e.Effect) -> str:
+    assert not isinstance(effect, e.Finish)
+    return effect.visit
+
+
 def done(ask: Any, **more: Any) -> e.PersonAnswered:
     return e.PersonAnswered(visit=ask.visit, index=ask.index, success=True, by="li", **more)
 
@@ -62,7 +68,7 @@ def run(playbook: Playbook, **given: str) -> tuple[State, list[e.Effect]]:
     return start(playbook, given, run="RUN-1")
 
 
-def test_a_manual_command_asks_the_agent_where_there_are_no_targets(build) -> None:
+def test_a_manual_command_asks_the_agent_where_there_are_no_targets(build: Builder) -> None:
     state, effects = run(build(straight(manual("close it"))))
     ask = only(effects)
     assert isinstance(ask, e.AskPerson)
@@ -72,7 +78,7 @@ def test_a_manual_command_asks_the_agent_where_there_are_no_targets(build) -> No
     assert state.finished
 
 
-def test_commands_run_in_order_each_at_every_target(build) -> None:
+def test_commands_run_in_order_each_at_every_target(build: Builder) -> None:
     machines = {
         name: {"type": "http-api", "name": name, "address": {"dname": [f"{name}.example"]}}
         for name in ("one", "two")
@@ -89,7 +95,7 @@ def test_commands_run_in_order_each_at_every_target(build) -> None:
     assert only(effects).kind == "ask_person"
 
 
-def test_a_late_second_answer_does_not_count_for_the_next_command(build) -> None:
+def test_a_late_second_answer_does_not_count_for_the_next_command(build: Builder) -> None:
     step = http()
     step["commands"].append({"type": "http-api", "command": "POST /y HTTP/1.1"})
     state, effects = run(build(straight(step)))
@@ -101,7 +107,7 @@ def test_a_late_second_answer_does_not_count_for_the_next_command(build) -> None
 
 
 @pytest.mark.parametrize("kind", ["person", "command", "rejection", "timeout", "in_house"])
-def test_every_kind_of_failure_takes_the_failure_route(build, kind: str) -> None:
+def test_every_kind_of_failure_takes_the_failure_route(build: Builder, kind: str) -> None:
     step = {
         "person": manual(),
         "command": http(),
@@ -110,27 +116,27 @@ def test_every_kind_of_failure_takes_the_failure_route(build, kind: str) -> None
         "in_house": manual(step_extensions={"notice": {"task": "draft"}}),
     }[kind]
     state, effects = run(build(with_failure(step)))
-    visit = effects[0].visit
-    event: e.Event = {
+    visit = visit_of(effects[0])
+    events: dict[str, e.Event] = {
         "person": e.PersonAnswered(visit=visit, success=False, by="li"),
         "command": e.CommandFailed(visit=visit, reason="HTTP 500", ambiguous=True),
         "rejection": e.Rejected(visit=visit, by="li"),
         "timeout": e.TimerFired(visit=visit, purpose=e.TimerPurpose.timeout),
         "in_house": e.InHouseFailed(visit=visit, reason="no record"),
-    }[kind]
-    state, effects = advance(state, event)
+    }
+    state, effects = advance(state, events[kind])
     assert isinstance(effects[-1], e.AskPerson)
     assert effects[-1].text == {"en": "repair"}
     assert ("withdraw" in kinds(effects)) == (kind == "timeout")
 
 
-def test_on_completion_is_not_followed_after_a_failure(build) -> None:
+def test_on_completion_is_not_followed_after_a_failure(build: Builder) -> None:
     state, effects = run(build(straight(manual())))
     state, effects = advance(state, refused(only(effects)))
     assert only(effects) == e.Finish(outcome=e.Outcome.failed, reason="li answered: failure")
 
 
-def test_the_exception_route_runs_once_and_the_run_is_then_handled(build) -> None:
+def test_the_exception_route_runs_once_and_the_run_is_then_handled(build: Builder) -> None:
     steps = straight(manual()) | {"tell": manual("tell the lead", on_completion="told"), "told": END}
     playbook = build(steps, workflow_exception="tell")
     state, effects = run(playbook)
@@ -156,7 +162,7 @@ def branches(**more: Any) -> dict[str, Any]:
     }
 
 
-def test_a_parallel_step_waits_for_all_branches_also_with_a_gate_in_one(build) -> None:
+def test_a_parallel_step_waits_for_all_branches_also_with_a_gate_in_one(build: Builder) -> None:
     state, effects = run(build(branches()))
     left, right = effects
     assert isinstance(right, e.AskApproval)
@@ -167,7 +173,7 @@ def test_a_parallel_step_waits_for_all_branches_also_with_a_gate_in_one(build) -
     assert only(effects).text == {"en": "after"}
 
 
-def test_a_parallel_step_with_a_failed_branch_still_waits_and_then_fails(build) -> None:
+def test_a_parallel_step_with_a_failed_branch_still_waits_and_then_fails(build: Builder) -> None:
     playbook = build(branches(on_success="end", on_failure="after"))
     state, (left, right) = run(playbook)
     state, effects = advance(state, refused(left))
@@ -176,7 +182,7 @@ def test_a_parallel_step_with_a_failed_branch_still_waits_and_then_fails(build) 
     assert only(effects).text == {"en": "after"}
 
 
-def test_the_exception_route_is_not_told_twice_of_one_failure(build) -> None:
+def test_the_exception_route_is_not_told_twice_of_one_failure(build: Builder) -> None:
     steps = branches() | {"tell": manual("tell", on_completion="told"), "told": END}
     state, (left, right) = run(build(steps, workflow_exception="tell"))
     state, effects = advance(state, refused(left))
@@ -187,17 +193,21 @@ def test_the_exception_route_is_not_told_twice_of_one_failure(build) -> None:
     assert only(effects).outcome is e.Outcome.handled
 
 
-def test_a_timeout_of_a_parallel_step_takes_its_branches_back(build) -> None:
+def test_a_timeout_of_a_parallel_step_takes_its_branches_back(build: Builder) -> None:
     state, effects = run(build(branches(timeout=5, on_success="end", on_failure="after")))
     timer, left, right = effects
+    assert isinstance(timer, e.WaitUntil)
     assert (timer.kind, timer.in_ms) == ("wait_until", 5)
     state, effects = advance(state, e.TimerFired(visit=timer.visit, purpose=e.TimerPurpose.timeout))
-    assert [each.visit for each in effects if isinstance(each, e.Withdraw)] == [left.visit, right.visit]
+    assert [each.visit for each in effects if isinstance(each, e.Withdraw)] == [
+        visit_of(left),
+        visit_of(right),
+    ]
     assert only([each for each in effects if isinstance(each, e.AskPerson)]).text == {"en": "after"}
     assert advance(state, done(left)) == (state, [])
 
 
-def test_only_enough_different_people_approve(build) -> None:
+def test_only_enough_different_people_approve(build: Builder) -> None:
     state, effects = run(build(straight(manual("agree?", step_extensions=APPROVAL))))
     ask = only(effects)
     assert (ask.kind, ask.roles, ask.quorum, ask.subject) == ("ask_approval", ["approver"], 2, "notice")
@@ -210,7 +220,7 @@ def test_only_enough_different_people_approve(build) -> None:
     assert only(effects).outcome is e.Outcome.succeeded
 
 
-def test_nothing_runs_before_the_approval_of_its_step(build) -> None:
+def test_nothing_runs_before_the_approval_of_its_step(build: Builder) -> None:
     step = http(step_extensions=APPROVAL)
     step["commands"].insert(0, {"type": "manual", "command": "Shut it down?"})
     state, effects = run(build(straight(step)))
@@ -220,7 +230,7 @@ def test_nothing_runs_before_the_approval_of_its_step(build) -> None:
     assert (only(effects).kind, only(effects).index) == ("run_command", 1)
 
 
-def test_in_house_work_takes_the_place_of_its_manual_wording(build) -> None:
+def test_in_house_work_takes_the_place_of_its_manual_wording(build: Builder) -> None:
     state, effects = run(build(straight(manual(step_extensions={"notice": {"task": "send"}}))))
     work = only(effects)
     assert (work.kind, work.extension, work.params) == ("do_in_house", "notice", {"task": "send"})
@@ -229,7 +239,7 @@ def test_in_house_work_takes_the_place_of_its_manual_wording(build) -> None:
     assert state.outcome is e.Outcome.succeeded
 
 
-def test_a_delay_waits_before_the_step_begins_and_the_timeout_counts_from_then(build) -> None:
+def test_a_delay_waits_before_the_step_begins_and_the_timeout_counts_from_then(build: Builder) -> None:
     state, effects = run(build(straight(manual(delay=10, timeout=20))))
     timer = only(effects)
     assert (timer.purpose, timer.in_ms) == ("delay", 10)
@@ -254,13 +264,15 @@ VARIABLE = {"playbook_variables": {"__v__": {"type": "integer", "external": True
 
 
 @pytest.mark.parametrize(("value", "branch"), [("10", True), ("3", False)])
-def test_a_condition_chooses_its_branch_by_the_declared_type(build, value: str, branch: bool) -> None:
+def test_a_condition_chooses_its_branch_by_the_declared_type(
+    build: Builder, value: str, branch: bool
+) -> None:
     _, effects = run(build(condition("__v__:value > 9"), **VARIABLE), __v__=value)
     assert kinds(effects) == (["ask_person"] if branch else ["finish"])
 
 
 @pytest.mark.parametrize("source", ["__v__:value > 9", "verdict == 'malicious'"])
-def test_a_condition_that_cannot_be_decided_is_asked_of_a_person(build, source: str) -> None:
+def test_a_condition_that_cannot_be_decided_is_asked_of_a_person(build: Builder, source: str) -> None:
     state, effects = run(build(condition(source), **VARIABLE))
     ask = only(effects)
     assert (ask.kind, ask.condition) == ("ask_condition", source)
@@ -272,7 +284,7 @@ def test_a_condition_that_cannot_be_decided_is_asked_of_a_person(build, source: 
     assert only(effects).outcome is e.Outcome.succeeded
 
 
-def test_a_steps_output_goes_to_its_out_args_and_on_to_the_next_step(build) -> None:
+def test_a_steps_output_goes_to_its_out_args_and_on_to_the_next_step(build: Builder) -> None:
     steps = {
         "start": {"type": "start", "on_completion": "look"},
         "look": manual("how many?", out_args=["__v__"], on_completion="tell"),
@@ -290,7 +302,7 @@ def test_a_steps_output_goes_to_its_out_args_and_on_to_the_next_step(build) -> N
     assert only(effects).text == {"en": "there are 7"}
 
 
-def test_a_commands_answer_that_does_not_fit_fails_the_step(build) -> None:
+def test_a_commands_answer_that_does_not_fit_fails_the_step(build: Builder) -> None:
     step = http(out_args=["__v__"])
     state, effects = run(build(with_failure(step), **VARIABLE))
     visit = only(effects).visit
@@ -300,7 +312,7 @@ def test_a_commands_answer_that_does_not_fit_fails_the_step(build) -> None:
     assert kept.variables == {"__v__": "7"}
 
 
-def test_a_steps_own_variable_stands_before_the_playbooks_and_ends_with_the_step(build) -> None:
+def test_a_steps_own_variable_stands_before_the_playbooks_and_ends_with_the_step(build: Builder) -> None:
     own = {"__v__": {"type": "integer", "value": "1"}}
     step = manual("it is __v__:value", step_variables=own, out_args=["__v__"])
     step["commands"].append({"type": "manual", "command": "now __v__:value"})
@@ -311,12 +323,12 @@ def test_a_steps_own_variable_stands_before_the_playbooks_and_ends_with_the_step
     assert state.variables == {"__v__": "5"}
 
 
-def test_a_command_without_a_value_it_needs_fails_instead_of_running(build) -> None:
+def test_a_command_without_a_value_it_needs_fails_instead_of_running(build: Builder) -> None:
     _, effects = run(build(with_failure(manual("close __v__:value")), **VARIABLE))
     assert only(effects).text == {"en": "repair"}
 
 
-def test_a_command_effect_holds_all_that_the_call_needs(build) -> None:
+def test_a_command_effect_holds_all_that_the_call_needs(build: Builder) -> None:
     step = http(
         step_extensions={"containment_action": {"action_ids": ["contain.disable-endpoint"]}}, timeout=5000
     )
@@ -338,7 +350,7 @@ def test_a_command_effect_holds_all_that_the_call_needs(build) -> None:
     assert measures_taken(state, failed) == []
 
 
-def test_cancelling_takes_back_what_is_open_and_nothing_more_happens(build) -> None:
+def test_cancelling_takes_back_what_is_open_and_nothing_more_happens(build: Builder) -> None:
     state, (left, _) = run(build(branches()))
     state, effects = advance(state, e.Cancelled(by="li", reason="false alarm"))
     assert kinds(effects) == ["withdraw", "withdraw", "finish"]
@@ -348,12 +360,12 @@ def test_cancelling_takes_back_what_is_open_and_nothing_more_happens(build) -> N
     assert state.waiting() == []
 
 
-def test_what_cannot_be_run_does_not_start(build) -> None:
+def test_what_cannot_be_run_does_not_start(build: Builder) -> None:
     with pytest.raises(NotRunnable):
         run(build(straight({"type": "while-condition", "condition": "__v__:value = 1", "on_true": "end"})))
 
 
-def test_the_state_goes_to_json_with_the_playbook_or_beside_it(build) -> None:
+def test_the_state_goes_to_json_with_the_playbook_or_beside_it(build: Builder) -> None:
     playbook = build(branches())
     state, _ = run(playbook)
     whole = json.loads(json.dumps(to_json(state)))
@@ -363,7 +375,7 @@ def test_the_state_goes_to_json_with_the_playbook_or_beside_it(build) -> None:
     assert from_json(small, playbook=playbook) == state
 
 
-def test_a_thousand_steps_that_need_nobody_run_in_one_turn(build) -> None:
+def test_a_thousand_steps_that_need_nobody_run_in_one_turn(build: Builder) -> None:
     steps: dict[str, Any] = {"start": {"type": "start", "on_completion": "s0"}, "end": END}
     for number in range(1000):
         following = f"s{number + 1}" if number < 999 else "do"

@@ -121,23 +121,18 @@ def possible(state: State, rng: random.Random) -> list[e.Event]:
     for visit in state.visits.values():
         where: dict[str, Any] = {"visit": visit.id, "index": visit.index}
         people = ["a", "b", "c"]
-        found += (
-            {
-                Awaits.command: [
-                    e.CommandSucceeded(**where, values={"__n__": "5"}),
-                    e.CommandFailed(**where, reason="no"),
-                ],
-                Awaits.person: [
-                    e.PersonAnswered(**where, success=yes, by="a") for yes in (True, True, False)
-                ],
-                Awaits.approval: [e.Approved(**where, by=people), e.Rejected(**where, by="a")],
-                Awaits.condition: [e.ConditionAnswered(**where, holds=yes, by="a") for yes in (True, False)],
-                Awaits.in_house: [e.InHouseDone(**where), e.InHouseFailed(**where, reason="no")],
-                Awaits.timer: [e.TimerFired(visit=visit.id, purpose=e.TimerPurpose.delay)],
-            }.get(visit.awaits, [])
-            if visit.awaits
-            else []
-        )
+        answers: dict[Awaits, list[e.Event]] = {
+            Awaits.command: [
+                e.CommandSucceeded(**where, values={"__n__": "5"}),
+                e.CommandFailed(**where, reason="no"),
+            ],
+            Awaits.person: [e.PersonAnswered(**where, success=yes, by="a") for yes in (True, True, False)],
+            Awaits.approval: [e.Approved(**where, by=people), e.Rejected(**where, by="a")],
+            Awaits.condition: [e.ConditionAnswered(**where, holds=yes, by="a") for yes in (True, False)],
+            Awaits.in_house: [e.InHouseDone(**where), e.InHouseFailed(**where, reason="no")],
+            Awaits.timer: [e.TimerFired(visit=visit.id, purpose=e.TimerPurpose.delay)],
+        }
+        found += answers.get(visit.awaits, []) if visit.awaits else []
         begun = visit.state in OPEN - {VisitState.delayed}
         if begun and state.playbook.workflow[visit.step].timeout and rng.random() < 0.2:
             found.append(e.TimerFired(visit=visit.id, purpose=e.TimerPurpose.timeout))
@@ -181,7 +176,8 @@ def test_random_runs_keep_every_promise(seed: int) -> None:
     assert [each for each in lint(playbook) if each.severity == "error"] == []
     rng = random.Random(seed + 1)
     state, effects = start(playbook, {}, run="R")
-    seen, told = list(effects), []
+    seen = list(effects)
+    told: list[e.Event] = []
     check_invariants(state, seen)
     for _ in range(300):
         if state.finished:

@@ -79,10 +79,13 @@ def test_with_a_containment_service_the_whole_way_goes_through() -> None:
     state, effects = answer(state, evidence)
     assert effects == []
     state, (draft,) = answer(state, scope)
+    assert isinstance(draft, e.DoInHouse)
     assert draft.params == {"task": "draft"}
     state, (report,) = answer(state, draft)
+    assert isinstance(report, e.DoInHouse)
     assert report.extension == "regulator_report"
     state, (gate,) = answer(state, report)
+    assert isinstance(gate, e.AskApproval)
     assert (gate.kind, gate.roles, gate.quorum, gate.separation_of_duties) == (
         "ask_approval",
         ["approver"],
@@ -90,6 +93,7 @@ def test_with_a_containment_service_the_whole_way_goes_through() -> None:
         True,
     )
     state, (send,) = answer(state, gate)
+    assert isinstance(send, e.DoInHouse)
     assert send.params == {"task": "send"}
     state, (finish,) = answer(state, send)
     assert finish == e.Finish(outcome=e.Outcome.succeeded)
@@ -121,4 +125,5 @@ def test_a_rejected_release_sends_nothing() -> None:
             state, more = answer(state, effect)
         effects = more
     state, (finish,) = answer(state, effects[0], success=False)
+    assert isinstance(finish, e.Finish)
     assert finish.outcome is e.Outcome.failed

@@ -16,6 +16,7 @@ from incident.response.variables import (
     substitute,
     substitute_json,
 )
+from tests.support.playbooks import Builder
 
 V = "__v__:value"
 TEXT = {"__v__": Variable(type="string")}
@@ -134,7 +135,7 @@ STEPS = {
 }
 
 
-def test_only_external_variables_come_from_outside(build) -> None:
+def test_only_external_variables_come_from_outside(build: Builder) -> None:
     playbook = build(
         STEPS,
         playbook_variables={

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from sqlmodel import SQLModel
 import incident.store.migrations as migrations
 from incident.errors import BadInput, StoreUnavailable, WorkspaceError
 from incident.settings import Settings
+from incident.store import tables
 from incident.store.database import open_engine
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.migrations import HEAD_REVISION, current_revision, upgrade
@@ -20,6 +23,8 @@ from incident.store.opening import create_store, open_store
 from incident.store.tables import BULK_TABLES, ROW_TABLES
 from incident.workspace import Workspace
 from tests.support.workspaces import START, Made, all_rows, make_workspace, open_one, run_sql
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -50,6 +55,22 @@ def test_every_table_is_journalled_in_one_way_or_is_the_journal_itself() -> None
     ours = {name for name in SQLModel.metadata.tables if name != "alembic_version"}
     assert not by_row & in_bulk
     assert by_row | in_bulk | own == ours
+
+
+def test_a_table_is_built_only_when_it_is_asked_for() -> None:
+    look = (
+        "import sys; from incident.store.tables import Incident; from sqlmodel import SQLModel;"
+        "print(*sorted(SQLModel.metadata.tables))"
+    )
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "incident" in done.stdout.split()
+    assert not {"delivery", "person", "run", "journal_entry"} & set(done.stdout.split())
+
+
+def test_every_name_that_the_tables_promise_is_there_and_no_other() -> None:
+    assert [name for name in tables.__all__ if not hasattr(tables, name)] == []
+    with pytest.raises(AttributeError, match="Nonesuch"):
+        _ = tables.Nonesuch
 
 
 def test_a_new_store_keeps_what_was_committed_through_a_power_cut(made: Made) -> None:

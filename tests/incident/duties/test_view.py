@@ -1,0 +1,78 @@
+"""The order in which duties are looked at: what must be done at once, then by deadline, then the rest."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from incident.duties.evaluating import MET, meet_duty, stored_duties
+from incident.duties.view import DutyView, view_duties
+from incident.law.clocks import Urgency
+from incident.record.dossier import load_dossier
+from tests.support.breaches import Breach, make_breach
+
+
+@pytest.fixture
+def breach(tmp_path: Path) -> Breach:
+    return make_breach(tmp_path)
+
+
+def views(breach: Breach) -> list[DutyView]:
+    dossier = load_dossier(breach.made.store, breach.id)
+    with breach.made.store.read() as session:
+        stored = {row.duty_id: row for row in stored_duties(session, breach.id)}
+    findings = breach.house.findings(dossier)
+    return view_duties(findings, stored, breach.made.settings, now=breach.made.clock())
+
+
+def test_open_duties_stand_before_the_met_and_those_before_the_rest(breach: Breach) -> None:
+    store = breach.made.store
+    met = next(view.duty.id for view in views(breach) if view.is_open)
+    with store.write(breach.id, kind="duty.met", actor="ana", now=breach.made.clock()) as change:
+        meet_duty(change, store, breach.id, met, at=change.at, how="done")
+    kinds = [0 if view.is_open else 1 if view.state == MET else 2 for view in views(breach)]
+    assert kinds == sorted(kinds) and {0, 1, 2} == set(kinds)
+    shown = next(view for view in views(breach) if view.duty.id == met)
+    assert (shown.state, shown.met_at, shown.is_overdue) == (MET, breach.made.clock(), False)
+
+
+def test_at_once_stands_above_every_deadline(breach: Breach) -> None:
+    running = [view for view in views(breach) if view.is_open and (view.duty.due_at or view.target_at)]
+    at_once = [view.duty.urgency is Urgency.immediately for view in running]
+    assert at_once == sorted(at_once, reverse=True) and True in at_once and False in at_once
+
+
+def test_among_the_rest_the_earlier_deadline_comes_first(breach: Breach) -> None:
+    later = [
+        view.duty.due_at or view.target_at
+        for view in views(breach)
+        if view.is_open and view.duty.urgency is not Urgency.immediately
+    ]
+    known = [moment for moment in later if moment is not None]
+    assert known == sorted(known) and later[: len(known)] == known
+
+
+def test_what_has_no_hours_in_law_shows_the_time_passed_and_our_own_target(breach: Breach) -> None:
+    view = next(
+        view
+        for view in views(breach)
+        if view.is_open and view.duty.urgency is Urgency.immediately and view.duty.within is None
+    )
+    assert view.elapsed is not None and view.elapsed > timedelta(0)
+    assert view.left is None and not view.is_overdue
+    assert view.duty.anchor_at is not None
+    assert view.target_at == view.duty.anchor_at + timedelta(
+        hours=breach.made.settings.targets.immediately_hours
+    )
+
+
+def test_a_deadline_that_has_passed_is_overdue_until_it_is_met(breach: Breach) -> None:
+    breach.made.clock.move(days=30)
+    late = [view for view in views(breach) if view.is_overdue]
+    assert late
+    store = breach.made.store
+    with store.write(breach.id, kind="duty.met", actor="ana", now=breach.made.clock()) as change:
+        meet_duty(change, store, breach.id, late[0].duty.id, at=change.at, how="late")
+    assert late[0].duty.id not in {view.duty.id for view in views(breach) if view.is_overdue}

@@ -1,0 +1,144 @@
+"""The worker: one a workspace, one handler for each kind of job, and a clean end."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB, CampaignState
+from incident.durable import Patience, Runner
+from incident.errors import Refused
+from incident.hooks.receiving import ALERT_JOB
+from incident.ops.worker import Worker, sources_of, utc_now
+from incident.response.runner import RUN_JOB
+from incident.workspace import worker_lives, worker_lock
+from tests.support.breaches import QUICK, make_breach, some_people
+from tests.support.relays import recording_relay
+
+
+def test_every_kind_of_job_has_a_handler(tmp_path: Path) -> None:
+    worker = Worker(make_breach(tmp_path).house)
+    without_mail = worker.handlers(None)
+    assert set(without_mail) == {SETTLE_JOB, PUBLISH_JOB, RUN_JOB, ALERT_JOB}
+    with worker.runner() as runner:
+        assert isinstance(runner, Runner)
+
+
+def test_without_a_relay_nothing_is_sent_and_the_rest_goes_on(tmp_path: Path) -> None:
+    with recording_relay() as relay:
+        breach = make_breach(tmp_path, people=some_people(1), relay_port=relay.port)
+        breach.release()
+        breach.open_sending()
+        store, house = breach.made.store, breach.house
+        Runner(store, Worker(house).handlers(None), patience=QUICK).work(
+            until=lambda: bool(breach.account().public_pages)
+        )
+        assert relay.taken == []
+        assert breach.account().in_progress == 1
+        breach.work()
+    assert breach.account().state == CampaignState.ENDED
+
+
+def test_a_second_worker_is_refused_and_says_why(tmp_path: Path) -> None:
+    breach = make_breach(tmp_path)
+    with (
+        worker_lock(breach.made.workspace) as ours,
+        pytest.raises(Refused, match="at work on this workspace already"),
+    ):
+        assert ours
+        Worker(breach.house).work_forever(until_stopped=lambda runner: None)
+
+
+def test_who_finds_a_worker_alive_follows_it(tmp_path: Path) -> None:
+    with recording_relay() as relay:
+        breach = make_breach(tmp_path, people=some_people(5), relay_port=relay.port)
+        breach.release()
+        runners: list[Runner] = []
+        ready = threading.Event()
+
+        def started(runner: Runner) -> None:
+            runners.append(runner)
+            ready.set()
+
+        other = threading.Thread(
+            target=lambda: Worker(breach.house, patience=QUICK).work_forever(until_stopped=started)
+        )
+        other.start()
+        try:
+            assert ready.wait(10) and worker_lives(breach.made.workspace)
+            breach.open_sending()
+            beats: list[int] = []
+            Worker(breach.house, patience=QUICK).work_until(
+                lambda: breach.account().state == CampaignState.ENDED, beat=lambda: beats.append(1)
+            )
+            assert beats and len(relay.taken) == 5
+        finally:
+            runners[0].stop()
+            other.join(10)
+    assert not worker_lives(breach.made.workspace)
+
+
+def test_who_follows_takes_over_when_the_other_worker_goes(tmp_path: Path) -> None:
+    with recording_relay() as relay:
+        breach = make_breach(tmp_path, people=some_people(3), relay_port=relay.port)
+        breach.release()
+        breach.open_sending()
+        free = threading.Event()
+        held = threading.Event()
+
+        def hold_the_lock() -> None:
+            with worker_lock(breach.made.workspace) as ours:
+                assert ours
+                held.set()
+                free.wait(10)
+
+        holder = threading.Thread(target=hold_the_lock)
+        holder.start()
+        assert held.wait(10)
+        threading.Timer(0.3, free.set).start()
+        Worker(breach.house, patience=QUICK).work_until(lambda: breach.account().state == CampaignState.ENDED)
+        holder.join()
+    assert len(relay.taken) == 3
+
+
+def test_publishing_again_after_a_crash_changes_nothing(tmp_path: Path) -> None:
+    from incident.durable import put_job
+    from incident.notice.release import must_be_released
+
+    with recording_relay() as relay:
+        breach = make_breach(tmp_path, people=some_people(1), relay_port=relay.port)
+        breach.release()
+        breach.open_sending()
+        breach.work()
+        pages = breach.account().public_pages
+        with breach.made.store.transaction() as session:
+            version, _ = must_be_released(
+                session, breach.made.store, breach.id, settings=breach.made.settings, drill=False
+            )
+            put_job(session, PUBLISH_JOB, version.row.id, incident_id=breach.id)
+            put_job(session, SETTLE_JOB, breach.account().campaign_id, incident_id=breach.id)
+            put_job(session, BATCH_JOB, f"{breach.account().campaign_id}-000001", incident_id=breach.id)
+        breach.work()
+    assert breach.account().public_pages == pages
+    assert len(relay.taken) == 1
+    assert breach.account().ended_at is not None
+
+
+def test_a_workspace_s_own_source_wins(tmp_path: Path) -> None:
+    breach = make_breach(tmp_path)
+    folder = breach.made.workspace.root / "sources"
+    folder.mkdir()
+    shipped = Path(__file__).parents[3] / "incident/hooks/sources/generic.yaml"
+    text = shipped.read_text(encoding="utf-8").replace("Generic alert", "Our own form")
+    (folder / "generic.yaml").write_text(
+        text.replace("samples: [samples/generic.json]\n", ""), encoding="utf-8"
+    )
+    assert sources_of(breach.house)["generic"].source.title["en"] == "Our own form"
+
+
+def test_the_clock_of_the_worker_is_utc() -> None:
+    offset = utc_now().utcoffset()
+    assert offset is not None and not offset
+    assert Patience().max_starts >= 2
