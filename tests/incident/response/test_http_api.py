@@ -16,10 +16,23 @@ from incident.response.http_request import base_url, build, start_line
 from incident.response.model import AgentTarget, Authentication, Command, Variable
 
 
+class Service(ThreadingHTTPServer):
+    """Keeps what it was asked: method, path, headers, body."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
+
+
 class Handler(BaseHTTPRequestHandler):
+    server: Service
+
     def answer(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
-        self.server.seen.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))  # type: ignore[attr-defined]
+        self.server.seen.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))
         path = self.path.partition("?")[0]
         if path == "/slow":
             time.sleep(1)
@@ -51,11 +64,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server() -> Iterator[ThreadingHTTPServer]:
-    found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.seen = []  # type: ignore[attr-defined]
-    found.daemon_threads = True
-    found.block_on_close = False
+def server() -> Iterator[Service]:
+    found = Service()
     thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     yield found
@@ -89,7 +99,7 @@ def post(path: str, **more: Any) -> Command:
     return Command(type="http-api", command=f"POST {path} HTTP/1.1", **more)
 
 
-def test_a_command_goes_out_as_written_with_the_visit_as_its_key(server: ThreadingHTTPServer) -> None:
+def test_a_command_goes_out_as_written_with_the_visit_as_its_key(server: Service) -> None:
     command = post(
         "/api/__who__:value?q=__who__:value",
         headers={"Content-Type": ["application/json"], "X-Who": ["__plain__:value"]},
@@ -115,7 +125,7 @@ def test_a_command_goes_out_as_written_with_the_visit_as_its_key(server: Threadi
     [(204, Ending.done), (302, Ending.answered_no), (404, Ending.answered_no), (503, Ending.answered_error)],
 )
 def test_only_2xx_is_success_and_redirects_are_not_followed(
-    server: ThreadingHTTPServer, status: int, ending: Ending
+    server: Service, status: int, ending: Ending
 ) -> None:
     result = run(post(f"/status/{status}"), agent_at(server.server_port))
     assert (result.ending, result.status) == (ending, status)
@@ -131,30 +141,30 @@ def test_a_refused_connection_is_certainly_not_done() -> None:
     assert not result.may_be_done
 
 
-def test_a_timeout_after_sending_is_ambiguous(server: ThreadingHTTPServer) -> None:
+def test_a_timeout_after_sending_is_ambiguous(server: Service) -> None:
     result = run(post("/slow"), agent_at(server.server_port), timeout_s=0.2)
     assert result.ending is Ending.ambiguous
     assert result.may_be_done
     assert len(server.seen) == 1
 
 
-def test_a_connection_dropped_without_an_answer_is_ambiguous(server: ThreadingHTTPServer) -> None:
+def test_a_connection_dropped_without_an_answer_is_ambiguous(server: Service) -> None:
     assert run(post("/drop"), agent_at(server.server_port)).ending is Ending.ambiguous
 
 
-def test_a_status_that_arrived_counts_though_the_body_broke_off(server: ThreadingHTTPServer) -> None:
+def test_a_status_that_arrived_counts_though_the_body_broke_off(server: Service) -> None:
     result = run(post("/cut"), agent_at(server.server_port))
     assert (result.ending, result.status) == (Ending.done, 200)
 
 
-def test_only_the_beginning_of_a_large_answer_is_kept(server: ThreadingHTTPServer) -> None:
+def test_only_the_beginning_of_a_large_answer_is_kept(server: Service) -> None:
     assert (
         len(run(Command(type="http-api", command="GET /big HTTP/1.1"), agent_at(server.server_port)).body)
         == BODY_PREFIX
     )
 
 
-def test_a_secret_comes_from_its_reference_only(server: ThreadingHTTPServer) -> None:
+def test_a_secret_comes_from_its_reference_only(server: Service) -> None:
     agent = agent_at(server.server_port)
     by_name = Authentication(
         type="oauth2", token="", oauth_header="Bearer", kms=True, kms_key_identifier="env:TOKEN"
