@@ -138,15 +138,12 @@ def _anchors(store: Store) -> list[Head]:
 def _stored_head(store: Store, chain: str, entries: Sequence[Entry]) -> list[Finding]:
     stored = next((head for head in store.heads() if head.chain == chain), None)
     last = Head(chain, entries[-1].seq, entries[-1].hash) if entries else None
-    if stored == last and last is not None:
+    found = [head for head in (stored, last) if head is not None]
+    if not found:
+        return [Finding(chain, 0, Fault.HEAD_DIFFERS, "the chain has neither entries nor a head")]
+    if stored == last:
         return []
-    seq = stored.seq if stored is not None else last.seq if last is not None else 0
-    what = (
-        "the chain has neither entries nor a head"
-        if stored is last
-        else "the stored head is not the last entry"
-    )
-    return [Finding(chain, seq, Fault.HEAD_DIFFERS, what)]
+    return [Finding(chain, found[0].seq, Fault.HEAD_DIFFERS, "the stored head is not the last entry")]
 
 
 def _bodies(store: Store, chain: str) -> list[Finding]:

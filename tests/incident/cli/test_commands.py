@@ -137,7 +137,7 @@ def test_with_json_there_is_one_document_on_stdout(
     key = str(estate.keys / "anna")
     answer = estate.run(*filled, "--json", INCIDENT_SIGNING_KEY=key)
     assert answer.code == code, answer.text
-    assert isinstance(answer.document, dict | list)
+    assert answer.document is not None
     if code == 2 or (code == 1 and answer.err.startswith("error")):
         assert set(answer.document) == {"error"}
         assert answer.document["error"]["what"]

@@ -61,7 +61,8 @@ def test_a_changed_entry_is_found(estate: Estate, heads: Path, chain: str, colum
     name = chain.format(id=estate.id)
     value = "2026-01-01 00:00:00.000000" if column == "at" else "0" * 63 + "1"
     sql(estate.root, f"UPDATE journal_entry SET {column} = ? WHERE chain = ? AND seq = 2", value, name)  # noqa: S608
-    for words in ([], ["--head", heads]):
+    held: list[tuple[str | Path, ...]] = [(), ("--head", heads)]
+    for words in held:
         assert any(finding.startswith(f"{name}/2 ") for finding in _verify(estate, *words))
 
 

@@ -178,7 +178,7 @@ def test_a_parallel_step_with_a_failed_branch_still_waits_and_then_fails(build: 
     state, (left, right) = run(playbook)
     state, effects = advance(state, refused(left))
     assert effects == []
-    state, effects = advance(state, e.Approved(visit=right.visit, by=["li", "wang"]))
+    state, effects = advance(state, e.Approved(visit=visit_of(right), by=["li", "wang"]))
     assert only(effects).text == {"en": "after"}
 
 
@@ -189,7 +189,7 @@ def test_the_exception_route_is_not_told_twice_of_one_failure(build: Builder) ->
     tell = only(effects)
     state, effects = advance(state, done(tell))
     assert effects == []
-    state, effects = advance(state, e.Approved(visit=right.visit, by=["li", "wang"]))
+    state, effects = advance(state, e.Approved(visit=visit_of(right), by=["li", "wang"]))
     assert only(effects).outcome is e.Outcome.handled
 
 
