@@ -40,7 +40,7 @@ endef
 export FIND_PYTHON
 export PYTHON
 
-.PHONY: help venv drill test test-chaos lint format data-lint bench wheel lock lock-upgrade lock-check clean
+.PHONY: help venv bench-peers drill test test-chaos lint format data-lint bench wheel lock lock-upgrade lock-check clean
 .DELETE_ON_ERROR:
 
 help:  ## Say what there is (this text)
@@ -68,6 +68,9 @@ $(VENV)/.stamp-bench: $(VENV)/.stamp-dev requirements/bench.lock
 	@echo "Installing the locked packages to measure beside" >&2
 	@$(PIP) --require-hashes -r requirements/bench.lock
 	@touch $@
+
+# The tests of the benchmarks measure beside these too; without them they skip.
+bench-peers: $(VENV)/.stamp-bench
 
 venv: $(VENV)/.stamp-dev  ## Set up .venv with all that work on the code needs
 

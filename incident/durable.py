@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import text
 from sqlmodel import Session
 
 from incident.errors import ConflictingWrite, StoreUnavailable
@@ -163,12 +163,19 @@ class Runner:
     """The in-process runner: claims due jobs and runs their handlers on a few threads.
 
     One runner a database, held by the workspace's worker lock. Taking the lock proves every earlier owner dead,
-    so `work` first lets go of whatever they held.
+    so `work` first lets go of whatever they held. `handlers` stand in the order of their importance, and `at_once`
+    limits a kind to so many jobs at a time: an alert must not wait behind a million e-mails.
     """
 
     def __init__(
-        self, store: Store, handlers: Mapping[str, Handler], *, patience: Patience | None = None
+        self,
+        store: Store,
+        handlers: Mapping[str, Handler],
+        *,
+        patience: Patience | None = None,
+        at_once: Mapping[str, int] | None = None,
     ) -> None:
+        self._at_once = dict(at_once or {})
         self._store = store
         self._handlers = dict(handlers)
         self._patience = patience or Patience()
@@ -273,15 +280,17 @@ class Runner:
         patience = {"stale": self._patience.stale, "queue_stale": self._patience.queue_stale}
         with self._guard:
             running = set(self._running)
+        wanted: list[Any] = []
         with self._store.read() as session:
             statement = text(
-                f"SELECT kind, key FROM job WHERE {due} AND kind IN :kinds ORDER BY next_at, key LIMIT 50"
+                f"SELECT kind, key FROM job WHERE {due} AND kind = :kind ORDER BY next_at, key LIMIT :many"
             )
-            found = session.connection().execute(
-                statement.bindparams(bindparam("kinds", expanding=True)),
-                {**patience, "kinds": list(self._handlers)},
-            )
-            wanted = [row for row in found if (row.kind, row.key) not in running]
+            for kind in self._handlers:
+                busy = sum(each == kind for each, _ in running)
+                most = min(room, self._at_once.get(kind, room + busy) - busy)
+                values = {**patience, "kind": kind, "many": self._patience.slots + most}
+                found = session.connection().execute(statement, values) if most > 0 else ()
+                wanted += [row for row in found if (row.kind, row.key) not in running][:most]
         claims: list[Claim] = []
         for row in wanted[:room]:
             take = text(

@@ -26,13 +26,17 @@ def as_columns(heads: Sequence[str], rows: Sequence[Sequence[str]], *, width: in
 
     The first column is never folded: it is what people copy into the next command.
     """
-    widths = [max(map(text_width, column)) for column in zip(heads, *rows, strict=True)]
+    widths = [max(map(_widest_line, column)) for column in zip(heads, *rows, strict=True)]
     _shrink(widths, width - len(_GAP) * (len(widths) - 1))
     lines = _row(heads, widths)
     lines.append(_GAP.join("─" * each for each in widths))
     for row in rows:
         lines += _row(row, widths)
     return lines
+
+
+def _widest_line(cell: str) -> int:
+    return max(map(text_width, cell.split("\n")))
 
 
 def _shrink(widths: list[int], room: int) -> None:
@@ -44,7 +48,10 @@ def _shrink(widths: list[int], room: int) -> None:
 
 
 def _row(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
-    folded = [[cells[0]], *(fold(cell, width) for cell, width in zip(cells[1:], widths[1:], strict=True))]
+    folded = [
+        cells[0].split("\n"),
+        *(fold(cell, width) for cell, width in zip(cells[1:], widths[1:], strict=True)),
+    ]
     lines = []
     for number in range(max(map(len, folded))):
         parts = [cell[number] if number < len(cell) else "" for cell in folded]

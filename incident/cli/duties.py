@@ -161,7 +161,9 @@ def _notes(desk: Desk, views: Sequence[DutyView]) -> list[str]:
         return []
     # The fact that settles most duties is asked for first.
     asked = sorted(weight, key=lambda name: (-weight[name], name))
-    lines = ["", "To be answered (until then an assumed clock runs at its earliest):"]
+    assumed = any(view.duty.assumed for view in views)
+    until = " (until then an assumed clock runs at its earliest)" if assumed else ""
+    lines = ["", f"To be answered{until}:"]
     for name in asked[:_SHOWN_QUESTIONS]:
         field = field_named(name)
         lines.append(f"  {name}: {field.question[desk.language]} [{field.who}]")

@@ -221,7 +221,7 @@ def deliveries_(
     unreached: bool = typer.Option(False, "--unreached", help="Only those who were not reached."),
     form: str = typer.Option("table", "--format", help="table or csv."),
     reveal: bool = typer.Option(
-        False, "--reveal", help="Show references and answers in clear (signed, --as NAME)."
+        False, "--reveal", help="Show references and the relay's words (signed, --as NAME)."
     ),
     reason: str = typer.Option("", "--reason", help="Why they are looked at."),
 ) -> None:
@@ -229,7 +229,6 @@ def deliveries_(
     from incident.delivery.states import WHY_TEXTS, Why
     from incident.delivery.status import deliveries
     from incident.masking import mask_reference
-    from incident.record.revealing import without_addresses
 
     desk = desk_of(ctx)
     if form not in ("table", "csv"):
@@ -249,7 +248,8 @@ def deliveries_(
                 why,
                 each.attempts,
                 each.last_code,
-                each.last_words if reveal else without_addresses(each.last_words),
+                # A relay may quote the person's address or name.
+                each.last_words if reveal else "",
             )
         )
     columns = ("Reference", "Addressee", "Channel", "State", "Why", "Attempts", "Code", "Answer")

@@ -49,22 +49,29 @@ def report(
         raise WrongUsage(
             f"{language!r} is no language of this workspace", where="--language", next_step=known
         )
+    from incident.duties.evaluating import met_duties
     from incident.record.dossier import load_dossier
 
     dossier = load_dossier(desk.store, incident_id)
+    with desk.store.read() as session:
+        met = met_duties(session, incident_id)
     duties = report_duties(desk.house.findings(dossier), standing_only=False)
     if submitted is not None:
         if not regime:
             raise WrongUsage("say which report was handed in", where="--regime")
-        handed_in = choose(duties, regime, phase)
+        handed_in = choose(duties, regime, phase, met=met)
         _must_be_complete(desk, dossier, handed_in)
         _record(desk, incident_id, handed_in.duty.id, submitted, at, reference)
         return
     if regime:
-        chosen = [choose(duties, regime, phase)]
+        chosen = [choose(duties, regime, phase, met=met)]
     else:
         standing = report_duties(desk.house.findings(dossier), standing_only=True)
-        wanted = [each for each in standing if phase is None or each.duty.phase == phase]
+        wanted = [
+            each
+            for each in standing
+            if (phase is None and each.duty.id not in met) or each.duty.phase == phase
+        ]
         chosen = list({each.duty.regime: each for each in reversed(wanted)}.values())[::-1]
     if not chosen:
         raise Refused(

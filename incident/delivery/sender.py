@@ -44,6 +44,14 @@ from notifiers.outcome import Outcome
 GROUP = 20
 
 
+def batches_at_once(connections: int) -> int:
+    """How many batches are worth working on together: one a connection, and one more that writes meanwhile.
+
+    A worker that dies leaves at most `GROUP` messages of each without an outcome.
+    """
+    return connections + 1
+
+
 @dataclass(frozen=True)
 class Post:
     """What sending needs from outside: the relay and the clock."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from incident.delivery.campaign import end_campaign, is_settled
 from incident.delivery.mailroom import MailRoom, relay_from
-from incident.delivery.sender import Post, send_batch
+from incident.delivery.sender import Post, batches_at_once, send_batch
 from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB
 from incident.durable import Handler, Lease, Patience, Runner, wait_for
 from incident.errors import NotFound, Refused
@@ -46,12 +46,8 @@ class Worker:
     sends: bool = True
 
     def handlers(self, room: MailRoom | None) -> dict[str, Handler]:
-        """Every kind of job and what does it. Without a mail room nothing can be sent, and nothing is opened."""
+        """Every kind of job and what does it, the most urgent first. Without a mail room nothing can be sent, and nothing is opened."""
         house, store = self.house, self.house.store
-        sending: dict[str, Handler] = {}
-        if room is not None:
-            post = Post(room, house.clock)
-            sending[BATCH_JOB] = lambda lease: send_batch(lease, store, lease.claim.key, post)
         around = Surroundings(house.clock, house, resolve_secret, self.on_step)
         desk = AlertDesk(
             settings=house.settings,
@@ -60,13 +56,16 @@ class Worker:
             evaluate=lambda change, incident_id: evaluate(house, change, incident_id),
             start_playbook=lambda change, incident_id, name: start_playbook(house, change, incident_id, name),
         )
-        return {
-            **sending,
-            SETTLE_JOB: self._settle,
-            PUBLISH_JOB: self._publish,
-            RUN_JOB: lambda lease: advance_run(lease, store, lease.claim.key, around),
+        handlers: dict[str, Handler] = {
             ALERT_JOB: lambda lease: work_on_alert(lease, store, lease.claim.key, desk),
+            RUN_JOB: lambda lease: advance_run(lease, store, lease.claim.key, around),
+            PUBLISH_JOB: self._publish,
+            SETTLE_JOB: self._settle,
         }
+        if room is not None:
+            post = Post(room, house.clock)
+            handlers[BATCH_JOB] = lambda lease: send_batch(lease, store, lease.claim.key, post)
+        return handlers
 
     @contextmanager
     def runner(self) -> Iterator[Runner]:
@@ -77,7 +76,11 @@ class Worker:
             yield Runner(self.house.store, self.handlers(None), patience=self.patience)
             return
         with MailRoom(relay, connections=mail.connections) as room:
-            yield Runner(self.house.store, self.handlers(room), patience=self.patience)
+            batches = batches_at_once(mail.connections)
+            # One more thread than batches, so that an alert or a run need not wait for a batch to end.
+            patience = replace(self.patience, slots=batches + 1)
+            handlers = self.handlers(room)
+            yield Runner(self.house.store, handlers, patience=patience, at_once={BATCH_JOB: batches})
 
     def must_know_the_relay(self) -> Relay | None:
         """The mail relay of the settings, with its secret; None without one. Raises `BadInput`.

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from datetime import datetime
 
-from incident.masking import mask_email
 from incident.record.decisions import Signer, Subject, Verdict, decide
 from incident.record.operators import Role
 from incident.store.store import Store
 from incident.store.tables import Decision
 
 REVEAL = "reveal"
-_ADDRESS = re.compile(r"[^\s<>,;:\"'()]+@[^\s<>,;:\"'()]+")
 
 
 def reveal(
@@ -36,8 +33,3 @@ def reveal(
             reason=reason,
             decision_id=store.new_id(),
         )
-
-
-def without_addresses(text: str) -> str:
-    """A relay's own words with every e-mail address masked."""
-    return _ADDRESS.sub(lambda found: mask_email(found[0]), text)

@@ -312,6 +312,18 @@ def test_as_many_jobs_run_at_a_time_as_there_are_slots(store: Store) -> None:
     assert most == QUICK.slots
 
 
+def test_a_kind_that_is_limited_leaves_room_for_the_others(store: Store) -> None:
+    for number in range(40):
+        put(store, f"batch{number:02d}", kind="batch")
+    put(store, "alert", kind="alert")
+    handlers = {"alert": done, "batch": done}
+    runner = Runner(store, handlers, patience=QUICK, at_once={"batch": 1})
+    first = runner._claim(2)
+    assert [claim.kind for claim in first] == ["alert", "batch"]
+    runner._running = {(claim.kind, claim.key) for claim in first if claim.kind == "batch"}
+    assert runner._claim(1) == []
+
+
 def test_a_runner_that_is_asked_to_stop_tells_its_handlers_and_leaves_the_job_open(store: Store) -> None:
     put(store)
     begun = threading.Event()

@@ -194,13 +194,24 @@ def test_what_was_published_names_nobody(lived: Lived) -> None:
         assert _found(page.read_bytes()) == []
 
 
-def test_deliveries_show_references_masked_unless_somebody_signs_for_it(lived: Lived) -> None:
+def test_deliveries_show_nobody_unless_somebody_signs_for_it(lived: Lived) -> None:
     answer = lived.estate.done("deliveries", lived.estate.id, "--json")
     assert len(answer.document) == 7
-    # Only addresses can be told from other words in what a relay answered; a name that it says itself stays.
-    hidden = {cell for row in PEOPLE for cell in (row[0], *row[2:4], row[6]) if cell}
-    assert not set(_found(answer.text)) & hidden
-    assert "5.1.1" in answer.text
+    assert _found(answer.text) == []
+    assert {row["code"] for row in answer.document} >= {250, 550}
+    lived.estate.refused("deliveries", lived.estate.id, "--reveal")
+
+
+def test_a_look_in_clear_is_signed_and_on_record(lived: Lived) -> None:
+    before = sql(lived.estate.root, "SELECT count(*) FROM decision WHERE subject_kind = 'reveal'")
+    shown = lived.estate.done("--as", "anna", "deliveries", lived.estate.id, "--reveal", "--json")
+    assert "ZQ-771003" in shown.text and "5.1.1" in shown.text
+    rows = lived.estate.done("--as", "carl", "people", "problems", lived.estate.id, "--reveal")
+    assert "Balthazar Crumb" in rows.out
+    after = sql(lived.estate.root, "SELECT count(*) FROM decision WHERE subject_kind = 'reveal'")
+    assert after[0][0] == before[0][0] + 2
+    assert "a look at people's data" in lived.estate.done("timeline", lived.estate.id).out
+    lived.estate.done("verify")
 
 
 def test_the_path_of_the_plain_list_is_named_so_that_it_can_be_deleted(lived: Lived) -> None:

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from incident.delivery.sender import GROUP
+from incident.delivery.sender import GROUP, batches_at_once
 from incident.delivery.states import CampaignState, DeliveryState
-from incident.durable import Patience
 from incident.store.tables import Attempt
 from notifiers.outcome import Result
 from tests.support.breaches import Breach, make_breach, some_people
@@ -20,8 +19,7 @@ from tests.support.relays import StallingRelay, parsed, smtp_sink
 from tests.support.working_process import kill, start_worker
 
 # One open group for each batch that a worker has under way.
-AT_ONCE = Patience().slots
-BOUND = GROUP * AT_ONCE
+BOUND = GROUP * batches_at_once(connections=1)
 LATEST = 30
 
 
