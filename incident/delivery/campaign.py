@@ -10,7 +10,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from incident.delivery.codes import code_mac, code_of
-from incident.delivery.ledger import ledger_root
+from incident.delivery.ledger import ledger_root, people_root
 from incident.delivery.message import stationery
 from incident.delivery.promises import must_keep_promises
 from incident.delivery.states import (
@@ -80,6 +80,7 @@ def open_campaign(change: Change, store: Store, version: Version, settings: Sett
         opened_by=change.actor,
     )
     change.put(campaign)
+    change.note(people_root=people_root(change.session, incident_id))
     put_job(change.session, PUBLISH_JOB, version.row.id, incident_id=incident_id)
     change.anchor()
     return Opened(campaign, new=True)

@@ -19,7 +19,7 @@ from sqlmodel import Session, col, func, insert, or_, select
 
 from incident.delivery.states import IN_PROGRESS, DeliveryState, Why
 from incident.store.sealing import seal_json
-from incident.store.tables import Attempt, Batch, Delivery
+from incident.store.tables import Attempt, Batch, Delivery, Person
 from notifiers.outcome import Outcome, Result, Stage
 
 MOST_STRIKES = 5
@@ -326,3 +326,20 @@ _ROOT_ATTEMPTS = (
     .where(col(Delivery.batch_id) == bindparam("batch"))
     .order_by(col(Attempt.delivery_id), col(Attempt.n))
 )
+
+
+def people_root(session: Session, incident_id: str) -> str:
+    """A hash over every person of an incident, in the order of their ids: what the journal names when sending begins.
+
+    From then on the list takes no more people, so it must stay what it was.
+    """
+    rows = session.connection().execute(
+        sa.select(col(Person.id), col(Person.version), col(Person.sealed))
+        .where(col(Person.incident_id) == incident_id)
+        .order_by(col(Person.id))
+        .execution_options(yield_per=1000)
+    )
+    digest = hashlib.sha256()
+    for person_id, version, sealed in rows:
+        digest.update(f"{person_id} {version} {hashlib.sha256(sealed).hexdigest()}\n".encode())
+    return digest.hexdigest()

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlmodel import SQLModel, col, select
 
-from incident.delivery.ledger import ledger_root
+from incident.delivery.ledger import ledger_root, people_root
 from incident.errors import BadInput, Unreadable
 from incident.record.decisions import signature_holds
 from incident.store.change import open_row, row_image
@@ -39,6 +39,7 @@ class Doubt(StrEnum):
     ROW_UNKNOWN = "row not in the journal"
     SIGNATURE = "signature does not hold"
     LEDGER = "ledger changed"
+    PEOPLE = "the list of people changed after sending began"
 
 
 @dataclass(frozen=True)
@@ -79,18 +80,40 @@ def verify(
     findings: list[Finding] = []
     wanted = list(chains) if chains is not None else _all_chains(store, [*outside, *anchors])
     for chain in wanted:
-        entries = store.entries(chain)
         heads = [head for head in (*outside, *anchors) if head.chain == chain]
-        findings += check_chain(entries, chain=chain, outside=heads)
-        findings += _stored_head(store, chain, entries)
-        findings += _bodies(store, chain)
-        findings += _rows(store, chain)
-        head = entries[-1].hash if entries else "-"
-        gone = store.keyring.destroyed_at(chain) if chain != WORKSPACE_CHAIN else None
-        results.append(ChainResult(chain, len(entries), head, _has_key(store, chain), gone))
+        try:
+            result, found = _check(store, chain, heads)
+        except (ValueError, TypeError) as error:
+            # A value that no version of ours wrote, such as words where a time belongs.
+            detail = f"a value in it cannot be read ({type(error).__name__})"
+            result, found = _unread(store, chain), [Finding(chain, 0, Fault.CHANGED, detail)]
+        results.append(result)
+        findings += found
     findings += _signatures(store, wanted)
     unique = tuple(dict.fromkeys(findings))
     return Verification(tuple(results), unique, heads_compared=len(outside))
+
+
+def _check(store: Store, chain: str, heads: Sequence[Head]) -> tuple[ChainResult, list[Finding]]:
+    entries = store.entries(chain)
+    findings = [
+        *check_chain(entries, chain=chain, outside=heads),
+        *_stored_head(store, chain, entries),
+        *_bodies(store, chain),
+        *_rows(store, chain),
+    ]
+    head = entries[-1].hash if entries else "-"
+    return ChainResult(
+        chain, len(entries), head, _has_key(store, chain), _destroyed_at(store, chain)
+    ), findings
+
+
+def _unread(store: Store, chain: str) -> ChainResult:
+    return ChainResult(chain, 0, "-", _has_key(store, chain), _destroyed_at(store, chain))
+
+
+def _destroyed_at(store: Store, chain: str) -> str | None:
+    return store.keyring.destroyed_at(chain) if chain != WORKSPACE_CHAIN else None
 
 
 def heads_document(store: Store, *, at: str) -> dict[str, Any]:
@@ -174,9 +197,11 @@ def _rows(store: Store, chain: str) -> list[Finding]:
     key = store.keyring.get(chain)
     images: dict[tuple[str, str], dict[str, Any]] = {}
     roots: dict[str, str] = {}
+    listed: str | None = None
     for recorded in store.recorded(chain, skip_unreadable=True):
         body = recorded.body or {}
         roots.update(body.get("ledger_roots", {}))
+        listed = body.get("people_root", listed)
         for image in body.get("rows", []):
             name = _image_name(image)
             content = image.get("content", images.get(name, {}).get("content"))
@@ -191,6 +216,8 @@ def _rows(store: Store, chain: str) -> list[Finding]:
                 findings += _compare(chain, name, row, images.get(name), key=key)
         for name in images.keys() - seen:
             findings.append(Finding(chain, 0, Fault.MISSING, f"{Doubt.ROW_MISSING}: {name[0]} {name[1]}"))
+        if listed is not None and people_root(session, chain) != listed:
+            findings.append(Finding(chain, 0, Fault.CHANGED, f"{Doubt.PEOPLE}"))
         for batch_id, root in roots.items():
             if ledger_root(session, batch_id) != root:
                 findings.append(Finding(chain, 0, Fault.CHANGED, f"{Doubt.LEDGER}: batch {batch_id}"))

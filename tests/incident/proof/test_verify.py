@@ -251,6 +251,28 @@ def test_a_ledger_that_was_changed_after_the_sending_ended_is_found(
     assert any("ledger changed" in each for each in _verify(estate))
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM person WHERE rowid = (SELECT min(rowid) FROM person)",
+        "UPDATE person SET version = version + 1",
+        "UPDATE person SET sealed = randomblob(length(sealed))",
+    ],
+)
+def test_a_list_of_people_that_was_changed_after_sending_began_is_found(
+    lived_in: Estate, tmp_path: Path, statement: str
+) -> None:
+    estate = lived_in.copy_to(tmp_path / "workspace")
+    sql(estate.root, statement)
+    assert any("the list of people changed" in each for each in _verify(estate))
+
+
+def test_words_where_a_time_belongs_are_a_finding_and_no_crash(lived_in: Estate, tmp_path: Path) -> None:
+    estate = lived_in.copy_to(tmp_path / "workspace")
+    sql(estate.root, "UPDATE log_entry SET at = 'noon'")
+    assert any("cannot be read" in each for each in _verify(estate))
+
+
 def test_another_key_under_an_operators_name_is_found_twice(lived_in: Estate, tmp_path: Path) -> None:
     estate = lived_in.copy_to(tmp_path / "workspace")
     [(other,)] = sql(estate.root, "SELECT public_key FROM operator WHERE name = 'carl'")
