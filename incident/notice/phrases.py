@@ -70,7 +70,7 @@ class Phrases(_Part):
     lint: Lint
 
     def say(self, name: str, language: str, **values: str) -> str:
-        """A sentence in a language with its placeholders filled."""
+        """A sentence in a language with its values filled in."""
         return self.sentences[name][language_key(language)].format(**values)
 
 

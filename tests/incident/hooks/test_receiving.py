@@ -139,7 +139,7 @@ def test_the_wazuh_sample_opens_one_incident_whose_playbook_waits_for_people(
 ) -> None:
     file = folder / ("wazuh.json" if folder == SHIPPED_SAMPLES else "wazuh_integrator.json")
     if not file.is_file():
-        pytest.skip(f"the samples of /work/shared are not here: {file}")
+        pytest.skip(f"the shared samples are not here: {file}")
     post(made, file.read_bytes(), source="wazuh")
     steps: list[str] = []
     worker = Worker(
