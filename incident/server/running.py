@@ -47,7 +47,8 @@ def hooks_server(
     app = create_app(
         sources=sources, intake=StoreIntake(house.store), resolve_secret=resolve_secret, clock=house.clock
     )
-    return uvicorn.Server(uvicorn.Config(app, log_level=log_level, **UVICORN_OPTIONS))
+    # uvicorn would set up logging for the whole process, with an access log of its own.
+    return uvicorn.Server(uvicorn.Config(app, log_level=log_level, log_config=None, **UVICORN_OPTIONS))
 
 
 @contextmanager

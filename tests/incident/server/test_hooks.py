@@ -429,8 +429,16 @@ def test_many_at_once_are_each_kept_once(desk: Desk) -> None:
     assert len({receipt for _, receipt in receipts}) == 20
 
 
-def test_no_log_holds_a_token_even_with_the_access_log_on(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG), running(access_log=True) as desk:
+def test_no_log_holds_a_token_even_with_the_access_log_on(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A server that ran before in this process without an access log has switched the logger off.
+    monkeypatch.setattr(logging.getLogger("uvicorn.access"), "propagate", True)
+    with (
+        caplog.at_level(logging.DEBUG),
+        caplog.at_level(logging.DEBUG, logger="uvicorn.access"),
+        running(access_log=True) as desk,
+    ):
         assert desk.post("/hooks/by-path/very-secret-path-token?x=1").status_code == 202
         assert desk.post("/hooks/very-secret-path-token/by-path").status_code == 404
         assert desk.post("/hooks/by-path/wrong-secret-path-token").status_code == 401
