@@ -110,7 +110,6 @@ class Organisation(Part):
     website: str = ""
     address: dict[str, str] = Field(default_factory=dict)
     protection_officer: ProtectionOfficer = ProtectionOfficer()
-    usual_senders: list[str] = Field(default_factory=list)
 
 
 class Scope(Part):
