@@ -32,12 +32,7 @@ def run(
     from incident.ops.house import start_playbook
 
     desk = desk_of(ctx)
-    given = {}
-    for word in variables:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise WrongUsage(f"{word!r} is no NAME=VALUE", where="--var")
-        given[name if name.startswith("__") else f"__{name}__"] = value
+    given = _named_values(variables, option="--var")
     if not detach:
         _must_be_able_to_work(desk)
     with desk.change(incident_id, kind="run.started") as change:
@@ -115,12 +110,7 @@ def done(
     from incident.response.deciding import answer_question
 
     desk = desk_of(ctx)
-    given = {}
-    for word in values:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise WrongUsage(f"{word!r} is no NAME=VALUE", where="--value")
-        given[name if name.startswith("__") else f"__{name}__"] = value
+    given = _named_values(values, option="--value")
     _must_be_able_to_work(desk)
     answer_question(
         desk.house,
@@ -148,6 +138,17 @@ def cancel(
     with desk.change(incident_id, kind="run.cancelled") as change:
         cancel_run(change, desk.store, run_named(change.session, run_id), by=desk.actor, reason=reason)
     _print_run(desk, run_id)
+
+
+def _named_values(words: list[str], *, option: str) -> dict[str, str]:
+    """Values by the names of playbook variables, whose underscores need not be typed. Raises `WrongUsage`."""
+    given = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise WrongUsage(f"{word!r} is no NAME=VALUE", where=option)
+        given[name if name.startswith("__") else f"__{name}__"] = value
+    return given
 
 
 def _decide(desk: Desk, run_id: str, step: str, *, yes: bool, reason: str) -> None:
