@@ -217,7 +217,11 @@ def _open(
             store, change, incident_id, "the duties", lambda: desk.evaluate(change, incident_id), at=now
         )
         playbook = playbook_to_start(source.source, item) if isinstance(item, MappedAlert) else None
-        if playbook is not None:
+        if playbook is not None and source.source.weak_auth:
+            # Anybody who learnt the address could have sent this; a playbook's first step may already act.
+            text = f"{row.source} cannot prove who sent this: the playbook {playbook} waits for a person to start it"
+            log_entry(store, change, incident_id, text, at=now, by=_ACTOR)
+        elif playbook is not None:
             _or_log_why_not(
                 store,
                 change,

@@ -16,6 +16,7 @@ from sqlmodel import select
 from incident.durable import JobState, Lease, Runner, put_job
 from incident.errors import BadInput, KeyDestroyed
 from incident.hooks.intake import Receipt
+from incident.hooks.library import SHIPPED, read_source
 from incident.hooks.receiving import ALERT_JOB, AlertDesk, AlertState, StoreIntake, kept_body, work_on_alert
 from incident.ops.house import evaluate, start_playbook
 from incident.ops.worker import Worker, sources_of
@@ -269,6 +270,19 @@ def test_faulty_rules_or_a_faulty_playbook_do_not_keep_an_alert_from_opening_an_
     map_all(made, desk_of(made, **{broken: fail}))
     [dossier] = dossiers(made)
     assert [line for line in dossier.log if "could not be started" in line.text and "own.yaml" in line.text]
+
+
+def test_an_alert_from_a_sender_that_cannot_prove_itself_starts_nothing_by_itself(made: Made) -> None:
+    strong = 'auth:\n  kind: header_token\n  header: Authorization\n  prefix: "Bearer "\n'
+    text = (SHIPPED / "wazuh.yaml").read_text("utf-8")
+    assert strong in text
+    weak = read_source(text.replace(strong, "auth:\n  kind: url_token\n"), name="wazuh.yaml")
+    post(made, WAZUH.read_bytes(), source="wazuh")
+    map_all(made, desk_of(made, sources={"wazuh": weak}))
+    [dossier] = dossiers(made)
+    with made.store.read() as session:
+        assert runs_of(session, dossier.id) == []
+    assert [line for line in dossier.log if "waits for a person to start it" in line.text]
 
 
 def test_a_number_in_an_alert_never_becomes_the_number_of_people(made: Made) -> None:
