@@ -159,6 +159,23 @@ def overdue_jobs(session: Session, *, seconds: float) -> int:
     return int(session.connection().execute(text(statement), {"seconds": seconds}).scalar_one())
 
 
+def parked_jobs(session: Session) -> dict[str, int]:
+    """How many jobs of each kind are parked: they failed at every start, and only a person brings them back."""
+    statement = (
+        f"SELECT kind, count(*) FROM job WHERE state = '{JobState.PARKED}' GROUP BY kind ORDER BY kind"
+    )
+    return {kind: count for kind, count in session.connection().execute(text(statement))}
+
+
+def retry_parked(session: Session) -> int:
+    """Make every parked job due again, with all its starts before it; returns how many there were."""
+    statement = (
+        f"UPDATE job SET state = '{JobState.OPEN}', starts = 0, beat_at = 0, next_at = {_NOW}"
+        f" WHERE state = '{JobState.PARKED}'"
+    )
+    return session.connection().execute(text(statement)).rowcount
+
+
 class Runner:
     """The in-process runner: claims due jobs and runs their handlers on a few threads.
 

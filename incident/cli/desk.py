@@ -67,13 +67,20 @@ class Desk:
         return store
 
     def _warn_of_idle_work(self, store: Store) -> None:
-        from incident.durable import overdue_jobs
+        from incident.durable import overdue_jobs, parked_jobs
         from incident.workspace import worker_lives
 
         with store.read() as session:
             overdue = overdue_jobs(session, seconds=_OVERDUE_SECONDS)
+            parked = parked_jobs(session)
         if overdue and not worker_lives(self.paths):
             self.say(f"warning: {overdue} jobs are overdue and nobody works on them; start `incident worker`")
+        if parked:
+            told = ", ".join(f"{count} {kind}" for kind, count in parked.items())
+            self.say(
+                f"warning: parked after failing at every start: {told}; mend the cause (`incident doctor`),"
+            )
+            self.say("  then start `incident worker --retry-parked`")
 
     @contextmanager
     def change(self, incident_id: str, *, kind: str, actor: str | None = None) -> Iterator[Change]:

@@ -35,12 +35,19 @@ def serve(
 
 
 @app.command("worker", help="Work on what is due, until stopped.")
-def worker(ctx: typer.Context) -> None:
+def worker(
+    ctx: typer.Context,
+    retry: bool = typer.Option(False, "--retry-parked", help="Try again what failed at every start."),
+) -> None:
+    from incident.durable import retry_parked
     from incident.ops.worker import Worker
 
     desk = desk_of(ctx)
 
     def stop_on_signal(runner: Runner) -> None:
+        if retry:
+            with desk.store.transaction() as session:
+                desk.say(f"{retry_parked(session)} parked jobs are due again")
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda _number, _frame: runner.stop())
         desk.say(f"working on {desk.paths.root}; Ctrl-C stops after the group under way")

@@ -21,7 +21,9 @@ from incident.durable import (
     Runner,
     insist,
     open_jobs,
+    parked_jobs,
     put_job,
+    retry_parked,
     wait_for,
 )
 from incident.errors import ConflictingWrite, StoreUnavailable
@@ -246,6 +248,21 @@ def test_progress_makes_the_count_of_vain_starts_begin_anew(store: Store) -> Non
 
     work(store, handler)
     assert ran == [1, 2, 3, 4, 5]
+
+
+def test_parked_jobs_are_counted_by_kind_and_a_person_brings_them_back(store: Store) -> None:
+    put(store, "a")
+    put(store, "b", kind="batch")
+    put(store, "c", kind="batch")
+    run_sql(store, "UPDATE job SET state = 'parked', starts = 5 WHERE key != 'a'")
+    with store.read() as session:
+        assert parked_jobs(session) == {"batch": 2}
+    with store.transaction() as session:
+        assert retry_parked(session) == 2
+    runner = Runner(store, {"batch": done}, patience=QUICK)
+    assert {claim.key for claim in runner._claim(5)} == {"b", "c"}
+    with store.read() as session:
+        assert parked_jobs(session) == {}
 
 
 def test_a_parked_job_runs_again_when_a_person_asks_for_it(store: Store) -> None:
