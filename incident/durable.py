@@ -41,12 +41,11 @@ class JobState(StrEnum):
 class Patience:
     """How long to wait for what, in seconds.
 
-    `stale`: a started job not heard of for so long gets a new attempt. `queue_stale`: the same for one that was
-    claimed but did not start yet, which only waits. `retry`: pause after a handler failed, times the starts so far.
+    `stale`: a job not heard of for so long gets a new attempt. `retry`: pause after a handler failed, times the
+    starts so far.
     """
 
     stale: float = 30.0
-    queue_stale: float = 300.0
     poll: float = 0.2
     retry: float = 2.0
     max_starts: int = 5
@@ -126,8 +125,8 @@ def put_job(
     """Ask for work on `(kind, key)` inside a writing transaction; asking again while it runs makes it run again."""
     session.connection().execute(
         text(
-            "INSERT INTO job (kind, key, incident_id, state, attempt, started, starts, pokes, beat_at, next_at)"
-            f" VALUES (:kind, :key, :incident, '{JobState.OPEN}', 0, 0, 0, 1, 0, {_NOW} + :after)"
+            "INSERT INTO job (kind, key, incident_id, state, attempt, starts, pokes, beats, beat_at, next_at)"
+            f" VALUES (:kind, :key, :incident, '{JobState.OPEN}', 0, 0, 1, 0, 0, {_NOW} + :after)"
             " ON CONFLICT (kind, key) DO UPDATE SET pokes = job.pokes + 1,"
             f" next_at = CASE WHEN job.state = '{JobState.OPEN}' THEN min(job.next_at, {_NOW} + :after)"
             f" ELSE {_NOW} + :after END,"
@@ -261,7 +260,7 @@ class Runner:
 
     def _start(self, claim: Claim) -> bool:
         statement = text(
-            f"UPDATE job SET started = :mine, starts = starts + 1, beat_at = {_NOW} WHERE {_OURS} AND started < :mine"
+            f"UPDATE job SET starts = starts + 1, beat_at = {_NOW} WHERE {_OURS}"
         )
         with self._store.transaction() as session:
             parameters = {"kind": claim.kind, "key": claim.key, "mine": claim.attempt}
@@ -291,10 +290,9 @@ class Runner:
             return []
         due = (
             f"state = '{JobState.OPEN}' AND next_at <= {_NOW} AND (attempt = 0 OR beat_at = 0"
-            f" OR (started = attempt AND beat_at < {_NOW} - :stale)"
-            f" OR (started < attempt AND beat_at < {_NOW} - :queue_stale))"
+            f" OR beat_at < {_NOW} - :stale)"
         )
-        patience = {"stale": self._patience.stale, "queue_stale": self._patience.queue_stale}
+        patience = {"stale": self._patience.stale}
         with self._guard:
             running = set(self._running)
         wanted: list[Any] = []

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from incident.errors import StoreUnavailable
 
-HEAD_REVISION = "0001"
+HEAD_REVISION = "0002"
 
 
 def current_revision(connection: Connection) -> str | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from incident.store.tables.recording import Evidence, FactRow, Incident, LogEntry
     from incident.store.tables.releasing import Notice, PublicNotice, Report
     from incident.store.tables.running import Run, RunEffect
-    from incident.store.tables.working import Job
+    from incident.store.tables.working import Brake, Instance, Job, KindLimit, TokenBucket, Worker
 
     ROW_TABLES: tuple[type[SQLModel], ...]
     BULK_TABLES: tuple[type[SQLModel], ...]
@@ -36,10 +36,11 @@ _MODULES = {
     "recording": ("Evidence", "FactRow", "Incident", "LogEntry"),
     "releasing": ("Notice", "PublicNotice", "Report"),
     "running": ("Run", "RunEffect"),
-    "working": ("Job",),
+    "working": ("Brake", "Instance", "Job", "KindLimit", "TokenBucket", "Worker"),
 }
 _BULK = ("Alert", "AlertItem", "Attempt", "Batch", "Delivery", "PeopleProblem", "Person")
-_NOT_JOURNALLED = ("JournalBody", "JournalEntry", "JournalHead", "Job")
+# The journal itself, and what only says how work goes on; who changes a brake or a limit is noted in an entry.
+_NOT_JOURNALLED = ("JournalBody", "JournalEntry", "JournalHead", *_MODULES["working"])
 
 _HOMES = {table: module for module, tables in _MODULES.items() for table in tables}
 _GROUPS = {
@@ -75,6 +76,7 @@ __all__ = [
     "AlertItem",
     "Attempt",
     "Batch",
+    "Brake",
     "Campaign",
     "Decision",
     "Delivery",
@@ -83,10 +85,12 @@ __all__ = [
     "Evidence",
     "FactRow",
     "Incident",
+    "Instance",
     "Job",
     "JournalBody",
     "JournalEntry",
     "JournalHead",
+    "KindLimit",
     "LogEntry",
     "Notice",
     "Operator",
@@ -97,5 +101,7 @@ __all__ = [
     "Report",
     "Run",
     "RunEffect",
+    "TokenBucket",
+    "Worker",
     "load_all",
 ]

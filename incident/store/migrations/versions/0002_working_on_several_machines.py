@@ -1,0 +1,71 @@
+"""Working on several machines: signs of life by number, workers, the brake, limits, and which copy may act.
+
+Revision: 0002
+"""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("job") as batch_op:
+        batch_op.add_column(sa.Column("beats", sa.Integer(), nullable=False, server_default="0"))
+        batch_op.drop_column("started")
+    op.create_table(
+        "worker",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("slots", sa.Integer(), nullable=False),
+        sa.Column("started_at", sa.Float(), nullable=False),
+        sa.Column("beats", sa.Integer(), nullable=False),
+        sa.Column("beat_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "brake",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("set_at", sa.DateTime(), nullable=False),
+        sa.Column("set_by", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "token_bucket",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("per_second", sa.Float(), nullable=False),
+        sa.Column("burst", sa.Float(), nullable=False),
+        sa.Column("tokens", sa.Float(), nullable=False),
+        sa.Column("refilled_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "kind_limit",
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("at_once", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("kind"),
+    )
+    instance = op.create_table(
+        "instance",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("standing", sa.String(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    now = datetime.now(UTC).replace(tzinfo=None)
+    op.bulk_insert(instance, [{"id": "this", "epoch": 1, "standing": "active", "changed_at": now}])
+
+
+def downgrade() -> None:
+    for table in ("instance", "kind_limit", "token_bucket", "brake", "worker"):
+        op.drop_table(table)
+    with op.batch_alter_table("job") as batch_op:
+        batch_op.add_column(sa.Column("started", sa.Integer(), nullable=False, server_default="0"))
+        batch_op.drop_column("beats")
