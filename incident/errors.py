@@ -52,6 +52,10 @@ class StoreUnavailable(TocsinError):
     """The database cannot be opened, read or written."""
 
 
+class StoreAway(StoreUnavailable):
+    """The database cannot be reached now, and may come back by itself: its server is down, or starting."""
+
+
 class KeyMissing(TocsinError):
     """A key that is needed is not in the keyring (lost, or in another place)."""
 
@@ -70,3 +74,7 @@ class CarrierUnavailable(TocsinError):
 
 class ConflictingWrite(TocsinError):
     """Somebody else wrote in between; nothing was changed."""
+
+
+class Collided(ConflictingWrite):
+    """Two changes met in the database, and this one was taken back whole; trying again is right."""

@@ -125,6 +125,17 @@ class StoreSettings(Part):
     keyring: str = "keyring"
 
 
+class Engine(Part):
+    """How work survives. `stale_seconds`: a worker that gives no sign of life for so long has its jobs taken over.
+
+    `longest_step_seconds`: a job that takes no step for so long hangs, and is taken over too. All workers of one
+    database must have the same.
+    """
+
+    stale_seconds: float = Field(default=30, ge=2, le=600)
+    longest_step_seconds: float = Field(default=300, ge=10, le=3600)
+
+
 class MailSettings(Part):
     """The mail relay: how to reach it, who sends, and where the data goes (rule 12 of the design)."""
 
@@ -204,6 +215,7 @@ class Settings(Part):
     organisation: Organisation = Organisation()
     scope: Scope = Scope()
     store: StoreSettings = StoreSettings()
+    engine: Engine = Engine()
     mail: MailSettings = MailSettings()
     promises: Promises = Promises()
     approvals: Approvals = Approvals()

@@ -67,13 +67,19 @@ class Desk:
         return store
 
     def _warn_of_idle_work(self, store: Store) -> None:
-        from incident.durable import overdue_jobs, parked_jobs
-        from incident.workspace import worker_lives
+        from incident.durable import EVERYTHING, brake_names, overdue_jobs, parked_jobs, somebody_works
 
         with store.read() as session:
             overdue = overdue_jobs(session, seconds=_OVERDUE_SECONDS)
             parked = parked_jobs(session)
-        if overdue and not worker_lives(self.paths):
+            brakes = brake_names(session)
+        if EVERYTHING in brakes:
+            self.say(
+                "warning: the emergency brake is on, nothing leaves the house; `incident worker --release`"
+            )
+        elif brakes:
+            self.say("warning: a notice is paused; `incident notice resume ID` lets it go on")
+        if overdue and not somebody_works(store, self.paths, stale=self.settings.engine.stale_seconds):
             self.say(f"warning: {overdue} jobs are overdue and nobody works on them; start `incident worker`")
         if parked:
             told = ", ".join(f"{count} {kind}" for kind, count in parked.items())

@@ -42,7 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reject": ("playbooks", "Reject a step of a run (signed)."),
     "done": ("playbooks", "Answer a step that a person carried out."),
     "cancel": ("playbooks", "Cancel a run."),
-    "notice": ("notice", "The notice: draft, check, preview, release, send, status, verify."),
+    "notice": ("notice", "The notice: draft, check, preview, release, send, pause, status, verify."),
     "deliveries": ("deliveries", "Who got what, and who was not reached."),
     "report": ("report", "Fill the authority's report, or record that it was handed in."),
     "verify": ("proof", "Verify that the record was not changed."),
@@ -51,6 +51,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "playbook": ("playbook", "The playbooks: list, show, lint, export."),
     "serve": ("serve", "Serve the alert intake over HTTP."),
     "worker": ("serve", "Work on what is due, until stopped."),
+    "engine": ("engine", "What keeps the work going: status, limits, reset."),
     "purge": ("proof", "Destroy an incident's data for good; the proofs stay."),
     "drill": ("drill", "Rehearse the whole job in a workspace of its own."),
 }

@@ -23,7 +23,7 @@ GROUP = "notice"
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
-    help="The notice: draft, check, preview, release, send, status, verify.",
+    help="The notice: draft, check, preview, release, send, pause, status, verify.",
     no_args_is_help=True,
 )
 lists = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -183,6 +183,42 @@ def send(
         desk.say(f"{which} was given to be sent to {people} before; nobody is told twice")
     if not detach:
         follow_campaign(desk, opened.campaign.id, incident_id)
+    _print_status(desk, incident_id)
+
+
+@app.command(
+    "pause",
+    short_help="Stop sending, within a second.",
+    help="Stop sending the notice, within a second; nobody is lost, and it stays stopped over restarts.",
+)
+def pause(
+    ctx: typer.Context, incident_id: str = ID, reason: str = typer.Option("", "--reason", help="Why.")
+) -> None:
+    from incident.delivery.pausing import pause_campaign
+
+    desk = desk_of(ctx)
+    with desk.change(incident_id, kind="campaign.paused") as change:
+        change.note(reason=reason)
+        pause_campaign(change, incident_id)
+    desk.say(f"paused; `incident notice resume {incident_id}` lets it go on")
+    _print_status(desk, incident_id)
+
+
+@app.command("resume", help="Go on sending a notice that was paused.")
+def resume(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    reason: str = typer.Option("", "--reason", help="Why."),
+    detach: bool = typer.Option(False, "--detach", help="Only let it go on; a worker does the rest."),
+) -> None:
+    from incident.delivery.pausing import resume_campaign
+
+    desk = desk_of(ctx)
+    with desk.change(incident_id, kind="campaign.resumed") as change:
+        change.note(reason=reason)
+        campaign_id = resume_campaign(change, incident_id)
+    if not detach:
+        follow_campaign(desk, campaign_id, incident_id)
     _print_status(desk, incident_id)
 
 
@@ -386,7 +422,10 @@ def _print_account(desk: Desk, each: Account) -> None:
     rows.append(("the sum holds", each.adds_up))
     if each.waiting_until is not None:
         rows.append(("next try not before", each.waiting_until))
-    if each.in_progress:
+    if each.paused is not None:
+        rows.append(("paused", f"since {desk.show(each.paused.set_at)}, by {each.paused.set_by}"))
+        rows.append(("to go on", f"`incident notice resume {each.incident_id}`"))
+    elif each.in_progress:
         rows.append(("to go on", "`incident worker`, or `incident notice send` again"))
     if each.doubled_at_most:
         rows.append(("told twice at most (no answer the first time)", each.doubled_at_most))

@@ -167,10 +167,10 @@ def _decide(desk: Desk, run_id: str, step: str, *, yes: bool, reason: str) -> No
 def _must_be_able_to_work(desk: Desk) -> None:
     """Refuse before anything is written when this command would have to work and cannot."""
     from incident.ops.worker import Worker
-    from incident.workspace import worker_lives
 
-    if not worker_lives(desk.paths):
-        Worker(desk.house).must_know_the_relay()
+    worker = Worker(desk.house)
+    if not worker.somebody_works():
+        worker.must_know_the_relay()
 
 
 def _follow(desk: Desk, run_id: str) -> None:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import typer
 
 from incident.cli.desk import Desk, desk_of
-from incident.errors import BadInput, Refused, WrongUsage
+from incident.errors import BadInput, Refused, StoreAway, WrongUsage
 
 if TYPE_CHECKING:
-    from incident.durable import Runner
     from incident.hooks.mapping import CompiledSource
+    from incident.ops.worker import WorksOn
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
+_STORE_AWAY_SECONDS = 1.0
 
 
 @app.command("serve", help="Serve the alert intake over HTTP.")
@@ -34,26 +35,83 @@ def serve(
     _serve_hooks(desk, host or desk.settings.hooks.host, desk.settings.hooks.port if port is None else port)
 
 
-@app.command("worker", help="Work on what is due, until stopped.")
+@app.command(
+    "worker",
+    short_help="Work on what is due, until stopped.",
+    help="Work on what is due, until stopped. Kill it at any moment: the work goes on where it stood.",
+)
 def worker(
     ctx: typer.Context,
     retry: bool = typer.Option(False, "--retry-parked", help="Try again what failed at every start."),
+    brake: bool = typer.Option(
+        False, "--brake", help="Stop everything that leaves the house, within a second, and end."
+    ),
+    release: bool = typer.Option(False, "--release", help="Take the brake off, and end."),
+    reason: str = typer.Option("", "--reason", help="Why the brake is put on or taken off."),
 ) -> None:
+    desk = desk_of(ctx)
+    if brake and release:
+        raise WrongUsage("--brake and --release cannot go together", where="worker")
+    if brake or release:
+        _set_brake(desk, on=brake, reason=reason)
+        return
+    _work(desk, retry=retry)
+
+
+def _set_brake(desk: Desk, *, on: bool, reason: str) -> None:
+    from incident.ops.engine import put_the_brake_on, take_the_brake_off
+
+    change = put_the_brake_on if on else take_the_brake_off
+    changed = change(desk.store, by=desk.actor, reason=reason, now=desk.now())
+    if on:
+        text = "the brake is on: nothing leaves the house" if changed else "the brake was on already"
+        then = (
+            "`incident worker --release` takes it off; alerts are still taken in, clocks of the law still run"
+        )
+    else:
+        text = "the brake is off" if changed else "the brake was not on"
+        then = "what was held back goes on, if a worker is at work"
+    desk.lines([text, then], document={"brake": on, "changed": changed})
+
+
+def _work(desk: Desk, *, retry: bool) -> None:
     from incident.durable import retry_parked
     from incident.ops.worker import Worker
 
-    desk = desk_of(ctx)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    if not _wait_for_the_store(desk, stop):
+        desk.lines(["stopped"], document={"workspace": str(desk.paths.root), "state": "stopped"})
+        return
 
-    def stop_on_signal(runner: Runner) -> None:
+    def stop_on_signal(runner: WorksOn) -> None:
         if retry:
             with desk.store.transaction() as session:
                 desk.say(f"{retry_parked(session)} parked jobs are due again")
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda _number, _frame: runner.stop())
+        if stop.is_set():
+            runner.stop()
         desk.say(f"working on {desk.paths.root}; Ctrl-C stops after the group under way")
 
     Worker(desk.house).work_forever(until_stopped=stop_on_signal)
     desk.lines(["stopped"], document={"workspace": str(desk.paths.root), "state": "stopped"})
+
+
+def _wait_for_the_store(desk: Desk, stop: threading.Event) -> bool:
+    """Open the store, or wait for a database server that is away; False when stopped meanwhile."""
+    told = False
+    while not stop.is_set():
+        try:
+            desk.store  # noqa: B018 - opening it is what is tried
+            return True
+        except StoreAway as error:
+            if not told:
+                desk.say(f"waiting for the database: {error}")
+            told = True
+            stop.wait(_STORE_AWAY_SECONDS)
+    return False
 
 
 def _serve_hooks(desk: Desk, host: str, port: int) -> None:
@@ -88,7 +146,6 @@ def _work_beside(desk: Desk, stop: threading.Event) -> None:
     """Map alerts and advance runs while serving, unless a worker of its own does it."""
     from incident.errors import TocsinError
     from incident.ops.worker import Worker
-    from incident.workspace import worker_lock
 
     worker = Worker(desk.house)
     try:
@@ -100,7 +157,7 @@ def _work_beside(desk: Desk, stop: threading.Event) -> None:
         )
         worker.sends = False
     while not stop.is_set():
-        with worker_lock(desk.paths) as ours:
+        with worker.turn_for_long() as ours:
             if ours:
                 with worker.runner() as runner:
                     threading.Thread(target=_stop_when, args=(stop, runner), daemon=True).start()
@@ -109,7 +166,7 @@ def _work_beside(desk: Desk, stop: threading.Event) -> None:
         stop.wait(2)
 
 
-def _stop_when(stop: threading.Event, runner: Runner) -> None:
+def _stop_when(stop: threading.Event, runner: WorksOn) -> None:
     stop.wait()
     runner.stop()
 

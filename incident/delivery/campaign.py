@@ -22,8 +22,9 @@ from incident.delivery.states import (
     CampaignState,
     DeliveryState,
     Why,
+    campaign_brake,
 )
-from incident.durable import put_job
+from incident.durable import lift_brake, put_job
 from incident.duties.evaluating import meet_duty, stored_duties
 from incident.errors import Refused
 from incident.law.regimes import DutyKind
@@ -135,7 +136,7 @@ def _open_batch(
     }
     change.put_bulk(Batch, [batch])
     change.put_bulk(Delivery, rows)
-    put_job(change.session, BATCH_JOB, batch_id, incident_id=incident_id)
+    put_job(change.session, BATCH_JOB, batch_id, incident_id=incident_id, wake=False)
 
 
 def _deliveries(change: Change, store: Store, batch_id: str, person: Person) -> list[dict[str, Any]]:
@@ -210,6 +211,7 @@ def end_campaign(change: Change, store: Store, campaign_id: str) -> None:
     unreachable = sum(batch.unreachable for batch in batches)
     campaign.state = CampaignState.ENDED
     campaign.ended_at = change.at
+    lift_brake(change.session, campaign_brake(campaign.id))
     change.put(campaign)
     change.note(
         expected=campaign.expected,

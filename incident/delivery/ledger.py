@@ -187,7 +187,7 @@ def write_outcomes(
     if not settled:
         return
     connection = session.connection()
-    connection.execute(_END_ATTEMPT, [_attempt_values(each, key=key, now=now) for each in settled])
+    ended = connection.execute(_END_ATTEMPT, [_attempt_values(each, key=key, now=now) for each in settled])
     connection.execute(
         _END,
         [
@@ -202,7 +202,11 @@ def write_outcomes(
             for each in settled
         ],
     )
-    _count(session, batch, settled)
+    if ended.rowcount == len(settled):
+        _count(session, batch, settled)
+    else:
+        # This was written before, and only the answer to the commit was lost: counting again would count twice.
+        recount(session, batch.id)
 
 
 _OUTCOME_COLUMNS = ("outcome_at", "stage", "result", "code", "enhanced", "peer", "tls", "sealed")

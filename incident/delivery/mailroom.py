@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -62,12 +62,15 @@ class MailRoom:
         self._thread.join()
         self._loop.close()
 
-    def send(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
+    def send(
+        self, envelopes: Sequence[Envelope], *, may_go: Callable[[], bool] = lambda: True
+    ) -> list[Outcome]:
         """What became of each envelope, in order.
 
-        When the relay cannot be reached the rest of the group is `not_sent`, with the reason.
+        `may_go` is asked before each leaves. Once it says no, or the relay cannot be reached, the rest of the group is
+        `not_sent`, with the reason.
         """
-        return asyncio.run_coroutine_threadsafe(self._send(envelopes), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(self._send(envelopes, may_go), self._loop).result()
 
     def check(self) -> None:
         """Open a connection now. Raises `CarrierUnavailable` saying why it could not be."""
@@ -89,22 +92,30 @@ class MailRoom:
         finally:
             self._free.put_nowait(session)
 
-    async def _send(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
+    async def _send(self, envelopes: Sequence[Envelope], may_go: Callable[[], bool]) -> list[Outcome]:
         session = await self._free.get()
         outcomes: list[Outcome] = []
         try:
             for envelope in envelopes:
+                if not may_go():
+                    held_back = self._unsent(
+                        "held back here: a brake is on, or this worker may not act any more"
+                    )
+                    outcomes += [held_back] * (len(envelopes) - len(outcomes))
+                    break
                 outcomes.append(await session.send(envelope))
         except CarrierUnreachable as error:
             outcomes += [error.outcome] * (len(envelopes) - len(outcomes))
         except BadRelay as error:
             # Raised before a connection is opened: what is wrong is a setting, and nothing has left.
-            peer = f"{self._relay.host}:{self._relay.port}"
-            unsent = Outcome(Result.not_sent, Stage.connect, None, None, str(error), peer=peer, tls=False)
-            outcomes += [unsent] * (len(envelopes) - len(outcomes))
+            outcomes += [self._unsent(str(error))] * (len(envelopes) - len(outcomes))
         finally:
             self._free.put_nowait(session)
         return outcomes
+
+    def _unsent(self, why: str) -> Outcome:
+        peer = f"{self._relay.host}:{self._relay.port}"
+        return Outcome(Result.not_sent, Stage.connect, None, None, why, peer=peer, tls=False)
 
     async def _close(self) -> None:
         for session in self._sessions:

@@ -2,10 +2,14 @@
 
 The outcome of one group and the intent of the next are one transaction. A worker that dies leaves at most one group
 (`GROUP` messages) of each batch it has under way with intent and no outcome; those are sent again with the same bytes.
+
+A group is as large as the limit of messages a second allows, which is taken in the transaction of its intent. A brake
+is asked there too, and again before each message leaves, as is whether this worker may still act at all.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,8 +33,8 @@ from incident.delivery.ledger import (
 )
 from incident.delivery.mailroom import MailRoom
 from incident.delivery.message import CannotBeAddressed, Stationery, compose, stationery
-from incident.delivery.states import SETTLE_JOB, Why
-from incident.durable import Lease, insist, put_job
+from incident.delivery.states import MAIL_LIMIT, SETTLE_JOB, Why, campaign_brake
+from incident.durable import Lease, braked, put_job, take_tokens
 from incident.errors import NotFound, Unreadable
 from incident.notice.release import version_by_id
 from incident.record.people import person_from_content
@@ -42,6 +46,10 @@ from notifiers.email.message import Envelope
 from notifiers.outcome import Outcome
 
 GROUP = 20
+_LONGEST_WAIT = 1.0  # between two looks at the limit: a sign of life, and a look whether to stop
+_SHORTEST_WAIT = 0.05
+# Whoever lifts a brake makes every open job due at once; this is only for one that nobody lifts.
+_UNDER_A_BRAKE = 3600.0
 
 
 def batches_at_once(connections: int) -> int:
@@ -58,6 +66,13 @@ class Post:
 
     room: MailRoom
     clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class _Wait:
+    """The limit of messages a second is used up for so many seconds."""
+
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -85,23 +100,35 @@ def send_batch(lease: Lease, store: Store, batch_id: str, post: Post) -> None:
     key = store.key(batch.incident_id)
     paper = stationery(version.frozen, key=key)
     settled: list[Settled] = []
+    may_go = partial(lease.may_act, campaign_brake(batch.campaign_id))
     while True:
-        group = insist(partial(_next_group, lease, store, batch, settled, post, key=key))
+        group = lease.insist(partial(_next_group, lease, store, batch, settled, post, key=key))
         if group is None:
             return
-        settled = _send_group(group, paper, post)
+        settled = []
+        if isinstance(group, _Wait):
+            time.sleep(group.seconds)
+        else:
+            settled = _send_group(group, paper, post, may_go)
 
 
 def _next_group(
     lease: Lease, store: Store, batch: Batch, settled: list[Settled], post: Post, *, key: bytes
-) -> _Group | None:
+) -> _Group | _Wait | None:
     """Write the last group's outcomes and the next group's intent; None when there is nothing to send now."""
     now = post.clock().astimezone(UTC)
     with store.transaction() as session:
         lease.fence(session, progress=bool(settled))
         write_outcomes(session, batch, settled, key=key, now=now)
+        if not lease.stopping and braked(session, campaign_brake(batch.campaign_id)):
+            lease.again(session, after=_UNDER_A_BRAKE)
+            return None
         due = [] if lease.stopping else due_deliveries(session, batch.id, now=now, limit=GROUP)
         if due:
+            grant = take_tokens(session, MAIL_LIMIT, len(due))
+            due = due[: grant.granted]
+            if not due:
+                return _Wait(min(max(grant.wait, _SHORTEST_WAIT), _LONGEST_WAIT))
             write_intent(
                 session, due, incident_id=batch.incident_id, job_attempt=lease.claim.attempt, now=now
             )
@@ -133,7 +160,7 @@ def _readable(sealed: Mapping[str, bytes], *, key: bytes) -> dict[str, PersonRow
     return people
 
 
-def _send_group(group: _Group, paper: Stationery, post: Post) -> list[Settled]:
+def _send_group(group: _Group, paper: Stationery, post: Post, may_go: Callable[[], bool]) -> list[Settled]:
     settled: list[Settled] = []
     sendable: list[tuple[Due, Envelope]] = []
     for due in group.due:
@@ -153,7 +180,7 @@ def _send_group(group: _Group, paper: Stationery, post: Post) -> list[Settled]:
             settled.append(unsendable(due, Why.BAD_ADDRESS))
             continue
         sendable.append((due, envelope))
-    outcomes: list[Outcome] = post.room.send([envelope for _, envelope in sendable])
+    outcomes: list[Outcome] = post.room.send([envelope for _, envelope in sendable], may_go=may_go)
     now = post.clock()
     settled += [judge(due, outcome, now=now) for (due, _), outcome in zip(sendable, outcomes, strict=True)]
     return settled

@@ -40,6 +40,7 @@ WHY_TEXTS: dict[Why, dict[str, str]] = {
 
 class CampaignState(StrEnum):
     SENDING = "sending"
+    PAUSED = "paused"
     ENDED = "ended"
 
 
@@ -51,6 +52,15 @@ class Addressee(StrEnum):
 
 
 EMAIL = "email"
+# The bucket of messages a second that all workers share.
+MAIL_LIMIT = "mail"
+
+
+def campaign_brake(campaign_id: str) -> str:
+    """The name of the brake that holds one campaign."""
+    return f"campaign/{campaign_id}"
+
+
 BATCH_JOB = "delivery.batch"
 SETTLE_JOB = "delivery.settle"
 PUBLISH_JOB = "notice.publish"

@@ -9,11 +9,11 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from incident.delivery.codes import code_mac, read_code
-from incident.delivery.states import IN_PROGRESS, Addressee, DeliveryState, Why
+from incident.delivery.states import IN_PROGRESS, Addressee, DeliveryState, Why, campaign_brake
 from incident.errors import BadInput
 from incident.store.change import open_row
 from incident.store.store import Store
-from incident.store.tables import Attempt, Batch, Campaign, Delivery, Person, PublicNotice
+from incident.store.tables import Attempt, Batch, Brake, Campaign, Delivery, Person, PublicNotice
 from notifiers.outcome import Result
 
 _FETCHED = 500
@@ -27,7 +27,9 @@ class Account:
     """
 
     campaign_id: str
+    incident_id: str
     state: str
+    paused: Brake | None
     opened_at: datetime
     ended_at: datetime | None
     expected: int
@@ -99,6 +101,8 @@ def account(session: Session, campaign: Campaign) -> Account:
     pages = session.exec(select(PublicNotice).where(PublicNotice.notice_id == campaign.notice_id)).all()
     return Account(
         campaign_id=campaign.id,
+        incident_id=campaign.incident_id,
+        paused=session.get(Brake, campaign_brake(campaign.id)),
         state=campaign.state,
         opened_at=campaign.opened_at,
         ended_at=campaign.ended_at,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from incident.delivery.mailroom import MailRoom, relay_from
 from incident.delivery.promises import must_keep_promises
+from incident.durable import somebody_works
 from incident.duties.evaluating import rules_in_use
 from incident.errors import TocsinError
 from incident.ops.house import playbook_names, read_playbook
@@ -20,7 +21,7 @@ from incident.record.operators import Role, list_operators, roles_of
 from incident.response.housework import House
 from incident.settings import resolve_secret
 from incident.store.keyring import WORKSPACE_KEY
-from incident.workspace import search_path, worker_lives
+from incident.workspace import search_path
 
 _ROOM = 1 << 30
 
@@ -117,7 +118,7 @@ def _store(house: House) -> Iterator[Examined]:
     free = shutil.disk_usage(house.workspace.root).free
     state = State.OK if free > _ROOM else State.WARN
     yield Examined("disk", state, f"{free >> 20} MiB free", "" if state is State.OK else "make room")
-    lives = worker_lives(house.workspace)
+    lives = somebody_works(house.store, house.workspace, stale=house.settings.engine.stale_seconds)
     yield Examined("worker", State.OK, "one is at work" if lives else "none; commands work for themselves")
 
 

@@ -52,7 +52,7 @@ from incident.store.tables import Run
 from incident.workspace import search_path
 
 if TYPE_CHECKING:
-    from incident.durable import Runner
+    from incident.ops.worker import WorksOn
 
 OPERATORS = ("anna", "bo")
 _PATIENCE_SECONDS = 120.0
@@ -419,14 +419,14 @@ class _Drill:
     @contextmanager
     def worker(self) -> Iterator[None]:
         """A worker on a thread, as `incident worker` would be in another terminal."""
-        runners: list[Runner] = []
+        runners: list[WorksOn] = []
         begun = threading.Event()
 
         def told(run_id: str, effect: e.Effect, result: str) -> None:
             title = in_language(effect.title, "en") if hasattr(effect, "title") else effect.kind
             self.screen.line(f"{run_id}: {title} – {result or 'done'}")
 
-        def hold(runner: Runner) -> None:
+        def hold(runner: WorksOn) -> None:
             runners.append(runner)
             begun.set()
 

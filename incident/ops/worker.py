@@ -1,4 +1,4 @@
-"""The worker: all kinds of jobs with their handlers, on one machine.
+"""The worker: all kinds of jobs with their handlers, on one machine or as one of several.
 
 Commands only write rows. Who wants something done now becomes the worker until it is (`work_until`), unless a worker
 lives already: then one only watches.
@@ -10,12 +10,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Protocol
 
 from incident.delivery.campaign import end_campaign, is_settled
 from incident.delivery.mailroom import MailRoom, relay_from
 from incident.delivery.sender import Post, batches_at_once, send_batch
 from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB
-from incident.durable import Handler, Lease, Patience, Runner, wait_for
+from incident.durable import (
+    Handler,
+    Lease,
+    Patience,
+    Runner,
+    braked,
+    somebody_works,
+    wait_for,
+)
 from incident.errors import NotFound, Refused
 from incident.hooks.library import SHIPPED as SHIPPED_SOURCES
 from incident.hooks.library import read_sources
@@ -24,16 +33,34 @@ from incident.hooks.receiving import ALERT_JOB, AlertDesk, work_on_alert
 from incident.notice.publishing import record_pages, write_pages
 from incident.notice.release import version_by_id
 from incident.ops.house import evaluate, start_playbook
+from incident.ops.owing import put_missing_jobs
 from incident.response import events as e
 from incident.response.housework import House
 from incident.response.runner import RUN_JOB, poke_runs
 from incident.response.working import ENGINE, Surroundings, advance_run
-from incident.settings import resolve_secret
+from incident.settings import Settings, resolve_secret
 from incident.store.tables import Campaign
-from incident.workspace import worker_lives, worker_lock
+from incident.workspace import worker_lock
 from notifiers.email.relay import Relay
 
 Watcher = Callable[[str, e.Effect, str], None]
+_UNDER_A_BRAKE = 3600.0  # whoever lifts it makes every open job due at once
+
+
+class WorksOn(Protocol):
+    """What runs the handlers: in this process alone, or as one of several."""
+
+    def stop(self) -> None: ...
+
+    def work(
+        self, *, until: Callable[[], bool] | None = None, beat: Callable[[], None] | None = None
+    ) -> None: ...
+
+
+def patience_of(settings: Settings) -> Patience:
+    """How long a worker waits for what, by the settings."""
+    stale = settings.engine.stale_seconds
+    return Patience(stale=stale, beat=min(5.0, stale / 6), longest=settings.engine.longest_step_seconds)
 
 
 @dataclass
@@ -42,8 +69,17 @@ class Worker:
 
     house: House
     on_step: Watcher = lambda run_id, effect, result: None
-    patience: Patience = field(default_factory=Patience)
+    patience: Patience | None = None
     sends: bool = True
+    _patience: Patience = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._patience = self.patience or patience_of(self.house.settings)
+
+    @property
+    def alone(self) -> bool:
+        """Whether the store is a file of this machine, which has one worker at a time."""
+        return self.house.store.engine.dialect.name == "sqlite"
 
     def handlers(self, room: MailRoom | None) -> dict[str, Handler]:
         """Every kind of job and what does it, the most urgent first. Without a mail room nothing can be sent, and nothing is opened."""
@@ -58,8 +94,8 @@ class Worker:
         )
         handlers: dict[str, Handler] = {
             ALERT_JOB: lambda lease: work_on_alert(lease, store, lease.claim.key, desk),
-            RUN_JOB: lambda lease: advance_run(lease, store, lease.claim.key, around),
-            PUBLISH_JOB: self._publish,
+            RUN_JOB: _unless_braked(lambda lease: advance_run(lease, store, lease.claim.key, around)),
+            PUBLISH_JOB: _unless_braked(self._publish),
             SETTLE_JOB: self._settle,
         }
         if room is not None:
@@ -68,19 +104,29 @@ class Worker:
         return handlers
 
     @contextmanager
-    def runner(self) -> Iterator[Runner]:
-        """A runner with the mail room open for as long as it is needed."""
+    def runner(self) -> Iterator[WorksOn]:
+        """A runner with the mail room open for as long as it is needed; jobs that the record lacks are put first."""
         mail = self.house.settings.mail
         relay = self.must_know_the_relay() if self.sends else None
+        with self.house.store.transaction() as session:
+            put_missing_jobs(session)
         if relay is None:
-            yield Runner(self.house.store, self.handlers(None), patience=self.patience)
+            yield self._runner(self.handlers(None), self._patience, at_once={})
             return
         with MailRoom(relay, connections=mail.connections) as room:
             batches = batches_at_once(mail.connections)
             # One more thread than batches, so that an alert or a run need not wait for a batch to end.
-            patience = replace(self.patience, slots=batches + 1)
-            handlers = self.handlers(room)
-            yield Runner(self.house.store, handlers, patience=patience, at_once={BATCH_JOB: batches})
+            patience = replace(self._patience, slots=batches + 1)
+            yield self._runner(self.handlers(room), patience, at_once={BATCH_JOB: batches})
+
+    def _runner(
+        self, handlers: dict[str, Handler], patience: Patience, *, at_once: dict[str, int]
+    ) -> WorksOn:
+        if self.alone:
+            return Runner(self.house.store, handlers, patience=patience, at_once=at_once)
+        from incident.durable.queue import QueueRunner
+
+        return QueueRunner(self.house.store, handlers, patience=patience, at_once=at_once)
 
     def must_know_the_relay(self) -> Relay | None:
         """The mail relay of the settings, with its secret; None without one. Raises `BadInput`.
@@ -90,20 +136,26 @@ class Worker:
         mail = self.house.settings.mail
         return relay_from(mail, root=self.house.workspace.root) if mail.host else None
 
+    def somebody_works(self) -> bool:
+        """Whether a worker is at work on this store now."""
+        return somebody_works(self.house.store, self.house.workspace, stale=self._patience.stale)
+
     def work_until(self, done: Callable[[], bool], *, beat: Callable[[], None] | None = None) -> None:
         """Become the worker until `done` holds, or follow the one that lives."""
-        with worker_lock(self.house.workspace) as ours:
-            if ours:
-                with self.runner() as runner:
-                    runner.work(until=done, beat=beat)
-                return
-        wait_for(lambda: done() or not worker_lives(self.house.workspace), beat=beat)
-        if not done():
-            self.work_until(done, beat=beat)
+        while not done():
+            with self._turn() as ours:
+                if ours:
+                    with self.runner() as runner:
+                        runner.work(until=done, beat=beat)
+                    return
+            wait_for(lambda: done() or not self.somebody_works(), beat=beat)
 
-    def work_forever(self, *, until_stopped: Callable[[Runner], None]) -> None:
-        """Work until stopped. `until_stopped` gets the runner, to stop it. Raises `Refused` if a worker lives."""
-        with worker_lock(self.house.workspace) as ours:
+    def work_forever(self, *, until_stopped: Callable[[WorksOn], None]) -> None:
+        """Work until stopped. `until_stopped` gets the runner, to stop it.
+
+        Raises `Refused` on one machine if a worker lives: it is enough there.
+        """
+        with self.turn_for_long() as ours:
             if not ours:
                 raise Refused(
                     "a worker is at work on this workspace already",
@@ -113,6 +165,24 @@ class Worker:
             with self.runner() as runner:
                 until_stopped(runner)
                 runner.work()
+
+    @contextmanager
+    def turn_for_long(self) -> Iterator[bool]:
+        """Whether we may be a worker that stays: on several machines always, on one while no other is."""
+        if not self.alone:
+            yield True
+            return
+        with worker_lock(self.house.workspace) as ours:
+            yield ours
+
+    @contextmanager
+    def _turn(self) -> Iterator[bool]:
+        """Whether we are to do the work ourselves: nobody else does."""
+        if not self.alone:
+            yield not self.somebody_works()
+            return
+        with worker_lock(self.house.workspace) as ours:
+            yield ours
 
     def _publish(self, lease: Lease) -> None:
         house, notice_id = self.house, lease.claim.key
@@ -146,6 +216,20 @@ class Worker:
             end_campaign(change, house.store, campaign_id)
             poke_runs(change.session, campaign.incident_id)
             lease.done(change.session)
+
+
+def _unless_braked(handler: Handler) -> Handler:
+    """While the general brake is on, the job waits: its handler would act outside."""
+
+    def handle(lease: Lease) -> None:
+        with lease.store.transaction() as session:
+            lease.fence(session)
+            if braked(session):
+                lease.again(session, after=_UNDER_A_BRAKE)
+                return
+        handler(lease)
+
+    return handle
 
 
 def sources_of(house: House) -> dict[str, CompiledSource]:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from incident.durable import Fenced, Handler, Lease, Patience, Runner, put_job
+from incident.durable import Claim, Fenced, Handler, Lease, Patience, Runner, put_job, take_all_away
+from incident.durable.jobs import claim, due_jobs, put_back
 from incident.store.store import Store
 
-QUICK = Patience(stale=30, poll=0.01, retry=0.0, max_starts=3, slots=2)
+QUICK = Patience(poll=0.01, retry=0.0, max_starts=3, slots=2)
 
 
 def put(store: Store, key: str = "k", *, kind: str = "work", after: float = 0.0) -> None:
@@ -52,12 +53,35 @@ def work(store: Store, handler: Handler, *, patience: Patience = QUICK) -> None:
     assert is_over(store)(), "the runner had to be stopped"
 
 
-def lease_on(store: Store, key: str = "k", *, patience: Patience = QUICK) -> Lease:
-    """Claim a job and start it by hand, as a worker would."""
-    runner = Runner(store, {"work": done}, patience=patience)
-    [claim] = [claim for claim in runner._claim(9) if claim.key == key]
-    assert runner._start(claim)
-    return Lease(store, claim, threading.Event())
+def claim_by_hand(store: Store, key: str = "k", *, kind: str = "work") -> Claim | None:
+    """Claim a job as a worker would; None when it is not due or held."""
+    with store.transaction() as session:
+        return claim(session, kind, key)
+
+
+def lease_on(store: Store, key: str = "k", *, longest: float = 300.0) -> Lease:
+    """Claim a job by hand and hold it."""
+    claimed = claim_by_hand(store, key)
+    assert claimed is not None
+    return Lease(store, claimed, threading.Event(), longest=longest)
+
+
+def fail_by_hand(store: Store, claimed: Claim, patience: Patience = QUICK) -> None:
+    """What a worker does with a job whose handler raised."""
+    with store.transaction() as session:
+        put_back(session, claimed, patience)
+
+
+def everybody_dies(store: Store, *, max_starts: int = QUICK.max_starts) -> None:
+    """What a new worker on one machine does first: every earlier one is dead."""
+    with store.transaction() as session:
+        take_all_away(session, max_starts=max_starts)
+
+
+def due(store: Store, kind: str = "work") -> list[str]:
+    """The keys of jobs that a worker could claim now."""
+    with store.read() as session:
+        return due_jobs(session, kind, limit=99)
 
 
 @contextmanager

@@ -16,8 +16,8 @@ class Job(SQLModel, table=True):
     """Work on a row. `attempt` is the fencing number, `starts` how often it began in a row without progress.
 
     `beats` grows with every sign of life of whoever holds the job; `beat_at` is the last one's time, 0 when nobody
-    holds it. `next_at` is 0 for work that is due at once. `pokes` counts requests for work: one that comes while the
-    job runs makes it run again.
+    holds it. `next_at` is the earliest time for it, 0 for work that is due at once; `asked_at` is when it was asked for.
+    `pokes` counts requests for work: one that comes while the job runs makes it run again.
     """
 
     __tablename__ = "job"
@@ -31,6 +31,7 @@ class Job(SQLModel, table=True):
     pokes: int
     beats: int = Field(default=0)
     beat_at: float = Field(sa_type=Float)
+    asked_at: float = Field(default=0.0, sa_type=Float)
     next_at: float = Field(sa_type=Float)
 
 

@@ -17,6 +17,7 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("job") as batch_op:
         batch_op.add_column(sa.Column("beats", sa.Integer(), nullable=False, server_default="0"))
+        batch_op.add_column(sa.Column("asked_at", sa.Float(), nullable=False, server_default="0"))
         batch_op.drop_column("started")
     op.create_table(
         "worker",
@@ -68,4 +69,5 @@ def downgrade() -> None:
         op.drop_table(table)
     with op.batch_alter_table("job") as batch_op:
         batch_op.add_column(sa.Column("started", sa.Integer(), nullable=False, server_default="0"))
+        batch_op.drop_column("asked_at")
         batch_op.drop_column("beats")

@@ -28,7 +28,20 @@ from incident.durable import (
 )
 from incident.errors import ConflictingWrite, StoreUnavailable
 from incident.store.store import Store
-from tests.support.jobs import QUICK, done, fenced_out, job, lease_on, put, work
+from tests.support.jobs import (
+    QUICK,
+    claim_by_hand,
+    done,
+    due,
+    everybody_dies,
+    fail_by_hand,
+    fenced_out,
+    is_over,
+    job,
+    lease_on,
+    put,
+    work,
+)
 from tests.support.workspaces import make_workspace, open_one, run_sql
 
 
@@ -107,7 +120,7 @@ def test_a_job_left_for_later_waits_and_does_not_count_as_due(store: Store) -> N
         lease.again(session, after=3600)
     with store.read() as session:
         assert open_jobs(session) == 0
-    assert Runner(store, {"work": done})._claim(9) == []
+    assert due(store) == [] and claim_by_hand(store) is None
     assert (job(store).state, job(store).starts) == (JobState.OPEN, 0)
 
 
@@ -144,9 +157,9 @@ def test_a_stale_attempt_is_fenced_and_its_transaction_undone(store: Store) -> N
     put(store)
     put(store, "other")
     old = lease_on(store)
-    run_sql(store, "UPDATE job SET beat_at = beat_at - 31 WHERE key = 'k'")
+    everybody_dies(store)
     new = lease_on(store)
-    assert (old.claim.attempt, new.claim.attempt) == (1, 2)
+    assert new.claim.attempt > old.claim.attempt
     touches: list[Callable[[Session], None]] = [old.fence, old.done, old.again]
     for touch in touches:
         with fenced_out(), store.transaction() as session:
@@ -168,32 +181,23 @@ def test_a_job_that_was_done_fences_whoever_still_holds_it(store: Store) -> None
     assert issubclass(Fenced, ConflictingWrite)
 
 
-def test_a_job_that_beats_is_not_taken_away_and_one_that_does_not_is(store: Store) -> None:
+def test_a_job_that_is_held_is_claimed_by_nobody_else(store: Store) -> None:
     put(store)
-    lease = lease_on(store)
-    run_sql(store, "UPDATE job SET beat_at = beat_at - 29")
-    runner = Runner(store, {"work": done}, patience=QUICK)
-    assert runner._claim(9) == []
-    with store.transaction() as session:
-        lease.fence(session)
-    run_sql(store, "UPDATE job SET beat_at = beat_at - 29")
-    assert runner._claim(9) == []
-    run_sql(store, "UPDATE job SET beat_at = beat_at - 2")
-    assert [claim.attempt for claim in runner._claim(9)] == [2]
+    lease_on(store)
+    assert due(store) == [] and claim_by_hand(store) is None
 
 
-def test_a_job_that_was_claimed_and_only_waits_is_given_more_patience(store: Store) -> None:
+def test_a_handler_that_says_nothing_of_its_job_leaves_it_open(store: Store) -> None:
     put(store)
-    runner = Runner(store, {"work": done}, patience=QUICK)
-    [claim] = runner._claim(9)
-    run_sql(store, "UPDATE job SET beat_at = beat_at - 299")
-    assert runner._claim(9) == []
-    run_sql(store, "UPDATE job SET beat_at = beat_at - 2")
-    [again] = runner._claim(9)
-    assert again.attempt == claim.attempt + 1
-    assert not runner._start(claim), "an attempt that was overtaken does not start"
-    assert runner._start(again)
-    assert not runner._start(again), "an attempt starts once"
+    ran: list[int] = []
+
+    def handler(lease: Lease) -> None:
+        ran.append(lease.claim.attempt)
+        if len(ran) == 3:
+            done(lease)
+
+    work(store, handler)
+    assert ran == [1, 2, 3]
 
 
 class Broken(Exception):
@@ -219,9 +223,9 @@ def test_the_pause_before_another_try_grows_with_the_starts_in_vain(store: Store
     pauses = []
     for _ in range(3):
         run_sql(store, "UPDATE job SET next_at = 0")
-        lease = lease_on(store, patience=patience)
+        lease = lease_on(store)
         before = time.time()
-        Runner(store, {}, patience=patience)._put_back(lease.claim)
+        fail_by_hand(store, lease.claim, patience)
         pauses.append(job(store).next_at - before)
     assert [round(pause / 100) for pause in pauses] == [1, 2, 3]
 
@@ -232,7 +236,7 @@ def test_a_handler_that_fails_after_progress_waits_too(store: Store) -> None:
     with store.transaction() as session:
         lease.fence(session, progress=True)
     before = time.time()
-    Runner(store, {}, patience=Patience(retry=100))._put_back(lease.claim)
+    fail_by_hand(store, lease.claim, Patience(retry=100))
     assert 90 < job(store).next_at - before < 110
 
 
@@ -259,8 +263,7 @@ def test_parked_jobs_are_counted_by_kind_and_a_person_brings_them_back(store: St
         assert parked_jobs(session) == {"batch": 2}
     with store.transaction() as session:
         assert retry_parked(session) == 2
-    runner = Runner(store, {"batch": done}, patience=QUICK)
-    assert {claim.key for claim in runner._claim(5)} == {"b", "c"}
+    assert due(store, "batch") == ["b", "c"]
     with store.read() as session:
         assert parked_jobs(session) == {}
 
@@ -306,8 +309,12 @@ def test_jobs_of_a_kind_that_nobody_handles_do_not_stand_in_the_way(store: Store
     for number in range(60):
         put(store, f"a{number}", kind="unknown")
     put(store, "z")
-    runner = Runner(store, {"work": done}, patience=QUICK)
-    assert [claim.key for claim in runner._claim(1)] == ["z"]
+
+    def settled() -> bool:
+        return bool(job(store, "z").state == JobState.DONE)
+
+    Runner(store, {"work": done}, patience=QUICK).work(until=settled)
+    assert len(due(store, "unknown")) == 60
 
 
 def test_as_many_jobs_run_at_a_time_as_there_are_slots(store: Store) -> None:
@@ -330,15 +337,32 @@ def test_as_many_jobs_run_at_a_time_as_there_are_slots(store: Store) -> None:
 
 
 def test_a_kind_that_is_limited_leaves_room_for_the_others(store: Store) -> None:
-    for number in range(40):
-        put(store, f"batch{number:02d}", kind="batch")
-    put(store, "alert", kind="alert")
-    handlers = {"alert": done, "batch": done}
-    runner = Runner(store, handlers, patience=QUICK, at_once={"batch": 1})
-    first = runner._claim(2)
-    assert [claim.kind for claim in first] == ["alert", "batch"]
-    runner._running = {(claim.kind, claim.key) for claim in first if claim.kind == "batch"}
-    assert runner._claim(1) == []
+    for number in range(6):
+        put(store, f"batch{number}", kind="batch")
+    begun, go_on = threading.Event(), threading.Event()
+    most, running, told = 0, 0, []
+
+    def batch(lease: Lease) -> None:
+        nonlocal most, running
+        running += 1
+        most = max(most, running)
+        begun.set()
+        go_on.wait(10)
+        running -= 1
+        done(lease)
+
+    def alert(lease: Lease) -> None:
+        told.append(lease.claim.key)
+        go_on.set()
+        done(lease)
+
+    runner = Runner(store, {"alert": alert, "batch": batch}, patience=QUICK, at_once={"batch": 1})
+    thread = threading.Thread(target=runner.work, kwargs={"until": is_over(store)})
+    thread.start()
+    assert begun.wait(10)
+    put(store, "a", kind="alert")
+    thread.join(20)
+    assert told == ["a"] and most == 1 and is_over(store)()
 
 
 def test_a_runner_that_is_asked_to_stop_tells_its_handlers_and_leaves_the_job_open(store: Store) -> None:

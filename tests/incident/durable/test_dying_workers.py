@@ -16,12 +16,23 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from incident.durable import Claim, Fenced, JobState, Lease, Patience, Runner
+from incident.durable import Claim, Fenced, JobState, Lease, Patience
+from incident.durable.jobs import held_jobs, take_away
 from incident.store.store import Store
-from tests.support.jobs import QUICK, done, fenced_out, job, put, work
+from tests.support.jobs import (
+    QUICK,
+    claim_by_hand,
+    done,
+    everybody_dies,
+    fail_by_hand,
+    fenced_out,
+    job,
+    put,
+    work,
+)
 from tests.support.workspaces import Made, make_workspace, run_sql
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 WORKER = """
@@ -74,9 +85,9 @@ def test_after_kill_9_in_the_middle_of_a_job_a_new_runner_takes_it_over_at_once(
         with made.store.transaction() as session:
             ghost.fence(session)
     started = time.monotonic()
-    work(made.store, done, patience=Patience(stale=3600, poll=0.01))
+    work(made.store, done, patience=Patience(poll=0.01))
     assert time.monotonic() - started < 5
-    assert (job(made.store).state, job(made.store).attempt) == (JobState.DONE, 2)
+    assert job(made.store).state == JobState.DONE and job(made.store).attempt > 1
     with fenced_out(), made.store.transaction() as session:
         ghost.fence(session)
 
@@ -89,11 +100,9 @@ def store(tmp_path: Path) -> Store:
 def test_a_job_whose_worker_dies_at_each_start_is_parked(store: Store) -> None:
     put(store)
     for _ in range(QUICK.max_starts):
-        runner = Runner(store, {"work": done}, patience=QUICK)
-        runner._release_the_dead()
-        [claim] = runner._claim(9)
-        assert runner._start(claim)
-    Runner(store, {"work": done}, patience=QUICK)._release_the_dead()
+        everybody_dies(store)
+        assert claim_by_hand(store) is not None
+    everybody_dies(store)
     assert job(store).state == JobState.PARKED
 
 
@@ -116,9 +125,6 @@ class Jobs(RuleBasedStateMachine):
         self.leases: list[Lease] = []
         self.unanswered = False
 
-    def runner(self) -> Runner:
-        return Runner(self.shared, {"work": done}, patience=QUICK)
-
     def current(self, lease: Lease) -> bool:
         try:
             with self.shared.transaction() as session:
@@ -136,12 +142,11 @@ class Jobs(RuleBasedStateMachine):
 
     @rule()
     def claim_and_start(self) -> None:
-        runner = self.runner()
-        for claim in runner._claim(9):
-            assert all(claim.attempt > lease.claim.attempt for lease in self.leases)
-            if runner._start(claim):
-                self.leases.append(Lease(self.shared, claim, threading.Event()))
-                self.unanswered = False
+        claimed = claim_by_hand(self.shared)
+        if claimed is not None:
+            assert all(claimed.attempt > lease.claim.attempt for lease in self.leases)
+            self.leases.append(Lease(self.shared, claimed, threading.Event()))
+            self.unanswered = False
 
     @precondition(lambda self: self.leases)
     @rule(data=st.data())
@@ -156,15 +161,29 @@ class Jobs(RuleBasedStateMachine):
     @precondition(lambda self: self.leases)
     @rule(data=st.data())
     def fail(self, data: st.DataObject) -> None:
-        self.runner()._put_back(data.draw(st.sampled_from(self.leases)).claim)
+        fail_by_hand(self.shared, data.draw(st.sampled_from(self.leases)).claim)
 
     @rule()
-    def freeze(self) -> None:
-        run_sql(self.shared, "UPDATE job SET beat_at = beat_at - 31 WHERE beat_at > 0")
+    def fall_silent(self) -> None:
+        with self.shared.transaction() as session:
+            for held in held_jobs(session):
+                assert take_away(session, held, max_starts=QUICK.max_starts)
+
+    @precondition(lambda self: self.leases)
+    @rule(data=st.data())
+    def beat_before_it_is_taken(self, data: st.DataObject) -> None:
+        lease = data.draw(st.sampled_from(self.leases))
+        with self.shared.read() as session:
+            seen = held_jobs(session)
+        with self.shared.transaction() as session:
+            alive = lease.beat(session)
+        with self.shared.transaction() as session:
+            taken = [take_away(session, held, max_starts=QUICK.max_starts) for held in seen]
+        assert not (alive and any(taken)), "who gave a sign of life keeps the job"
 
     @rule()
     def die_and_begin_anew(self) -> None:
-        self.runner()._release_the_dead()
+        everybody_dies(self.shared)
 
     @invariant()
     def at_most_one_attempt_may_write(self) -> None:

@@ -1,0 +1,70 @@
+"""Pausing a campaign and letting it go on: the brake of one notice.
+
+The campaign's state is journalled; the brake's row is what every worker looks at, before each group and several times a
+second. Both change in one transaction.
+"""
+
+from __future__ import annotations
+
+from sqlmodel import col, select
+
+from incident.delivery.states import BATCH_JOB, IN_PROGRESS, CampaignState, campaign_brake
+from incident.delivery.status import campaigns_of
+from incident.durable import lift_brake, put_job, set_brake
+from incident.errors import Refused
+from incident.store.change import Change
+from incident.store.tables import Batch, Campaign, Delivery
+
+
+def pause_campaign(change: Change, incident_id: str) -> str:
+    """Pause the newest campaign of an incident; returns its id. What a relay has taken is not called back.
+
+    Raises `Refused` when nothing is being sent, or it is paused already.
+    """
+    campaign = _newest(change, incident_id)
+    if campaign.state == CampaignState.PAUSED:
+        raise Refused("the notice is paused already", where=incident_id)
+    if campaign.state != CampaignState.SENDING:
+        raise Refused(
+            "the notice is not being sent any more: everyone is settled",
+            where=incident_id,
+            next_step=f"`incident notice status {incident_id}` shows where everybody stands",
+        )
+    campaign.state = CampaignState.PAUSED
+    change.put(campaign)
+    set_brake(change.session, campaign_brake(campaign.id), at=change.at, by=change.actor)
+    return campaign.id
+
+
+def resume_campaign(change: Change, incident_id: str) -> str:
+    """Let a paused campaign go on; returns its id. Raises `Refused` when it is not paused."""
+    campaign = _newest(change, incident_id)
+    if campaign.state != CampaignState.PAUSED:
+        raise Refused("the notice is not paused", where=incident_id)
+    campaign.state = CampaignState.SENDING
+    change.put(campaign)
+    lift_brake(change.session, campaign_brake(campaign.id))
+    for batch_id in _open_batches(change, campaign):
+        put_job(change.session, BATCH_JOB, batch_id, incident_id=incident_id, wake=False)
+    return campaign.id
+
+
+def _newest(change: Change, incident_id: str) -> Campaign:
+    campaigns = campaigns_of(change.session, incident_id)
+    if not campaigns:
+        raise Refused(
+            "no notice of this incident is being sent",
+            where=incident_id,
+            next_step=f"incident notice send {incident_id}",
+        )
+    return campaigns[0]
+
+
+def _open_batches(change: Change, campaign: Campaign) -> list[str]:
+    found = (
+        select(Batch.id)
+        .join(Delivery, col(Delivery.batch_id) == col(Batch.id))
+        .where(Batch.campaign_id == campaign.id, col(Delivery.state).in_(IN_PROGRESS))
+        .distinct()
+    )
+    return list(change.session.exec(found).all())

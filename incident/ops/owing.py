@@ -1,0 +1,79 @@
+"""What the record says is still to be done, and jobs for it where there are none.
+
+Jobs only point at rows. Should they be lost, with a queue that was thrown away or by somebody's hand, everything that
+is open can be told from the rows themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import Mapped
+from sqlmodel import Session, col, exists, select
+
+from incident.delivery.states import BATCH_JOB, IN_PROGRESS, PUBLISH_JOB, SETTLE_JOB, CampaignState
+from incident.durable import JobState, put_job
+from incident.hooks.receiving import ALERT_JOB, AlertState
+from incident.response.runner import RUN_JOB, RUNNING
+from incident.store.tables import Alert, Batch, Campaign, Delivery, Job, PublicNotice, Run
+
+
+@dataclass(frozen=True)
+class Owed:
+    """Work that a row asks for, with the job that it takes."""
+
+    kind: str
+    key: str
+    incident_id: str | None
+
+
+def work_without_a_job(session: Session) -> Iterator[Owed]:
+    """Everything open in the record for which no job is open or parked."""
+    for alert in session.exec(
+        select(Alert.id).where(Alert.state == AlertState.RECEIVED, ~_has_job(ALERT_JOB, col(Alert.id)))
+    ):
+        yield Owed(ALERT_JOB, alert, None)
+    for run_id, incident_id in session.exec(
+        select(Run.id, Run.incident_id).where(Run.state == RUNNING, ~_has_job(RUN_JOB, col(Run.id)))
+    ):
+        yield Owed(RUN_JOB, run_id, incident_id)
+    published = exists().where(col(PublicNotice.notice_id) == col(Campaign.notice_id))
+    for notice_id, incident_id in session.exec(
+        select(Campaign.notice_id, Campaign.incident_id).where(
+            ~published, ~_has_job(PUBLISH_JOB, col(Campaign.notice_id))
+        )
+    ):
+        yield Owed(PUBLISH_JOB, notice_id, incident_id)
+    to_send = exists().where(
+        col(Delivery.batch_id) == col(Batch.id), col(Delivery.state).in_(sorted(IN_PROGRESS))
+    )
+    for batch_id, incident_id in session.exec(
+        select(Batch.id, Batch.incident_id).where(to_send, ~_has_job(BATCH_JOB, col(Batch.id)))
+    ):
+        yield Owed(BATCH_JOB, batch_id, incident_id)
+    to_settle = (
+        exists()
+        .where(col(Batch.campaign_id) == col(Campaign.id))
+        .where(col(Delivery.batch_id) == col(Batch.id), col(Delivery.state).in_(sorted(IN_PROGRESS)))
+    )
+    for campaign_id, incident_id in session.exec(
+        select(Campaign.id, Campaign.incident_id).where(
+            Campaign.state != CampaignState.ENDED, ~to_settle, ~_has_job(SETTLE_JOB, col(Campaign.id))
+        )
+    ):
+        yield Owed(SETTLE_JOB, campaign_id, incident_id)
+
+
+def _has_job(kind: str, key: Mapped[str]) -> ColumnElement[bool]:
+    alive = (JobState.OPEN, JobState.PARKED)
+    return exists().where(col(Job.kind) == kind, col(Job.key) == key, col(Job.state).in_(alive))
+
+
+def put_missing_jobs(session: Session) -> list[Owed]:
+    """Ask for everything that is open and has no job; returns what that was."""
+    missing = list(work_without_a_job(session))
+    for each in missing:
+        put_job(session, each.kind, each.key, incident_id=each.incident_id, wake=False)
+    return missing
