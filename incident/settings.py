@@ -20,6 +20,10 @@ from incident.errors import BadInput, WorkspaceError
 
 LANGUAGES = ("zh-Hans", "en")
 SETTINGS_FILE = "incident.toml"
+SQLITE_PREFIX = "sqlite:///"
+POSTGRES_PREFIX = "postgresql://"
+# As PostgreSQL reads it: user and password end at the first @, an option may name a password too.
+_PASSWORD_IN_URL = re.compile(r"[^?]*://[^@?]*:[^@?]*@|.*[?&][a-z]*password=", re.IGNORECASE)
 _SECRET_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
 _COUNTRY = re.compile(r"[a-z]{2}")
 
@@ -54,6 +58,20 @@ def _country(text: str) -> str:
 
 def _country_or_none(text: str) -> str:
     return _country(text) if text else ""
+
+
+def _store_url(text: str) -> str:
+    # First: what follows may repeat the text.
+    if _PASSWORD_IN_URL.match(text) and not text.startswith(SQLITE_PREFIX):
+        raise ValueError(
+            "a password is never written into the URL; put a reference to it into store.password"
+        )
+    if not text.startswith((SQLITE_PREFIX, POSTGRES_PREFIX)):
+        raise ValueError(
+            f"the store is kept in SQLite ({SQLITE_PREFIX}incident.db)"
+            f" or in PostgreSQL ({POSTGRES_PREFIX}user@host:5432/database)"
+        )
+    return text
 
 
 Country = Annotated[str, AfterValidator(_country)]
@@ -119,9 +137,13 @@ class Scope(Part):
 
 
 class StoreSettings(Part):
-    """Where things are kept. Relative paths count from the workspace; the keyring may lie elsewhere."""
+    """Where things are kept. Relative paths count from the workspace; the keyring may lie elsewhere.
 
-    url: str = "sqlite:///incident.db"
+    `password` is the one of the database's user; without it PostgreSQL's own ways (a certificate, `.pgpass`) hold.
+    """
+
+    url: Annotated[str, AfterValidator(_store_url)] = "sqlite:///incident.db"
+    password: SecretReference | None = None
     keyring: str = "keyring"
 
 

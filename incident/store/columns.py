@@ -5,9 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, LargeBinary
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary, String
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field
+
+# Every column of text is made with this type, so that both engines sort it by its bytes.
+TEXT = String().with_variant(String(collation="C"), "postgresql")
+# A count that may pass two thousand million; SQLite's integers are that wide anyway.
+WIDE = Integer().with_variant(BigInteger(), "postgresql")
 
 
 class UtcDateTime(TypeDecorator[datetime]):

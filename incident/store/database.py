@@ -1,6 +1,7 @@
-"""Opening the database, and its failures as our errors.
+"""Opening the database, its transactions, and its failures as our errors.
 
-SQLite runs in WAL mode with `synchronous=FULL`: what was committed survives a power cut.
+SQLite runs in WAL mode with `synchronous=FULL`: what was committed survives a power cut. It has one writer at a time.
+PostgreSQL has many; what must happen in turn there takes the lock of a name first (`take_turn`).
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from incident.errors import BadInput, StoreUnavailable
+from incident.errors import BadInput, StoreUnavailable, TocsinError
+from incident.settings import POSTGRES_PREFIX, SQLITE_PREFIX
 
-WRITES = "tocsin_writes"
+_WRITES = "tocsin_writes"
 _BUSY_SECONDS = 30
-_SQLITE_PREFIX = "sqlite:///"
 
 _NEXT_STEPS = {
     "SQLITE_READONLY": "make the database's file and folder writable for this user",
@@ -31,28 +33,70 @@ _NEXT_STEPS = {
 }
 
 
+def in_postgres(url: str) -> bool:
+    """Whether a store's URL names a database in PostgreSQL."""
+    return url.startswith(POSTGRES_PREFIX)
+
+
 def database_file(url: str, *, root: Path) -> Path:
-    """Where the database of a URL lies; a relative SQLite path counts from `root`.
+    """Where the file of an SQLite URL lies; a relative path counts from `root`.
 
-    Raises `BadInput` for a database this version does not run on.
+    Raises `BadInput` for a database that is no such file: ask `in_postgres` first.
     """
-    if not url.startswith(_SQLITE_PREFIX):
+    if not url.startswith(SQLITE_PREFIX):
         raise BadInput(
-            "this version keeps its store in SQLite only",
-            where="store.url",
-            next_step='write url = "sqlite:///incident.db"',
+            "this is no SQLite file", where="store.url", next_step='write url = "sqlite:///incident.db"'
         )
-    return root / url.removeprefix(_SQLITE_PREFIX)
+    return root / url.removeprefix(SQLITE_PREFIX)
 
 
-def open_engine(url: str, *, root: Path) -> Engine:
-    """An engine for a database URL. Touches nothing on disk. Raises `BadInput` as `database_file` does."""
+def open_engine(url: str, *, root: Path, password: str | None = None) -> Engine:
+    """An engine for a database URL; it connects when it is first used.
+
+    `password` is a reference to a secret (`env:`, `file:`), looked up for each connection. Raises `BadInput` as
+    `database_file` does and for a URL that PostgreSQL does not know, `WorkspaceError` without its driver.
+    """
+    if in_postgres(url):
+        # Its driver is an extra, and loading it takes longer than most commands on SQLite.
+        from incident.store import postgres
+
+        return postgres.open_engine(url, password=password)
     # Not by text: a folder's name may hold signs that mean something in a URL.
     place = URL.create("sqlite", database=str(database_file(url, root=root)))
     engine = create_engine(place, connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True)
     event.listen(engine, "connect", _prepare_connection)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def is_postgres(engine: Engine | Connection) -> bool:
+    """Whether this engine or connection speaks to PostgreSQL."""
+    return engine.dialect.name == "postgresql"
+
+
+def reading(engine: Engine) -> Engine:
+    """The same database for reading: each transaction sees one state of it from its first statement on."""
+    if is_postgres(engine):
+        return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return engine
+
+
+def writing(engine: Engine) -> Engine:
+    """The same database for writing. Begin each transaction with `take_turn`."""
+    if is_postgres(engine):
+        return engine.execution_options(isolation_level="READ COMMITTED")
+    return engine.execution_options(**{_WRITES: True})
+
+
+def take_turn(connection: Connection, name: str | None) -> None:
+    """Begin a writing transaction: wait until no other one holds `name`, and hold it until this one ends.
+
+    In SQLite every writer has waited for its turn already.
+    """
+    if is_postgres(connection):
+        from incident.store import postgres
+
+        postgres.take_turn(connection, name)
 
 
 def _prepare_connection(connection: Any, _entry: ConnectionPoolEntry) -> None:
@@ -66,12 +110,12 @@ def _prepare_connection(connection: Any, _entry: ConnectionPoolEntry) -> None:
 
 def _begin(connection: Connection) -> None:
     # A writer takes its lock first: upgrading a read transaction fails at once when another writer was faster.
-    immediate = connection.get_execution_options().get(WRITES, False)
+    immediate = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
 def use_write_ahead_log(engine: Engine) -> None:
-    """Set WAL once, when the database is made; SQLite remembers it in the file."""
+    """Set WAL once, when an SQLite database is made; it remembers that in the file."""
     raw = engine.raw_connection()
     try:
         raw.cursor().execute("PRAGMA journal_mode=WAL")
@@ -81,19 +125,44 @@ def use_write_ahead_log(engine: Engine) -> None:
 
 @contextmanager
 def store_errors(where: str) -> Iterator[None]:
-    """Turn the driver's failures into `StoreUnavailable` with a next step."""
+    """Turn the driver's failures into our errors, with a next step and without a value out of a row.
+
+    `ConflictingWrite` when PostgreSQL ended one of several changes that stood in each other's way, `StoreUnavailable`
+    when the database cannot be used. A broken constraint stays what it is.
+    """
     try:
         yield
-    except (DBAPIError, sqlite3.Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        if not isinstance(cause, sqlite3.Error) or isinstance(cause, sqlite3.IntegrityError):
+    except (DBAPIError, NoFreeConnection, sqlite3.Error) as error:
+        ours = _our_error(error, where)
+        if ours is None:
             raise
-        name = getattr(cause, "sqlite_errorname", None)
-        if name is None and not isinstance(cause, sqlite3.OperationalError):
-            raise
-        family = "_".join((name or "").split("_")[:2])
-        raise StoreUnavailable(
-            f"the store cannot be used ({cause})",
+        raise ours from error
+
+
+def _our_error(error: Exception, where: str) -> TocsinError | None:
+    if isinstance(error, NoFreeConnection):
+        return StoreUnavailable(
+            "all connections to the database are in use",
             where=where,
-            next_step=_NEXT_STEPS.get(family, "run `incident doctor` for more"),
-        ) from error
+            next_step="try again; if it stays, fewer jobs at a time help",
+        )
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, sqlite3.Error):
+        return _sqlite_error(cause, where)
+    from incident.store import postgres
+
+    return postgres.our_error(cause, where)
+
+
+def _sqlite_error(cause: sqlite3.Error, where: str) -> StoreUnavailable | None:
+    name = getattr(cause, "sqlite_errorname", None)
+    if isinstance(cause, sqlite3.IntegrityError):
+        return None
+    if name is None and not isinstance(cause, sqlite3.OperationalError):
+        return None
+    family = "_".join((name or "").split("_")[:2])
+    return StoreUnavailable(
+        f"the store cannot be used ({cause})",
+        where=where,
+        next_step=_NEXT_STEPS.get(family, "run `incident doctor` for more"),
+    )

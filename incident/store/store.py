@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from sqlmodel import Session, SQLModel, col, select
 from incident.errors import ConflictingWrite, KeyDestroyed, KeyMissing, Unreadable
 from incident.store import tables
 from incident.store.change import Change, Content, open_row
-from incident.store.database import WRITES, store_errors
+from incident.store.database import is_postgres, reading, store_errors, take_turn, writing
 from incident.store.journal import WORKSPACE_CHAIN, Entry, Head, body_hash, next_entry
 from incident.store.keyring import WORKSPACE_KEY, Keyring
 from incident.store.sealing import seal_json, unseal_json
@@ -44,8 +44,10 @@ class Store:
         self.keyring = keyring
         self.where = where
         self._random = random
+        self._reading = reading(engine)
+        self._writing = writing(engine)
         # SQLite has one writer; our lock is fair between threads, its busy handler is not.
-        self._writer = threading.Lock()
+        self._writer = nullcontext() if is_postgres(engine) else threading.Lock()
 
     def close(self) -> None:
         self.engine.dispose()
@@ -56,32 +58,41 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A consistent view of the store for reading."""
-        with store_errors(self.where), Session(self.engine, expire_on_commit=False) as session:
+        """A consistent view of the store for reading: its state when the first row was asked for."""
+        with store_errors(self.where), Session(self._reading, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """A writing transaction without a journal entry: for jobs and for bulk tables within a batch."""
-        engine = self.engine.execution_options(**{WRITES: True})
+    def transaction(self, *, in_turn: str | None = None) -> Iterator[Session]:
+        """A writing transaction without a journal entry: for jobs and for bulk tables within a batch.
+
+        SQLite runs one writer at a time. PostgreSQL runs many, each seeing what others have committed; those that
+        name the same chain (or any other name) `in_turn` run one after the other, and after a `write` to that
+        chain. Who reads and then decides names one, or changes the row in one statement.
+        """
         with (
             store_errors(self.where),
             self._writer,
-            Session(engine, expire_on_commit=False) as session,
+            Session(self._writing, expire_on_commit=False) as session,
             session.begin(),
         ):
+            take_turn(session.connection(), in_turn)
             yield session
 
     @contextmanager
     def write(self, chain: str, *, kind: str, actor: str, now: datetime) -> Iterator[Change]:
-        """The one way to change the record: rows and a journal entry in one transaction, the head locked last.
+        """The one way to change the record: rows and a journal entry in one transaction.
 
-        `chain` is an incident's id or the workspace's chain. Raises `KeyDestroyed` / `KeyMissing` before anything
-        is written, `StoreUnavailable` when the database refuses, `ConflictingWrite` when the chain's end is taken;
-        in every case the store is as before.
+        `chain` is an incident's id or the workspace's chain; the changes of one chain happen in turn. Locks are
+        taken in one order: the chain's turn, then rows of jobs and others, then the chain's head, and last the
+        head of the workspace's chain, for an anchor. No change may open another within.
+
+        Raises `KeyDestroyed` / `KeyMissing` before anything is written, `StoreUnavailable` when the database
+        refuses, `ConflictingWrite` when the chain's end is taken or another change stood in the way; in every case
+        the store is as before.
         """
         key = self.keyring.get(_key_name(chain))
-        with self.transaction() as session:
+        with self.transaction(in_turn=chain) as session:
             change = Change(session, key=key, at=now, actor=actor)
             yield change
             session.flush()

@@ -27,6 +27,7 @@ from incident.record.people_file import Defaults
 from incident.response.housework import House
 from incident.response.runner import poke_runs
 from incident.store.tables import Delivery
+from tests.support.postgres import PostgresServer
 from tests.support.workspaces import Made, make_signer, make_workspace, open_one, run_sql
 
 ORGANISATION = {
@@ -194,9 +195,13 @@ def make_breach(
     mail: Mapping[str, Any] | None = None,
     measures: Sequence[str] = ("contain.disable-endpoint",),
     simulated: bool = False,
+    on: PostgresServer | None = None,
     **settings: Mapping[str, Any],
 ) -> Breach:
-    """A breach whose notice may be released as it stands. The approvers are bo, cy and di."""
+    """A breach whose notice may be released as it stands. The approvers are bo, cy and di.
+
+    The store lies where `make_workspace` puts it.
+    """
     relay = {
         "host": "127.0.0.1",
         "port": relay_port,
@@ -213,7 +218,7 @@ def make_breach(
         "mail": relay,
         **settings,
     }
-    made = make_workspace(tmp_path, born=born, **tables)
+    made = make_workspace(tmp_path, born=born, on=on, **tables)
     house = House(made.workspace, made.settings, made.store, made.clock)
     text = facts_text(now=made.clock(), zone=made.settings.zone, people=max(len(people), 1))
     facts = read_facts_file(text, name="facts.yaml", zone=made.settings.zone, known_at=made.clock())

@@ -6,8 +6,9 @@ import atexit
 import json
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ from incident.settings import Settings, read_settings
 from incident.store.opening import create_store, open_store
 from incident.store.store import Store
 from incident.workspace import Workspace
+from tests.support.postgres import PostgresServer
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 Tables = dict[str, list[tuple[Any, ...]]]
@@ -58,11 +60,18 @@ class Made:
     def database(self) -> Path:
         return self.workspace.root / "incident.db"
 
+    def another(self) -> Made:
+        """The same workspace opened once more, as by a process of its own."""
+        return replace(self, store=open_store(self.workspace, self.settings))
 
-def make_workspace(tmp_path: Path, *, born: str = "live", **settings: Mapping[str, Any]) -> Made:
+
+def make_workspace(
+    tmp_path: Path, *, born: str = "live", on: PostgresServer | None = None, **settings: Mapping[str, Any]
+) -> Made:
     """A new workspace in `tmp_path/workspace`; keywords are tables of the settings, such as `mail={"host": ...}`.
 
-    The store is closed when the test's garbage is collected; tests that copy the database call `store.close()`.
+    Its store is an SQLite file, or a new database of the server `on` (fixtures `postgres` and `store_on`). The store
+    is closed when the test's garbage is collected; tests that copy the database call `store.close()`.
     """
     root = tmp_path / "workspace"
     tables = {
@@ -70,20 +79,40 @@ def make_workspace(tmp_path: Path, *, born: str = "live", **settings: Mapping[st
         "workspace": {"id": "test", "name": "Test", "born": born, **settings.get("workspace", {})},
     }
     # Migrations are most of the work, so a workspace is made once and copied from then on.
-    shutil.copytree(_template(_toml(tables)), root)
+    template = _template(_toml(tables), on)
+    shutil.copytree(template.root, root)
     workspace = Workspace(root)
+    if on is not None:
+        here = on.url(on.create_database(template=template.database))
+        workspace.settings_file.write_text(_toml(_in_database(tables, here)), encoding="utf-8")
     read = read_settings(workspace.settings_file)
     return Made(workspace, read, open_store(workspace, read), FixedClock())
 
 
+@dataclass(frozen=True)
+class _Template:
+    root: Path
+    database: str
+
+
 @cache
-def _template(settings: str) -> Path:
+def _template(settings: str, on: PostgresServer | None) -> _Template:
     root = Path(tempfile.mkdtemp(prefix="tocsin-workspace-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     workspace = Workspace(root)
+    database = ""
     workspace.settings_file.write_text(settings, encoding="utf-8")
+    if on is not None:
+        database = on.create_database()
+        on.keep(database)
+        tables = tomllib.loads(settings)
+        workspace.settings_file.write_text(_toml(_in_database(tables, on.url(database))), encoding="utf-8")
     create_store(workspace, read_settings(workspace.settings_file), now=START).close()
-    return root
+    return _Template(root, database)
+
+
+def _in_database(tables: Mapping[str, Any], url: str) -> dict[str, Any]:
+    return {**tables, "store": {**tables.get("store", {}), "url": url}}
 
 
 def open_one(

@@ -5,6 +5,8 @@ Revision: ${up_revision}
 
 import sqlalchemy as sa
 from alembic import op
+
+from incident.store.columns import TEXT
 ${imports if imports else ""}
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from incident.store.columns import optional_time, sealed_column, time_column
+from incident.store.columns import WIDE, optional_time, sealed_column, time_column
 
 
 class Incident(SQLModel, table=True):
@@ -63,6 +63,6 @@ class Evidence(SQLModel, table=True):
     recorded_at: datetime = time_column()
     recorded_by: str
     sha256: str
-    size: int
+    size: int = Field(sa_type=WIDE)
     blob: str
     sealed: bytes = sealed_column()

@@ -137,7 +137,7 @@ def test_a_key_destroyed_in_the_middle_of_a_change_undoes_it(made: Made) -> None
 
 
 def test_a_row_that_is_not_journalled_cannot_slip_into_a_change(made: Made) -> None:
-    job = Job(kind="k", key="k", state="open", attempt=0, started=0, starts=0, pokes=0, beat_at=0, next_at=0)
+    job = Job(kind="k", key="k", state="open", attempt=0, starts=0, pokes=0, beat_at=0, next_at=0)
     with made.store.write(WORKSPACE_CHAIN, kind="x", actor="a", now=START) as change:
         with pytest.raises(TypeError, match="not journalled"):
             change.put(job)

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from alembic import op
 
+from incident.store.columns import TEXT
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -21,8 +23,8 @@ def upgrade() -> None:
         batch_op.drop_column("started")
     op.create_table(
         "worker",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("host", TEXT, nullable=False),
         sa.Column("pid", sa.Integer(), nullable=False),
         sa.Column("slots", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.Float(), nullable=False),
@@ -32,14 +34,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "brake",
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("set_at", sa.DateTime(), nullable=False),
-        sa.Column("set_by", sa.String(), nullable=False),
+        sa.Column("set_by", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "token_bucket",
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("per_second", sa.Float(), nullable=False),
         sa.Column("burst", sa.Float(), nullable=False),
         sa.Column("tokens", sa.Float(), nullable=False),
@@ -48,15 +50,15 @@ def upgrade() -> None:
     )
     op.create_table(
         "kind_limit",
-        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
         sa.Column("at_once", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("kind"),
     )
     instance = op.create_table(
         "instance",
-        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("id", TEXT, nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
-        sa.Column("standing", sa.String(), nullable=False),
+        sa.Column("standing", TEXT, nullable=False),
         sa.Column("changed_at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
