@@ -42,7 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reject": ("playbooks", "Reject a step of a run (signed)."),
     "done": ("playbooks", "Answer a step that a person carried out."),
     "cancel": ("playbooks", "Cancel a run."),
-    "notice": ("notice", "The notice: draft, check, preview, release, send, pause, status, verify."),
+    "notice": ("notice", "The notice: draft, check, preview, release, send, pause, resume, status, verify."),
     "deliveries": ("deliveries", "Who got what, and who was not reached."),
     "report": ("report", "Fill the authority's report, or record that it was handed in."),
     "verify": ("proof", "Verify that the record was not changed."),

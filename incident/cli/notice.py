@@ -23,7 +23,7 @@ GROUP = "notice"
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
-    help="The notice: draft, check, preview, release, send, pause, status, verify.",
+    help="The notice: draft, check, preview, release, send, pause, resume, status, verify.",
     no_args_is_help=True,
 )
 lists = typer.Typer(rich_markup_mode=None, add_completion=False)

@@ -35,11 +35,7 @@ def serve(
     _serve_hooks(desk, host or desk.settings.hooks.host, desk.settings.hooks.port if port is None else port)
 
 
-@app.command(
-    "worker",
-    short_help="Work on what is due, until stopped.",
-    help="Work on what is due, until stopped. Kill it at any moment: the work goes on where it stood.",
-)
+@app.command("worker", help="Work on what is due, until stopped.")
 def worker(
     ctx: typer.Context,
     retry: bool = typer.Option(False, "--retry-parked", help="Try again what failed at every start."),

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
 from procrastinate import exceptions as queue_errors
 from procrastinate.jobs import Job as QueuedJob
-from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
@@ -61,21 +60,12 @@ _RECONNECT_SECONDS = 0.5
 _RESET_LOCK = 7_306_021_100  # any number; the schema is made by one session at a time
 
 
-def conninfo(engine: Engine) -> str:
-    """How the queue's own connections reach the database that the engine uses: everything in the queue's schema."""
+def conninfo(parameters: Mapping[str, Any]) -> str:
+    """How the queue's own connections reach the store's database: as the store does, but in the queue's schema."""
     from psycopg.conninfo import make_conninfo
 
-    _, told = engine.dialect.create_connect_args(engine.url)
-    more = {
-        "options": f"-c search_path={SCHEMA} -c statement_timeout=10000",
-        "application_name": "tocsin queue",
-        "connect_timeout": 3,
-        "keepalives_idle": 5,
-        "keepalives_interval": 2,
-        "keepalives_count": 2,
-        "tcp_user_timeout": 10_000,
-    }
-    return make_conninfo(**{**told, **more})
+    options = f"{parameters.get('options', '')} -c search_path={SCHEMA} -c statement_timeout=10s".strip()
+    return make_conninfo("", **{**parameters, "options": options, "application_name": "tocsin queue"})
 
 
 # -- the schema ------------------------------------------------------------------------------------
@@ -229,9 +219,12 @@ class QueueRunner:
         store: Store,
         handlers: Mapping[str, Handler],
         *,
+        parameters: Mapping[str, Any],
         patience: Patience | None = None,
         at_once: Mapping[str, int] | None = None,
     ) -> None:
+        """`parameters` are the driver's for the store's database."""
+        self._parameters = parameters
         self._store = store
         self._patience = patience or Patience()
         self._stopping = threading.Event()
@@ -344,7 +337,7 @@ class QueueRunner:
 
     async def _serve(self) -> None:
         connector = PsycopgConnector(
-            conninfo=conninfo(self._store.engine), min_size=1, max_size=4 + len(self._lanes), timeout=5
+            conninfo=conninfo(self._parameters), min_size=1, max_size=4 + len(self._lanes), timeout=5
         )
         app = App(connector=connector)
         self._task_of(app)

@@ -125,8 +125,13 @@ class Worker:
         if self.alone:
             return Runner(self.house.store, handlers, patience=patience, at_once=at_once)
         from incident.durable.queue import QueueRunner
+        from incident.store.postgres import connection_parameters
 
-        return QueueRunner(self.house.store, handlers, patience=patience, at_once=at_once)
+        settings = self.house.settings.store
+        parameters = connection_parameters(settings.url, password=settings.password)
+        return QueueRunner(
+            self.house.store, handlers, parameters=parameters, patience=patience, at_once=at_once
+        )
 
     def must_know_the_relay(self) -> Relay | None:
         """The mail relay of the settings, with its secret; None without one. Raises `BadInput`.

@@ -74,11 +74,10 @@ def open_engine(url: str, *, password: str | None) -> Engine:
 
     Raises `BadInput` for a URL that PostgreSQL's own library refuses.
     """
-    target = _target(url)
+    _target(url)
 
     def connect() -> Any:
-        asked = target if password is None else {**target, "password": resolve_secret(password)}
-        return psycopg.connect(**asked)
+        return psycopg.connect(**connection_parameters(url, password=password))
 
     return create_engine(
         "postgresql+psycopg://",
@@ -88,6 +87,15 @@ def open_engine(url: str, *, password: str | None) -> Engine:
         use_native_hstore=False,
         **_POOL,
     )
+
+
+def connection_parameters(url: str, *, password: str | None) -> dict[str, Any]:
+    """What the driver is asked for to connect to a store's URL: for those who keep connections of their own.
+
+    Raises `BadInput` as `open_engine` does, and for a password that is not where its reference says.
+    """
+    target = _target(url)
+    return target if password is None else {**target, "password": resolve_secret(password)}
 
 
 def _target(url: str) -> dict[str, Any]:

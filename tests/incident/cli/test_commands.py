@@ -104,6 +104,14 @@ JSON: list[tuple[list[str], int]] = [
     (["verify"], 0),
     (["verify", "{id}", "--save-head", "{keys}/heads.json"], 0),
     (["purge", "{id}", "--dry-run"], 0),
+    (["engine", "status"], 0),
+    (["engine", "limits", "--mail-per-second", "50"], 0),
+    (["engine", "reset"], 0),
+    (["worker", "--brake", "--reason", "a wrong text"], 0),
+    (["worker", "--release"], 0),
+    (["worker", "--brake", "--release"], 2),
+    (["notice", "pause", "{id}"], 1),
+    (["notice", "resume", "{id}"], 1),
     (["law", "list"], 0),
     (["law", "lint"], 0),
     (["source", "list"], 0),
@@ -148,7 +156,7 @@ def test_every_command_is_tried_with_json() -> None:
     asked = [words[words.index("anna") + 1 :] if words[0] == "--as" else words for words, _ in JSON]
     tried = {tuple(words[: 2 if words[0] in groups else 1]) for words in asked}
     # These wait for people or run on; the tests of runs, of serving and of the drill look at them.
-    elsewhere = {("init",), ("approve",), ("reject",), ("done",), ("cancel",), ("worker",), ("drill",)}
+    elsewhere = {("init",), ("approve",), ("reject",), ("done",), ("cancel",), ("drill",)}
     reveal = {words for words in ALL if words[-1] == "reveal"}
     wanted = {words for words in ALL if len(words) == 2 or words[0] not in groups}
     assert wanted - tried - elsewhere - reveal == set()

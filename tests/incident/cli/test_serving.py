@@ -197,7 +197,7 @@ def test_a_port_in_use_is_refused(estate: Estate) -> None:
 
 def test_commands_say_when_work_is_overdue_and_nobody_works(estate: Estate) -> None:
     estate.done("run", "personal-data-breach", "--on", estate.id, "--detach")
-    sql(estate.root, "UPDATE job SET next_at = 0, beat_at = 0")
+    sql(estate.root, "UPDATE job SET next_at = 0, beat_at = 0, asked_at = 1")
     assert "nobody works on them" in estate.done("list").err
     assert estate.done("list", "--json").document
 
@@ -205,8 +205,8 @@ def test_commands_say_when_work_is_overdue_and_nobody_works(estate: Estate) -> N
 def test_commands_name_what_is_parked_for_a_person(estate: Estate) -> None:
     sql(
         estate.root,
-        "INSERT INTO job (kind, key, state, attempt, started, starts, pokes, beat_at, next_at)"
-        " VALUES ('delivery.batch', 'x', 'parked', 5, 5, 5, 1, 0, 0)",
+        "INSERT INTO job (kind, key, state, attempt, starts, pokes, beats, beat_at, asked_at, next_at)"
+        " VALUES ('delivery.batch', 'x', 'parked', 5, 5, 1, 0, 0, 0, 0)",
     )
     said = estate.done("list").err
     assert "1 delivery.batch" in said and "incident worker --retry-parked" in said

@@ -13,9 +13,8 @@ from incident.delivery.codes import code_of
 from incident.delivery.ledger import MOST_STRIKES
 from incident.delivery.sender import GROUP
 from incident.delivery.states import CampaignState, DeliveryState, Why
-from incident.durable import Runner
 from incident.notice.release import latest_version
-from incident.ops.worker import Worker
+from incident.ops.worker import Worker, WorksOn
 from incident.store.change import open_row, seal_row
 from incident.store.tables import Attempt, Person
 from notifiers.outcome import Result, Stage
@@ -250,7 +249,7 @@ def test_a_worker_that_is_asked_to_stop_leaves_the_rest_due_at_once(tmp_path: Pa
     with recording_relay() as relay:
         breach = sending(tmp_path, relay.port, some_people(4 * GROUP))
         worker = Worker(breach.house, patience=QUICK)
-        runners: list[Runner] = []
+        runners: list[WorksOn] = []
 
         def stop_after_the_first_group(address: str) -> None:
             if len(relay.taken) == GROUP // 2:
@@ -270,7 +269,7 @@ def test_a_worker_that_is_asked_to_stop_leaves_the_rest_due_at_once(tmp_path: Pa
 def test_a_stop_while_somebody_waits_does_not_make_the_others_wait(tmp_path: Path) -> None:
     with recording_relay() as relay:
         breach = sending(tmp_path, relay.port, some_people(3 * GROUP))
-        runners: list[Runner] = []
+        runners: list[WorksOn] = []
 
         def greylist_the_first_and_stop(address: str) -> str:
             runners[0].stop()

@@ -11,7 +11,7 @@ from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB, Campaig
 from incident.durable import Patience, Runner
 from incident.errors import Refused
 from incident.hooks.receiving import ALERT_JOB
-from incident.ops.worker import Worker, sources_of, utc_now
+from incident.ops.worker import Worker, WorksOn, sources_of, utc_now
 from incident.response.runner import RUN_JOB
 from incident.workspace import worker_lives, worker_lock
 from tests.support.breaches import QUICK, make_breach, some_people
@@ -52,13 +52,16 @@ def test_a_second_worker_is_refused_and_says_why(tmp_path: Path) -> None:
 
 
 def test_who_finds_a_worker_alive_follows_it(tmp_path: Path) -> None:
+    beaten = threading.Event()
     with recording_relay() as relay:
         breach = make_breach(tmp_path, people=some_people(5), relay_port=relay.port)
         breach.release()
-        runners: list[Runner] = []
+        # The other one must not be done before anybody follows.
+        relay.at_rcpt = lambda address: None if beaten.wait(10) else "450 4.2.0 nobody follows"
+        runners: list[WorksOn] = []
         ready = threading.Event()
 
-        def started(runner: Runner) -> None:
+        def started(runner: WorksOn) -> None:
             runners.append(runner)
             ready.set()
 
@@ -69,11 +72,10 @@ def test_who_finds_a_worker_alive_follows_it(tmp_path: Path) -> None:
         try:
             assert ready.wait(10) and worker_lives(breach.made.workspace)
             breach.open_sending()
-            beats: list[int] = []
             Worker(breach.house, patience=QUICK).work_until(
-                lambda: breach.account().state == CampaignState.ENDED, beat=lambda: beats.append(1)
+                lambda: breach.account().state == CampaignState.ENDED, beat=beaten.set
             )
-            assert beats and len(relay.taken) == 5
+            assert beaten.is_set() and len(relay.taken) == 5
         finally:
             runners[0].stop()
             other.join(10)

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlmodel import select
 
 from incident.durable import Runner
-from incident.ops.worker import Worker
+from incident.ops.worker import Worker, WorksOn
 from incident.record.dossier import load_dossier
 from incident.response import events as e
 from incident.response.runner import RUN_JOB, EffectState, cancel_run, run_named
@@ -200,7 +200,7 @@ def test_a_worker_that_stops_leaves_the_run_due(tmp_path: Path) -> None:
     with CalledService() as service:
         breach = make_breach(tmp_path)
         running = start(breach, url=service.url)
-        runners: list[Runner] = []
+        runners: list[WorksOn] = []
         worker = Worker(breach.house, on_step=lambda run, effect, result: runners[0].stop(), patience=QUICK)
         worker.work_forever(until_stopped=runners.append)
         assert len(service.asked) == 1 and running.row.state == "running"
