@@ -39,7 +39,9 @@ def relay_from(mail: MailSettings, *, root: Path) -> Relay:
 class MailRoom:
     """Sends groups of envelopes over kept connections. Use as a context manager."""
 
-    def __init__(self, relay: Relay, *, connections: int) -> None:
+    def __init__(self, relay: Relay, *, connections: int, longest: float = 150.0) -> None:
+        """`longest` is the most seconds that one group may take: a relay that hangs must not hold it for ever."""
+        self._longest = longest
         self._relay = relay
         self._connections = connections
         self._loop = asyncio.new_event_loop()
@@ -67,8 +69,9 @@ class MailRoom:
     ) -> list[Outcome]:
         """What became of each envelope, in order.
 
-        `may_go` is asked before each leaves. Once it says no, or the relay cannot be reached, the rest of the group is
-        `not_sent`, with the reason.
+        `may_go` is asked before each leaves. Once it says no, the relay cannot be reached, or the group has taken too
+        long, the rest of it is `not_sent`, with the reason. A message that is with the relay when the time is up is
+        `ambiguous`.
         """
         return asyncio.run_coroutine_threadsafe(self._send(envelopes, may_go), self._loop).result()
 
@@ -93,17 +96,19 @@ class MailRoom:
             self._free.put_nowait(session)
 
     async def _send(self, envelopes: Sequence[Envelope], may_go: Callable[[], bool]) -> list[Outcome]:
-        session = await self._free.get()
+        until = self._loop.time() + self._longest
+        try:
+            async with asyncio.timeout_at(until):
+                session = await self._free.get()
+        except TimeoutError:
+            return [self._unsent("every connection was in use for too long")] * len(envelopes)
         outcomes: list[Outcome] = []
         try:
             for envelope in envelopes:
-                if not may_go():
-                    held_back = self._unsent(
-                        "held back here: a brake is on, or this worker may not act any more"
-                    )
-                    outcomes += [held_back] * (len(envelopes) - len(outcomes))
+                if why := self._held_back(may_go, until):
+                    outcomes += [self._unsent(why)] * (len(envelopes) - len(outcomes))
                     break
-                outcomes.append(await session.send(envelope))
+                outcomes.append(await self._send_one(session, envelope, until))
         except CarrierUnreachable as error:
             outcomes += [error.outcome] * (len(envelopes) - len(outcomes))
         except BadRelay as error:
@@ -113,9 +118,27 @@ class MailRoom:
             self._free.put_nowait(session)
         return outcomes
 
+    def _held_back(self, may_go: Callable[[], bool], until: float) -> str:
+        if self._loop.time() >= until:
+            return "held back: the messages before it took too long"
+        if not may_go():
+            return "held back: a brake is on, or this worker may not act any more"
+        return ""
+
+    async def _send_one(self, session: SmtpSession, envelope: Envelope, until: float) -> Outcome:
+        try:
+            async with asyncio.timeout_at(until):
+                return await session.send(envelope)
+        except TimeoutError:
+            # Broken off by us, wherever it stood: the relay may have taken it.
+            return self._outcome(Result.ambiguous, Stage.after_dot, "broken off: the relay took too long")
+
     def _unsent(self, why: str) -> Outcome:
+        return self._outcome(Result.not_sent, Stage.connect, why)
+
+    def _outcome(self, result: Result, stage: Stage, text: str) -> Outcome:
         peer = f"{self._relay.host}:{self._relay.port}"
-        return Outcome(Result.not_sent, Stage.connect, None, None, why, peer=peer, tls=False)
+        return Outcome(result, stage, None, None, text, peer=peer, tls=False)
 
     async def _close(self) -> None:
         for session in self._sessions:

@@ -151,13 +151,22 @@ _CLAIM = f"""
     RETURNING attempt, pokes"""
 
 
-def due_jobs(session: Session, kind: str, *, limit: int) -> list[str]:
-    """The keys of jobs of a kind that are due and held by nobody, in the order in which they were asked for."""
-    return [row.key for row in run(session, _DUE, kind=kind, most=limit)]
+@dataclass(frozen=True)
+class Due:
+    """A job that is due and held by nobody. `attempt` is the last one's number."""
+
+    kind: str
+    key: str
+    attempt: int
+
+
+def due_jobs(session: Session, kind: str, *, limit: int) -> list[Due]:
+    """Jobs of a kind that are due and held by nobody, in the order in which they were asked for."""
+    return [Due(kind, row.key, row.attempt) for row in run(session, _DUE, kind=kind, most=limit)]
 
 
 _DUE = f"""
-    SELECT key FROM job
+    SELECT key, attempt FROM job
     WHERE state = '{JobState.OPEN}' AND kind = :kind AND beat_at = 0 AND next_at <= <now>
     ORDER BY next_at, asked_at, key LIMIT :most"""
 

@@ -27,6 +27,7 @@ from sqlmodel import Session
 
 from incident.durable.crew import Crew, Handler, KindIsFull
 from incident.durable.jobs import (
+    Due,
     Patience,
     database_clock,
     due_jobs,
@@ -149,7 +150,7 @@ class Sweep:
         self._crew = crew
         patience = crew.patience
         self._watcher = Watcher(stale=patience.stale, gap=max(3 * patience.sweep, patience.stale / 2))
-        self._offered: dict[tuple[str, str], float] = {}
+        self._offered: dict[Due, float] = {}
         self._clock: tuple[float, float] | None = None
 
     def sweep(self) -> None:
@@ -171,7 +172,6 @@ class Sweep:
                             each.key,
                             each.attempt,
                         )
-                        self._offered.pop((each.kind, each.key), None)
                         job = _queued(each.kind, each.key, attempt=each.attempt + 1, priority=_TAKEN_OVER)
                         _offer(session, job)
                 self._offer_due(session, now)
@@ -181,14 +181,13 @@ class Sweep:
             raise
 
     def _offer_due(self, session: Session, now: float) -> None:
-        self._offered = {name: at for name, at in self._offered.items() if now - at < _OFFER_LASTS}
+        self._offered = {due: at for due, at in self._offered.items() if now - at < _OFFER_LASTS}
         for kind in self._crew.kinds:
-            for key in due_jobs(session, kind, limit=_WINDOW):
-                if (kind, key) in self._offered:
+            for due in due_jobs(session, kind, limit=_WINDOW):
+                if due in self._offered:
                     continue
-                attempt = run(session, _ATTEMPT, kind=kind, key=key).scalar_one()
-                if _offer(session, _queued(kind, key, attempt=attempt, priority=_NEW)):
-                    self._offered[kind, key] = now
+                if _offer(session, _queued(kind, due.key, attempt=due.attempt, priority=_NEW)):
+                    self._offered[due] = now
 
     def _mind_the_clock(self, session: Session, now: float) -> None:
         """When the database's clock was set back, what waits for a time would wait too long: let it look for itself."""
@@ -199,9 +198,6 @@ class Sweep:
                 log.warning("the database's clock was set back; every open job looks again")
                 look_again(session)
         self._clock = (now, wall)
-
-
-_ATTEMPT = "SELECT attempt FROM job WHERE kind = :kind AND key = :key"
 
 
 # -- a worker --------------------------------------------------------------------------------------
@@ -317,6 +313,7 @@ class QueueRunner:
 
     async def _serve_for_ever(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(_left_behind)
         self._serving = asyncio.current_task()
         while not self._stopping.is_set():
             try:
@@ -402,3 +399,8 @@ class QueueRunner:
 def _from_another_thread(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
     with suppress(RuntimeError):  # the loop is gone: nobody waits any more
         loop.call_soon_threadsafe(ended.set)
+
+
+def _left_behind(_loop: asyncio.AbstractEventLoop, told: dict[str, Any]) -> None:
+    """What the queue's own tasks leave unsaid when its tables or its connection go: our rows decide, it is no harm."""
+    log.info("the queue left a task behind: %s", type(told.get("exception")).__name__)

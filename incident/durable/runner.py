@@ -113,8 +113,9 @@ class Runner:
                 running = sum(each == kind for each, _ in busy)
                 most = min(room, self._at_once.get(kind, room + running) - running)
                 if most > 0:
-                    found = due_jobs(session, kind, limit=self._patience.slots + most)
-                    wanted += [(kind, key) for key in found if (kind, key) not in busy][:most]
+                    due = due_jobs(session, kind, limit=self._patience.slots + most)
+                    found = [(each.kind, each.key) for each in due]
+                    wanted += [name for name in found if name not in busy][:most]
         leases = []
         for kind, key in wanted[:room]:
             with suppress(KindIsFull):

@@ -113,7 +113,7 @@ class Worker:
         if relay is None:
             yield self._runner(self.handlers(None), self._patience, at_once={})
             return
-        with MailRoom(relay, connections=mail.connections) as room:
+        with MailRoom(relay, connections=mail.connections, longest=self._patience.longest / 2) as room:
             batches = batches_at_once(mail.connections)
             # One more thread than batches, so that an alert or a run need not wait for a batch to end.
             patience = replace(self._patience, slots=batches + 1)

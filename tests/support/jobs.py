@@ -81,7 +81,7 @@ def everybody_dies(store: Store, *, max_starts: int = QUICK.max_starts) -> None:
 def due(store: Store, kind: str = "work") -> list[str]:
     """The keys of jobs that a worker could claim now."""
     with store.read() as session:
-        return due_jobs(session, kind, limit=99)
+        return [each.key for each in due_jobs(session, kind, limit=99)]
 
 
 @contextmanager

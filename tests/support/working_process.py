@@ -1,10 +1,8 @@
-"""A worker as a process of its own, for tests that kill it: `python working_process.py WORKSPACE`.
-
-It works until no job is due, as a command does, and then ends with 0.
-"""
+"""A worker as a process of its own, for tests that kill it: `python working_process.py WORKSPACE [OPTION...]`."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
@@ -14,10 +12,17 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 
 
-def start_worker(workspace: Path) -> subprocess.Popen[bytes]:
-    """Start one; the caller kills it or waits for its end."""
+def start_worker(
+    workspace: Path, *, until: str = "idle", stale: float = 5.0, longest: float = 300.0
+) -> subprocess.Popen[bytes]:
+    """Start one; the caller kills it or waits for its end.
+
+    `until` "idle": it works until no job is due, as a command does, and then ends with 0; "never": until it is
+    stopped.
+    """
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    return subprocess.Popen([sys.executable, __file__, str(workspace)], env=environment)
+    options = [f"--until={until}", f"--stale={stale}", f"--longest={longest}"]
+    return subprocess.Popen([sys.executable, __file__, str(workspace), *options], env=environment)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -26,7 +31,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait(timeout=10)
 
 
-def main(root: Path) -> None:
+def main(root: Path, *, until: str, stale: float, longest: float) -> None:
     from incident.durable import Patience, open_jobs
     from incident.ops.worker import Worker, utc_now
     from incident.response.housework import House
@@ -36,13 +41,24 @@ def main(root: Path) -> None:
     workspace = Workspace(root)
     settings = workspace.settings()
     store = open_store(workspace, settings)
+    patience = Patience(poll=0.05, stale=stale, beat=stale / 6, longest=longest)
+    worker = Worker(House(workspace, settings, store, utc_now), patience=patience)
 
     def idle() -> bool:
         with store.read() as session:
             return open_jobs(session) == 0
 
-    Worker(House(workspace, settings, store, utc_now), patience=Patience(poll=0.05)).work_until(idle)
+    if until == "idle":
+        worker.work_until(idle)
+    else:
+        worker.work_forever(until_stopped=lambda runner: None)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("root", type=Path)
+    parser.add_argument("--until", default="idle", choices=("idle", "never"))
+    parser.add_argument("--stale", type=float, default=5.0)
+    parser.add_argument("--longest", type=float, default=300.0)
+    told = parser.parse_args()
+    main(told.root, until=told.until, stale=told.stale, longest=told.longest)
