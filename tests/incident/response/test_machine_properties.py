@@ -178,7 +178,9 @@ def check_calls(state: State, seen: list[e.Effect], taken: list[e.Event]) -> Non
             and (event.visit, event.index, event.outcome) == (visit, index, e.CallOutcome.not_done)
             for event in taken
         )
-        assert len(made) <= 1 + said_no, "a call was made again though nobody said that it was not carried out"
+        assert len(made) <= 1 + said_no, (
+            "a call was made again though nobody said that it was not carried out"
+        )
         assert all(same_call(each) == same_call(made[0]) for each in made), "it was not the same call again"
 
 
