@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from incident.durable import Lease, insist
+from incident.durable import Lease
 from incident.errors import NotFound
 from incident.response import events as e
 from incident.response.runner import OUTSTANDING, OpenEffect, keep_late, run_named, tell
@@ -59,10 +59,6 @@ class Attempt:
     run: Run
     around: Surroundings
 
-    def may_act(self) -> bool:
-        """Whether this attempt may do something outside the house right now."""
-        return bool(getattr(self.lease, "may_act", lambda: True)())
-
     @contextmanager
     def change(self, kind: str, *, progress: bool = False) -> Iterator[Change]:
         """A change of the run's incident. Raises `Fenced`, and as `Store.write`."""
@@ -74,7 +70,7 @@ class Attempt:
 
     def tell(self, event: e.Event, settled: OpenEffect, *, result: str = "") -> None:
         """Tell the machine what came of an effect. Of one that was withdrawn meanwhile the outcome is only kept."""
-        if insist(lambda: self._keep(event, settled, result)):
+        if self.lease.insist(lambda: self._keep(event, settled, result)):
             self.around.on_step(self.run.id, settled.effect, result)
 
     def _keep(self, event: e.Event, settled: OpenEffect, result: str) -> bool:

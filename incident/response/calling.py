@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 
-from incident.durable import insist
 from incident.response import events as e
 from incident.response.attempt import Attempt
 from incident.response.http_api import Ending, HttpResult, call, outputs_from
@@ -18,6 +17,9 @@ from incident.response.runner import EffectState, OpenEffect, SettledMeanwhile, 
 
 PAUSES_S = (1.0, 5.0)
 """Seconds before a repeatable call that had no answer is made again; after the last one a person is asked."""
+
+
+_SLACK_S = 30.0  # beyond a call's own time limit, before its worker is taken to hang
 
 
 def left_behind(asked: OpenEffect, command: e.RunCommand) -> bool:
@@ -40,10 +42,11 @@ def run_command(
             mark_intended(change, attempt.store, asked)
     except SettledMeanwhile:
         return
-    if not attempt.may_act():
+    if not attempt.lease.may_act():
         # Nothing went out. Whoever cannot write even this leaves a question behind, never a second call.
         _call_again(attempt, asked, calls=asked.calls, at=asked.row.due_at)
         return
+    attempt.lease.allow(command.timeout_ms / 1000 + _SLACK_S)
     result = asyncio.run(_call(attempt, command))
     if result.ending is not Ending.ambiguous:
         attempt.tell(_event_of(command, result), asked, result=result.detail)
@@ -124,7 +127,7 @@ def _call_again(attempt: Attempt, asked: OpenEffect, *, calls: int, at: datetime
             call_later(change, attempt.store, asked, calls=calls, at=at)
 
     try:
-        insist(keep)
+        attempt.lease.insist(keep)
     except SettledMeanwhile:
         return False
     return True

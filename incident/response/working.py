@@ -45,7 +45,7 @@ def _one_step(attempt: Attempt, effects: list[OpenEffect]) -> bool:
             attempt.tell(event, each)
             return True
     for each, command in commands:
-        if _seconds_until(each.row.due_at, now=now) <= 0 and attempt.may_act():
+        if _seconds_until(each.row.due_at, now=now) <= 0 and attempt.lease.may_act():
             run_command(attempt, each, command, effects)
             return True
     return any(_do_in_house(attempt, each) for each in effects)
