@@ -215,20 +215,20 @@ class Ordeal:
 
     # -- people ------------------------------------------------------------------------------------
 
-    def answer(self, points: set[str] | None = None) -> bool:
-        """Answer everything that waits for people, from the service's own counts; False if nothing does.
+    def answer(self, points: set[str] | None = None, *, some: int | None = None) -> bool:
+        """Answer what waits for people (`some` of it), from the service's own counts; False if nothing does.
 
         While `points` are left, each answer is given by a process that is killed at one of them.
         """
-        answered = False
+        answered = 0
         for run in self.runs():
             with self.store.read() as session:
                 asked = questions(session, self.store, run)
             for each in asked:
-                for saying in self._sayings(run, each):
-                    answered = True
+                for saying in self._sayings(run, each) if some is None or answered < some else ():
+                    answered += 1
                     self._say(saying, points if points is not None else set())
-        return answered
+        return answered > 0
 
     def _say(self, saying: Saying, points: set[str]) -> None:
         while wanted := {point for point in points if _parts(point)[1] in ("", saying.step)}:
