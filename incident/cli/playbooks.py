@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import typer
 
@@ -11,6 +12,7 @@ from incident.cli.record import read_time
 from incident.errors import WrongUsage
 
 if TYPE_CHECKING:
+    from incident.response.events import AskOutcome
     from incident.response.runner import OpenEffect
     from incident.store.tables import Run
 
@@ -95,33 +97,41 @@ def reject(
     _decide(desk_of(ctx), run_id, step, yes=False, reason=reason)
 
 
-@app.command("done", help="Answer a step that a person carried out.")
+@app.command("done", help="Answer a step that a person carried out, or say whether a call was carried out.")
 def done(
     ctx: typer.Context,
     run_id: str = RUN,
     step: str = STEP,
-    failed: bool = typer.Option(False, "--failed", help="It could not be done."),
+    failed: bool = typer.Option(
+        False, "--failed", help="It could not be done. Of a call: do not send it, go on as after a failure."
+    ),
+    was_done: bool = typer.Option(
+        False, "--was-done", help="Of a call nobody knows about: it was carried out."
+    ),
+    not_done: bool = typer.Option(
+        False, "--not-done", help="Of such a call: it was not carried out; send it now."
+    ),
     at: str | None = typer.Option(None, "--at", metavar="TIME", help="When it was done, if not just now."),
     note: str = typer.Option("", "--note", help="What was done."),
     values: list[str] = typer.Option(
         [], "--value", metavar="NAME=VALUE", help="A value that the step asks for."
     ),
 ) -> None:
-    from incident.response.deciding import answer_question
+    from incident.response.deciding import answer_outcome, answer_question, asks_for_outcome
+    from incident.response.events import CallOutcome
 
     desk = desk_of(ctx)
+    if failed + was_done + not_done > 1:
+        raise WrongUsage("--was-done, --not-done and --failed exclude each other", where=step)
     given = _named_values(values, option="--value")
     _must_be_able_to_work(desk)
-    answer_question(
-        desk.house,
-        run_id,
-        step,
-        success=not failed,
-        by=desk.actor,
-        values=given,
-        note=note,
-        at=read_time(desk, at, option="--at") if at else None,
-    )
+    when = read_time(desk, at, option="--at") if at else None
+    answer: Answer = {"by": desk.actor, "values": given, "note": note, "at": when}
+    if was_done or not_done or (failed and asks_for_outcome(desk.house, run_id, step)):
+        found = CallOutcome.done if was_done else CallOutcome.not_done if not_done else CallOutcome.failed
+        answer_outcome(desk.house, run_id, step, found, **answer)
+    else:
+        answer_question(desk.house, run_id, step, success=not failed, **answer)
     _follow(desk, run_id)
     _print_run(desk, run_id)
 
@@ -130,14 +140,28 @@ def done(
 def cancel(
     ctx: typer.Context, run_id: str = RUN, reason: str = typer.Option("", "--reason", help="Why.")
 ) -> None:
-    from incident.response.runner import cancel_run, run_named
+    from incident.response.runner import cancel_run, run_named, short_name
 
     desk = desk_of(ctx)
     with desk.store.read() as session:
         incident_id = run_named(session, run_id).incident_id
     with desk.change(incident_id, kind="run.cancelled") as change:
-        cancel_run(change, desk.store, run_named(change.session, run_id), by=desk.actor, reason=reason)
+        run = run_named(change.session, run_id)
+        unknown = cancel_run(change, desk.store, run, by=desk.actor, reason=reason)
+    for each in unknown:
+        step = short_name(desk.store, run, each.row.step)
+        desk.say(f"warning: nobody knows whether {step} was carried out; find out, and log it if it was")
+        desk.say(f"  (incident log {incident_id} TEXT --at TIME --by WHO --measure ACTION)")
     _print_run(desk, run_id)
+
+
+class Answer(TypedDict):
+    """What somebody says of a step, whatever it asked for."""
+
+    by: str
+    values: dict[str, str]
+    note: str
+    at: datetime | None
 
 
 def _named_values(words: list[str], *, option: str) -> dict[str, str]:
@@ -214,13 +238,11 @@ def _how(asked: OpenEffect) -> str:
 
     if isinstance(asked.effect, e.AskApproval):
         return f"approve, {asked.effect.quorum} people"
-    return "done"
+    return "was it carried out?" if isinstance(asked.effect, e.AskOutcome) else "done"
 
 
 def _print_run(desk: Desk, run_id: str) -> None:
-    from incident.record.facts import in_language
-    from incident.response import events as e
-    from incident.response.runner import RUNNING, questions, run_named, short_name
+    from incident.response.runner import RUNNING, questions, run_named
 
     with desk.store.read() as session:
         run = run_named(session, run_id)
@@ -228,18 +250,65 @@ def _print_run(desk: Desk, run_id: str) -> None:
     document: dict[str, Any] = {**_run_document(run), "waits_for": []}
     lines = [f"{run.id}  {run.playbook} on {run.incident_id}: {run.state}"]
     for each in asked:
-        name = short_name(desk.store, run, each.row.step)
-        verb = "approve" if isinstance(each.effect, e.AskApproval) else "done"
-        if isinstance(each.effect, e.AskPerson | e.AskApproval):
-            text = in_language(each.effect.text, desk.language)
-        else:
-            text = each.effect.reason if isinstance(each.effect, e.AskCondition) else ""
-        wanted = [_bare(each) for each in each.effect.wanted] if isinstance(each.effect, e.AskPerson) else []
-        values = "".join(f" --value {each}=..." for each in wanted)
-        how = f"incident --as NAME {verb} {run.id} {name}{values}"
-        lines += [f"  waits for people: {name}", f"    {text}", f"    → {how}"]
-        document["waits_for"].append({"step": name, "command": verb, "text": text, "values": wanted})
+        told, waits_for = _question(desk, run, each)
+        lines += told
+        document["waits_for"].append(waits_for)
     desk.lines(lines, document=document)
+
+
+def _question(desk: Desk, run: Run, asked: OpenEffect) -> tuple[list[str], dict[str, Any]]:
+    """A question to people as lines, and as it stands in the document."""
+    from incident.record.facts import in_language
+    from incident.response import events as e
+    from incident.response.runner import short_name
+
+    effect = asked.effect
+    name = short_name(desk.store, run, asked.row.step)
+    verb = "approve" if isinstance(effect, e.AskApproval) else "done"
+    wanted = [_bare(each) for each in effect.wanted] if isinstance(effect, e.AskPerson | e.AskOutcome) else []
+    values = "".join(f" --value {each}=..." for each in wanted)
+    how = f"incident --as NAME {verb} {run.id} {name}"
+    document: dict[str, Any] = {"step": name, "command": verb, "values": wanted}
+    lines = [f"  waits for people: {name}"]
+    if isinstance(effect, e.AskOutcome):
+        told, more = _outcome_question(desk, run, asked, effect, how=how, values=values)
+        return lines + told, document | more
+    if isinstance(effect, e.AskPerson | e.AskApproval):
+        text = in_language(effect.text, desk.language)
+    else:
+        text = effect.reason if isinstance(effect, e.AskCondition) else ""
+    return [*lines, f"    {text}", f"    → {how}{values}"], document | {"text": text}
+
+
+def _outcome_question(
+    desk: Desk, run: Run, asked: OpenEffect, effect: AskOutcome, *, how: str, values: str
+) -> tuple[list[str], dict[str, Any]]:
+    from incident.response.asking import outcome_in_words
+    from incident.response.events import CallOutcome
+    from incident.response.runner import is_out_of_time
+
+    words = outcome_in_words(
+        effect,
+        desk.language,
+        when=desk.show_exactly(effect.sent_at),
+        late=is_out_of_time(desk.store, run, asked),
+    )
+    commands = {
+        CallOutcome.done: f"{how} --was-done{values}",
+        CallOutcome.not_done: f"{how} --not-done",
+        CallOutcome.failed: f"{how} --failed",
+    }
+    lines = [f"    {line}" for line in (words.question, *words.known)]
+    for outcome, meaning in words.answers.items():
+        lines += [f"    {meaning}", f"      → {commands[outcome]}"]
+    document = {
+        "text": words.question,
+        "request": effect.request,
+        "sent_at": effect.sent_at,
+        "why": effect.why,
+        "answers": {outcome.value: commands[outcome] for outcome in commands},
+    }
+    return lines, document
 
 
 def _bare(variable: str) -> str:

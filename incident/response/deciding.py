@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from incident.errors import Refused
@@ -29,9 +29,90 @@ def answer_question(
     """Say how a step went that a person carried out, or whether a condition holds.
 
     `at` is when it was done, if not just now. Raises `NotFound` for a step that waits for nobody, `Refused` for one
-    that needs a signed decision and for a time that is still to come, `BadInput` for a value that the step does not
-    ask for.
+    that needs a signed decision, for one that asks whether a call was carried out (see `answer_outcome`) and for a
+    time that is still to come, `BadInput` for a value that the step does not ask for.
     """
+
+    def event_for(effect: e.Effect) -> tuple[e.Event, str]:
+        if isinstance(effect, e.AskOutcome):
+            raise Refused(
+                f"the step {step} asks whether a call was carried out; plain “done” could mean either",
+                next_step=f"incident done {run_id} {step} --was-done, or --not-done, or --failed",
+            )
+        if isinstance(effect, e.AskCondition):
+            return e.ConditionAnswered(visit=effect.visit, index=effect.index, holds=success, by=by), note
+        assert isinstance(effect, e.AskPerson)  # noqa: S101 - the only other kind that is no decision
+        answer = e.PersonAnswered(
+            visit=effect.visit,
+            index=effect.index,
+            success=success,
+            by=by,
+            values=dict(values),
+            note=note or None,
+        )
+        return answer, note
+
+    _answer(house, run_id, step, by=by, at=at, event_for=event_for)
+
+
+def answer_outcome(
+    house: House,
+    run_id: str,
+    step: str,
+    outcome: e.CallOutcome,
+    *,
+    by: str,
+    values: Mapping[str, str],
+    note: str,
+    at: datetime | None = None,
+) -> None:
+    """Say what came of a call whose outcome nobody knew: its measure is taken, it is called again, or it failed.
+
+    `at` is when it was carried out, if not when it was sent. Raises as `answer_question`, and `Refused` for a step
+    that asks for something else.
+    """
+
+    def event_for(effect: e.Effect) -> tuple[e.Event, str]:
+        if not isinstance(effect, e.AskOutcome):
+            raise Refused(
+                f"the step {step} asks for work, not whether a call was carried out",
+                next_step=f"incident done {run_id} {step}, or with --failed",
+            )
+        answer = e.OutcomeAnswered(
+            visit=effect.visit,
+            index=effect.index,
+            round=effect.round,
+            outcome=outcome,
+            by=by,
+            values=dict(values),
+            note=note or None,
+        )
+        found = {
+            e.CallOutcome.done: f"carried out, as {by} found out; the call itself had no answer",
+            e.CallOutcome.not_done: f"not carried out, as {by} found out",
+            e.CallOutcome.failed: f"given up by {by}; the call had no answer",
+        }[outcome]
+        return answer, f"{found}: {note}" if note else found
+
+    _answer(house, run_id, step, by=by, at=at, event_for=event_for)
+
+
+def asks_for_outcome(house: House, run_id: str, step: str) -> bool:
+    """Whether a step waits for somebody to say whether a call was carried out. Raises `NotFound`."""
+    with house.store.read() as session:
+        run = run_named(session, run_id)
+        return isinstance(question_at(session, house.store, run, step).effect, e.AskOutcome)
+
+
+def _answer(
+    house: House,
+    run_id: str,
+    step: str,
+    *,
+    by: str,
+    at: datetime | None,
+    event_for: Callable[[e.Effect], tuple[e.Event, str]],
+) -> None:
     store = house.store
     if at is not None and at > house.clock():
         raise Refused(
@@ -50,21 +131,9 @@ def answer_question(
                 f"the step {step} needs a signed decision",
                 next_step=f"incident --as NAME approve {run_id} {step}",
             )
-        if isinstance(asked.effect, e.AskCondition):
-            event: e.Event = e.ConditionAnswered(
-                visit=asked.effect.visit, index=asked.effect.index, holds=success, by=by
-            )
-        else:
-            assert isinstance(asked.effect, e.AskPerson)  # noqa: S101 - the only other kind of question
-            event = e.PersonAnswered(
-                visit=asked.effect.visit,
-                index=asked.effect.index,
-                success=success,
-                by=by,
-                values=dict(values),
-                note=note or None,
-            )
-        tell(change, store, run, event, settled=asked, result=note, at=at)
+        event, result = event_for(asked.effect)
+        sent_at = asked.effect.sent_at if isinstance(asked.effect, e.AskOutcome) else None
+        tell(change, store, run, event, settled=asked, result=result, at=at or sent_at)
 
 
 def decide_step(house: House, run_id: str, step: str, *, signer: Signer, yes: bool, reason: str) -> int:

@@ -2,8 +2,9 @@
 
 Each carries the visit it belongs to and `index`, the place of the work within the visit, so that the runner
 can commit an intent before it acts and a second delivery of the same event is recognised. The pair
-(visit, index) is unique for work of a run; (visit, purpose) for its timers. `measures` are those that the
-step takes if it succeeds: see `state.measures_taken`.
+(visit, index) is unique for work of a run; (visit, purpose) for its timers. What may come again carries a
+`round` as well, which grows with each answer about a call whose outcome nobody knew. `measures` are those
+that the step takes if it succeeds: see `state.measures_taken`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from incident.response.extensions import Extension
 from incident.response.model import AgentTarget, Authentication, Command, Variable
@@ -37,6 +38,21 @@ class TimerPurpose(StrEnum):
     timeout = "timeout"
 
 
+class Uncertain(StrEnum):
+    """Why nobody knows whether a call was carried out."""
+
+    worker_stopped = "worker_stopped"
+    no_answer = "no_answer"
+
+
+class CallOutcome(StrEnum):
+    """What a person found out about such a call. `failed`: however it went, it is not to be called again."""
+
+    done = "done"
+    not_done = "not_done"
+    failed = "failed"
+
+
 # -- effects ------------------------------------------------------------------------------------------
 
 
@@ -48,9 +64,15 @@ class _Work(_Value):
 
 
 class RunCommand(_Work):
-    """Run an http-api command. `agent` is whom it is sent to: the target, or the agent where there is none."""
+    """Run an http-api command. `agent` is whom it is sent to: the target, or the agent where there is none.
+
+    A `repeatable` one may be called again by itself when its outcome is not known. The same (visit, index) in a
+    later round is the same call, byte for byte.
+    """
 
     kind: Literal["run_command"] = "run_command"
+    round: int = 0
+    repeatable: bool = False
     command: Command
     agent: AgentTarget
     authentication: Authentication | None = None
@@ -82,6 +104,25 @@ class AskApproval(_Work):
     subject: str
 
 
+class AskOutcome(_Work):
+    """Ask a person whether a call was carried out. No time limit answers it; it stays until a person does.
+
+    `request` is the call's method and full address, `content` the beginning of its body, `who` the name of whom it
+    was sent to, `wanted` the values that its answer would have brought.
+    """
+
+    kind: Literal["ask_outcome"] = "ask_outcome"
+    round: int = 0
+    request: str
+    content: str = ""
+    who: LocalText
+    sent_at: AwareDatetime
+    why: Uncertain
+    detail: str = ""
+    wanted: dict[str, Variable] = Field(default_factory=dict)
+    measures: list[str] = Field(default_factory=list)
+
+
 class AskCondition(_Work):
     """Ask a person whether a condition holds that cannot be decided by itself, and say why it cannot."""
 
@@ -99,14 +140,19 @@ class DoInHouse(_Work):
     params: dict[str, Any]
 
 
+Piece = RunCommand | AskPerson | AskApproval | DoInHouse
+"""What an action's work consists of."""
+
+
 class WaitUntil(_Value):
-    """Send `TimerFired(visit, purpose)` after `in_ms` milliseconds."""
+    """Send `TimerFired(visit, purpose, round)` after `in_ms` milliseconds."""
 
     kind: Literal["wait_until"] = "wait_until"
     visit: str
     step: str
     purpose: TimerPurpose
     in_ms: int
+    round: int = 0
 
 
 class Withdraw(_Value):
@@ -127,7 +173,15 @@ class Finish(_Value):
 
 
 Effect = Annotated[
-    RunCommand | AskPerson | AskApproval | AskCondition | DoInHouse | WaitUntil | Withdraw | Finish,
+    RunCommand
+    | AskPerson
+    | AskApproval
+    | AskOutcome
+    | AskCondition
+    | DoInHouse
+    | WaitUntil
+    | Withdraw
+    | Finish,
     Field(discriminator="kind"),
 ]
 
@@ -139,19 +193,45 @@ class _Told(_Value):
     index: int = 0
 
 
-class CommandSucceeded(_Told):
+class OfCall(_Told):
+    """Told of a call, which may be made more than once."""
+
+    round: int = 0
+
+
+class CommandSucceeded(OfCall):
     """`values` outside the step's `out_args` are dropped; one that does not fit its type fails the step."""
 
     kind: Literal["command_succeeded"] = "command_succeeded"
     values: dict[str, str] = Field(default_factory=dict)
 
 
-class CommandFailed(_Told):
-    """`ambiguous`: it may have been done all the same."""
+class CommandFailed(OfCall):
+    """The service answered that it failed, or it was certainly not called. `ambiguous`: it may have been done all
+    the same."""
 
     kind: Literal["command_failed"] = "command_failed"
     reason: str
     ambiguous: bool = False
+
+
+class CommandUncertain(OfCall):
+    """The call was sent at `sent_at`, or was about to be, and nobody heard what came of it."""
+
+    kind: Literal["command_uncertain"] = "command_uncertain"
+    sent_at: AwareDatetime
+    why: Uncertain
+    detail: str = ""
+
+
+class OutcomeAnswered(OfCall):
+    """Values are taken with `done` only, and must be among the step's `out_args` (else BadInput)."""
+
+    kind: Literal["outcome_answered"] = "outcome_answered"
+    outcome: CallOutcome
+    by: str
+    values: dict[str, str] = Field(default_factory=dict)
+    note: str | None = None
 
 
 class PersonAnswered(_Told):
@@ -196,6 +276,7 @@ class TimerFired(_Value):
     kind: Literal["timer_fired"] = "timer_fired"
     visit: str
     purpose: TimerPurpose
+    round: int = 0
 
 
 class Cancelled(_Value):
@@ -209,6 +290,8 @@ class Cancelled(_Value):
 Event = Annotated[
     CommandSucceeded
     | CommandFailed
+    | CommandUncertain
+    | OutcomeAnswered
     | PersonAnswered
     | Approved
     | Rejected

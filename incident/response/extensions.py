@@ -27,6 +27,7 @@ class Extension(StrEnum):
     regulator_report = "regulator_report"
     notice = "notice"
     containment_action = "containment_action"
+    repeatable = "repeatable"
     texts = "texts"
 
 
@@ -35,6 +36,7 @@ EXTENSION_IDS: Mapping[Extension, str] = {
     Extension.regulator_report: "extension-definition--7abd4484-c3be-4100-b0c7-c1fe7ef88548",
     Extension.notice: "extension-definition--1568b452-04d3-467b-a5cd-481e90996499",
     Extension.containment_action: "extension-definition--6682a1b1-85db-4ff0-95e2-477e662301dd",
+    Extension.repeatable: "extension-definition--77a1af63-ed21-4a34-a18c-f051c80485b0",
     Extension.texts: "extension-definition--267d7717-aab5-408d-b523-3ac6c5ec7e5a",
 }
 EXTENSION_NAMES: Mapping[str, Extension] = {id_: name for name, id_ in EXTENSION_IDS.items()}
@@ -82,6 +84,15 @@ class ContainmentAction(_Params):
     d3fend_ids: list[str] = Field(default_factory=list)
 
 
+class Repeatable(_Params):
+    """The step's calls may be made again where nobody knows whether they were carried out: twice is as once.
+
+    Without it a person is asked. `because` says why twice is as once; it is for those who review the playbook.
+    """
+
+    because: str = Field(min_length=1)
+
+
 class Translation(_Params):
     """A person-facing text in one more language; `commands` by position, "" for none."""
 
@@ -109,6 +120,7 @@ PARAMETERS: Mapping[Extension, type[_Params]] = {
     Extension.regulator_report: RegulatorReport,
     Extension.notice: Notice,
     Extension.containment_action: ContainmentAction,
+    Extension.repeatable: Repeatable,
     Extension.texts: Texts,
 }
 _DESCRIPTIONS: Mapping[Extension, str] = {
@@ -116,6 +128,7 @@ _DESCRIPTIONS: Mapping[Extension, str] = {
     Extension.regulator_report: "The step prepares a report to an authority.",
     Extension.notice: "The step works on the notice to the people concerned.",
     Extension.containment_action: "The measures that the step takes, and those that undo them.",
+    Extension.repeatable: "The step's calls may be made again where their outcome is not known.",
     Extension.texts: "Texts in further languages, and short names of objects.",
 }
 
@@ -162,6 +175,10 @@ def report_of(step: StepBase) -> RegulatorReport | None:
 
 def measures_of(step: StepBase) -> ContainmentAction | None:
     return _read(ContainmentAction, Extension.containment_action, step.step_extensions)
+
+
+def is_repeatable(step: StepBase) -> bool:
+    return _read(Repeatable, Extension.repeatable, step.step_extensions) is not None
 
 
 def texts_in(found: Mapping[str, dict[str, Any]]) -> Texts:

@@ -11,8 +11,11 @@ from incident.errors import BadInput
 
 
 class Severity(StrEnum):
+    """`note`: nothing is wrong; it says how the playbook will behave."""
+
     error = "error"
     warning = "warning"
+    note = "note"
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from incident.notice.release import Workbench, current_version, must_be_released
 from incident.record.dossier import Dossier, dossier_in, load_dossier
 from incident.report.versions import fill_report, keep_version, report_duties
 from incident.response import events as e
+from incident.response.attempt import ENGINE, HouseAnswer, HouseState
 from incident.response.extensions import Extension, NoticeTask
-from incident.response.working import ENGINE, HouseAnswer, HouseState
 from incident.settings import Born, Settings
 from incident.store.opening import born_as
 from incident.store.store import Store

@@ -1,7 +1,7 @@
 """Refusing before the start what cannot be run.
 
 `lint` returns every finding; `require_runnable` raises `NotRunnable` where there is an error. Warnings say
-what another engine, or a reader, would stumble over.
+what another engine, or a reader, would stumble over; notes say where a run would turn to a person.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from incident.response.lint_graph import Complaint
 from incident.response.model import SPEC_VERSION, ActionStep, IfStep, Playbook, StepType
 
 WARNINGS = frozenset({"unreached", "identifier", "timestamp", "activity", "undeclared-extension"})
+NOTES = frozenset({"would-ask"})
+_ORDER = tuple(Severity)
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 # Section 3.1.1: the activity that a playbook of each type must hold.
 _ACTIVITIES: Mapping[str, tuple[str, ...]] = {
@@ -49,11 +51,17 @@ def lint(
     labels = labels_of(playbook)
     found = []
     for code, step_id, message in _complaints(playbook, now, known_measures, labels):
-        mild = code in WARNINGS or (code == "condition" and imported)
         place = place_of(step_id, labels, places or {})
-        found.append(Finding(Severity.warning if mild else Severity.error, code, message, place))
+        found.append(Finding(_severity(code, imported=imported), code, message, place))
     unique = list(dict.fromkeys(found))
-    return sorted(unique, key=lambda finding: finding.severity is not Severity.error)
+    return sorted(unique, key=lambda finding: _ORDER.index(finding.severity))
+
+
+def _severity(code: str, *, imported: bool) -> Severity:
+    if code in NOTES:
+        return Severity.note
+    mild = code in WARNINGS or (code == "condition" and imported)
+    return Severity.warning if mild else Severity.error
 
 
 def require_runnable(
@@ -119,6 +127,7 @@ def _complaints(
     for step_id, step in playbook.workflow.items():
         if isinstance(step, ActionStep):
             yield from lint_steps.action(playbook, step_id, step)
+            yield from lint_steps.repetition(step_id, step)
         if isinstance(step, IfStep):
             yield from lint_steps.condition(playbook, step_id, step)
     yield from lint_steps.variables(playbook)

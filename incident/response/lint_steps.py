@@ -11,6 +11,7 @@ from incident.response.extensions import (
     EXTENSION_NAMES,
     PARAMETERS,
     approval_of,
+    is_repeatable,
     measures_of,
     notice_of,
     report_of,
@@ -125,6 +126,20 @@ def _http_command(playbook: Playbook, step: ActionStep, command: Command) -> Ite
             yield "unknown-authentication", f"“{signing_in}” is not in authentication_info_definitions"
 
 
+def repetition(step_id: str, step: ActionStep) -> Iterator[Complaint]:
+    """What becomes of the step's calls where nobody knows whether they were carried out."""
+    calls = any(command.type == "http-api" for command in step.commands)
+    if is_repeatable(step) and not calls:
+        yield "nothing-to-repeat", step_id, "only calls are repeated, and this step makes none"
+    if calls and not is_repeatable(step):
+        yield (
+            "would-ask",
+            step_id,
+            "if nobody knows whether its call was carried out, a person is asked; declare it repeatable where "
+            "twice is as once",
+        )
+
+
 def condition(playbook: Playbook, step_id: str, step: IfStep) -> Iterator[Complaint]:
     """What keeps the condition from being decided; at run time such a condition is asked of a person."""
     for problem in conditions.check(step.condition, declarations(playbook, step)):
@@ -182,7 +197,7 @@ def extensions(step_id: str, step: Step, known_measures: frozenset[str] | None) 
     acting = {EXTENSION_IDS[n] for n in EXTENSION_IDS if n.value != "texts"} & set(step.step_extensions)
     if not isinstance(step, ActionStep):
         if acting:
-            yield "extension", step_id, "only an action can carry approval, notice, report or containment"
+            yield "extension", step_id, "only an action carries these extensions"
         return
     if approval_of(step) and (not step.commands or step.commands[0].type != "manual"):
         yield "approval-question", step_id, "the first command of an approval is manual: it is the question"

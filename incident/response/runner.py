@@ -1,8 +1,9 @@
 """Runs of playbooks over our rows: the machine's state, every effect with its intent, and what came of it.
 
 The machine decides, this module keeps: state, new effects, the measures a step took and the journal entry are one
-transaction. A command's intent is committed before it is sent; a worker that dies in between leaves it ambiguous,
-and the step then takes its failure route instead of being done twice.
+transaction. A call's intent is committed before it is sent. A worker that dies in between leaves a call of which
+nobody knows whether it was carried out: one that is declared repeatable is made again with the same key and the same
+bytes, about any other one a person is asked. So none is skipped, and none is done twice by itself.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ from incident.store.tables import Run, RunEffect
 RUN_JOB = "run.advance"
 RUNNING = "running"
 _EFFECT: TypeAdapter[e.Effect] = TypeAdapter(e.Effect)
-Asked = e.AskPerson | e.AskApproval | e.AskCondition
-Workable = e.RunCommand | e.DoInHouse
+Asked = e.AskPerson | e.AskApproval | e.AskOutcome | e.AskCondition
+Measured = e.RunCommand | e.AskPerson | e.AskOutcome
+"""What takes the step's measures when the step has succeeded by it."""
 
 
 class EffectState(StrEnum):
@@ -49,10 +51,11 @@ OUTSTANDING = frozenset({EffectState.OPEN, EffectState.INTENDED})
 
 @dataclass(frozen=True)
 class OpenEffect:
-    """An effect that is not settled, with its row."""
+    """An effect that is not settled, with its row. `calls`: how often a command was called without an answer."""
 
     row: RunEffect
     effect: e.Effect
+    calls: int = 0
 
     @property
     def hash(self) -> str:
@@ -102,8 +105,7 @@ def tell(
     when it was done, if that was before it was told: notice and report give a measure's own day.
     """
     document = store.open(run, incident_id=run.incident_id)
-    playbook = Playbook.model_validate(document["playbook"])
-    before = from_json(document["state"], playbook=playbook)
+    before = from_json(document["state"], playbook=Playbook.model_validate(document["playbook"]))
     after, effects = advance(before, event)
     if settled is not None:
         content = store.open(settled.row, incident_id=run.incident_id)
@@ -148,7 +150,7 @@ def open_effects(session: Session, store: Store, run: Run) -> list[OpenEffect]:
         .where(RunEffect.run_id == run.id, col(RunEffect.state).in_(OUTSTANDING))
         .order_by(col(RunEffect.asked_at), col(RunEffect.id))
     ).all()
-    return [OpenEffect(row, _effect(store, row)) for row in rows]
+    return [_opened(store, row) for row in rows]
 
 
 def questions(session: Session, store: Store, run: Run) -> list[OpenEffect]:
@@ -184,21 +186,66 @@ def poke_runs(session: Session, incident_id: str) -> None:
             put_job(session, RUN_JOB, run.id, incident_id=incident_id)
 
 
-def cancel_run(change: Change, store: Store, run: Run, *, by: str, reason: str) -> None:
-    """End a run now. Nothing that it did is undone. Raises `Refused` for one that is over."""
+def state_of(store: Store, run: Run) -> State:
+    """The machine's state of a run."""
+    document = store.open(run, incident_id=run.incident_id)
+    return from_json(document["state"], playbook=Playbook.model_validate(document["playbook"]))
+
+
+def is_out_of_time(store: Store, run: Run, asked: OpenEffect) -> bool:
+    """Whether the time of a step around an effect's own is over: see `State.out_of_time`."""
+    state = state_of(store, run)
+    return state.out_of_time(state.visits[asked.row.visit])
+
+
+def cancel_run(change: Change, store: Store, run: Run, *, by: str, reason: str) -> list[OpenEffect]:
+    """End a run now. Nothing that it did is undone. Raises `Refused` for one that is over.
+
+    Returns the calls of which nobody knows whether they are carried out: those under way, and those asked about.
+    """
     if run.state != RUNNING:
         raise Refused(f"the run {run.id} is over ({run.state})")
+    unknown = [
+        each
+        for each in open_effects(change.session, store, run)
+        if isinstance(each.effect, e.AskOutcome)
+        or (isinstance(each.effect, e.RunCommand) and (each.calls or each.row.state == EffectState.INTENDED))
+    ]
     tell(change, store, run, e.Cancelled(by=by, reason=reason or None), settled=None)
+    return unknown
 
 
-def mark_intended(change_session: Session, row_id: str, *, now: datetime) -> RunEffect:
-    """The row of an effect that is about to be acted on, now with its intent."""
-    row = change_session.get(RunEffect, row_id)
-    if row is None or row.state != EffectState.OPEN:
-        raise Refused("this effect was settled meanwhile", where=row_id)
+class SettledMeanwhile(Refused):
+    """An effect is not what it was when it was read: it was answered or withdrawn since."""
+
+
+def mark_intended(change: Change, store: Store, asked: OpenEffect) -> None:
+    """Keep that a command is about to be called. Raises `SettledMeanwhile`."""
+    row = _still(change, asked)
     row.state = EffectState.INTENDED
-    row.intent_at = now
+    row.intent_at = change.at
+    row.due_at = None
+    _keep_calls(change, store, row, asked.calls + 1)
+
+
+def call_later(change: Change, store: Store, asked: OpenEffect, *, calls: int, at: datetime | None) -> None:
+    """Keep that a command with intent is to be called at `at` (None: as soon as may be), after `calls` without an
+    answer. Raises `SettledMeanwhile`."""
+    row = _still(change, asked, EffectState.INTENDED)
+    row.state = EffectState.OPEN
+    row.due_at = at
+    _keep_calls(change, store, row, calls)
+
+
+def _still(change: Change, asked: OpenEffect, state: EffectState | None = None) -> RunEffect:
+    row = change.session.get(RunEffect, asked.row.id)
+    if row is None or row.state != (state or asked.row.state):
+        raise SettledMeanwhile("this effect was settled meanwhile", where=asked.row.id)
     return row
+
+
+def _keep_calls(change: Change, store: Store, row: RunEffect, calls: int) -> None:
+    change.put(row, {**store.open(row, incident_id=row.incident_id), "calls": calls})
 
 
 def _store(
@@ -276,7 +323,7 @@ def _record_measures(
     at: datetime,
 ) -> None:
     effect = settled.effect
-    if not isinstance(effect, e.RunCommand | e.AskPerson):
+    if not isinstance(effect, Measured):
         return
     if after.visits[effect.visit].state is not VisitState.succeeded:
         return
@@ -287,16 +334,18 @@ def _record_measures(
 def _put_measures(
     change: Change, store: Store, run: Run, effect: e.Effect, result: str, *, by: str, at: datetime
 ) -> None:
-    if not isinstance(effect, e.RunCommand | e.AskPerson):
+    if not isinstance(effect, Measured):
         return
-    answered = f"{effect.agent.name}: {result}" if isinstance(effect, e.RunCommand) and result else result
-    text = answered or in_language(effect.title, "en")
+    whom = in_language(effect.who, "en") if isinstance(effect, e.AskOutcome) else None
+    whom = effect.agent.name if isinstance(effect, e.RunCommand) else whom
+    text = (f"{whom}: {result}" if whom and result else result) or in_language(effect.title, "en")
     for action in effect.measures:
         record_run_measure(store, change, run.incident_id, action=action, text=text, by=by, at=at)
 
 
-def _effect(store: Store, row: RunEffect) -> e.Effect:
-    return _EFFECT.validate_python(store.open(row, incident_id=row.incident_id)["effect"])
+def _opened(store: Store, row: RunEffect) -> OpenEffect:
+    content = store.open(row, incident_id=row.incident_id)
+    return OpenEffect(row, _EFFECT.validate_python(content["effect"]), content.get("calls", 0))
 
 
 def _new_run_id(session: Session, incident_id: str) -> str:

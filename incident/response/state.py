@@ -6,7 +6,7 @@ branch that a branching visit opened. A strand has at most one open visit at a t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -44,6 +44,7 @@ class Awaits(StrEnum):
 
     timer = "timer"
     command = "command"
+    outcome = "outcome"
     person = "person"
     approval = "approval"
     in_house = "in_house"
@@ -56,15 +57,23 @@ class _Frozen(BaseModel):
 
 
 class Visit(_Frozen):
-    """`index` is the piece of work under way; `local` the values of the step's own variables."""
+    """`index` is the piece of work under way; `local` the values of the step's own variables.
+
+    `round` counts the answers about calls whose outcome nobody knew. `sent_with` holds the values that the call under
+    way was made with, so that the same one can be made again though variables moved on. `overdue`: the time of a
+    branching step is over, and it fails as soon as no such answer is waited for within it.
+    """
 
     id: str
     step: str
     strand: str
     state: VisitState
     index: int = 0
+    round: int = 0
     awaits: Awaits | None = None
     local: dict[str, str | None] = Field(default_factory=dict)
+    sent_with: dict[str, str | None] = Field(default_factory=dict)
+    overdue: bool = False
     by: list[str] = Field(default_factory=list)
     reason: str | None = None
 
@@ -99,9 +108,21 @@ class State(_Frozen):
         """The visits that wait for something from outside, in the order they were entered."""
         return [visit for visit in self.visits.values() if visit.state in WAITING]
 
+    def out_of_time(self, visit: Visit) -> bool:
+        """Whether the time of a step around it is over, so that nothing more is begun there."""
+        return any(each.overdue for each in around(visit, self.visits, self.strands))
+
     def values_for(self, visit: Visit) -> dict[str, str | None]:
         """What the step of that visit sees: its own variables stand before the playbook's."""
         return self.variables | visit.local
+
+
+def around(visit: Visit, visits: Mapping[str, Visit], strands: Mapping[str, Strand]) -> Iterator[Visit]:
+    """The branching visits that a visit lies within, from the inside out."""
+    parent = strands[visit.strand].parent
+    while parent is not None:
+        yield visits[parent]
+        parent = strands[visits[parent].strand].parent
 
 
 def measures_taken(before: State | None, after: State) -> list[tuple[Visit, list[str]]]:

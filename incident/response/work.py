@@ -9,20 +9,31 @@ from dataclasses import dataclass
 from typing import Literal
 
 from incident.errors import BadInput
-from incident.response.events import AskApproval, AskPerson, DoInHouse, LocalText, RunCommand
+from incident.response.events import (
+    AskApproval,
+    AskOutcome,
+    AskPerson,
+    CommandUncertain,
+    DoInHouse,
+    LocalText,
+    RunCommand,
+)
 from incident.response.extensions import (
     IN_HOUSE,
     Extension,
     approval_of,
+    is_repeatable,
     measures_of,
     notice_of,
     report_of,
     texts_in,
 )
+from incident.response.http_request import build
 from incident.response.model import ActionStep, AgentTarget, Command, Playbook, StepBase
-from incident.response.variables import Sink, Values, declarations, references, substitute
+from incident.response.variables import Sink, Values, declarations, references, substitute, visible
 
 DEFAULT_COMMAND_TIMEOUT_MS = 60_000  # for calls to machines; people are not hurried by a default
+CONTENT_SHOWN = 600  # characters of a call's body in a question about it: enough to recognise it
 
 
 @dataclass(frozen=True)
@@ -115,6 +126,33 @@ def _run_command(
             "out_args": step.out_args,
             "timeout_ms": step.timeout or DEFAULT_COMMAND_TIMEOUT_MS,
             "measures": _measures(step),
+            "repeatable": is_repeatable(step),
+        }
+    )
+
+
+def outcome_question(call: RunCommand, told: CommandUncertain) -> AskOutcome:
+    """The question whether a call was carried out, with what was sent to whom, so that it can be found there.
+
+    Headers are left out: they may hold what gives access to the service.
+    """
+    request = build(call.command, call.agent, call.variables, call.declared)
+    content = visible((request.body or b"").decode("utf-8", errors="replace"))
+    return AskOutcome.model_validate(
+        {
+            "visit": call.visit,
+            "step": call.step,
+            "index": call.index,
+            "round": call.round,
+            "title": call.title,
+            "request": f"{request.method} {request.url}",
+            "content": content if len(content) <= CONTENT_SHOWN else content[:CONTENT_SHOWN] + "…",
+            "who": names_of(call.agent),
+            "sent_at": told.sent_at,
+            "why": told.why,
+            "detail": told.detail,
+            "wanted": {name: call.declared[name] for name in call.out_args if name in call.declared},
+            "measures": call.measures,
         }
     )
 

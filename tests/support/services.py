@@ -1,12 +1,24 @@
-"""A service on loopback that a playbook calls: it answers as told, remembers what it was asked, and can hold a call."""
+"""Services on loopback that a playbook calls: they answer as told, remember what they were asked, and can hold a call."""
 
 from __future__ import annotations
 
 import http.server
 import json
+import queue
 import threading
+import time
+from collections import Counter
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that was killed resets its connection."""
 
 
 class CalledService:
@@ -40,13 +52,7 @@ class CalledService:
             def log_message(self, format: str, *args: object) -> None:
                 return
 
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                """A caller that was killed resets its connection."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
@@ -58,6 +64,89 @@ class CalledService:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._released.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class EffectService:
+    """A service whose calls have effects: each call that it receives has one, counted by its `Idempotency-Key`.
+
+    It knows no key from before, so a second call is a second effect. The first call to a path of `hold` gets no answer
+    before its caller is gone; the first to one of `cut` has its effect, and then its connection is cut.
+    """
+
+    def __init__(
+        self, *, answer: dict[str, Any] | None = None, pause: Callable[[], float] | None = None
+    ) -> None:
+        self.answer = answer or {}
+        self.hold: set[str] = set()
+        self.cut: set[str] = set()
+        self.held: queue.Queue[str] = queue.Queue()
+        self.effects: Counter[str] = Counter()
+        self.paths: dict[str, Counter[str]] = {}
+        self.bodies: dict[str, set[bytes]] = {}
+        self._guard = threading.Lock()
+        self._busy = 0
+        self._pause = pause or (lambda: 0.0)
+        service = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                with service._guard:
+                    service._busy += 1
+                try:
+                    service._serve(self)
+                finally:
+                    with service._guard:
+                        service._busy -= 1
+
+            def log_message(self, format: str, *args: object) -> None:
+                return
+
+        self._server = _Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+
+    def _serve(self, call: http.server.BaseHTTPRequestHandler) -> None:
+        body = call.rfile.read(int(call.headers["Content-Length"]))
+        key = call.headers["Idempotency-Key"]
+        with self._guard:
+            self.effects[key] += 1
+            self.paths.setdefault(call.path, Counter())[key] += 1
+            self.bodies.setdefault(key, set()).add(body)
+            holds, cuts = call.path in self.hold, call.path in self.cut
+            self.hold.discard(call.path)
+            self.cut.discard(call.path)
+        if holds:
+            self.held.put(call.path)
+            call.connection.settimeout(30)
+            call.connection.recv(1)  # nothing, once the caller is gone
+        if holds or cuts:
+            call.close_connection = True
+            return
+        time.sleep(self._pause())
+        answer = json.dumps(self.answer).encode()
+        call.send_response(200)
+        call.send_header("Content-Length", str(len(answer)))
+        call.end_headers()
+        call.wfile.write(answer)
+
+    def settle(self) -> None:
+        """Wait until every call that is on its way has arrived and is over: then the counts are the truth."""
+        quiet = 0
+        while quiet < 5:
+            time.sleep(0.02)
+            with self._guard:
+                quiet = 0 if self._busy else quiet + 1
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -15,6 +15,7 @@ from tests.support.playbooks import Builder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MEASURES = frozenset({"contain.disable-endpoint"})
+REPEATABLE = {"repeatable": {"because": "twice is as once"}}
 
 
 def manual(**more: Any) -> dict[str, Any]:
@@ -41,6 +42,7 @@ def workflow() -> dict[str, Any]:
             "type": "action",
             "agent": "machine",
             "commands": [{"type": "http-api", "command": "POST /x HTTP/1.1"}],
+            "step_extensions": REPEATABLE,
             "on_completion": "end",
         },
         "end": {"type": "end"},
@@ -163,6 +165,11 @@ APPROVAL = {"approval": {"approver_roles": ["approver"]}}
             ),
             "two-tasks",
         ),
+        (change("left.step_extensions", REPEATABLE), "nothing-to-repeat"),
+        (change("check.step_extensions", REPEATABLE), "extension"),
+        (change("call.step_extensions", {"repeatable": {}}), "extension"),
+        (change("call.step_extensions", {"repeatable": {"because": ""}}), "extension"),
+        (change("call.step_extensions", {"repeatable": True}), "shape"),
     ],
 )
 def test_what_cannot_be_run_is_refused(edit: Callable[[dict[str, Any]], None], code: str) -> None:
@@ -257,6 +264,25 @@ def test_a_step_that_nothing_leads_to_is_mentioned(build: Builder) -> None:
     steps = workflow() | {"alone": manual(on_completion="alone-end"), "alone-end": {"type": "end"}}
     found = lint(build(steps, **VARIABLES))
     assert {(each.severity, each.code) for each in found} == {(Severity.warning, "unreached")}
+
+
+def test_it_says_which_steps_would_ask_a_person_after_a_crash(build: Builder) -> None:
+    steps = workflow()
+    del steps["call"]["step_extensions"]
+    found = lint(build(steps, **VARIABLES))
+    assert [(each.severity, each.code, each.place) for each in found] == [
+        (Severity.note, "would-ask", "step “call”")
+    ]
+    require_runnable(build(steps, **VARIABLES))
+
+
+def test_errors_stand_before_warnings_and_notes_last(build: Builder) -> None:
+    steps = workflow() | {"alone": manual(on_completion="alone-end"), "alone-end": {"type": "end"}}
+    del steps["call"]["step_extensions"]
+    steps["check"]["condition"] = "v == 'x'"
+    found = lint(build(steps, **VARIABLES))
+    severities = [each.severity for each in found]
+    assert list(dict.fromkeys(severities)) == [Severity.error, Severity.warning, Severity.note]
 
 
 def test_a_very_long_playbook_is_checked_without_deep_recursion(build: Builder) -> None:

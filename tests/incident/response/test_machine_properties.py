@@ -2,6 +2,8 @@
 
 import json
 import random
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -16,14 +18,16 @@ from incident.response.machine import advance, start
 from incident.response.model import Playbook, dump
 from incident.response.state import OPEN, WAITING, Awaits, State, StrandState, VisitState, from_json, to_json
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CONDITIONS = ["__n__:value > 3", "__n__:value <= 3", "__u__:value = 'x'", "EXISTS __u__:value"]
 
 
 class Maker:
-    """Builds a random form that keeps CACAO's rules."""
+    """Builds a random form that keeps CACAO's rules. `hurried`: mostly calls, within steps that have time limits."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, *, hurried: bool = False) -> None:
         self.rng = rng
+        self.hurried = hurried
         self.steps: dict[str, Any] = {}
 
     def name(self, kind: str) -> str:
@@ -39,14 +43,15 @@ class Maker:
 
     def step(self, following: str, depth: int) -> str:
         rng = self.rng
-        kind = rng.choice(["action"] * 3 + (["if", "parallel"] if depth < 3 else []))
+        deep = ["if"] + ["parallel"] * (3 if self.hurried else 1)
+        kind = rng.choice(["action"] * 3 + (deep if depth < 3 else []))
         name = self.name(kind)
         self.steps[name] = {}
         step: dict[str, Any] = {"type": "action", "agent": "people"}
         if kind == "action":
             command = {"type": "manual", "command": "do __n__:value"}
-            call = {"type": "http-api", "command": "POST /x HTTP/1.1"}
-            shape = rng.randrange(5)
+            call = {"type": "http-api", "command": "POST /x/__n__:value HTTP/1.1"}
+            shape = rng.choice([1, 1, 1, 2, 4]) if self.hurried else rng.randrange(5)
             if shape == 0:
                 step["commands"] = [command, command]
             elif shape == 1:
@@ -71,7 +76,7 @@ class Maker:
                 "type": "parallel",
                 "next_steps": [self.level(depth + 1) for _ in range(rng.randint(2, 3))],
             }
-        if rng.random() < 0.2:
+        if rng.random() < (0.8 if self.hurried and kind != "action" else 0.2):
             step["timeout"] = rng.randint(1, 1000)
         if rng.random() < 0.15:
             step["delay"] = rng.randint(1, 1000)
@@ -83,9 +88,9 @@ class Maker:
         return name
 
 
-def make(seed: int) -> Playbook:
+def make(seed: int, *, hurried: bool = False) -> Playbook:
     rng = random.Random(seed)
-    maker = Maker(rng)
+    maker = Maker(rng, hurried=hurried)
     first = maker.level(0)
     command = {"type": "manual", "command": "do __n__:value"}
     maker.steps["action-0"] = {
@@ -120,11 +125,17 @@ def possible(state: State, rng: random.Random) -> list[e.Event]:
     found: list[e.Event] = []
     for visit in state.visits.values():
         where: dict[str, Any] = {"visit": visit.id, "index": visit.index}
+        of_call: dict[str, Any] = {"round": visit.round}
         people = ["a", "b", "c"]
         answers: dict[Awaits, list[e.Event]] = {
             Awaits.command: [
-                e.CommandSucceeded(**where, values={"__n__": "5"}),
-                e.CommandFailed(**where, reason="no"),
+                e.CommandSucceeded(**where, **of_call, values={"__n__": str(rng.randint(0, 9))}),
+                e.CommandFailed(**where, **of_call, reason="no"),
+                e.CommandUncertain(**where, **of_call, sent_at=NOON, why=e.Uncertain.no_answer),
+                e.CommandUncertain(**where, **of_call, sent_at=NOON, why=e.Uncertain.worker_stopped),
+            ],
+            Awaits.outcome: [
+                e.OutcomeAnswered(**where, **of_call, outcome=outcome, by="a") for outcome in e.CallOutcome
             ],
             Awaits.person: [e.PersonAnswered(**where, success=yes, by="a") for yes in (True, True, False)],
             Awaits.approval: [e.Approved(**where, by=people), e.Rejected(**where, by="a")],
@@ -135,7 +146,9 @@ def possible(state: State, rng: random.Random) -> list[e.Event]:
         found += answers.get(visit.awaits, []) if visit.awaits else []
         begun = visit.state in OPEN - {VisitState.delayed}
         if begun and state.playbook.workflow[visit.step].timeout and rng.random() < 0.2:
-            found.append(e.TimerFired(visit=visit.id, purpose=e.TimerPurpose.timeout))
+            limit = e.TimerFired(visit=visit.id, purpose=e.TimerPurpose.timeout, round=visit.round)
+            # What the machine does not take must be no way out either: an overdue step has no limit any more.
+            found += [] if visit.awaits is Awaits.outcome or visit.overdue else [limit]
     return found
 
 
@@ -145,7 +158,43 @@ def identity(effect: e.Effect) -> tuple[Any, ...]:
         getattr(effect, "visit", None),
         getattr(effect, "index", None),
         getattr(effect, "purpose", None),
+        getattr(effect, "round", None),
     )
+
+
+def same_call(call: e.RunCommand) -> e.RunCommand:
+    return call.model_copy(update={"round": 0})
+
+
+def check_calls(state: State, seen: list[e.Effect], taken: list[e.Event]) -> None:
+    """A call is made once, and once more after each answer that it was not carried out; always the same call."""
+    calls: dict[tuple[str, int], list[e.RunCommand]] = {}
+    for effect in seen:
+        if isinstance(effect, e.RunCommand):
+            calls.setdefault((effect.visit, effect.index), []).append(effect)
+    for (visit, index), made in calls.items():
+        said_no = sum(
+            isinstance(event, e.OutcomeAnswered)
+            and (event.visit, event.index, event.outcome) == (visit, index, e.CallOutcome.not_done)
+            for event in taken
+        )
+        assert len(made) <= 1 + said_no, (
+            "a call was made again though nobody said that it was not carried out"
+        )
+        assert all(same_call(each) == same_call(made[0]) for each in made), "it was not the same call again"
+
+
+def check_nothing_answers_for_people(state: State) -> None:
+    """No time limit, of the step or of a step around it, ends a question about a call."""
+    for visit in state.visits.values():
+        if visit.awaits is not Awaits.outcome:
+            continue
+        for step in state.visits.values():
+            for number in range(step.round + 1):
+                limit = e.TimerFired(visit=step.id, purpose=e.TimerPurpose.timeout, round=number)
+                after, _ = advance(state, limit)
+                assert after.visits[visit.id] == visit
+                assert not after.finished
 
 
 def check_invariants(state: State, seen: list[e.Effect]) -> None:
@@ -165,6 +214,9 @@ def check_invariants(state: State, seen: list[e.Effect]) -> None:
             assert StrandState.running in below, "a branching step waits though its branches have ended"
         else:
             assert StrandState.running not in below, "a branching step went on before its branches ended"
+        if visit.state in OPEN and state.out_of_time(visit):
+            late = visit.awaits is Awaits.outcome or visit.state is VisitState.branching
+            assert late, "something was begun or goes on though the time of a step around it is over"
     assert state.finished == any(isinstance(each, e.Finish) for each in seen)
     assert state.finished or state.waiting(), "the run neither ended nor waits for anything"
 
@@ -172,19 +224,39 @@ def check_invariants(state: State, seen: list[e.Effect]) -> None:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10**9))
 def test_random_runs_keep_every_promise(seed: int) -> None:
-    playbook = make(seed)
-    assert [each for each in lint(playbook) if each.severity == "error"] == []
     rng = random.Random(seed + 1)
+    run_through(make(seed), rng, lambda state: rng.choice(possible(state, rng)))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 10**9))
+def test_runs_full_of_uncertain_calls_and_time_limits_keep_every_promise(seed: int) -> None:
+    rng = random.Random(seed + 1)
+
+    def mostly_uncertain(state: State) -> e.Event:
+        found = possible(state, rng)
+        unclear = [each for each in found if isinstance(each, e.CommandUncertain)]
+        limits = [each for each in found if isinstance(each, e.TimerFired)]
+        if unclear and rng.random() < 0.8:
+            return rng.choice(unclear)
+        return rng.choice(limits if limits and rng.random() < 0.5 else found)
+
+    run_through(make(seed, hurried=True), rng, mostly_uncertain)
+
+
+def run_through(playbook: Playbook, rng: random.Random, choose: Callable[[State], e.Event]) -> None:
+    """One run to its end, with every promise checked after every event."""
+    assert [each for each in lint(playbook) if each.severity == "error"] == []
     state, effects = start(playbook, {}, run="R")
     seen = list(effects)
     told: list[e.Event] = []
     check_invariants(state, seen)
-    for _ in range(300):
+    for _ in range(600):
         if state.finished:
             break
         copy = from_json(json.loads(json.dumps(to_json(state))))
         assert copy == state
-        event = rng.choice(possible(state, rng))
+        event = choose(state)
         assert e.EVENT.validate_json(e.EVENT.dump_json(event)) == event
         before = to_json(state)
         after, effects = advance(state, event)
@@ -196,6 +268,8 @@ def test_random_runs_keep_every_promise(seed: int) -> None:
         for old in rng.sample(told, min(3, len(told))):
             assert advance(state, old) == (state, []), "an old event counted again"
         check_invariants(state, seen)
+        check_calls(state, seen, told)
+        check_nothing_answers_for_people(state)
     assert state.finished
 
 

@@ -1,0 +1,133 @@
+"""A run's calls: intent, call, outcome, each in its order, so that none is skipped and none is made twice by itself.
+
+The intent is committed before a call, the outcome after it. A call of which nobody knows whether it was carried out,
+because its worker is no more or no answer came, is made again if it is declared repeatable, a few times and within its
+step's time; else a person is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from incident.response import events as e
+from incident.response.attempt import Attempt
+from incident.response.http_api import Ending, HttpResult, call, outputs_from
+from incident.response.runner import EffectState, OpenEffect, SettledMeanwhile, call_later, mark_intended
+
+PAUSES_S = (1.0, 5.0)
+"""Seconds before a repeatable call that had no answer is made again; after the last one a person is asked."""
+
+
+_SLACK_S = 30.0  # beyond a call's own time limit, before its worker is taken to hang
+
+
+def left_behind(asked: OpenEffect, command: e.RunCommand) -> bool:
+    """Whether a worker that is no more called, or was about to, and a person must find out which."""
+    return asked.row.state == EffectState.INTENDED and not _may_repeat(command, calls=asked.calls)
+
+
+def ask_what_came_of_it(attempt: Attempt, asked: OpenEffect, command: e.RunCommand) -> None:
+    """Have the machine ask about a call that was left behind."""
+    assert asked.row.intent_at is not None  # noqa: S101 - written with the intent
+    _nobody_knows(attempt, asked, command, e.Uncertain.worker_stopped, sent_at=asked.row.intent_at)
+
+
+def run_command(
+    attempt: Attempt, asked: OpenEffect, command: e.RunCommand, effects: list[OpenEffect]
+) -> None:
+    """Call, and keep what came of it. `effects` are all that the run waits for."""
+    try:
+        with attempt.change("run.intent") as change:
+            mark_intended(change, attempt.store, asked)
+    except SettledMeanwhile:
+        return
+    if not attempt.lease.may_act():
+        # Nothing went out. Whoever cannot write even this leaves a question behind, never a second call.
+        _call_again(attempt, asked, calls=asked.calls, at=asked.row.due_at)
+        return
+    attempt.lease.allow(command.timeout_ms / 1000 + _SLACK_S)
+    result = asyncio.run(_call(attempt, command))
+    if result.ending is not Ending.ambiguous:
+        attempt.tell(_event_of(command, result), asked, result=result.detail)
+        return
+    calls = asked.calls + 1
+    at = _time_to_repeat(command, effects, calls=calls, now=attempt.around.clock())
+    if at is None or not _call_again(attempt, asked, calls=calls, at=at):
+        _nobody_knows(attempt, asked, command, e.Uncertain.no_answer, sent_at=change.at, detail=result.detail)
+
+
+async def _call(attempt: Attempt, command: e.RunCommand) -> HttpResult:
+    import httpx
+
+    async with httpx.AsyncClient(follow_redirects=False, trust_env=False) as client:
+        return await call(
+            command.command,
+            command.agent,
+            command.variables,
+            client=client,
+            timeout_s=command.timeout_ms / 1000,
+            idempotency_key=f"{command.visit}.{command.index}",
+            declared=command.declared,
+            authentication=command.authentication,
+            resolve_secret=attempt.around.resolve_secret,
+        )
+
+
+def _event_of(command: e.RunCommand, result: HttpResult) -> e.Event:
+    which = {"visit": command.visit, "index": command.index, "round": command.round}
+    if result.ending is Ending.done:
+        values = outputs_from(result, command.out_args)
+        return e.CommandSucceeded.model_validate({**which, "values": values})
+    return e.CommandFailed.model_validate({**which, "reason": result.detail, "ambiguous": result.may_be_done})
+
+
+def _nobody_knows(
+    attempt: Attempt,
+    asked: OpenEffect,
+    command: e.RunCommand,
+    why: e.Uncertain,
+    *,
+    sent_at: datetime,
+    detail: str = "",
+) -> None:
+    event = e.CommandUncertain(
+        visit=command.visit, index=command.index, round=command.round, sent_at=sent_at, why=why, detail=detail
+    )
+    attempt.tell(event, asked, result=detail or "the worker stopped during the call")
+
+
+def _may_repeat(command: e.RunCommand, *, calls: int) -> bool:
+    return command.repeatable and calls <= len(PAUSES_S)
+
+
+def _time_to_repeat(
+    command: e.RunCommand, effects: list[OpenEffect], *, calls: int, now: datetime
+) -> datetime | None:
+    """When to make a call again that had no answer; None if it is not to be, or its step has no time left."""
+    if not _may_repeat(command, calls=calls):
+        return None
+    at = now + timedelta(seconds=PAUSES_S[calls - 1])
+    limits = [
+        each.row.due_at
+        for each in effects
+        if isinstance(each.effect, e.WaitUntil)
+        and each.effect.purpose is e.TimerPurpose.timeout
+        and each.row.visit == command.visit
+        and each.effect.round == command.round
+    ]
+    return None if any(limit is not None and limit <= at for limit in limits) else at
+
+
+def _call_again(attempt: Attempt, asked: OpenEffect, *, calls: int, at: datetime | None) -> bool:
+    """Take an intent back, to call at `at`; False when the command was withdrawn meanwhile."""
+
+    def keep() -> None:
+        with attempt.change("run.call_again") as change:
+            call_later(change, attempt.store, asked, calls=calls, at=at)
+
+    try:
+        attempt.lease.insist(keep)
+    except SettledMeanwhile:
+        return False
+    return True

@@ -1,0 +1,197 @@
+"""What a run is told: timers and answers, and what follows from each.
+
+See `incident.response.machine` for the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from incident.errors import BadInput, TocsinError
+from incident.response import events as e
+from incident.response.extensions import approval_of
+from incident.response.model import ActionStep, IfStep
+from incident.response.state import WAITING, Awaits, Visit, VisitState, around
+from incident.response.turn import TIMED_OUT, Turn
+from incident.response.variables import declarations, outputs
+from incident.response.work import outcome_question, plan
+
+
+class Told(Turn):
+    """A turn that begins with an event."""
+
+    def timer(self, visit: Visit, event: e.TimerFired) -> None:
+        if event.purpose is e.TimerPurpose.delay:
+            if visit.state is VisitState.delayed:
+                self.begin(self.change(visit, state=VisitState.working, awaits=None))
+            return
+        if visit.state is VisitState.delayed or self.step(visit).timeout is None:
+            return
+        if visit.awaits is Awaits.outcome or visit.overdue or event.round != visit.round:
+            return
+        if self.asks_below(visit):
+            self.change(visit, overdue=True)
+            self.stop_others(visit)
+            return
+        self.withdraw(visit, TIMED_OUT)
+        self.fail(visit, TIMED_OUT)
+
+    def answer(self, visit: Visit, event: e.Event) -> None:
+        match event:
+            case e.CommandSucceeded():
+                self.take_output(visit, event)
+            case e.CommandFailed():
+                unclear = " (it may have been done all the same)" if event.ambiguous else ""
+                self.fail(visit, f"{event.reason}{unclear}")
+            case e.CommandUncertain():
+                self.ask_outcome(visit, event)
+            case e.OutcomeAnswered():
+                self.outcome_answered(visit, event)
+            case e.PersonAnswered():
+                self.person_answered(visit, event)
+            case e.Approved():
+                self.approved(visit, event)
+            case e.Rejected():
+                visit = self.change(visit, by=[event.by])
+                self.fail(visit, event.reason or f"rejected by {event.by}")
+            case e.ConditionAnswered():
+                step = self.step(visit)
+                assert isinstance(step, IfStep)  # noqa: S101 - only an if-condition asks this
+                self.branch_on(self.change(visit, by=[event.by]), step, event.holds)
+            case e.InHouseDone():
+                self.ask(visit, visit.index + 1)
+            case e.InHouseFailed():
+                self.fail(visit, event.reason)
+
+    def take_output(self, visit: Visit, event: e.CommandSucceeded) -> None:
+        try:
+            visit = self.write(visit, event.values)
+        except TocsinError as error:
+            self.fail(visit, str(error))
+            return
+        self.ask(visit, visit.index + 1)
+
+    def only_wanted(self, visit: Visit, event: e.PersonAnswered | e.OutcomeAnswered) -> None:
+        step = self.step(visit)
+        allowed = step.out_args if isinstance(step, ActionStep) else []
+        foreign = sorted(set(event.values) - set(allowed))
+        if foreign:
+            raise BadInput(
+                "this step does not take that value",
+                where=", ".join(foreign),
+                next_step=f"it takes: {', '.join(allowed) or 'none'}",
+            )
+
+    def person_answered(self, visit: Visit, event: e.PersonAnswered) -> None:
+        self.only_wanted(visit, event)
+        visit = self.change(visit, by=[*visit.by, event.by])
+        if event.success:
+            self.ask(self.write(visit, event.values), visit.index + 1)
+        else:
+            self.fail(visit, event.note or f"{event.by} answered: failure")
+
+    def approved(self, visit: Visit, event: e.Approved) -> None:
+        approval = approval_of(self.step(visit))
+        needed = approval.quorum if approval else 1
+        if len(set(event.by)) < needed:
+            raise BadInput(
+                f"{needed} different people must approve, {len(set(event.by))} did",
+                where=visit.step,
+                next_step="send Approved once enough people have signed",
+            )
+        self.ask(self.change(visit, by=list(event.by)), visit.index + 1)
+
+    # -- nobody knows whether it was done -------------------------------------------------------------
+
+    def ask_outcome(self, visit: Visit, event: e.CommandUncertain) -> None:
+        try:
+            question = outcome_question(self.same_call(visit), event)
+        except TocsinError as error:  # a request that cannot be made was never sent
+            self.fail(visit, f"the request could not be made: {error.what}")
+            return
+        self.change(visit, awaits=Awaits.outcome)
+        self.effects.append(question)
+
+    def same_call(self, visit: Visit) -> e.RunCommand:
+        """The call that a visit made last, byte for byte, whatever became of the variables since."""
+        effect = self.piece(visit, visit.index, self.variables | visit.local | visit.sent_with)
+        assert isinstance(effect, e.RunCommand)  # noqa: S101 - only a call has an outcome to ask for
+        return effect
+
+    def outcome_answered(self, visit: Visit, event: e.OutcomeAnswered) -> None:
+        self.only_wanted(visit, event)
+        if event.values and event.outcome is not e.CallOutcome.done:
+            raise BadInput(
+                "values belong to a call that was carried out", where=", ".join(sorted(event.values))
+            )
+        visit = self.change(visit, by=[*visit.by, event.by], round=visit.round + 1)
+        said = event.note or f"{event.by} answered: {event.outcome.replace('_', ' ')}"
+        if event.outcome is e.CallOutcome.done:
+            visit = self.write(visit, event.values)
+        if self.out_of_time(visit):
+            self.close_late(visit, event.outcome, said)
+            return
+        match event.outcome:
+            case e.CallOutcome.done:
+                self.ask(visit, visit.index + 1)
+            case e.CallOutcome.not_done:
+                self.change(visit, awaits=Awaits.command)
+                self.effects.append(self.same_call(visit))
+            case e.CallOutcome.failed:
+                self.fail(visit, said)
+        step, visit = self.step(visit), self.visits[visit.id]
+        if visit.state in WAITING and step.timeout is not None:
+            self.wait(visit, e.TimerPurpose.timeout, step.timeout)
+
+    def close_late(self, visit: Visit, outcome: e.CallOutcome, said: str) -> None:
+        """Close a visit whose outcome is known now, where the time of a step around it is over."""
+        step = self.step(visit)
+        assert isinstance(step, ActionStep)  # noqa: S101 - only an action calls
+        if outcome is not e.CallOutcome.done:
+            self.close(visit, VisitState.failed, said)
+        elif visit.index + 1 < len(plan(step)):
+            self.close(visit, VisitState.cancelled, TIMED_OUT)
+        else:
+            self.close(visit, VisitState.succeeded)
+        self.leave_late(visit)
+
+    def leave_late(self, visit: Visit) -> None:
+        self.cancel_strand(self.strands[visit.strand])
+        above = next(around(visit, self.visits, self.strands))
+        if self.running_below(above):
+            return
+        if above.overdue and not self.out_of_time(above):
+            self.fail(above, TIMED_OUT)
+            return
+        self.close(above, VisitState.cancelled, TIMED_OUT)
+        self.leave_late(above)
+
+    def out_of_time(self, visit: Visit) -> bool:
+        return any(each.overdue for each in around(visit, self.visits, self.strands))
+
+    def asks_below(self, visit: Visit) -> bool:
+        return any(
+            each.awaits is Awaits.outcome or self.asks_below(each)
+            for strand in self.running_below(visit)
+            for each in self.open_in(strand)
+        )
+
+    def stop_others(self, visit: Visit) -> None:
+        """Cancel what goes on below, but for those who wait for such an answer and the steps around them."""
+        for strand in self.running_below(visit):
+            for each in self.open_in(strand):
+                if each.awaits is Awaits.outcome:
+                    continue
+                if self.asks_below(each):
+                    self.stop_others(each)
+                    continue
+                self.cancel_strand(strand)
+                self.cancel_visit(each, TIMED_OUT)
+
+    def write(self, visit: Visit, returned: Mapping[str, str]) -> Visit:
+        step = self.step(visit)
+        out_args = step.out_args if isinstance(step, ActionStep) else []
+        written = outputs(declarations(self.playbook, step), out_args, returned)
+        local = {name: value for name, value in written.items() if name in visit.local}
+        self.variables |= {name: value for name, value in written.items() if name not in local}
+        return self.change(visit, local=visit.local | local)
