@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("playbooks", "List runs and what they wait for."),
     "approve": ("playbooks", "Approve a step of a run (signed)."),
     "reject": ("playbooks", "Reject a step of a run (signed)."),
-    "done": ("playbooks", "Answer a step that a person carried out."),
+    "done": ("playbooks", "Answer a step that a person carried out, or say whether a call was carried out."),
     "cancel": ("playbooks", "Cancel a run."),
     "notice": ("notice", "The notice: draft, check, preview, release, send, pause, resume, status, verify."),
     "deliveries": ("deliveries", "Who got what, and who was not reached."),

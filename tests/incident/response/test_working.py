@@ -38,7 +38,7 @@ def run_measures(breach: Breach) -> list[str]:
     ]
 
 
-def test_killed_while_the_service_works_the_command_is_not_sent_again_and_counts_as_uncertain(
+def test_killed_while_the_service_works_a_repeatable_command_is_sent_again_under_its_key(
     tmp_path: Path,
 ) -> None:
     with CalledService() as service:
@@ -53,14 +53,14 @@ def test_killed_while_the_service_works_the_command_is_not_sent_again_and_counts
         assert command_row(running).state == EffectState.INTENDED
         service.hold.clear()
         assert start_worker(breach.made.workspace.root).wait(timeout=30) == 0
-        assert len(service.asked) == 1
-    assert outcome_of(running)["ambiguous"] is True
-    assert running.waiting() == {"cut-off-another-way"}
-    assert run_measures(breach) == []
+        assert len(service.asked) == 2 and service.asked[0] == service.asked[1]
+        assert len(set(service.keys)) == 1, "the service can tell that it is the same call"
+    assert outcome_of(running)["kind"] == "command_succeeded"
+    assert run_measures(breach) == ["contain.disable-endpoint"]
 
 
-def test_an_intent_that_was_never_sent_is_not_sent_later_either(tmp_path: Path) -> None:
-    """Between the intent's commit and the wire nobody can tell, so the step takes its failure route."""
+def test_an_intent_that_was_never_sent_is_sent_after_all_where_the_step_is_repeatable(tmp_path: Path) -> None:
+    """Between the intent's commit and the wire nobody can tell; of other steps a person is asked (`test_told`)."""
     with CalledService() as service:
         breach = make_breach(tmp_path)
         running = start(breach, url=service.url)
@@ -70,9 +70,8 @@ def test_an_intent_that_was_never_sent_is_not_sent_later_either(tmp_path: Path) 
             "UPDATE run_effect SET state = 'intended', intent_at = asked_at WHERE kind = 'run_command'",
         )
         running.work()
-        assert service.asked == []
-    assert outcome_of(running)["ambiguous"] is True
-    assert running.waiting() == {"cut-off-another-way"}
+        assert len(service.asked) == 1
+    assert outcome_of(running)["kind"] == "command_succeeded"
 
 
 def test_the_intent_is_committed_before_the_call(tmp_path: Path) -> None:
