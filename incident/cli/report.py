@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _FORMATS = ("html", "json", "text")
+_SLOW_DISK = 60.0
 
 
 @app.command("report", help="Fill the authority's report, or record that it was handed in.")
@@ -133,6 +134,7 @@ def _fill(
             content = render_report_json(filled) if form == "json" else render_report_text(filled)
         # Inside the change: where the file cannot be written, no version is kept of it either.
         with desk.store.write(incident_id, kind="report.filled", actor=desk.actor, now=now) as change:
+            change.allow_pauses(seconds=_SLOW_DISK)
             version = keep_version(change, desk.store, incident_id, filled)
             name = (
                 f"{filled.form.regime}-{filled.phase}-v{version.version}.{'txt' if form == 'text' else form}"

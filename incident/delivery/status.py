@@ -54,7 +54,9 @@ class Account:
 def campaigns_of(session: Session, incident_id: str) -> list[Campaign]:
     """The campaigns of an incident, the newest first."""
     found = session.exec(
-        select(Campaign).where(Campaign.incident_id == incident_id).order_by(col(Campaign.opened_at).desc())
+        select(Campaign)
+        .where(Campaign.incident_id == incident_id)
+        .order_by(col(Campaign.opened_at).desc(), col(Campaign.id))
     )
     return list(found.all())
 

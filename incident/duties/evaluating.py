@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 import rfc8785
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from incident.law.evaluate import evaluate
 from incident.law.findings import Duty, DutyState, Finding
@@ -97,7 +97,9 @@ def evaluate_duties(
 
 def stored_duties(session: Session, incident_id: str) -> Sequence[DutyRow]:
     """The duties as last evaluated."""
-    return session.exec(select(DutyRow).where(DutyRow.incident_id == incident_id)).all()
+    return session.exec(
+        select(DutyRow).where(DutyRow.incident_id == incident_id).order_by(col(DutyRow.duty_id))
+    ).all()
 
 
 def met_duties(session: Session, incident_id: str) -> frozenset[str]:

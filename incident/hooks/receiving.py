@@ -17,7 +17,7 @@ from enum import StrEnum
 from sqlmodel import Session, col, select
 
 from incident.durable import Lease, put_job
-from incident.errors import BadInput, NotFound, Refused
+from incident.errors import BadInput, KeyDestroyed, NotFound, Refused
 from incident.hooks.dedupe import Arrival, Earlier, judge_arrival
 from incident.hooks.intake import Receipt
 from incident.hooks.mapping import CompiledSource, map_body
@@ -62,7 +62,8 @@ class StoreIntake:
         """Keep a body; the same delivery again only counts. Raises `StoreUnavailable`."""
         key = self._store.keyring.get(WORKSPACE_KEY)
         delivery_key = hashlib.sha256(f"{source_id}\0{delivery_id}".encode()).hexdigest()
-        with self._store.transaction() as session:
+        # Whoever sends it twice at once, as a monitoring system does that got no answer yet, comes here twice at once.
+        with self._store.transaction(in_turn=f"alert {delivery_key}") as session:
             known = session.exec(
                 select(Alert).where(Alert.source == source_id, Alert.delivery_key == delivery_key)
             ).first()
@@ -119,7 +120,10 @@ def work_on_alert(lease: Lease, store: Store, alert_id: str, desk: AlertDesk) ->
     for position, item in enumerate(items):
         if position not in done:
             _take_item(lease, store, row, source, position, item, desk)
-    with store.transaction() as session:
+    with store.read() as session:
+        belongs_to = session.exec(select(Alert.incident_id).where(Alert.id == alert_id)).first()
+    # In turn with whoever destroys the incident's data.
+    with store.transaction(in_turn=belongs_to) as session:
         lease.fence(session, progress=True)
         fresh = session.get(Alert, alert_id)
         if fresh is not None:
@@ -169,17 +173,19 @@ def _join_or_open(
         _open(lease, store, row, source, position, item, desk, now=now, known=known)
         return
     with store.write(incident_id, kind=f"alert.{arrival}", actor=_ACTOR, now=now) as change:
+        _must_not_be_overtaken(change, item, known)
         lease.fence(change.session, progress=True)
-        _must_not_be_overtaken(change.session, item, known)
         _remember(change, row, position, item, arrival, incident_id)
         if arrival is not Arrival.repeats and _is_open(change.session, incident_id):
             log_entry(store, change, incident_id, _log_text(source, item, arrival), at=now, by=row.source)
 
 
 def _must_not_be_overtaken(
-    session: Session, item: MappedAlert | Unmapped, known: tuple[Earlier | None, str]
+    change: Change, item: MappedAlert | Unmapped, known: tuple[Earlier | None, str]
 ) -> None:
-    if _earlier(session, item.dedupe_key) != known:
+    # Two that open an incident each are in no chain that they share: only what they are about is the same.
+    change.take_turn(f"alerts {item.dedupe_key}")
+    if _earlier(change.session, item.dedupe_key) != known:
         raise _Overtaken
 
 
@@ -202,8 +208,8 @@ def _open(
         title = unmapped_title(source.source, language=language)
 
     def then(change: Change, incident_id: str) -> None:
+        _must_not_be_overtaken(change, item, known)
         lease.fence(change.session, progress=True)
-        _must_not_be_overtaken(change.session, item, known)
         _remember(change, row, position, item, Arrival.opens, incident_id)
         log_entry(
             store,
@@ -293,7 +299,10 @@ def _arrival(item: MappedAlert | Unmapped, earlier: Earlier | None, *, now: date
 
 def _earlier(session: Session, dedupe_key: str) -> tuple[Earlier | None, str]:
     found = session.exec(
-        select(AlertItem).where(AlertItem.dedupe_key == dedupe_key).order_by(col(AlertItem.at).desc())
+        select(AlertItem)
+        .where(AlertItem.dedupe_key == dedupe_key)
+        # Of one moment there may be several: the same of them must be found each time.
+        .order_by(col(AlertItem.at).desc(), col(AlertItem.alert_id).desc(), col(AlertItem.position).desc())
     ).first()
     incident = session.get(Incident, found.incident_id) if found else None
     if found is None or incident is None or incident.state == IncidentState.DESTROYED:
@@ -344,10 +353,14 @@ def _raw(store: Store, row: Alert) -> bytes:
 
 def _reseal(store: Store, row: Alert) -> None:
     """From now on the body belongs to its incident and dies with the incident's key."""
-    if row.incident_id is None:
+    if row.incident_id is None or not row.sealed:
         return
-    body = _raw(store, row)
-    row.sealed = seal(store.key(row.incident_id), body, bound_to=f"alert/{row.id}")
+    try:
+        key = store.key(row.incident_id)
+    except KeyDestroyed:
+        row.sealed = b""
+        return
+    row.sealed = seal(key, _raw(store, row), bound_to=f"alert/{row.id}")
 
 
 def kept_body(store: Store, row: Alert) -> str:

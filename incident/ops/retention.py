@@ -101,6 +101,13 @@ def destroy(house: House, incident_id: str, *, signer: Signer, reason: str) -> P
         raise Refused(f"{incident_id} is open", next_step=f"close it first: `incident close {incident_id}`")
     if found.state == IncidentState.CLOSED:
         with store.write(incident_id, kind=DESTROYED, actor=signer.name, now=now) as change:
+            row = must_exist(change.session, incident_id)
+            if row.state != IncidentState.CLOSED:
+                raise Refused(
+                    "somebody else destroys it at this moment",
+                    where=incident_id,
+                    next_step="call it again: what was begun is finished then",
+                )
             _nothing_under_way(change.session, incident_id)
             last = next(head for head in store.heads() if head.chain == incident_id)
             decide(
@@ -113,7 +120,6 @@ def destroy(house: House, incident_id: str, *, signer: Signer, reason: str) -> P
                 reason=reason,
                 decision_id=store.new_id(),
             )
-            row = must_exist(change.session, incident_id)
             row.state = IncidentState.DESTROYED
             row.destroyed_at = now
             change.put(row)
@@ -160,7 +166,7 @@ def _nothing_under_way(session: Session, incident_id: str) -> None:
 
 def _scrub(house: House, incident_id: str) -> None:
     now = house.clock()
-    with house.store.transaction() as session:
+    with house.store.transaction(in_turn=incident_id) as session:
         connection = session.connection()
         for table in _SEALED:
             connection.execute(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from incident.record.decisions import SUBJECT_TITLES
 from incident.record.dossier import Dossier, load_dossier
@@ -27,6 +28,7 @@ from incident.store.tables import (
     Run,
 )
 
+Row = TypeVar("Row", bound=SQLModel)
 _UNKNOWN = {"zh-Hans": "尚不清楚", "en": "not known yet"}
 
 
@@ -92,7 +94,7 @@ def _record(dossier: Dossier, language: str, zone: ZoneInfo) -> Iterator[Event]:
 
 
 def _decisions(session: Session, incident_id: str) -> Iterator[Event]:
-    for decision in session.exec(select(Decision).where(Decision.incident_id == incident_id)).all():
+    for decision in _of(session, Decision, incident_id, Decision.decided_at, Decision.id):
         operator = session.get(Operator, decision.operator_id)
         what = SUBJECT_TITLES.get(decision.subject_kind, decision.subject_kind)
         text = f"{what} {decision.verdict}, content {decision.subject_hash[:12]}, signed"
@@ -107,16 +109,16 @@ def _decisions(session: Session, incident_id: str) -> Iterator[Event]:
 
 
 def _people(session: Session, incident_id: str) -> Iterator[Event]:
-    for row in session.exec(select(PeopleImport).where(PeopleImport.incident_id == incident_id)).all():
+    for row in _of(session, PeopleImport, incident_id, PeopleImport.at, PeopleImport.id):
         text = (
             f"people imported: {row.rows} rows, {row.added} added, {row.changed} changed, "
             f"{row.unchanged} known already, {row.problems} with problems"
         )
         yield Event(row.at, row.at, "people", text, row.by)
-    for one in session.exec(select(Evidence).where(Evidence.incident_id == incident_id)).all():
+    for one in _of(session, Evidence, incident_id, Evidence.recorded_at, Evidence.id):
         text = f"evidence taken, {one.size} bytes, SHA-256 {one.sha256[:12]}"
         yield Event(one.recorded_at, one.recorded_at, "evidence", text, one.recorded_by, one.id)
-    for item in session.exec(select(AlertItem).where(AlertItem.incident_id == incident_id)).all():
+    for item in _of(session, AlertItem, incident_id, AlertItem.at, AlertItem.alert_id, AlertItem.position):
         yield Event(
             item.at,
             item.at,
@@ -128,23 +130,23 @@ def _people(session: Session, incident_id: str) -> Iterator[Event]:
 
 
 def _releases(session: Session, incident_id: str) -> Iterator[Event]:
-    for row in session.exec(select(Notice).where(Notice.incident_id == incident_id)).all():
+    for row in _of(session, Notice, incident_id, Notice.version):
         text = f"notice version {row.version} drafted, content {row.content_hash[:12]}"
         yield Event(row.created_at, row.created_at, "notice", text, row.created_by)
         if row.released_at is not None:
             yield Event(
                 row.released_at, row.released_at, "notice", f"notice version {row.version} released", ""
             )
-    for campaign in session.exec(select(Campaign).where(Campaign.incident_id == incident_id)).all():
+    for campaign in _of(session, Campaign, incident_id, Campaign.opened_at, Campaign.id):
         text = f"sending began, {campaign.expected} people"
         yield Event(campaign.opened_at, campaign.opened_at, "sending", text, campaign.opened_by)
         if campaign.ended_at is not None:
             text = f"sending ended, {campaign.expected} people accounted for"
             yield Event(campaign.ended_at, campaign.ended_at, "sending", text, "")
-    for page in session.exec(select(PublicNotice).where(PublicNotice.incident_id == incident_id)).all():
+    for page in _of(session, PublicNotice, incident_id, PublicNotice.published_at, PublicNotice.id):
         text = f"public notice published ({page.language}), SHA-256 {page.sha256[:12]}"
         yield Event(page.published_at, page.published_at, "public notice", text, "")
-    for report in session.exec(select(Report).where(Report.incident_id == incident_id)).all():
+    for report in _of(session, Report, incident_id, Report.created_at, Report.id):
         text = f"report {report.regime} ({report.phase}) version {report.version}"
         yield Event(report.created_at, report.created_at, "report", f"{text} filled", report.created_by)
         if report.submitted_at is not None:
@@ -152,9 +154,16 @@ def _releases(session: Session, incident_id: str) -> Iterator[Event]:
 
 
 def _runs(session: Session, incident_id: str) -> Iterator[Event]:
-    for run in session.exec(select(Run).where(Run.incident_id == incident_id).order_by(col(Run.id))).all():
+    for run in _of(session, Run, incident_id, Run.id):
         yield Event(
             run.started_at, run.started_at, "run", f"{run.id} started: {run.playbook}", run.started_by
         )
         if run.ended_at is not None:
             yield Event(run.ended_at, run.ended_at, "run", f"{run.id} ended: {run.state}", "")
+
+
+def _of(session: Session, table: type[Row], incident_id: str, *order: object) -> Sequence[Row]:
+    """An incident's rows of a table; what happened at one moment always comes in the same order."""
+    columns = [col(each) for each in order]
+    statement = select(table).where(table.incident_id == incident_id)  # type: ignore[attr-defined]
+    return session.exec(statement.order_by(*columns)).all()

@@ -151,7 +151,7 @@ def voices(session: Session, subject: Subject, *, drill: bool) -> list[Voice]:
     found = session.exec(
         select(Decision)
         .where(Decision.subject_kind == subject.kind, Decision.subject_id == subject.id)
-        .order_by(col(Decision.decided_at))
+        .order_by(col(Decision.decided_at), col(Decision.id))
     ).all()
     latest: dict[str, Voice] = {}
     for decision in found:

@@ -116,7 +116,9 @@ def list_evidence(store: Store, incident_id: str) -> list[EvidenceLine]:
     with store.read() as session:
         must_exist(session, incident_id)
         rows = session.exec(
-            select(Evidence).where(Evidence.incident_id == incident_id).order_by(col(Evidence.recorded_at))
+            select(Evidence)
+            .where(Evidence.incident_id == incident_id)
+            .order_by(col(Evidence.recorded_at), col(Evidence.id))
         ).all()
     lines = []
     for row in rows:

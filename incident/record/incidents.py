@@ -52,6 +52,7 @@ def open_incident(
     incident_id = _reserve_id(store, now=now, zone=zone)
     try:
         with store.write(incident_id, kind="incident.opened", actor=actor, now=now) as change:
+            _must_be_new(change, incident_id)
             change.put(
                 Incident(
                     id=incident_id,
@@ -66,12 +67,29 @@ def open_incident(
             if then is not None:
                 then(change, incident_id)
             change.anchor()
+    except _NumberTaken:
+        store.keyring.discard(incident_id)
+        raise
     except BaseException:
         # An interrupt may come after the commit: then the key is needed. If nobody can tell, it stays.
         if not _was_opened(store, incident_id):
             store.keyring.discard(incident_id)
         raise
     return incident_id
+
+
+class _NumberTaken(WorkspaceError):
+    """There is an incident of this number, and its key is not in our keyring."""
+
+
+def _must_be_new(change: Change, incident_id: str) -> None:
+    # The keyring gives each number once. Another machine with a keyring of its own has given it there.
+    if change.session.get(Incident, incident_id) is not None:
+        raise _NumberTaken(
+            f"{incident_id} was opened with another keyring at the same moment",
+            where="store.keyring",
+            next_step="let all machines share one keyring, then open the incident again",
+        )
 
 
 def _was_opened(store: Store, incident_id: str) -> bool:

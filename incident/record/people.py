@@ -35,6 +35,7 @@ from incident.store.tables import Campaign, PeopleImport, PeopleProblem, Person
 
 _CHUNK = 1000
 _SHOWN_PROBLEMS = 10
+_LONGEST_PAUSE = 300.0
 
 
 @dataclass
@@ -108,6 +109,8 @@ def import_people(
             _open_text(path, encoding, digest) as stream,
             store.write(incident_id, kind="people.imported", actor=actor, now=now) as change,
         ):
+            # The file may lie far away or come through a pipe, and the screen may stand still.
+            change.allow_pauses(seconds=_LONGEST_PAUSE)
             must_be_open(change.session, incident_id)
             _must_not_be_sending(change.session, incident_id)
             state = _Importing(change, incident_id, import_id, today)
@@ -216,7 +219,9 @@ class _Held:
 
 
 def _known_people(state: _Importing, macs: list[bytes]) -> dict[bytes, _Held]:
-    # Columns, not objects: the session would hand out objects as they were before our own updates.
+    # Columns, not objects: the session would hand out objects as they were before our own updates. The MAC alone says
+    # which: it is keyed by the incident's key. A database that knows nothing of the table yet, as it is new, would
+    # otherwise take the incident for the narrower condition and read all of its people.
     found = state.change.execute(
         select_columns(
             col(Person.id),
@@ -225,7 +230,7 @@ def _known_people(state: _Importing, macs: list[bytes]) -> dict[bytes, _Held]:
             col(Person.content_mac),
             col(Person.import_id),
             col(Person.sealed),
-        ).where(col(Person.incident_id) == state.incident_id, col(Person.reference_mac).in_(macs))
+        ).where(col(Person.reference_mac).in_(macs))
     )
     known: dict[bytes, _Held] = {}
     for row in found:

@@ -137,7 +137,7 @@ def run_named(session: Session, run_id: str) -> Run:
 
 def runs_of(session: Session, incident_id: str | None = None) -> list[Run]:
     """Runs, the newest first; of one incident or of all."""
-    statement = select(Run).order_by(col(Run.started_at).desc())
+    statement = select(Run).order_by(col(Run.started_at).desc(), col(Run.id).desc())
     if incident_id is not None:
         statement = statement.where(Run.incident_id == incident_id)
     return list(session.exec(statement).all())

@@ -11,6 +11,7 @@ from sqlalchemy import Executable, inspect
 from sqlalchemy.engine import CursorResult
 from sqlmodel import Session, SQLModel, insert
 
+from incident.store.database import allow_pauses, take_turn
 from incident.store.sealing import seal_json, unseal_json
 
 Content = dict[str, Any]
@@ -128,6 +129,17 @@ class Change:
     def anchor(self) -> None:
         """Let the workspace's chain name this chain's new head in the same transaction."""
         self.anchored = True
+
+    def take_turn(self, name: str) -> None:
+        """Hold `name` too until this change ends, after whoever holds it: for what concerns more than one chain.
+
+        What was read before may be out of date by now.
+        """
+        take_turn(self.session.connection(), name)
+
+    def allow_pauses(self, *, seconds: float) -> None:
+        """Say that this change may have to wait so long for something else, such as a slow file."""
+        allow_pauses(self.session.connection(), seconds=seconds)
 
     def execute(self, statement: Executable) -> CursorResult[Any]:
         """A Core statement inside this change: for bulk tables and jobs."""

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from incident.errors import BadInput, StoreUnavailable, TocsinError
+from incident.errors import BadInput, StoreAway, StoreUnavailable, TocsinError
 from incident.settings import POSTGRES_PREFIX, SQLITE_PREFIX
 
 _WRITES = "tocsin_writes"
@@ -99,6 +99,17 @@ def take_turn(connection: Connection, name: str | None) -> None:
         postgres.take_turn(connection, name)
 
 
+def allow_pauses(connection: Connection, *, seconds: float) -> None:
+    """Let a writing transaction stand still for so long between two statements, where it must wait for something else.
+
+    PostgreSQL ends one that stands still for more than a few seconds; SQLite does not mind.
+    """
+    if is_postgres(connection):
+        from incident.store import postgres
+
+        postgres.allow_pauses(connection, seconds=seconds)
+
+
 def _prepare_connection(connection: Any, _entry: ConnectionPoolEntry) -> None:
     # We begin transactions ourselves: the driver would begin late and never IMMEDIATE.
     connection.isolation_level = None
@@ -127,8 +138,8 @@ def use_write_ahead_log(engine: Engine) -> None:
 def store_errors(where: str) -> Iterator[None]:
     """Turn the driver's failures into our errors, with a next step and without a value out of a row.
 
-    `ConflictingWrite` when PostgreSQL ended one of several changes that stood in each other's way, `StoreUnavailable`
-    when the database cannot be used. A broken constraint stays what it is.
+    `Collided` when PostgreSQL took back one of several changes that stood in each other's way, `StoreAway` when it
+    cannot be reached, `StoreUnavailable` when it cannot be used. A broken constraint stays what it is.
     """
     try:
         yield
@@ -141,7 +152,7 @@ def store_errors(where: str) -> Iterator[None]:
 
 def _our_error(error: Exception, where: str) -> TocsinError | None:
     if isinstance(error, NoFreeConnection):
-        return StoreUnavailable(
+        return StoreAway(
             "all connections to the database are in use",
             where=where,
             next_step="try again; if it stays, fewer jobs at a time help",

@@ -84,12 +84,12 @@ class Store:
         """The one way to change the record: rows and a journal entry in one transaction.
 
         `chain` is an incident's id or the workspace's chain; the changes of one chain happen in turn. Locks are
-        taken in one order: the chain's turn, then rows of jobs and others, then the chain's head, and last the
-        head of the workspace's chain, for an anchor. No change may open another within.
+        taken in one order: the chain's turn, a further name's (`Change.take_turn`), rows of jobs and others, the
+        chain's head, and last the head of the workspace's chain, for an anchor. No change may open another within.
 
         Raises `KeyDestroyed` / `KeyMissing` before anything is written, `StoreUnavailable` when the database
-        refuses, `ConflictingWrite` when the chain's end is taken or another change stood in the way; in every case
-        the store is as before.
+        refuses, `ConflictingWrite` when the chain's end is taken or another change stood in the way; the store is
+        then as before. Only after a `StoreAway` it may hold the change: the answer to the commit can get lost.
         """
         key = self.keyring.get(_key_name(chain))
         with self.transaction(in_turn=chain) as session:
@@ -199,7 +199,8 @@ class Store:
     ) -> Entry:
         salt = self._random(_SALT_BYTES)
         statement = select(tables.JournalHead).where(tables.JournalHead.chain == chain).with_for_update()
-        stored = session.exec(statement).first()
+        # As it is now: for the workspace's head others may have come first since this session last saw it.
+        stored = session.exec(statement.execution_options(populate_existing=True)).first()
         head = Head(stored.chain, stored.seq, stored.hash) if stored else None
         entry = next_entry(head, chain=chain, at=now, kind=kind, actor=actor, body_hash=body_hash(salt, body))
         sealed = seal_json(

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import LargeBinary
+from sqlalchemy import Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from incident.store.columns import sealed_column, time_column
@@ -15,10 +15,11 @@ class Person(SQLModel, table=True):
     """
 
     __tablename__ = "person"
+    __table_args__ = (Index("ix_person_in_order", "incident_id", "id"),)
 
     id: str = Field(primary_key=True)
-    incident_id: str = Field(index=True)
-    reference_mac: bytes = Field(sa_type=LargeBinary)
+    incident_id: str
+    reference_mac: bytes = Field(sa_type=LargeBinary, index=True, unique=True)
     content_mac: bytes = Field(sa_type=LargeBinary)
     version: int
     language: str
