@@ -79,7 +79,7 @@ def test_a_worker_of_one_machine_is_alone_and_a_second_is_told_so(
 
 def test_a_worker_is_killed_and_the_next_goes_on_at_once(tmp_path: Path, relay: RecordingRelay) -> None:
     breach = sending(tmp_path, relay, None)
-    relay.at_rcpt = lambda address: time.sleep(0.01)  # type: ignore[func-returns-value]
+    relay.at_rcpt = lambda address: time.sleep(0.01)
     with a_worker(breach) as first:
         until(lambda: len(relay.taken) > 25)
         first.send_signal(signal.SIGKILL)
@@ -113,7 +113,7 @@ def test_a_reset_in_the_middle_loses_nobody(
     tmp_path: Path, relay: RecordingRelay, store_on: PostgresServer | None
 ) -> None:
     breach = sending(tmp_path, relay, store_on)
-    relay.at_rcpt = lambda address: time.sleep(0.01)  # type: ignore[func-returns-value]
+    relay.at_rcpt = lambda address: time.sleep(0.01)
     with a_worker(breach):
         until(lambda: len(relay.taken) > 25)
         answer = incident(breach, "engine", "reset", "--json")
