@@ -27,7 +27,8 @@ _FIRST_PAUSE = timedelta(seconds=60)
 _PAUSE_GROWS = 4
 _RELAY_PAUSE = timedelta(seconds=15)
 _LONGEST_RELAY_PAUSE = timedelta(hours=1)
-_BEFORE_THE_RECIPIENT = frozenset({Stage.connect, Stage.tls, Stage.auth, Stage.mail})
+LONGEST_PAUSE = max(_LONGEST_RELAY_PAUSE, _FIRST_PAUSE * _PAUSE_GROWS ** (MOST_STRIKES - 2))
+BEFORE_THE_RECIPIENT = frozenset({Stage.connect, Stage.tls, Stage.auth, Stage.mail})
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def judge(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
     """
     if outcome.result is Result.accepted:
         return Settled(due, outcome, DeliveryState.ACCEPTED, Why.NONE, due.strikes, None)
-    if outcome.stage in _BEFORE_THE_RECIPIENT:
+    if outcome.stage in BEFORE_THE_RECIPIENT:
         return Settled(
             due, outcome, DeliveryState.PENDING, Why.NONE, due.strikes, now + _relay_pause(due, outcome)
         )

@@ -1,0 +1,137 @@
+"""The check: every invariant that rows can prove, proven on the live store at one moment.
+
+It changes nothing and may run while workers work: it sees one moment, and whatever a killed worker can leave is a
+legal state. What it cannot prove, because no row shows it:
+
+- that a message arrived, and that nobody outside was told twice: only the other side knows (the ledger bounds it);
+- that facts are true, that law is applied rightly and texts are good: people read, the gate and counsel decide;
+- that a carrier keeps to what it was declared for: `incident doctor` checks the settings, not what a relay does;
+- that a time is the right one: clocks that were set wrong leave times that look like any others;
+- that words and evidence beside the database are undamaged: `incident evidence verify` reads them;
+- anything at or above the last head that somebody holds outside, if rows and journal were forged together:
+  `incident verify --head` tells that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlmodel import Session, col, func, select
+
+from incident.errors import TocsinError
+from incident.ops.checks import (
+    attempts,
+    intake,
+    jobs,
+    ledger,
+    owed,
+    people,
+    progress,
+    proofs,
+    releases,
+    runs,
+    sealed,
+)
+from incident.ops.checks.base import Findings, Invariant, State, Survey, Verdict, View
+from incident.record.incidents import must_exist
+from incident.response.housework import House
+from incident.store.moment import Moment, one_moment
+from incident.store.tables import Brake, Worker
+from incident.workspace import worker_lives
+
+SURVEYS: tuple[Survey, ...] = tuple(
+    survey
+    for module in (ledger, attempts, progress, people, releases, runs, intake, owed, jobs, proofs, sealed)
+    for survey in module.SURVEYS
+)
+INVARIANTS: tuple[Invariant, ...] = tuple(dict.fromkeys(each for survey in SURVEYS for each in survey.tells))
+"""Every invariant once, in the order in which it is shown."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found. `works` says whether anybody works, `brake` since when nothing leaves the house."""
+
+    at: datetime
+    incident_id: str | None
+    works: bool
+    brake: str
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def broken(self) -> tuple[Verdict, ...]:
+        return tuple(each for each in self.verdicts if each.state is State.BROKEN)
+
+    @property
+    def untold(self) -> tuple[Verdict, ...]:
+        return tuple(each for each in self.verdicts if each.state is State.UNTOLD)
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is broken. What could not be told is in `untold`."""
+        return not self.broken
+
+
+def check(house: House, *, incident_id: str | None = None) -> Checked:
+    """Prove every invariant, of one incident or of all. Raises `NotFound` for an unknown incident."""
+    with one_moment(house.store) as moment:
+        if incident_id is not None:
+            with moment.read() as session:
+                must_exist(session, incident_id)
+        return check_moment(house, moment, incident_id=incident_id)
+
+
+def check_moment(house: House, moment: Moment, *, incident_id: str | None = None) -> Checked:
+    """As `check`, for a moment that somebody holds already."""
+    findings = Findings(INVARIANTS)
+    with moment.read() as session:
+        view = _view(replace(house, store=moment), session, incident_id)
+        for survey in SURVEYS:
+            _look(survey, view, findings)
+    return Checked(view.now, incident_id, view.works, view.brake, findings.verdicts())
+
+
+def _look(survey: Survey, view: View, findings: Findings) -> None:
+    try:
+        survey.look(view, findings)
+    except (TocsinError, ValueError, TypeError, LookupError) as error:
+        # A value that no version of ours wrote, or a key that is away. What else is told stays told.
+        for invariant in survey.tells:
+            findings.untold(invariant, f"a value in it cannot be read ({type(error).__name__})")
+
+
+def _view(house: House, session: Session, incident_id: str | None) -> View:
+    clock = _clock(session)
+    return View(
+        house=house,
+        session=session,
+        now=house.clock(),
+        clock=clock,
+        works=_somebody_works(house, session, clock=clock),
+        brake=_brake(session),
+        alone=session.get_bind().dialect.name == "sqlite",
+        incident_id=incident_id,
+    )
+
+
+_CLOCKS = {
+    "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
+    "postgresql": "SELECT extract(epoch FROM clock_timestamp())::float8",
+}
+
+
+def _clock(session: Session) -> float:
+    statement = text(_CLOCKS[session.get_bind().dialect.name])
+    return float(session.connection().execute(statement).scalar_one())
+
+
+def _somebody_works(house: House, session: Session, *, clock: float) -> bool:
+    heard = select(func.count()).select_from(Worker).where(col(Worker.beat_at) > clock - jobs.RECENT)
+    return worker_lives(house.workspace) or session.exec(heard).one() > 0
+
+
+def _brake(session: Session) -> str:
+    on = session.exec(select(Brake).order_by(col(Brake.set_at))).first()
+    return "" if on is None else f"{on.set_at:%Y-%m-%d %H:%M} UTC"
