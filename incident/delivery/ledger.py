@@ -189,6 +189,10 @@ def write_outcomes(
         return
     connection = session.connection()
     ended = connection.execute(_END_ATTEMPT, [_attempt_values(each, key=key, now=now) for each in settled])
+    if ended.rowcount != len(settled):
+        # This was written before, and only the answer to the commit was lost: counting again would count twice.
+        recount(session, batch.id)
+        return
     connection.execute(
         _END,
         [
@@ -203,11 +207,7 @@ def write_outcomes(
             for each in settled
         ],
     )
-    if ended.rowcount == len(settled):
-        _count(session, batch, settled)
-    else:
-        # This was written before, and only the answer to the commit was lost: counting again would count twice.
-        recount(session, batch.id)
+    _count(session, batch, settled)
 
 
 _OUTCOME_COLUMNS = ("outcome_at", "stage", "result", "code", "enhanced", "peer", "tls", "sealed")

@@ -17,9 +17,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import text
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session
 
+from incident.durable import EVERYTHING, brakes_on, somebody_works
+from incident.durable.jobs import database_clock, on_one_machine
 from incident.errors import TocsinError
 from incident.ops.checks import (
     attempts,
@@ -38,8 +39,6 @@ from incident.ops.checks.base import Findings, Invariant, State, Survey, Verdict
 from incident.record.incidents import must_exist
 from incident.response.housework import House
 from incident.store.moment import Moment, one_moment
-from incident.store.tables import Brake, Worker
-from incident.workspace import worker_lives
 
 SURVEYS: tuple[Survey, ...] = tuple(
     survey
@@ -103,35 +102,15 @@ def _look(survey: Survey, view: View, findings: Findings) -> None:
 
 
 def _view(house: House, session: Session, incident_id: str | None) -> View:
-    clock = _clock(session)
+    stale = house.settings.engine.stale_seconds
+    brake = next((each for each in brakes_on(session) if each.name == EVERYTHING), None)
     return View(
         house=house,
         session=session,
         now=house.clock(),
-        clock=clock,
-        works=_somebody_works(house, session, clock=clock),
-        brake=_brake(session),
-        alone=session.get_bind().dialect.name == "sqlite",
+        clock=database_clock(session),
+        works=somebody_works(house.store, house.workspace, stale=stale),
+        brake="" if brake is None else f"{brake.set_at:%Y-%m-%d %H:%M} UTC",
+        alone=on_one_machine(session),
         incident_id=incident_id,
     )
-
-
-_CLOCKS = {
-    "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
-    "postgresql": "SELECT extract(epoch FROM clock_timestamp())::float8",
-}
-
-
-def _clock(session: Session) -> float:
-    statement = text(_CLOCKS[session.get_bind().dialect.name])
-    return float(session.connection().execute(statement).scalar_one())
-
-
-def _somebody_works(house: House, session: Session, *, clock: float) -> bool:
-    heard = select(func.count()).select_from(Worker).where(col(Worker.beat_at) > clock - jobs.RECENT)
-    return worker_lives(house.workspace) or session.exec(heard).one() > 0
-
-
-def _brake(session: Session) -> str:
-    on = session.exec(select(Brake).order_by(col(Brake.set_at))).first()
-    return "" if on is None else f"{on.set_at:%Y-%m-%d %H:%M} UTC"

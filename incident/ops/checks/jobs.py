@@ -30,11 +30,8 @@ from incident.store.tables import (
     TokenBucket,
 )
 
-UNHEARD = 300.0
-"""Seconds after which a job that somebody holds should long have been taken over, if anybody works."""
-
-RECENT = 30.0
-"""Seconds within which a sign of life shows that somebody works."""
+UNHEARD = 10
+"""Times of patience (`engine.stale_seconds`) after which a job should long have been taken from who holds it."""
 
 TARGETS: Mapping[str, sa.Table] = {
     ALERT_JOB: table_of(Alert),
@@ -45,7 +42,7 @@ TARGETS: Mapping[str, sa.Table] = {
 }
 """Every kind of job, and the table whose row it works on."""
 
-STANDINGS = ("active", "restored", "moved")
+STANDINGS = ("active", "copy", "arriving", "moved")
 
 _job, _bucket, _limit, _instance, _brake = map(table_of, (Job, TokenBucket, KindLimit, Instance, Brake))
 j, k, i = _job.c, _limit.c, _instance.c
@@ -60,7 +57,7 @@ PARKED = Invariant(
 )
 HELD = Invariant(
     "jobs.held",
-    f"no job is held for more than {UNHEARD:.0f} seconds by somebody who is not heard of, while others work",
+    "no job is held for long by somebody who is not heard of, while others work",
     "stop the workers and start them again; what they held is taken over",
 )
 WAITING = Invariant(
@@ -89,7 +86,11 @@ def _look_at_jobs(view: View, findings: Findings) -> None:
             Sign(KNOWN, "its state is unknown", j.state.not_in(sorted(JobState))),
             Sign(KNOWN, "a number of it cannot be", numbers),
             Sign(KNOWN, "nobody ever began it, and somebody holds it", (j.attempt == 0) & (j.beat_at > 0)),
-            Sign(KNOWN, "it is over, and somebody holds it", (j.state == JobState.DONE) & (j.beat_at > 0)),
+            Sign(
+                KNOWN,
+                "nobody may work on it, and somebody holds it",
+                (j.state != JobState.OPEN) & (j.beat_at > 0),
+            ),
             Sign(PARKED, "it failed at every start", j.state == JobState.PARKED),
             *(
                 Sign(KNOWN, "the row that it works on does not exist", (j.kind == kind) & ~_exists(target))
@@ -105,22 +106,25 @@ def _exists(target: sa.Table) -> sa.ColumnElement[bool]:
 
 
 def _look_at_work(view: View, findings: Findings) -> None:
-    is_open = (view.mine(j.incident_id), j.state == JobState.OPEN)
-    long_due = (j.beat_at == 0) & (j.next_at <= view.clock - TOLERANCE)
-    waiting = _count(view, *is_open, long_due)
-    unheard = _count(view, *is_open, (j.beat_at > 0) & (j.beat_at < view.clock - UNHEARD))
+    """On one machine the worker itself takes away what its own handlers hang in; others can tell nothing of it."""
+    mine, is_held = (view.mine(j.incident_id), j.state == JobState.OPEN), j.beat_at > 0
+    last_heard = view.clock - UNHEARD * view.house.settings.engine.stale_seconds
+    unheard = is_held & (j.beat_at < last_heard) & sa.literal(not view.alone)
+    since = view.clock - TOLERANCE
+    long_due = (j.beat_at == 0) & (j.next_at <= since) & (j.asked_at <= since)
+    waiting = _count(view, *mine, long_due)
     if view.brake and waiting:
         findings.note(WAITING, f"the brake is on since {view.brake}: {waiting} jobs are due and wait")
-    elif not view.works and waiting + unheard:
-        findings.note(WAITING, f"nobody works: {waiting + unheard} jobs are due; start `incident worker`")
+    elif not view.works and (left := waiting + _count(view, *mine, is_held)):
+        findings.note(WAITING, f"nobody works: {left} jobs are due; start `incident worker`")
     if not view.works:
         return
-    for kind, key in view.rows(_named(*is_open, (j.beat_at > 0) & (j.beat_at < view.clock - UNHEARD))):
+    for kind, key in view.rows(_named(*mine, unheard)):
         findings.broken(HELD, f"job {kind}/{key}", "whoever holds it is not heard of any more")
-    # While a job is under way the others wait for a free hand; whoever hangs is found by the invariant above.
-    if view.brake or _count(view, j.state == JobState.OPEN, j.beat_at >= view.clock - UNHEARD):
+    # While a job is under way the others wait for a free hand.
+    if view.brake or _count(view, j.state == JobState.OPEN, is_held & ~unheard):
         return
-    for kind, key in view.rows(_named(*is_open, long_due)):
+    for kind, key in view.rows(_named(*mine, long_due)):
         findings.broken(WAITING, f"job {kind}/{key}", "it is due, somebody works, and nobody takes it")
 
 

@@ -10,27 +10,38 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incident.delivery.states import BATCH_JOB, IN_PROGRESS, SETTLE_JOB, CampaignState, DeliveryState
-from incident.durable import JobState
+from incident.delivery.states import (
+    BATCH_JOB,
+    IN_PROGRESS,
+    SETTLE_JOB,
+    CampaignState,
+    DeliveryState,
+    campaign_brake,
+)
+from incident.durable import EVERYTHING, JobState
 from incident.ops.checks.base import Findings, Invariant, Survey, View, moment_of, table_of
-from incident.store.tables import Batch, Campaign, Delivery, Job
+from incident.store.tables import Batch, Brake, Campaign, Delivery, Job
 
 TOLERANCE = 60.0
 """Seconds by which a next time may be missed: clocks of machines differ, and a worker looks every so often."""
 
-_batch, _campaign, _delivery, _job = map(table_of, (Batch, Campaign, Delivery, Job))
+_batch, _brake, _campaign, _delivery, _job = map(table_of, (Batch, Brake, Campaign, Delivery, Job))
 b, c, d, j = (table.c for table in (_batch, _campaign, _delivery, _job))
 
-PAUSED = "paused"
-_STATES = {*CampaignState, PAUSED}
+_MISSING = "start `incident worker` again: it puts jobs that are missing"
 
 OWNED = Invariant(
-    "progress.owned", "everyone in progress has an owner: an open job, or whoever paused the sending"
+    "progress.owned",
+    "everyone in progress has an owner: an open job, or whoever paused the sending",
+    _MISSING,
 )
 NEXT = Invariant(
     "progress.next", f"nobody waits more than {TOLERANCE:.0f} seconds beyond the next time that was set"
 )
-ENDS = Invariant("progress.ends", "every campaign that can end has a job that ends it")
+ENDS = Invariant("progress.ends", "every campaign that can end has a job that ends it", _MISSING)
+PAUSED = Invariant(
+    "progress.paused", "a campaign is paused exactly when its brake is on, and no other brake is unknown"
+)
 ENDED = Invariant("progress.ended", "a campaign that has ended says when, and has nobody in progress")
 
 
@@ -53,7 +64,7 @@ def _look_at_batches(view: View, findings: Findings) -> None:
             .join(_campaign, c.id == b.campaign_id)
             .outerjoin(_job, (j.kind == BATCH_JOB) & (j.key == b.id))
         )
-        .where(view.mine(d.incident_id), d.state.in_(sorted(IN_PROGRESS)), c.state != PAUSED)
+        .where(view.mine(d.incident_id), d.state.in_(sorted(IN_PROGRESS)), c.state != CampaignState.PAUSED)
         .group_by(b.id, c.state, j.state, j.next_at, j.beat_at)
         .order_by(b.id)
     )
@@ -109,7 +120,7 @@ def _look_at_campaigns(view: View, findings: Findings) -> None:
         .order_by(c.id)
     )
     for campaign, state, has_ended, in_progress, has_job in view.rows(statement):
-        if state not in _STATES:
+        if state not in set(CampaignState):
             findings.broken(ENDED, f"campaign {campaign}", "its state is unknown")
         elif has_ended != (state == CampaignState.ENDED):
             findings.broken(
@@ -123,4 +134,20 @@ def _look_at_campaigns(view: View, findings: Findings) -> None:
             )
 
 
-SURVEYS = (Survey(_look_at_batches, (OWNED, NEXT)), Survey(_look_at_campaigns, (ENDS, ENDED)))
+def _look_at_brakes(view: View, findings: Findings) -> None:
+    on = {name for (name,) in view.rows(sa.select(_brake.c.name))}
+    paused = {
+        campaign_brake(campaign): campaign
+        for (campaign,) in view.rows(sa.select(c.id).where(c.state == CampaignState.PAUSED))
+    }
+    for brake in sorted(paused.keys() - on):
+        findings.broken(PAUSED, f"campaign {paused[brake]}", "it is paused, and its brake is not on")
+    for brake in sorted(on - paused.keys() - {EVERYTHING}):
+        findings.broken(PAUSED, f"brake {brake}", "it is on, and no campaign is paused by it")
+
+
+SURVEYS = (
+    Survey(_look_at_batches, (OWNED, NEXT, ENDED)),
+    Survey(_look_at_campaigns, (ENDS, ENDED)),
+    Survey(_look_at_brakes, (PAUSED,)),
+)

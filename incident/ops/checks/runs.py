@@ -6,6 +6,7 @@ An effect in `intended` is legal while its job is open: a worker called somebody
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 from sqlmodel import col, select
 
@@ -21,22 +22,23 @@ from incident.response.deciding import STEP_SUBJECT
 from incident.response.extensions import Extension, NoticeTask
 from incident.response.model import Playbook
 from incident.response.runner import OUTSTANDING, RUN_JOB, RUNNING, EffectState, OpenEffect, open_effects
-from incident.response.state import WAITING, Awaits, State, from_json
+from incident.response.state import WAITING, State, from_json
 from incident.response.working import ENGINE
 from incident.store.tables import Campaign, Job, PublicNotice, Run, RunEffect
 
 _run, _effect, _job = map(table_of, (Run, RunEffect, Job))
 r, x, j = _run.c, _effect.c, _job.c
 
-_ASKING = ("ask_person", "ask_approval", "ask_condition")
-_WORKING = ("run_command", "do_in_house", "wait_until")
+_KINDS = frozenset(str(each.model_fields["kind"].default) for each in get_args(get_args(e.Effect)[0]))
+_ASKING = sorted(kind for kind in _KINDS if kind.startswith("ask_"))
 _AWAITED = {
-    Awaits.command: "run_command",
-    Awaits.person: "ask_person",
-    Awaits.approval: "ask_approval",
-    Awaits.condition: "ask_condition",
-    Awaits.in_house: "do_in_house",
-    Awaits.timer: "wait_until",
+    "command": "run_command",
+    "outcome": "ask_outcome",
+    "person": "ask_person",
+    "approval": "ask_approval",
+    "condition": "ask_condition",
+    "in_house": "do_in_house",
+    "timer": "wait_until",
 }
 
 ADVANCE = Invariant(
@@ -82,12 +84,12 @@ def _look_at_rows(view: View, findings: Findings) -> None:
             Sign(EFFECTS, "its run does not exist", r.id.is_(None)),
             Sign(EFFECTS, "it and its run name different incidents", r.incident_id != x.incident_id),
             Sign(EFFECTS, "its state is unknown", x.state.not_in(sorted(EffectState))),
-            Sign(EFFECTS, "its kind is unknown", x.kind.not_in([*_ASKING, *_WORKING])),
+            Sign(EFFECTS, "its kind is unknown", x.kind.not_in(sorted(_KINDS))),
             Sign(EFFECTS, "settled without a time, or not and with one", outstanding == settled),
             Sign(
                 EFFECTS,
                 "about to be done without an intent",
-                (x.state == EffectState.INTENDED) != (outstanding & x.intent_at.is_not(None)),
+                (x.state == EffectState.INTENDED) & x.intent_at.is_(None),
             ),
             Sign(
                 EFFECTS,
@@ -96,8 +98,9 @@ def _look_at_rows(view: View, findings: Findings) -> None:
             ),
             Sign(
                 EFFECTS,
-                "a timer without a time, or a time without a timer",
-                (x.kind == "wait_until") != x.due_at.is_not(None),
+                "a timer without a time, or a time of what cannot wait for one",
+                ((x.kind == "wait_until") & x.due_at.is_(None))
+                | (x.kind.not_in(["wait_until", "run_command"]) & x.due_at.is_not(None)),
             ),
         ],
         view.mine(x.incident_id),
@@ -181,7 +184,7 @@ def _must_agree(findings: Findings, run: Run, state: State, outstanding: Sequenc
         if not isinstance(each.effect, e.Finish) and not _is_timeout(each.effect)
     }
     awaited = {
-        (visit.id, _AWAITED[visit.awaits], visit.index)
+        (visit.id, _AWAITED[str(visit.awaits)], visit.index)
         for visit in state.visits.values()
         if visit.state in WAITING and visit.awaits is not None
     }
@@ -237,9 +240,8 @@ def _passed_a_gate(view: View, asked: OpenEffect, event: e.Event) -> str:
         names = {voice.operator.name for voice in heard}
         missing = len(names) < effect.quorum or not set(event.by) <= names
         return f"passed with {len(names)} valid signatures of {effect.quorum}" if missing else ""
-    if isinstance(event, e.PersonAnswered | e.ConditionAnswered):
-        return "no person answered it" if event.by in ("", ENGINE) else ""
-    return "a person was asked, and something else went on"
+    by = getattr(event, "by", None)
+    return "" if isinstance(by, str) and by not in ("", ENGINE) else "no person answered it"
 
 
 SURVEYS = (
