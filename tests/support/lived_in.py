@@ -231,14 +231,16 @@ def must_hold(house: House) -> Checked:
 
 
 @contextmanager
-def with_damage(house: House, *statements: str | tuple[str, dict[str, Any]]) -> Iterator[Checked]:
+def with_damage(
+    house: House, *statements: str | tuple[str, dict[str, Any]], incident_id: str | None = None
+) -> Iterator[Checked]:
     """The check of a store that somebody changed behind its back; afterwards it is as before."""
     with Session(house.store.engine, expire_on_commit=False) as session:
         for statement in statements:
             said, values = (statement, {}) if isinstance(statement, str) else statement
             changed = session.connection().execute(text(said), values).rowcount
             assert changed, f"this changes nothing: {said}"
-        yield check_moment(house, Moment(house.store, session))
+        yield check_moment(house, Moment(house.store, session), incident_id=incident_id)
         session.rollback()
 
 

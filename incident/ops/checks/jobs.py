@@ -33,6 +33,11 @@ from incident.store.tables import (
 UNHEARD = 10
 """Times of patience (`engine.stale_seconds`) after which a job should long have been taken from who holds it."""
 
+# A pause between two tries, or one under a brake, is an hour at most; a clock that was set back makes it look longer.
+_LONGEST_SLEEP = 3 * 3600.0
+# A step of a playbook may wait for weeks.
+_LONGEST_TIMER = 10 * 366 * 86400.0
+
 TARGETS: Mapping[str, sa.Table] = {
     ALERT_JOB: table_of(Alert),
     RUN_JOB: table_of(Run),
@@ -75,6 +80,7 @@ def _look_at_jobs(view: View, findings: Findings) -> None:
     numbers = (
         (j.attempt < 0) | (j.starts < 0) | (j.pokes < 1) | (j.beats < 0) | (j.beat_at < 0) | (j.next_at < 0)
     )
+    longest_sleep = sa.case((j.kind == RUN_JOB, _LONGEST_TIMER), else_=_LONGEST_SLEEP)
     scan(
         view,
         findings,
@@ -90,6 +96,11 @@ def _look_at_jobs(view: View, findings: Findings) -> None:
                 KNOWN,
                 "nobody may work on it, and somebody holds it",
                 (j.state != JobState.OPEN) & (j.beat_at > 0),
+            ),
+            Sign(
+                KNOWN,
+                "it sleeps for longer than anything lets it",
+                (j.state == JobState.OPEN) & (j.next_at > view.clock + longest_sleep),
             ),
             Sign(PARKED, "it failed at every start", j.state == JobState.PARKED),
             *(

@@ -158,19 +158,22 @@ def _signatures(session: Session, subject: Subject, *, drill: bool) -> int:
 
 
 def _look_at_pages(view: View, findings: Findings) -> None:
-    """The newest page of each language; an older version's lay in the same place."""
+    """The page of the newest version in each language: an older one's lay in the same place."""
+    pages, jobs = table_of(PublicNotice).c, table_of(Job).c
+    publishing = sa.select(jobs.incident_id).where(jobs.kind == PUBLISH_JOB, jobs.state == JobState.OPEN)
     statement = (
-        select(PublicNotice)
-        .where(view.mine(PublicNotice.incident_id))
-        .order_by(col(PublicNotice.published_at), col(PublicNotice.id))
+        sa.select(pages.file, pages.sha256)
+        .join(_notice, n.id == pages.notice_id)
+        # While a version is published its file may lie there already and its row not yet.
+        .where(
+            view.mine(pages.incident_id),
+            pages.incident_id.not_in(publishing.where(jobs.incident_id.is_not(None))),
+        )
+        .order_by(n.version)
     )
-    newest: dict[str, list[PublicNotice]] = {}
-    for row in view.session.exec(statement).all():
-        same_time = [each for each in newest.get(row.file, []) if each.published_at == row.published_at]
-        newest[row.file] = [*same_time, row]
-    for file, rows in newest.items():
+    for file, digest in {file: digest for file, digest in view.rows(statement)}.items():
         try:
-            digest = hashlib.sha256((view.house.workspace.public / file).read_bytes()).hexdigest()
+            found = hashlib.sha256((view.house.workspace.public / file).read_bytes()).hexdigest()
         except OSError:
             # On several machines the pages lie where they were made.
             if view.alone:
@@ -178,7 +181,7 @@ def _look_at_pages(view: View, findings: Findings) -> None:
             else:
                 findings.untold(PAGES, f"{file} is not on this machine")
             continue
-        if digest not in {row.sha256 for row in rows}:
+        if found != digest:
             findings.broken(PAGES, f"public page {file}", "the file is not what was published")
 
 

@@ -143,16 +143,15 @@ def _must_be_owned(
     view: View, findings: Findings, run: Run, job: Job | None, outstanding: Sequence[OpenEffect]
 ) -> None:
     for each in outstanding:
-        if each.row.kind in _ASKING:
+        if each.row.kind in _ASKING or _waits_rightly(view, run, each):
             continue
         place = f"effect {run.id}/{each.row.id}"
         if job is None or job.state != JobState.OPEN:
-            if not _waits_rightly(view, run, each):
-                findings.broken(ADVANCE, place, "it needs no person, and no job does it")
-        elif each.row.due_at is not None and not job.beat_at and not view.brake:
-            due = max((each.row.due_at - view.now).total_seconds(), 0.0)
-            if job.next_at - view.clock > due + TOLERANCE:
-                findings.broken(ADVANCE, place, "its job sleeps longer than the timer runs")
+            findings.broken(ADVANCE, place, "it needs no person, and no job does it")
+        elif not job.beat_at and not view.brake:
+            due = 0.0 if each.row.due_at is None else (each.row.due_at - view.now).total_seconds()
+            if job.next_at - view.clock > max(due, 0.0) + TOLERANCE:
+                findings.broken(ADVANCE, place, "its job sleeps for longer than it waits")
 
 
 def _waits_rightly(view: View, run: Run, each: OpenEffect) -> bool:

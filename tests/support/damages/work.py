@@ -100,7 +100,7 @@ RUNS = [
     Damage(
         "a timer runs and its job sleeps for longer",
         ("UPDATE job SET next_at = asked_at + 5000 WHERE key = '{run}'",),
-        {"runs.advance": "longer than the timer"},
+        {"runs.advance": "longer than it waits"},
     ),
     Damage(
         "an effect is of no run",
@@ -212,6 +212,11 @@ JOBS = [
             " VALUES ('run.advance', 'none', 'open', 0, 0, 1, 0, 0, 0, 0)",
         ),
         {"jobs.known": "does not exist"},
+    ),
+    Damage(
+        "a job is never due",
+        ("UPDATE job SET next_at = asked_at + 100000 WHERE kind = 'alert.map' AND state = 'open'",),
+        {"jobs.known": "sleeps for longer"},
     ),
     Damage(
         "a job's state is none",
