@@ -147,11 +147,27 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
             ),
             Sign(
                 STATES,
-                "unreachable for want of an address, or without a try, and not both",
-                (d.state == DeliveryState.UNREACHABLE) & ((d.reason == Why.NO_EMAIL) != (many == 0)),
+                "unreachable for a reason that its last attempt does not give",
+                (d.state == DeliveryState.UNREACHABLE) & _other_reason(many, last),
+            ),
+            Sign(
+                STATES,
+                "it was tried before it was due",
+                (d.state == DeliveryState.SENDING) & (d.next_at > last.c.intent_at),
             ),
         ],
         view.mine(d.incident_id),
+    )
+
+
+def _other_reason(many: sa.ColumnElement[int], last: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether the reason is another than the one that follows (see `delivery.ledger.judge`)."""
+    blocked = sa.func.coalesce(last.c.enhanced, "").like("5.7.%")
+    return sa.case(
+        (many == 0, d.reason != Why.NO_EMAIL),
+        (last.c.result == Result.permanent, d.reason != sa.case((blocked, Why.BLOCKED), else_=Why.REFUSED)),
+        (last.c.stage.is_(None), d.reason.not_in([Why.BAD_ADDRESS, Why.DAMAGED])),
+        else_=d.reason != Why.NO_ANSWER,
     )
 
 
@@ -186,11 +202,30 @@ def _look_at_outcomes(view: View, findings: Findings) -> None:
             ),
             Sign(
                 STATES,
-                "it came to an end without a stage, as only one that broke off can",
-                has_outcome & ~answered & a.result.not_in([Result.ambiguous, Result.not_sent]),
+                "it reached somebody, and nobody knows whom",
+                answered & (a.peer.is_(None) | a.tls.is_(None)),
             ),
+            Sign(STATES, "its result, stage and code do not go together", has_outcome & ~_goes_together()),
         ],
         view.mine(a.incident_id),
+    )
+
+
+def _goes_together() -> sa.ColumnElement[bool]:
+    """What an attempt by e-mail can end as: RFC 5321 sections 4.2.1 and 6.1, as `notifiers.email` reads them."""
+    code, stage = sa.func.coalesce(a.code, 0), sa.func.coalesce(a.stage, "")
+    return sa.case(
+        (a.result == Result.accepted, (stage == Stage.reply) & code.between(200, 299)),
+        (a.result == Result.temporary, stage.not_in(["", Stage.after_dot]) & code.between(400, 499)),
+        (a.result == Result.permanent, stage.not_in(["", Stage.after_dot]) & code.between(500, 599)),
+        (a.result == Result.ambiguous, stage.in_(["", Stage.after_dot])),
+        (
+            a.result == Result.not_sent,
+            # Of a session that did not come about the relay may say anything.
+            stage.in_(["", Stage.connect, Stage.tls, Stage.auth])
+            | stage.in_([Stage.mail, Stage.rcpt, Stage.data]) & ~code.between(400, 599),
+        ),
+        else_=sa.false(),
     )
 
 

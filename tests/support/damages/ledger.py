@@ -217,7 +217,7 @@ ATTEMPTS = [
     Damage(
         "somebody is unreachable for a reason that is not theirs",
         ("UPDATE delivery SET reason = 'no_email' WHERE reason = 'refused'",),
-        {"ledger.people": "has an address", "ledger.states": "for want of an address"},
+        {"ledger.people": "has an address", "ledger.states": "that its last attempt does not give"},
     ),
     Damage(
         "an accepted delivery has a reason",
@@ -272,7 +272,7 @@ ATTEMPTS = [
     Damage(
         "a try that was accepted has no stage",
         ("UPDATE attempt SET stage = NULL WHERE {its_try}",),
-        {"ledger.states": "without a stage"},
+        {"ledger.states": "do not go together"},
     ),
     Damage(
         "a code leads elsewhere",
