@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from incident.delivery.codes import code_mac, code_of
 from incident.delivery.ledger import BEFORE_THE_RECIPIENT, LONGEST_PAUSE
-from incident.delivery.states import BATCH_JOB, IN_PROGRESS, SETTLED, DeliveryState, Why
+from incident.delivery.states import IN_PROGRESS, SETTLED, DeliveryState, Why
 from incident.ops.checks.base import (
     Findings,
     Invariant,
@@ -23,11 +23,11 @@ from incident.ops.checks.base import (
     scan,
     table_of,
 )
-from incident.store.tables import Attempt, Batch, Campaign, Delivery, Job
+from incident.store.tables import Attempt, Batch, Campaign, Delivery
 from notifiers.outcome import Result, Stage
 
-_attempt, _batch, _campaign, _delivery, _job = map(table_of, (Attempt, Batch, Campaign, Delivery, Job))
-a, b, c, d, j = (table.c for table in (_attempt, _batch, _campaign, _delivery, _job))
+_attempt, _batch, _campaign, _delivery = map(table_of, (Attempt, Batch, Campaign, Delivery))
+a, b, c, d = (table.c for table in (_attempt, _batch, _campaign, _delivery))
 
 STATES = Invariant("ledger.states", "each delivery's state, reason and times fit what its attempts proved")
 ATTEMPTS = Invariant("ledger.attempts", "attempts are numbered 1, 2, ... and each has a delivery")
@@ -60,7 +60,6 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
             one_if(a.result == Result.accepted).label("accepted"),
             one_if(_STRIKES).label("strikes"),
             sa.func.min(a.job_attempt).label("earliest"),
-            sa.func.max(a.job_attempt).label("latest"),
         )
         .group_by(a.delivery_id)
         .subquery()
@@ -78,8 +77,7 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
         _delivery.join(_batch, b.id == d.batch_id)
         .join(_campaign, c.id == b.campaign_id)
         .outerjoin(tried, t.delivery_id == d.id)
-        .outerjoin(last, (last.c.delivery_id == d.id) & (last.c.n == d.attempts))
-        .outerjoin(_job, (j.kind == BATCH_JOB) & (j.key == b.id)),
+        .outerjoin(last, (last.c.delivery_id == d.id) & (last.c.n == d.attempts)),
         [
             Sign(ATTEMPTS, "it has not as many attempts as it counts", d.attempts.is_distinct_from(many)),
             Sign(
@@ -90,7 +88,7 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
             Sign(
                 ATTEMPTS,
                 "an attempt by an attempt of its job that never was",
-                (t.earliest < 1) | (t.latest > j.attempt),
+                t.earliest < 1,
             ),
             Sign(
                 ATTEMPTS,

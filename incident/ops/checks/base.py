@@ -143,10 +143,15 @@ class View:
 
 @dataclass(frozen=True)
 class Survey:
-    """One look at the store, and the invariants that it tells about."""
+    """One look at the store, and the invariants that it tells about.
+
+    `fleeting`: what it finds may be true of a moment, while a worker begins or a clock was just set; only what is still
+    so some seconds later is a fault.
+    """
 
     look: Callable[[View, Findings], None]
     tells: tuple[Invariant, ...]
+    fleeting: bool = False
 
 
 @dataclass(frozen=True)

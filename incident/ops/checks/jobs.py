@@ -15,7 +15,7 @@ from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB
 from incident.durable import JobState
 from incident.hooks.receiving import ALERT_JOB
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, scan, table_of
-from incident.ops.checks.progress import TOLERANCE
+from incident.ops.checks.progress import RETRY, TOLERANCE
 from incident.response.runner import RUN_JOB
 from incident.store.tables import (
     Alert,
@@ -58,7 +58,7 @@ KNOWN = Invariant(
 PARKED = Invariant(
     "jobs.parked",
     "no job is parked: what failed at every start waits for a person",
-    "mend the cause (`incident doctor`), then `incident worker --retry-parked`",
+    RETRY,
 )
 HELD = Invariant(
     "jobs.held",
@@ -194,7 +194,7 @@ def _look_at_instance(view: View, findings: Findings) -> None:
 
 SURVEYS = (
     Survey(_look_at_jobs, (KNOWN, PARKED)),
-    Survey(_look_at_work, (HELD, WAITING)),
+    Survey(_look_at_work, (HELD, WAITING), fleeting=True),
     Survey(_look_at_limits, (LIMITS,)),
     Survey(_look_at_instance, (INSTANCE,)),
 )

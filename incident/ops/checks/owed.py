@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import rfc8785
-from sqlmodel import select
+from sqlmodel import col, select
 
 from incident.duties.evaluating import MET, Rules, evaluated_facts, findings_for, rules_in_use, stored_duties
 from incident.errors import TocsinError
@@ -77,7 +77,7 @@ def _look_at_clocks(view: View, findings: Findings) -> None:
             continue
         if last is None:
             findings.broken(
-                EVALUATED, incident, "its facts changed after the last evaluation, or there was none"
+                EVALUATED, incident, "the duties were never evaluated over the facts that it holds"
             )
         elif last.scope != sorted(view.house.settings.scope.countries):
             findings.untold(
@@ -97,13 +97,12 @@ class _Evaluated:
 
 
 def _last_evaluation(view: View, incident: str, sheet: FactSheet) -> _Evaluated | None:
-    """The last evaluation, if it was over these facts. Several may bear the same time; then any of them counts."""
-    rows = view.session.exec(select(Evaluation).where(Evaluation.incident_id == incident)).all()
-    latest = max((row.at for row in rows), default=None)
+    """The last evaluation over these facts; of all of them, as a clock may have been set back in between."""
+    rows = view.session.exec(
+        select(Evaluation).where(Evaluation.incident_id == incident).order_by(col(Evaluation.at).desc())
+    ).all()
     facts = rfc8785.dumps(evaluated_facts(sheet))
     for row in rows:
-        if row.at != latest:
-            continue
         inputs = view.house.store.open(row, incident_id=incident)["inputs"]
         if rfc8785.dumps(inputs["facts"]) == facts:
             return _Evaluated(row.at, row.rules_hash, inputs["scope"])

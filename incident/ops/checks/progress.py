@@ -28,6 +28,7 @@ TOLERANCE = 60.0
 _batch, _brake, _campaign, _delivery, _job = map(table_of, (Batch, Brake, Campaign, Delivery, Job))
 b, c, d, j = (table.c for table in (_batch, _campaign, _delivery, _job))
 
+RETRY = "mend the cause (`incident doctor`), then `incident worker --retry-parked`"
 _MISSING = "start `incident worker` again: it puts jobs that are missing"
 
 OWNED = Invariant(
@@ -51,7 +52,6 @@ def _look_at_batches(view: View, findings: Findings) -> None:
     statement = (
         sa.select(
             b.id,
-            c.state,
             j.state,
             j.next_at,
             j.beat_at,
@@ -64,14 +64,12 @@ def _look_at_batches(view: View, findings: Findings) -> None:
             .join(_campaign, c.id == b.campaign_id)
             .outerjoin(_job, (j.kind == BATCH_JOB) & (j.key == b.id))
         )
-        .where(view.mine(d.incident_id), d.state.in_(sorted(IN_PROGRESS)), c.state != CampaignState.PAUSED)
-        .group_by(b.id, c.state, j.state, j.next_at, j.beat_at)
+        .where(view.mine(d.incident_id), d.state.in_(sorted(IN_PROGRESS)), c.state == CampaignState.SENDING)
+        .group_by(b.id, j.state, j.next_at, j.beat_at)
         .order_by(b.id)
     )
-    for batch, campaign, job, next_at, beat_at, people, at_once, earliest in view.rows(statement):
-        if campaign == CampaignState.ENDED:
-            findings.broken(ENDED, f"batch {batch}", f"{people} in progress, and the campaign has ended")
-        elif job != JobState.OPEN:
+    for batch, job, next_at, beat_at, people, at_once, earliest in view.rows(statement):
+        if job != JobState.OPEN:
             said = f"its job is {job}" if job is not None else "it has no job"
             findings.broken(
                 OWNED, f"batch {batch}", f"{people} in progress, and {said}", next_step=_next_step(job)
@@ -86,11 +84,7 @@ def _look_at_batches(view: View, findings: Findings) -> None:
 
 
 def _next_step(job: str | None) -> str:
-    return (
-        "mend the cause (`incident doctor`), then `incident worker --retry-parked`"
-        if job == JobState.PARKED
-        else ""
-    )
+    return RETRY if job == JobState.PARKED else ""
 
 
 def _seconds_until(view: View, at_once: int, earliest: str | None) -> float:
@@ -128,6 +122,8 @@ def _look_at_campaigns(view: View, findings: Findings) -> None:
                 f"campaign {campaign}",
                 f"it is {state} and says {'when' if has_ended else 'not when'} it ended",
             )
+        if state == CampaignState.ENDED and in_progress is not None:
+            findings.broken(ENDED, f"campaign {campaign}", "it has ended, and people are in progress")
         if state == CampaignState.SENDING and in_progress is None and not has_job:
             findings.broken(
                 ENDS, f"campaign {campaign}", "nobody is in progress any more, and no job ends it"
@@ -147,7 +143,7 @@ def _look_at_brakes(view: View, findings: Findings) -> None:
 
 
 SURVEYS = (
-    Survey(_look_at_batches, (OWNED, NEXT, ENDED)),
+    Survey(_look_at_batches, (OWNED, NEXT), fleeting=True),
     Survey(_look_at_campaigns, (ENDS, ENDED)),
     Survey(_look_at_brakes, (PAUSED,)),
 )

@@ -245,6 +245,6 @@ def _passed_a_gate(view: View, asked: OpenEffect, event: e.Event) -> str:
 
 SURVEYS = (
     Survey(_look_at_rows, (ENDED, EFFECTS)),
-    Survey(_look_at_running, (ADVANCE, AGREE)),
+    Survey(_look_at_running, (ADVANCE, AGREE), fleeting=True),
     Survey(_look_at_gates, (GATES,)),
 )

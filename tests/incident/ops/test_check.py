@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -237,7 +238,7 @@ def test_a_job_that_a_living_worker_leaves_lying_is_a_fault(tmp_path: Path) -> N
     idle_for_long(breach)
     with worker_lock(breach.made.workspace) as ours:
         assert ours
-        [said, _] = broken(check(breach.house))["jobs.waiting"]
+        [said, _] = broken(check(breach.house, pause=0))["jobs.waiting"]
         assert said.startswith("job delivery.batch/")
         run_sql(breach.made.store, "UPDATE job SET beat_at = 1 WHERE kind = 'notice.publish'")
         run_sql(breach.made.store, "UPDATE job SET attempt = 1 WHERE kind = 'notice.publish'")
@@ -261,9 +262,30 @@ def test_a_job_whose_holder_is_not_heard_of_while_others_work_is_a_fault(
         "INSERT INTO worker (id, host, pid, slots, started_at, beats, beat_at)"
         " SELECT 'w', 'here', 1, 2, asked_at, 1, extract(epoch FROM clock_timestamp()) FROM job LIMIT 1"
     )
-    assert set(broken(check(breach.house))) == {"jobs.held"}
+    assert set(broken(check(breach.house, pause=0))) == {"jobs.held"}
     change("UPDATE job SET beat_at = extract(epoch FROM clock_timestamp()) WHERE beat_at > 0")
     must_hold(breach.house)
+
+
+def test_what_is_so_for_a_moment_only_is_no_fault(tmp_path: Path) -> None:
+    """A worker that has just begun holds the lock and no job yet."""
+    breach = make_breach(tmp_path, people=some_people(2))
+    breach.release()
+    breach.open_sending()
+    idle_for_long(breach)
+    begins = threading.Timer(
+        0.3, run_sql, [breach.made.another().store, "UPDATE job SET attempt = 1, beat_at = asked_at + 9"]
+    )
+    with worker_lock(breach.made.workspace):
+        begins.start()
+        assert broken(check(breach.house, pause=2)) == {}
+    begins.join()
+
+
+def test_every_invariant_of_a_fleeting_look_is_told_by_that_look_alone() -> None:
+    for survey in SURVEYS:
+        others = {each for other in SURVEYS if other is not survey for each in other.tells}
+        assert not survey.fleeting or not others & set(survey.tells)
 
 
 def test_every_kind_of_job_that_a_worker_does_is_known_here(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ ATTEMPTS = [
     ),
     Damage(
         "a try was made by an attempt of the job that never was",
-        ("UPDATE attempt SET job_attempt = 99 WHERE {its_try}",),
+        ("UPDATE attempt SET job_attempt = 0 WHERE {its_try}",),
         {"ledger.attempts": "that never was"},
     ),
     Damage(

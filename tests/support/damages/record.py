@@ -146,12 +146,12 @@ DUTIES = [
     Damage(
         "the duties were never evaluated",
         ("DELETE FROM evaluation WHERE incident_id = '{told}'",),
-        {"duties.evaluated": "there was none", "journal.chains": "row missing"},
+        {"duties.evaluated": "never evaluated", "journal.chains": "row missing"},
     ),
     Damage(
         "a fact was taken out after the evaluation",
         ("DELETE FROM fact WHERE incident_id = '{told}' AND field = 'discovered_at'",),
-        {"duties.evaluated": "its facts changed", "journal.chains": "row missing"},
+        {"duties.evaluated": "never evaluated over the facts", "journal.chains": "row missing"},
     ),
 ]
 

@@ -30,7 +30,7 @@ PROGRESS = [
     Damage(
         "a campaign has ended with people in progress",
         ("UPDATE campaign SET state = 'ended', ended_at = opened_at WHERE incident_id = '{sending}'",),
-        {"progress.ended": "the campaign has ended", **CHANGED},
+        {"progress.ended": "people are in progress", **CHANGED},
     ),
     Damage(
         "a campaign says that it ended and goes on",
@@ -90,7 +90,7 @@ RUNS = [
             " AND kind = 'wait_until'",
             "UPDATE job SET state = 'done' WHERE key = '{run}'",
         ),
-        {"progress.ended": "the campaign has ended", "runs.advance": "no job does it", **CHANGED},
+        {"progress.ended": "people are in progress", "runs.advance": "no job does it", **CHANGED},
     ),
     Damage(
         "a timer runs and no job looks at it",
