@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "deliveries": ("deliveries", "Who got what, and who was not reached."),
     "report": ("report", "Fill the authority's report, or record that it was handed in."),
     "verify": ("proof", "Verify that the record was not changed."),
+    "check": ("check", "Prove that the record is whole and that nothing is left undone."),
     "law": ("law", "The legal regimes: list, lint."),
     "source": ("source", "The alert sources: list, lint, test."),
     "playbook": ("playbook", "The playbooks: list, show, lint, export."),

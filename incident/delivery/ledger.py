@@ -27,7 +27,8 @@ _FIRST_PAUSE = timedelta(seconds=60)
 _PAUSE_GROWS = 4
 _RELAY_PAUSE = timedelta(seconds=15)
 _LONGEST_RELAY_PAUSE = timedelta(hours=1)
-_BEFORE_THE_RECIPIENT = frozenset({Stage.connect, Stage.tls, Stage.auth, Stage.mail})
+LONGEST_PAUSE = max(_LONGEST_RELAY_PAUSE, _FIRST_PAUSE * _PAUSE_GROWS ** (MOST_STRIKES - 2))
+BEFORE_THE_RECIPIENT = frozenset({Stage.connect, Stage.tls, Stage.auth, Stage.mail})
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def judge(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
     """
     if outcome.result is Result.accepted:
         return Settled(due, outcome, DeliveryState.ACCEPTED, Why.NONE, due.strikes, None)
-    if outcome.stage in _BEFORE_THE_RECIPIENT:
+    if outcome.stage in BEFORE_THE_RECIPIENT:
         return Settled(
             due, outcome, DeliveryState.PENDING, Why.NONE, due.strikes, now + _relay_pause(due, outcome)
         )
@@ -188,6 +189,10 @@ def write_outcomes(
         return
     connection = session.connection()
     ended = connection.execute(_END_ATTEMPT, [_attempt_values(each, key=key, now=now) for each in settled])
+    if ended.rowcount != len(settled):
+        # This was written before, and only the answer to the commit was lost: counting again would count twice.
+        recount(session, batch.id)
+        return
     connection.execute(
         _END,
         [
@@ -202,11 +207,7 @@ def write_outcomes(
             for each in settled
         ],
     )
-    if ended.rowcount == len(settled):
-        _count(session, batch, settled)
-    else:
-        # This was written before, and only the answer to the commit was lost: counting again would count twice.
-        recount(session, batch.id)
+    _count(session, batch, settled)
 
 
 _OUTCOME_COLUMNS = ("outcome_at", "stage", "result", "code", "enhanced", "peer", "tls", "sealed")

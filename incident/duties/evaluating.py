@@ -219,7 +219,7 @@ def _store_evaluation(
     findings: tuple[Finding, ...],
 ) -> None:
     inputs = {
-        "facts": {name: value_to_json(value) for name, value in sorted(dossier.sheet.items())},
+        "facts": evaluated_facts(dossier.sheet),
         "scope": sorted(settings.scope.countries),
         "now": _iso(change.at),
     }
@@ -232,6 +232,11 @@ def _store_evaluation(
     )
     outcomes = {finding.regime: str(finding.outcome) for finding in findings}
     change.put(row, {"inputs": inputs, "outcomes": outcomes})
+
+
+def evaluated_facts(sheet: FactSheet) -> dict[str, Any]:
+    """The facts as an evaluation keeps them, as JSON values."""
+    return {name: value_to_json(value) for name, value in sorted(sheet.items())}
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -75,7 +75,7 @@ def verify(
     store: Store, *, chains: Sequence[str] | None = None, outside: Sequence[Head] = ()
 ) -> Verification:
     """Check chains (all of them without a choice) and everything that hangs on them."""
-    anchors = _anchors(store)
+    anchors = anchors_of(store)
     results: list[ChainResult] = []
     findings: list[Finding] = []
     wanted = list(chains) if chains is not None else _all_chains(store, [*outside, *anchors])
@@ -89,7 +89,7 @@ def verify(
             result, found = _unread(store, chain), [Finding(chain, 0, Fault.CHANGED, detail)]
         results.append(result)
         findings += found
-    findings += _signatures(store, wanted)
+    findings += forged_signatures(store, wanted)
     unique = tuple(dict.fromkeys(findings))
     return Verification(tuple(results), unique, heads_compared=len(outside))
 
@@ -150,7 +150,8 @@ def _all_chains(store: Store, named: Iterable[Head]) -> list[str]:
     return sorted(found)
 
 
-def _anchors(store: Store) -> list[Head]:
+def anchors_of(store: Store) -> list[Head]:
+    """The heads of other chains that the workspace's chain names, in the order of recording."""
     return [
         Head(anchor["chain"], anchor["seq"], anchor["hash"])
         for recorded in store.recorded(WORKSPACE_CHAIN, skip_unreadable=True)
@@ -265,7 +266,8 @@ def _row_key(row: SQLModel) -> str:
     return str(row.id)  # type: ignore[attr-defined]
 
 
-def _signatures(store: Store, chains: Sequence[str]) -> list[Finding]:
+def forged_signatures(store: Store, chains: Sequence[str]) -> list[Finding]:
+    """A finding for each decision of these chains that is not what its operator signed."""
     findings: list[Finding] = []
     with store.read() as session:
         decisions = session.exec(select(Decision).where(col(Decision.incident_id).in_(list(chains)))).all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
@@ -349,12 +349,12 @@ def person_content(person: PersonRow) -> dict[str, Any]:
     """What is sealed of a person, as JSON values."""
     return {
         "reference": person.reference,
-        "contact": asdict(person.contact),
+        "contact": dict(vars(person.contact)),
         "language": person.language,
         "country": person.country,
         "categories": list(person.categories),
         "birth_date": person.birth_date.isoformat() if person.birth_date else None,
-        "guardian": asdict(person.guardian),
+        "guardian": dict(vars(person.guardian)),
     }
 
 

@@ -102,7 +102,7 @@ class Breach:
         with store.write(self.id, kind="log.added", actor="ana", now=now) as change:
             log_entry(store, change, self.id, text, at=now, by="ana", action=action)
 
-    def people(self, people: Sequence[Affected]) -> None:
+    def people(self, people: Sequence[Affected], *, keep_problems: bool = False) -> None:
         """Import these people."""
         file = self.made.workspace.root / "people.csv"
         with file.open("w", encoding="utf-8", newline="") as handle:
@@ -120,7 +120,7 @@ class Breach:
             file,
             encoding="utf-8",
             defaults=Defaults("zh-Hans", "cn", (), titles),
-            keep_problems=False,
+            keep_problems=keep_problems,
             dry_run=False,
             actor="ana",
             now=now,

@@ -103,6 +103,8 @@ JSON: list[tuple[list[str], int]] = [
     (["report", "{id}", "--regime", "eu-gdpr", "--submitted", "portal"], 0),
     (["verify"], 0),
     (["verify", "{id}", "--save-head", "{keys}/heads.json"], 0),
+    (["check"], 0),
+    (["check", "{id}"], 0),
     (["purge", "{id}", "--dry-run"], 0),
     (["engine", "status"], 0),
     (["engine", "limits", "--mail-per-second", "50"], 0),

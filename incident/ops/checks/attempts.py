@@ -1,0 +1,267 @@
+"""Attempts: numbered, with an outcome each, and a delivery in the state that they prove.
+
+Whatever a killed worker leaves is whole: a delivery in `sending` with one attempt that has no outcome yet.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from incident.delivery.codes import code_mac, code_of
+from incident.delivery.ledger import BEFORE_THE_RECIPIENT, LONGEST_PAUSE
+from incident.delivery.states import IN_PROGRESS, SETTLED, DeliveryState, Why
+from incident.ops.checks.base import (
+    Findings,
+    Invariant,
+    Sign,
+    Survey,
+    View,
+    moment_of,
+    one_if,
+    scan,
+    table_of,
+)
+from incident.store.tables import Attempt, Batch, Campaign, Delivery
+from notifiers.outcome import Result, Stage
+
+_attempt, _batch, _campaign, _delivery = map(table_of, (Attempt, Batch, Campaign, Delivery))
+a, b, c, d = (table.c for table in (_attempt, _batch, _campaign, _delivery))
+
+STATES = Invariant("ledger.states", "each delivery's state, reason and times fit what its attempts proved")
+ATTEMPTS = Invariant("ledger.attempts", "attempts are numbered 1, 2, ... and each has a delivery")
+OPEN = Invariant(
+    "ledger.open", "who is being sent to has one attempt without an outcome, the last; nobody else has"
+)
+CODES = Invariant("ledger.codes", "each delivery is found by the verification code of its message")
+
+# A clock that was set back between a try and its outcome makes a pause look longer.
+_CLOCKS_JUMP = timedelta(hours=2)
+
+_SETTLED_STATES, _OPEN_STATES = sorted(SETTLED), sorted(IN_PROGRESS)
+_REASONS = sorted(set(Why) - {Why.NONE})
+# What a worker that died leaves, and what ends a try that the other side took part in, count as a strike.
+_STRIKES = sa.or_(
+    (a.result == Result.ambiguous) & a.stage.is_(None),
+    (a.result != Result.accepted) & a.stage.is_not(None) & a.stage.not_in(sorted(BEFORE_THE_RECIPIENT)),
+)
+
+
+def _look_at_attempts(view: View, findings: Findings) -> None:
+    tried = (
+        sa.select(
+            a.delivery_id,
+            sa.func.count().label("many"),
+            sa.func.min(a.n).label("first"),
+            sa.func.max(a.n).label("last"),
+            one_if(a.outcome_at.is_(None)).label("open"),
+            sa.func.max(sa.case((a.outcome_at.is_(None), a.n))).label("open_one"),
+            one_if(a.result == Result.accepted).label("accepted"),
+            one_if(_STRIKES).label("strikes"),
+            sa.func.min(a.job_attempt).label("earliest"),
+        )
+        .group_by(a.delivery_id)
+        .subquery()
+    )
+    t = tried.c
+    last = _attempt.alias()
+    many, open_ones = sa.func.coalesce(t.many, 0), sa.func.coalesce(t.open, 0)
+    accepted, settled = d.state == DeliveryState.ACCEPTED, d.state.in_(_SETTLED_STATES)
+    settled_when = sa.case((many == 0, c.opened_at), else_=last.c.outcome_at)
+    scan(
+        view,
+        findings,
+        "delivery",
+        [d.id],
+        _delivery.join(_batch, b.id == d.batch_id)
+        .join(_campaign, c.id == b.campaign_id)
+        .outerjoin(tried, t.delivery_id == d.id)
+        .outerjoin(last, (last.c.delivery_id == d.id) & (last.c.n == d.attempts)),
+        [
+            Sign(ATTEMPTS, "it has not as many attempts as it counts", d.attempts.is_distinct_from(many)),
+            Sign(
+                ATTEMPTS,
+                "its attempts are not numbered without a gap",
+                (many > 0) & ((t.first != 1) | (t.last != many)),
+            ),
+            Sign(
+                ATTEMPTS,
+                "an attempt by an attempt of its job that never was",
+                t.earliest < 1,
+            ),
+            Sign(
+                ATTEMPTS,
+                "its strikes are not those of its attempts",
+                d.strikes.is_distinct_from(sa.func.coalesce(t.strikes, 0)),
+            ),
+            Sign(
+                OPEN,
+                "it is being sent without one open attempt, the last",
+                (d.state == DeliveryState.SENDING)
+                & ((open_ones != 1) | t.open_one.is_distinct_from(d.attempts)),
+            ),
+            Sign(
+                OPEN,
+                "it is not being sent, and an attempt has no outcome",
+                (d.state != DeliveryState.SENDING) & (open_ones != 0),
+            ),
+            Sign(STATES, "its state is unknown", d.state.not_in(sorted(DeliveryState))),
+            Sign(
+                STATES,
+                "it is settled, but not when its last attempt ended",
+                settled & d.settled_at.is_distinct_from(settled_when),
+            ),
+            Sign(
+                STATES,
+                "it is in progress and has a time at which it was settled",
+                d.state.in_(_OPEN_STATES) & d.settled_at.is_not(None),
+            ),
+            Sign(
+                STATES,
+                "it is unreachable without a known reason",
+                (d.state == DeliveryState.UNREACHABLE) & d.reason.not_in(_REASONS),
+            ),
+            Sign(
+                STATES,
+                "it has a reason and is not unreachable",
+                (d.state != DeliveryState.UNREACHABLE) & (d.reason != Why.NONE),
+            ),
+            Sign(STATES, "it is settled and waits for a time", settled & d.next_at.is_not(None)),
+            Sign(
+                STATES,
+                "it was never tried and waits for a time",
+                (d.state == DeliveryState.PENDING) & (many == 0) & d.next_at.is_not(None),
+            ),
+            Sign(
+                STATES,
+                "accepted, and its attempts do not show it as often",
+                sa.func.coalesce(t.accepted, 0) != sa.case((accepted, 1), else_=0),
+            ),
+            Sign(
+                STATES,
+                "accepted, but not by its last attempt",
+                accepted & last.c.result.is_distinct_from(Result.accepted),
+            ),
+            Sign(
+                STATES,
+                "unreachable for a reason that its last attempt does not give",
+                (d.state == DeliveryState.UNREACHABLE) & _other_reason(many, last),
+            ),
+            Sign(
+                STATES,
+                "it was tried before it was due",
+                (d.state == DeliveryState.SENDING) & (d.next_at > last.c.intent_at),
+            ),
+        ],
+        view.mine(d.incident_id),
+    )
+
+
+def _other_reason(many: sa.ColumnElement[int], last: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether the reason is another than the one that follows (see `delivery.ledger.judge`)."""
+    blocked = sa.func.coalesce(last.c.enhanced, "").like("5.7.%")
+    return sa.case(
+        (many == 0, d.reason != Why.NO_EMAIL),
+        (last.c.result == Result.permanent, d.reason != sa.case((blocked, Why.BLOCKED), else_=Why.REFUSED)),
+        (last.c.stage.is_(None), d.reason.not_in([Why.BAD_ADDRESS, Why.DAMAGED])),
+        else_=d.reason != Why.NO_ANSWER,
+    )
+
+
+def _look_at_outcomes(view: View, findings: Findings) -> None:
+    """Each attempt by itself, and those that belong to no delivery."""
+    has_outcome, answered = a.outcome_at.is_not(None), a.stage.is_not(None)
+    told = [a.stage, a.code, a.enhanced, a.peer, a.tls]
+    scan(
+        view,
+        findings,
+        "attempt",
+        [a.delivery_id, a.n],
+        _attempt.outerjoin(_delivery, d.id == a.delivery_id),
+        [
+            Sign(ATTEMPTS, "its delivery does not exist", d.id.is_(None)),
+            Sign(ATTEMPTS, "it and its delivery name different incidents", a.incident_id != d.incident_id),
+            Sign(
+                STATES,
+                "it has an outcome without a known result",
+                has_outcome & sa.func.coalesce(a.result, "").not_in(sorted(Result)),
+            ),
+            Sign(
+                STATES,
+                "it has no outcome, and says what came of it",
+                ~has_outcome & sa.or_(*(each.is_not(None) for each in [a.result, *told])),
+            ),
+            Sign(STATES, "it ended at a stage that is unknown", a.stage.not_in(sorted(Stage))),
+            Sign(
+                STATES,
+                "it reached nobody, and has an answer",
+                ~answered & sa.or_(*(each.is_not(None) for each in told[1:])),
+            ),
+            Sign(
+                STATES,
+                "it reached somebody, and nobody knows whom",
+                answered & (a.peer.is_(None) | a.tls.is_(None)),
+            ),
+            Sign(STATES, "its result, stage and code do not go together", has_outcome & ~_goes_together()),
+        ],
+        view.mine(a.incident_id),
+    )
+
+
+def _goes_together() -> sa.ColumnElement[bool]:
+    """What an attempt by e-mail can end as: RFC 5321 sections 4.2.1 and 6.1, as `notifiers.email` reads them."""
+    code, stage = sa.func.coalesce(a.code, 0), sa.func.coalesce(a.stage, "")
+    return sa.case(
+        (a.result == Result.accepted, (stage == Stage.reply) & code.between(200, 299)),
+        (a.result == Result.temporary, stage.not_in(["", Stage.after_dot]) & code.between(400, 499)),
+        (a.result == Result.permanent, stage.not_in(["", Stage.after_dot]) & code.between(500, 599)),
+        (a.result == Result.ambiguous, stage.in_(["", Stage.after_dot])),
+        (
+            a.result == Result.not_sent,
+            # Of a session that did not come about the relay may say anything.
+            stage.in_(["", Stage.connect, Stage.tls, Stage.auth])
+            | stage.in_([Stage.mail, Stage.rcpt, Stage.data]) & ~code.between(400, 599),
+        ),
+        else_=sa.false(),
+    )
+
+
+def _look_at_pauses(view: View, findings: Findings) -> None:
+    """Nobody waits longer after a try than the longest pause there is. Times are read as text: they may be none."""
+    last = _attempt.alias()
+    statement = (
+        sa.select(d.id, sa.cast(d.next_at, sa.String), sa.cast(last.c.outcome_at, sa.String))
+        .outerjoin_from(_delivery, last, (last.c.delivery_id == d.id) & (last.c.n == d.attempts))
+        .where(view.mine(d.incident_id), d.state == DeliveryState.PENDING, d.next_at.is_not(None))
+    )
+    for delivery, next_at, ended_at in view.rows(statement):
+        try:
+            due, ended = moment_of(next_at), moment_of(ended_at)
+        except ValueError:
+            findings.broken(STATES, f"delivery {delivery}", "the time of its next try is none")
+            continue
+        if due is not None and ended is not None and due - ended > LONGEST_PAUSE + _CLOCKS_JUMP:
+            findings.broken(
+                STATES, f"delivery {delivery}", "it waits longer after its last try than any rule lets it"
+            )
+
+
+# -- codes -------------------------------------------------------------------------------------------
+
+
+def _look_at_codes(view: View, findings: Findings) -> None:
+    for incident in view.readable():
+        key = view.house.store.key(incident)
+        statement = sa.select(d.id, d.code_mac).where(d.incident_id == incident)
+        for delivery, mac in view.rows(statement):
+            if mac != code_mac(key, code_of(key, delivery)):
+                findings.broken(CODES, f"delivery {delivery}", "the code of its message does not lead to it")
+
+
+SURVEYS = (
+    Survey(_look_at_attempts, (ATTEMPTS, OPEN, STATES)),
+    Survey(_look_at_outcomes, (ATTEMPTS, STATES)),
+    Survey(_look_at_pauses, (STATES,)),
+    Survey(_look_at_codes, (CODES,)),
+)

@@ -1,0 +1,142 @@
+"""Duties: what the law makes of the facts on record stands in the table, and what is met is journalled as met."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import rfc8785
+from sqlmodel import col, select
+
+from incident.duties.evaluating import MET, Rules, evaluated_facts, findings_for, rules_in_use, stored_duties
+from incident.errors import TocsinError
+from incident.law.findings import STANDING, Duty, DutyState
+from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, scan, table_of
+from incident.record.dossier import dossier_in
+from incident.record.facts import FactSheet
+from incident.record.incidents import IncidentState
+from incident.store.tables import DutyRow, Evaluation, Incident
+
+_duty = table_of(DutyRow)
+d = _duty.c
+
+_EVALUATE = "state a fact again (`incident set`): that evaluates the duties"
+
+STATES = Invariant("duties.states", "each duty's state is known, and one that is met says when")
+JOURNALLED = Invariant("duties.journalled", "each duty that is met stands as met in the journal")
+EVALUATED = Invariant("duties.evaluated", "the duties were evaluated over the facts as they stand", _EVALUATE)
+CLOCKS = Invariant("duties.clocks", "every duty that stands is in the table, with its deadline", _EVALUATE)
+
+
+def _look_at_rows(view: View, findings: Findings) -> None:
+    scan(
+        view,
+        findings,
+        "duty",
+        [d.incident_id, d.duty_id],
+        _duty,
+        [
+            Sign(STATES, "its state is unknown", d.state.not_in(sorted({*DutyState, MET}))),
+            Sign(
+                STATES, "met without a time, or not and with one", (d.state == MET) != d.met_at.is_not(None)
+            ),
+        ],
+        view.mine(d.incident_id),
+    )
+
+
+def _look_at_journal(view: View, findings: Findings) -> None:
+    for incident in view.readable():
+        met = {row.duty_id for row in stored_duties(view.session, incident) if row.state == MET}
+        if not met:
+            continue
+        for recorded in view.house.store.recorded(incident, skip_unreadable=True):
+            for image in (recorded.body or {}).get("rows", []):
+                if image["table"] == _duty.name and image["row"]["state"] == MET:
+                    met.discard(image["row"]["duty_id"])
+        for duty in sorted(met):
+            findings.broken(
+                JOURNALLED, f"duty {incident}/{duty}", "no entry of the journal says that it was met"
+            )
+
+
+def _look_at_clocks(view: View, findings: Findings) -> None:
+    """Evaluate the open incidents again, as of their last evaluation. Closed ones take no more facts."""
+    rules: Rules | None = None
+    for incident in view.readable():
+        row = view.session.get(Incident, incident)
+        if row is None or row.state != IncidentState.OPEN:
+            continue
+        rules = rules or rules_in_use(view.house.workspace)
+        try:
+            sheet = dossier_in(view.session, view.house.store, incident).sheet
+            last = _last_evaluation(view, incident, sheet)
+        except (TocsinError, ValueError, KeyError):
+            findings.untold(CLOCKS, f"the facts of {incident}, or their evaluation, cannot be read")
+            continue
+        if last is None:
+            findings.broken(
+                EVALUATED, incident, "the duties were never evaluated over the facts that it holds"
+            )
+        elif last.scope != sorted(view.house.settings.scope.countries):
+            findings.untold(
+                CLOCKS, f"the countries in scope changed since {incident} was evaluated: {_EVALUATE}"
+            )
+        elif last.rules_hash != rules.hash:
+            findings.untold(CLOCKS, f"the rules changed since {incident} was evaluated: {_EVALUATE}")
+        else:
+            _must_be_in_the_table(view, findings, incident, sheet, rules, last.at)
+
+
+@dataclass(frozen=True)
+class _Evaluated:
+    at: datetime
+    rules_hash: str
+    scope: list[str]
+
+
+def _last_evaluation(view: View, incident: str, sheet: FactSheet) -> _Evaluated | None:
+    """The last evaluation over these facts; of all of them, as a clock may have been set back in between."""
+    rows = view.session.exec(
+        select(Evaluation).where(Evaluation.incident_id == incident).order_by(col(Evaluation.at).desc())
+    ).all()
+    facts = rfc8785.dumps(evaluated_facts(sheet))
+    for row in rows:
+        inputs = view.house.store.open(row, incident_id=incident)["inputs"]
+        if rfc8785.dumps(inputs["facts"]) == facts:
+            return _Evaluated(row.at, row.rules_hash, inputs["scope"])
+    return None
+
+
+def _must_be_in_the_table(
+    view: View, findings: Findings, incident: str, sheet: FactSheet, rules: Rules, at: datetime
+) -> None:
+    found = findings_for(sheet, view.house.settings, rules, now=at)
+    duties = {duty.id: duty for finding in found for duty in finding.duties}
+    rows = {row.duty_id: row for row in stored_duties(view.session, incident)}
+    for duty_id, what in _differences(duties, rows):
+        findings.broken(CLOCKS, f"duty {incident}/{duty_id}", what)
+
+
+def _differences(duties: Mapping[str, Duty], rows: Mapping[str, DutyRow]) -> list[tuple[str, str]]:
+    found = []
+    for duty in duties.values():
+        row = rows.get(duty.id)
+        if duty.is_standing and row is None:
+            found.append((duty.id, "it stands, and is not in the table"))
+        elif row is not None and row.state != MET and row.state != duty.state:
+            found.append((duty.id, f"it is {duty.state}, and the table says {row.state}"))
+        elif row is not None and row.state != MET and row.due_at != duty.due_at:
+            found.append((duty.id, "its deadline is not the one in the table"))
+    for row in rows.values():
+        if row.duty_id not in duties and row.state in STANDING:
+            found.append((row.duty_id, "the table says that it stands, and no rule does"))
+    return found
+
+
+SURVEYS = (
+    Survey(_look_at_rows, (STATES,)),
+    Survey(_look_at_journal, (JOURNALLED,)),
+    Survey(_look_at_clocks, (EVALUATED, CLOCKS)),
+)

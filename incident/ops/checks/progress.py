@@ -1,0 +1,149 @@
+"""Progress: whoever is not settled has an owner and a next time, and what can end, ends.
+
+The owner of people in progress is the open job of their batch, or whoever paused the campaign. A job that a killed
+worker left is still open: the next worker takes it over.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from incident.delivery.states import (
+    BATCH_JOB,
+    IN_PROGRESS,
+    SETTLE_JOB,
+    CampaignState,
+    DeliveryState,
+    campaign_brake,
+)
+from incident.durable import EVERYTHING, JobState
+from incident.ops.checks.base import Findings, Invariant, Survey, View, moment_of, table_of
+from incident.store.tables import Batch, Brake, Campaign, Delivery, Job
+
+TOLERANCE = 60.0
+"""Seconds by which a next time may be missed: clocks of machines differ, and a worker looks every so often."""
+
+_batch, _brake, _campaign, _delivery, _job = map(table_of, (Batch, Brake, Campaign, Delivery, Job))
+b, c, d, j = (table.c for table in (_batch, _campaign, _delivery, _job))
+
+RETRY = "mend the cause (`incident doctor`), then `incident worker --retry-parked`"
+_MISSING = "start `incident worker` again: it puts jobs that are missing"
+
+OWNED = Invariant(
+    "progress.owned",
+    "everyone in progress has an owner: an open job, or whoever paused the sending",
+    _MISSING,
+)
+NEXT = Invariant(
+    "progress.next", f"nobody waits more than {TOLERANCE:.0f} seconds beyond the next time that was set"
+)
+ENDS = Invariant("progress.ends", "every campaign that can end has a job that ends it", _MISSING)
+PAUSED = Invariant(
+    "progress.paused", "a campaign is paused exactly when its brake is on, and no other brake is unknown"
+)
+ENDED = Invariant("progress.ended", "a campaign that has ended says when, and has nobody in progress")
+
+
+def _look_at_batches(view: View, findings: Findings) -> None:
+    """All batches with somebody in progress, also those who are told beside their guardian."""
+    waits = d.state == DeliveryState.PENDING
+    statement = (
+        sa.select(
+            b.id,
+            j.state,
+            j.next_at,
+            j.beat_at,
+            sa.func.count(),
+            sa.func.sum(sa.case((waits & d.next_at.is_not(None), 0), else_=1)),
+            sa.func.min(sa.cast(d.next_at, sa.String)),
+        )
+        .select_from(
+            _delivery.join(_batch, b.id == d.batch_id)
+            .join(_campaign, c.id == b.campaign_id)
+            .outerjoin(_job, (j.kind == BATCH_JOB) & (j.key == b.id))
+        )
+        .where(view.mine(d.incident_id), d.state.in_(sorted(IN_PROGRESS)), c.state == CampaignState.SENDING)
+        .group_by(b.id, j.state, j.next_at, j.beat_at)
+        .order_by(b.id)
+    )
+    for batch, job, next_at, beat_at, people, at_once, earliest in view.rows(statement):
+        if job != JobState.OPEN:
+            said = f"its job is {job}" if job is not None else "it has no job"
+            findings.broken(
+                OWNED, f"batch {batch}", f"{people} in progress, and {said}", next_step=_next_step(job)
+            )
+        elif not view.brake and not beat_at:
+            due = _seconds_until(view, at_once, earliest)
+            if next_at - view.clock > max(due, 0.0) + TOLERANCE:
+                late = next_at - view.clock - max(due, 0.0)
+                findings.broken(
+                    NEXT, f"batch {batch}", f"its job sleeps {late:.0f} seconds longer than its people wait"
+                )
+
+
+def _next_step(job: str | None) -> str:
+    return RETRY if job == JobState.PARKED else ""
+
+
+def _seconds_until(view: View, at_once: int, earliest: str | None) -> float:
+    """When the next of a batch is due, in seconds from now by this machine's clock. Raises ValueError."""
+    moment = moment_of(earliest)
+    return 0.0 if at_once or moment is None else (moment - view.now).total_seconds()
+
+
+def _look_at_campaigns(view: View, findings: Findings) -> None:
+    pending = (
+        sa.select(b.campaign_id.label("campaign"))
+        .join_from(_delivery, _batch, b.id == d.batch_id)
+        .where(d.state.in_(sorted(IN_PROGRESS)))
+        .distinct()
+        .subquery()
+    )
+    settling = sa.exists().where(j.kind == SETTLE_JOB, j.key == c.id, j.state == JobState.OPEN)
+    sending = (
+        sa.exists()
+        .where(b.campaign_id == c.id, j.kind == BATCH_JOB, j.key == b.id, j.state == JobState.OPEN)
+        .correlate(_campaign)
+    )
+    statement: sa.Select[Any] = (
+        sa.select(c.id, c.state, c.ended_at.is_not(None), pending.c.campaign, sa.or_(settling, sending))
+        .outerjoin_from(_campaign, pending, pending.c.campaign == c.id)
+        .where(view.mine(c.incident_id))
+        .order_by(c.id)
+    )
+    for campaign, state, has_ended, in_progress, has_job in view.rows(statement):
+        if state not in set(CampaignState):
+            findings.broken(ENDED, f"campaign {campaign}", "its state is unknown")
+        elif has_ended != (state == CampaignState.ENDED):
+            findings.broken(
+                ENDED,
+                f"campaign {campaign}",
+                f"it is {state} and says {'when' if has_ended else 'not when'} it ended",
+            )
+        if state == CampaignState.ENDED and in_progress is not None:
+            findings.broken(ENDED, f"campaign {campaign}", "it has ended, and people are in progress")
+        if state == CampaignState.SENDING and in_progress is None and not has_job:
+            findings.broken(
+                ENDS, f"campaign {campaign}", "nobody is in progress any more, and no job ends it"
+            )
+
+
+def _look_at_brakes(view: View, findings: Findings) -> None:
+    on = {name for (name,) in view.rows(sa.select(_brake.c.name))}
+    paused = {
+        campaign_brake(campaign): campaign
+        for (campaign,) in view.rows(sa.select(c.id).where(c.state == CampaignState.PAUSED))
+    }
+    for brake in sorted(paused.keys() - on):
+        findings.broken(PAUSED, f"campaign {paused[brake]}", "it is paused, and its brake is not on")
+    for brake in sorted(on - paused.keys() - {EVERYTHING}):
+        findings.broken(PAUSED, f"brake {brake}", "it is on, and no campaign is paused by it")
+
+
+SURVEYS = (
+    Survey(_look_at_batches, (OWNED, NEXT), fleeting=True),
+    Survey(_look_at_campaigns, (ENDS, ENDED)),
+    Survey(_look_at_brakes, (PAUSED,)),
+)

@@ -1,0 +1,62 @@
+"""What somebody could do to a store behind its back, and what a check must then find: exactly these invariants.
+
+Statements run on both engines. In braces stand words of this module: `{sending}`, `{told}` and `{destroyed}` are the
+incidents of `tests.support.lived_in`, `{run}` the run that waits for the end of the sending, `{one}` and `{its_try}`
+select a delivery to a grown-up that was accepted, and its only attempt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.lived_in import LivedIn, damage_found
+
+NOISE = bytes(range(64))
+"""Bytes that open with no key, as `:noise`."""
+
+CHANGED = {"journal.chains": "row changed"}
+"""What the journal says of every changed row that it keeps."""
+
+_WORDS = {
+    "{one}": "id = (SELECT min(id) FROM delivery WHERE {sent})",
+    "{its_try}": "delivery_id = (SELECT min(id) FROM delivery WHERE {sent})",
+    "{sent}": "incident_id = '{sending}' AND state = 'accepted'"
+    " AND person_id IN (SELECT id FROM person WHERE NOT minor)",
+}
+
+
+@dataclass(frozen=True)
+class Damage:
+    """`breaks` names each invariant that is broken by it, with a part of what is said."""
+
+    does: str
+    statements: tuple[str, ...]
+    breaks: dict[str, str]
+
+    def found_in(self, lived: LivedIn) -> dict[str, list[str]]:
+        """What the check finds broken after it."""
+        words = {
+            **_WORDS,
+            "{sending}": lived.sending.id,
+            "{told}": lived.told.id,
+            "{destroyed}": lived.destroyed,
+            "{run}": lived.running.id,
+        }
+        said = []
+        for statement in self.statements:
+            for word, meaning in words.items():
+                statement = statement.replace(word, meaning)
+            said.append((statement, _values(statement)))
+        return damage_found(lived.house, said)
+
+    def must_be_found_in(self, lived: LivedIn) -> None:
+        """Fails unless exactly these invariants are broken by it, and say so."""
+        found = self.found_in(lived)
+        assert set(found) == set(self.breaks), f"{self.does}: {found}"
+        for name, part in self.breaks.items():
+            assert any(part in each for each in found[name]), f"{self.does}: {found[name]}"
+
+
+def _values(statement: str) -> dict[str, Any]:
+    return {"noise": NOISE} if ":noise" in statement else {}

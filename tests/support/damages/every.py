@@ -1,0 +1,21 @@
+"""Every damage there is."""
+
+from __future__ import annotations
+
+from tests.support.damages.ledger import ATTEMPTS, LEDGER
+from tests.support.damages.record import DUTIES, PEOPLE, PROOFS, RELEASED, SEALED
+from tests.support.damages.work import ALERTS, JOBS, PROGRESS, RUNS
+
+DAMAGES = (
+    *LEDGER,
+    *ATTEMPTS,
+    *PROGRESS,
+    *PEOPLE,
+    *RELEASED,
+    *RUNS,
+    *ALERTS,
+    *DUTIES,
+    *JOBS,
+    *PROOFS,
+    *SEALED,
+)

@@ -1,0 +1,252 @@
+"""A workspace in which everything has happened that leaves a row, and the check of it with and without damage.
+
+Three incidents: one whose notice is being sent, as a worker that was killed leaves it, while a run waits for the end;
+one that is told and reported; one whose data was destroyed. Alerts were mapped, ignored, and have just come in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel import Session, col, select
+
+from incident.delivery import campaign as campaigns
+from incident.delivery.ledger import Due, due_deliveries, write_intent
+from incident.delivery.states import BATCH_JOB
+from incident.durable.jobs import claim
+from incident.hooks.receiving import StoreIntake
+from incident.ops.check import Checked, check, check_moment
+from incident.ops.checks.base import State
+from incident.ops.drill_estate import facts_text
+from incident.ops.retention import destroy
+from incident.record.dossier import load_dossier
+from incident.record.evidence import add_evidence
+from incident.record.facts import read_facts_file
+from incident.record.incidents import close_incident
+from incident.report.versions import fill_report, keep_version, record_submission, report_duties
+from incident.response.housework import House
+from incident.response.runner import cancel_run, run_named
+from incident.store.moment import Moment
+from incident.store.tables import Batch
+from tests.support.breaches import Affected, Breach, make_breach, some_people
+from tests.support.postgres import PostgresServer
+from tests.support.relays import RecordingRelay, recording_relay
+from tests.support.runs import Running, start
+from tests.support.services import CalledService
+from tests.support.workspaces import open_one
+
+REFUSED, LATER = "p00002@example.org", ("p00003@example.org", "p00004@example.org")
+CHILDREN = [
+    Affected("K1", "Cleo", "cleo@example.org", born="2015-03-01", guardian_email="cora@example.org"),
+    Affected("K2", "Dan", born="2015-03-01", guardian_email="dora@example.org"),
+    Affected("K3", "Eve", "eve@example.org", born="2015-03-01", guardian_phone="13800000001"),
+]
+PEOPLE = [*some_people(9), Affected("N1", "Bert"), *CHILDREN]
+_A_BATCH = 4
+
+
+@dataclass(frozen=True)
+class LivedIn:
+    """The workspace with its incidents. `running` waits in the first for the end of the sending."""
+
+    sending: Breach
+    running: Running
+    told: Breach
+    destroyed: str
+
+    @property
+    def house(self) -> House:
+        return self.sending.house
+
+
+def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
+    """Live through it all."""
+    with CalledService() as service, recording_relay() as relay, _small_batches():
+        relay.at_rcpt = _answers
+        sending = make_breach(tmp_path, people=PEOPLE, relay_port=relay.port, measures=(), on=on)
+        running = _send_by_playbook(sending, service)
+        told = _told(_another(sending), relay)
+        gone = _destroyed(_another(sending))
+        _alerts(sending)
+        sending.made.clock.move(minutes=2)
+        _killed_in_the_middle(sending)
+        _post(sending, {"title": "it has just come in"}, delivery="new")
+    return LivedIn(sending, running, told, gone)
+
+
+def _answers(address: str) -> str | None:
+    if address == REFUSED:
+        return "550 5.1.1 unknown"
+    return "451 4.3.0 later" if address in LATER else None
+
+
+@contextmanager
+def _small_batches() -> Iterator[None]:
+    """Several batches for a few people, so that what goes wrong between them can go wrong."""
+    before, campaigns.BATCH_SIZE = campaigns.BATCH_SIZE, _A_BATCH
+    try:
+        yield
+    finally:
+        campaigns.BATCH_SIZE = before
+
+
+def _send_by_playbook(breach: Breach, service: CalledService) -> Running:
+    running = start(breach, url=service.url)
+    running.work()
+    running.answer("preserve-evidence", note="copied the access logs")
+    running.answer("verify-scope", note="13 people")
+    running.work()
+    for name in ("bo", "cy"):
+        running.decide("approve-release", name)
+    breach.release()
+    running.work()
+    return running
+
+
+def _another(breach: Breach) -> Breach:
+    """One more incident in the same workspace."""
+    made = breach.made
+    facts = facts_text(now=made.clock(), zone=made.settings.zone, people=2)
+    known = read_facts_file(facts, name="facts.yaml", zone=made.settings.zone, known_at=made.clock())
+    other = replace(breach, id=open_one(made, facts=known))
+    other.log("closed it at the gateway", "contain.disable-endpoint")
+    other.state(discovered_at="2026-11-23 15:00")
+    other.people([*some_people(2), Affected("X", email="no address")], keep_problems=True)
+    file = made.workspace.root / "evidence.txt"
+    file.write_text("203.0.113.66 asked for everybody")
+    add_evidence(
+        made.store,
+        other.id,
+        file,
+        blobs=made.workspace.blobs,
+        by="ana",
+        note="",
+        actor="ana",
+        now=made.clock(),
+    )
+    file.unlink()
+    return other
+
+
+def _told(breach: Breach, relay: RecordingRelay) -> Breach:
+    relay.at_rcpt = lambda address: None
+    breach.release()
+    breach.open_sending()
+    breach.work()
+    relay.at_rcpt = _answers
+    made = breach.made
+    owed = report_duties(breach.house.findings(load_dossier(made.store, breach.id)), standing_only=True)
+    with made.store.write(breach.id, kind="report.prepared", actor="ana", now=made.clock()) as change:
+        dossier = load_dossier(made.store, breach.id)
+        filled = fill_report(owed[0], dossier, made.workspace, made.settings, now=change.at)
+        keep_version(change, made.store, breach.id, filled)
+    with made.store.write(breach.id, kind="report.submitted", actor="ana", now=made.clock()) as change:
+        record_submission(
+            change, made.store, breach.id, owed[0].duty.id, at=change.at, how="by fax", reference="7"
+        )
+    _runs_that_wait_and_end(breach)
+    return breach
+
+
+def _runs_that_wait_and_end(breach: Breach) -> None:
+    made = breach.made
+    waits, ended = start(breach), start(breach)
+    breach.work()
+    assert waits.waiting() == ended.waiting() == {"cut-off-by-hand"}
+    with made.store.write(breach.id, kind="run.cancelled", actor="ana", now=made.clock()) as change:
+        cancel_run(change, made.store, run_named(change.session, ended.id), by="ana", reason="stop")
+
+
+def _destroyed(breach: Breach) -> str:
+    made = breach.made
+    with made.store.write(breach.id, kind="incident.closed", actor="ana", now=made.clock()) as change:
+        close_incident(change, breach.id, reason="a rehearsal")
+    destroy(breach.house, breach.id, signer=breach.signers["bo"], reason="its time is up")
+    return breach.id
+
+
+def _alerts(breach: Breach) -> None:
+    for title in ("too many look-ups", "the same again"):
+        _post(breach, {"title": title, "host": "crm-1"}, delivery=title)
+    _post(breach, [], delivery="nothing in it")
+    breach.work()
+
+
+def _post(breach: Breach, body: Any, *, delivery: str) -> None:
+    StoreIntake(breach.made.store).receive(
+        source_id="generic",
+        delivery_id=delivery,
+        body=json.dumps(body).encode(),
+        headers={},
+        received_at=breach.made.clock(),
+    )
+
+
+def _killed_in_the_middle(breach: Breach) -> None:
+    """One of the two whom the relay put off, as a killed worker leaves them: claimed, with an intent, and no more."""
+    store, now = breach.made.store, breach.made.clock()
+    with store.transaction() as session:
+        session.connection().execute(text("UPDATE job SET next_at = 0 WHERE state = 'open'"))
+        batches = session.exec(select(Batch).order_by(col(Batch.id))).all()
+        batch, due = next((each, due) for each in batches if (due := _due(session, each, now=now)))
+        claimed = claim(session, BATCH_JOB, batch.id)
+        assert claimed is not None
+        write_intent(session, due, incident_id=breach.id, job_attempt=claimed.attempt, now=now)
+
+
+def _due(session: Session, batch: Batch, *, now: datetime) -> list[Due]:
+    return due_deliveries(session, batch.id, now=now, limit=1)
+
+
+# -- looking at it -----------------------------------------------------------------------------------
+
+
+def broken(result: Checked) -> dict[str, list[str]]:
+    """What a check found broken: by invariant, where and what."""
+    return {
+        each.invariant.name: [f"{fault.where}: {fault.what}" for fault in each.faults]
+        for each in result.verdicts
+        if each.state is State.BROKEN
+    }
+
+
+def untold(result: Checked) -> dict[str, tuple[str, ...]]:
+    """What a check could not tell."""
+    return {each.invariant.name: each.untold for each in result.verdicts if each.untold}
+
+
+def must_hold(house: House) -> Checked:
+    """Check that everything holds and can be told."""
+    result = check(house)
+    assert broken(result) == {}
+    assert untold(result) == {}
+    return result
+
+
+@contextmanager
+def with_damage(
+    house: House, *statements: str | tuple[str, dict[str, Any]], incident_id: str | None = None
+) -> Iterator[Checked]:
+    """The check of a store that somebody changed behind its back; afterwards it is as before."""
+    with Session(house.store.engine, expire_on_commit=False) as session:
+        for statement in statements:
+            said, values = (statement, {}) if isinstance(statement, str) else statement
+            changed = session.connection().execute(text(said), values).rowcount
+            assert changed, f"this changes nothing: {said}"
+        yield check_moment(house, Moment(house.store, session), incident_id=incident_id)
+        session.rollback()
+
+
+def damage_found(
+    house: House, statements: Sequence[str | tuple[str, dict[str, Any]]]
+) -> dict[str, list[str]]:
+    """What the check finds broken once these statements were carried out behind the store's back."""
+    with with_damage(house, *statements) as result:
+        return broken(result)
