@@ -75,7 +75,9 @@ class PostgresServer:
         Its collation is a language's where the server has such: a text's order must not depend on that.
         """
         name = next(self._names)
-        made_of = f"TEMPLATE {template}" if template else f"TEMPLATE template0 {self._collation}"
+        made_of = (
+            f"TEMPLATE {template} {self._quickly}" if template else f"TEMPLATE template0 {self._collation}"
+        )
         self.execute(f"CREATE DATABASE {name} OWNER {owner} {made_of}")
         self._made.add(name)
         return name
@@ -100,17 +102,32 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server, and wait until it answers."""
+        (self._data / "standby.signal").unlink(missing_ok=True)
+        self._launch()
+        self._wait()
+
+    def start_closed(self) -> None:
+        """Start it so that it lets nobody in until it is stopped, as a server does that is still recovering."""
+        from psycopg.pq import PGconn, Ping
+
+        (self._data / "standby.signal").touch()
+        self._launch("-c", "hot_standby=off")
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while Ping(PGconn.ping(self.url("postgres").encode())) is not Ping.REJECT:
+            assert time.monotonic() < until, "PostgreSQL does not get as far as to let nobody in"
+            time.sleep(0.02)
+
+    def _launch(self, *more: str) -> None:
         with (self.folder / "log").open("ab") as log:
             settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
             self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self._data, "-p", str(self.port), *settings],
+                [self._programs / "postgres", "-D", self._data, "-p", str(self.port), *settings, *more],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
                 start_new_session=True,
                 **self._identity,
             )
-        self._wait()
 
     def stop(self) -> None:
         """Stop it as an administrator does: open transactions are taken back."""
@@ -128,9 +145,16 @@ class PostgresServer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
+    def _version(self) -> int:
+        return int((self._data / "PG_VERSION").read_text().split(".")[0])
+
+    @property
     def _collation(self) -> str:
-        version = int((self._data / "PG_VERSION").read_text().split(".")[0])
-        return "LOCALE_PROVIDER icu ICU_LOCALE 'en'" if version >= 15 else ""
+        return "LOCALE_PROVIDER icu ICU_LOCALE 'en'" if self._version >= 15 else ""
+
+    @property
+    def _quickly(self) -> str:
+        return "STRATEGY FILE_COPY" if self._version >= 15 else ""
 
     def _stop(self, mode: str) -> None:
         assert self._process is not None
