@@ -15,6 +15,7 @@ from typing import Any
 from sqlmodel import select
 
 from incident.durable import JobState
+from incident.ops.house import start_playbook
 from incident.proof.verify import verify
 from incident.record.decisions import Subject, voices
 from incident.record.dossier import load_dossier
@@ -33,7 +34,7 @@ from incident.response.runner import (
 )
 from incident.store.tables import Job, Run, RunEffect
 from tests.support.breaches import Breach
-from tests.support.halting import Halting, Order, Saying, clock_from
+from tests.support.halting import PATIENCE, Halting, Order, Saying, clock_from
 from tests.support.services import EffectService
 from tests.support.workspaces import START
 
@@ -178,7 +179,11 @@ class Ordeal:
 
     def killed_at(self, process: Halting) -> str | None:
         """Kill it where it stops, or while the service holds its call; None if it ends by itself."""
+        until = time.monotonic() + PATIENCE
         while True:
+            if time.monotonic() > until:
+                process.kill()
+                raise AssertionError("it neither stopped nor ended")
             point = process.halted()
             if point is None and not self.service.held.empty():
                 point = f"at_server@{self.service.held.get().strip('/')}"
@@ -198,6 +203,25 @@ class Ordeal:
             assert len(self.runs()) == before + (point == "after_start@"), f"killed {point}"
         if "after_start@" not in points:
             assert self.killed_at(self.process(does="start")) is None
+
+    def start_here(self) -> None:
+        """Start a run in this process."""
+        house, now = self.house, self.house.clock()
+        with self.store.write(self.breach.id, kind="run.started", actor="ana", now=now) as change:
+            start_playbook(house, change, self.breach.id, self.playbook, {"__url__": self.service.url})
+
+    def kill_after_progress(self, process: Halting, *, pause: float) -> None:
+        """Kill a worker `pause` seconds after it took a run one step further."""
+        before, until = self._steps(), time.monotonic() + PATIENCE
+        while self._steps() == before and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(pause)
+        assert not process.ended, "it ended before it could be killed"
+        process.kill()
+        self.service.settle()
+
+    def _steps(self) -> int:
+        return sum(run.version for run in self.runs())
 
     def work(self, points: Sequence[str], *, says: Sequence[str] = ()) -> set[str]:
         """Work until every run is over, killed at these points; `says` are those of whoever answers."""

@@ -7,13 +7,13 @@ which no process ever stopped fails the test.
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.breaches import make_breach
+from tests.support.halting import PATIENCE
 from tests.support.ordeals import (
     CALLS,
     CONFIRM,
@@ -175,8 +175,7 @@ def test_a_frozen_worker_that_wakes_after_it_was_replaced_does_nothing(
     test = ordeal(tmp_path, service, on=postgres)
     test.start()
     frozen = test.process(f"{window}@{LOOK_UP}")
-    while frozen.halted() is None:
-        assert not frozen.ended
+    assert frozen.halted(within=PATIENCE) is not None
     assert test.work([]) == set()
     frozen.go_on()
     frozen.wait()
@@ -194,13 +193,9 @@ def test_forty_runs_survive_thirty_kills_at_random(tmp_path: Path) -> None:
     with EffectService(answer={"ticket": TICKET}, pause=lambda: dice.random() / 30) as service:
         test = ordeal(tmp_path, service)
         for _ in range(runs):
-            test.start()
+            test.start_here()
         for _ in range(kills):
-            process = test.process()
-            time.sleep(0.25 + dice.random() / 2)
-            assert not process.ended, "it ended before it could be killed"
-            process.kill()
-            service.settle()
-            test.answer(some=dice.randint(0, 12))
+            test.kill_after_progress(test.process(), pause=dice.random() / 3)
+            test.answer(some=dice.randint(1, 12))
         assert test.work([]) == set()
         test.assert_everything_was_done_once(runs)
