@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -134,6 +134,39 @@ workflow:
 """
 
 
+DRAFT, REPORT, RELEASE, SEND, PUBLISH = "draft", "report", "release", "send", "publish"
+HOUSEWORK = (DRAFT, REPORT, RELEASE, SEND, PUBLISH)
+
+
+def _house_step(name: str, extension: str, following: str) -> str:
+    return f"""
+  {name}:
+    type: action
+    agent: people
+    commands: [{{type: manual, command: Do it by hand.}}]
+    step_extensions: {{{extension}}}
+    on_completion: {following}"""
+
+
+KEPT = f"""\
+name: Kept
+created_by: identity--92efc06a-8fbe-4c9d-8f66-8f3aef5c2702
+created: 2025-11-20
+playbook_variables:
+  __url__: {{type: uri, external: true, value: "", description: Not called}}
+agent_definitions:
+  people: {{type: group, name: People}}
+workflow:
+  start: {{type: start, on_completion: {DRAFT}}}
+{_house_step(DRAFT, "notice: {task: draft}", REPORT)}
+{_house_step(REPORT, "regulator_report: {regime: owed, phase: next}", RELEASE)}
+{_house_step(RELEASE, "notice: {task: release}", SEND)}
+{_house_step(SEND, "notice: {task: send}", PUBLISH)}
+{_house_step(PUBLISH, "notice: {task: publish}", "end")}
+  end: {{type: end}}
+"""
+
+
 def install(breach: Breach, name: str, text: str) -> None:
     """Give a workspace a playbook of its own."""
     folder = breach.made.workspace.root / "playbooks"
@@ -223,8 +256,17 @@ class Ordeal:
     def _steps(self) -> int:
         return sum(run.version for run in self.runs())
 
-    def work(self, points: Sequence[str], *, says: Sequence[str] = ()) -> set[str]:
-        """Work until every run is over, killed at these points; `says` are those of whoever answers."""
+    def work(
+        self,
+        points: Sequence[str],
+        *,
+        says: Sequence[str] = (),
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> set[str]:
+        """Work until every run is over, killed at these points; `says` are those of whoever answers.
+
+        Returns the points at which nothing ever stopped. `meanwhile` is called whenever the run waits.
+        """
         left, left_to_say = set(points), set(says)
         while True:
             self.service.hold = {f"/{step}" for window, step in map(_parts, left) if window == "at_server"}
@@ -234,6 +276,7 @@ class Ordeal:
                 continue
             if not any(run.state == RUNNING for run in self.runs()):
                 return left | left_to_say
+            meanwhile()
             if not self.answer(left_to_say):
                 time.sleep(0.05)  # a timer is waited for
 
