@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -96,6 +97,9 @@ async def send(
     """Send one request and read the beginning of its answer."""
     import httpx
 
+    for name in ("httpx", "httpcore"):
+        # They log addresses and headers, and those hold values and secrets.
+        logging.getLogger(name).setLevel(logging.WARNING)
     begun = _Begun()
     try:
         async with asyncio.timeout(timeout_s):
@@ -107,7 +111,8 @@ async def send(
             return HttpResult(Ending.not_sent, f"no connection within {timeout_s:g} s")
         return _cut_short(begun, f"no whole answer within {timeout_s:g} s")
     except httpx.HTTPError as error:
-        return _cut_short(begun, f"the connection broke: {type(error).__name__}")
+        detail = f"the connection broke: {type(error).__name__}"
+        return HttpResult(Ending.not_sent, detail) if begun.connecting_only else _cut_short(begun, detail)
     except httpx.InvalidURL:
         return HttpResult(Ending.not_sent, "the address is not a URL")
 

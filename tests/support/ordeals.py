@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlmodel import select
 
 from incident.durable import JobState
+from incident.ops.house import start_playbook
 from incident.proof.verify import verify
 from incident.record.decisions import Subject, voices
 from incident.record.dossier import load_dossier
@@ -33,7 +34,7 @@ from incident.response.runner import (
 )
 from incident.store.tables import Job, Run, RunEffect
 from tests.support.breaches import Breach
-from tests.support.halting import Halting, Order, Saying, clock_from
+from tests.support.halting import PATIENCE, Halting, Order, Saying, clock_from
 from tests.support.services import EffectService
 from tests.support.workspaces import START
 
@@ -133,6 +134,39 @@ workflow:
 """
 
 
+DRAFT, REPORT, RELEASE, SEND, PUBLISH = "draft", "report", "release", "send", "publish"
+HOUSEWORK = (DRAFT, REPORT, RELEASE, SEND, PUBLISH)
+
+
+def _house_step(name: str, extension: str, following: str) -> str:
+    return f"""
+  {name}:
+    type: action
+    agent: people
+    commands: [{{type: manual, command: Do it by hand.}}]
+    step_extensions: {{{extension}}}
+    on_completion: {following}"""
+
+
+KEPT = f"""\
+name: Kept
+created_by: identity--92efc06a-8fbe-4c9d-8f66-8f3aef5c2702
+created: 2025-11-20
+playbook_variables:
+  __url__: {{type: uri, external: true, value: "", description: Not called}}
+agent_definitions:
+  people: {{type: group, name: People}}
+workflow:
+  start: {{type: start, on_completion: {DRAFT}}}
+{_house_step(DRAFT, "notice: {task: draft}", REPORT)}
+{_house_step(REPORT, "regulator_report: {regime: owed, phase: next}", RELEASE)}
+{_house_step(RELEASE, "notice: {task: release}", SEND)}
+{_house_step(SEND, "notice: {task: send}", PUBLISH)}
+{_house_step(PUBLISH, "notice: {task: publish}", "end")}
+  end: {{type: end}}
+"""
+
+
 def install(breach: Breach, name: str, text: str) -> None:
     """Give a workspace a playbook of its own."""
     folder = breach.made.workspace.root / "playbooks"
@@ -178,7 +212,11 @@ class Ordeal:
 
     def killed_at(self, process: Halting) -> str | None:
         """Kill it where it stops, or while the service holds its call; None if it ends by itself."""
+        until = time.monotonic() + PATIENCE
         while True:
+            if time.monotonic() > until:
+                process.kill()
+                raise AssertionError("it neither stopped nor ended")
             point = process.halted()
             if point is None and not self.service.held.empty():
                 point = f"at_server@{self.service.held.get().strip('/')}"
@@ -199,8 +237,36 @@ class Ordeal:
         if "after_start@" not in points:
             assert self.killed_at(self.process(does="start")) is None
 
-    def work(self, points: Sequence[str], *, says: Sequence[str] = ()) -> set[str]:
-        """Work until every run is over, killed at these points; `says` are those of whoever answers."""
+    def start_here(self) -> None:
+        """Start a run in this process."""
+        house, now = self.house, self.house.clock()
+        with self.store.write(self.breach.id, kind="run.started", actor="ana", now=now) as change:
+            start_playbook(house, change, self.breach.id, self.playbook, {"__url__": self.service.url})
+
+    def kill_after_progress(self, process: Halting, *, pause: float) -> None:
+        """Kill a worker `pause` seconds after it took a run one step further."""
+        before, until = self._steps(), time.monotonic() + PATIENCE
+        while self._steps() == before and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(pause)
+        assert not process.ended, "it ended before it could be killed"
+        process.kill()
+        self.service.settle()
+
+    def _steps(self) -> int:
+        return sum(run.version for run in self.runs())
+
+    def work(
+        self,
+        points: Sequence[str],
+        *,
+        says: Sequence[str] = (),
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> set[str]:
+        """Work until every run is over, killed at these points; `says` are those of whoever answers.
+
+        Returns the points at which nothing ever stopped. `meanwhile` is called whenever the run waits.
+        """
         left, left_to_say = set(points), set(says)
         while True:
             self.service.hold = {f"/{step}" for window, step in map(_parts, left) if window == "at_server"}
@@ -210,6 +276,7 @@ class Ordeal:
                 continue
             if not any(run.state == RUNNING for run in self.runs()):
                 return left | left_to_say
+            meanwhile()
             if not self.answer(left_to_say):
                 time.sleep(0.05)  # a timer is waited for
 

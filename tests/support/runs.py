@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from incident.ops.house import start_playbook
-from incident.response.deciding import answer_question, decide_step
+from incident.response import events as e
+from incident.response.deciding import answer_outcome, answer_question, decide_step
 from incident.response.runner import questions, run_named, short_name
 from incident.store.tables import Run
+from incident.workspace import find_data
 from tests.support.breaches import Breach
 
 PLAYBOOK = "personal-data-breach"
+CAREFUL = "careful"
 ENDPOINT = "/api/v2/members/search"
 
 
@@ -34,6 +37,23 @@ class Running:
             run = run_named(session, self.id)
             return {short_name(store, run, each.row.step) for each in questions(session, store, run)}
 
+    def waits_about_calls(self) -> dict[str, e.AskOutcome]:
+        """The questions whether a call was carried out, by the steps' short names."""
+        store = self.breach.made.store
+        with store.read() as session:
+            run = run_named(session, self.id)
+            return {
+                short_name(store, run, each.row.step): each.effect
+                for each in questions(session, store, run)
+                if isinstance(each.effect, e.AskOutcome)
+            }
+
+    def found_out(
+        self, step: str, outcome: e.CallOutcome, *, note: str = "", values: Mapping[str, str] | None = None
+    ) -> None:
+        """Say what came of a call whose outcome nobody knew."""
+        answer_outcome(self.breach.house, self.id, step, outcome, by="ana", values=values or {}, note=note)
+
     def answer(
         self, step: str, *, success: bool = True, values: Mapping[str, str] | None = None, note: str = ""
     ) -> None:
@@ -47,6 +67,16 @@ class Running:
 
     def work(self) -> None:
         self.breach.work()
+
+
+def install_careful(breach: Breach) -> None:
+    """The shipped playbook under another name, in which no call is declared repeatable."""
+    text = find_data(None, "playbooks", f"{PLAYBOOK}.yaml").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines(keepends=True) if "repeatable:" not in line]
+    assert len(lines) < len(text.splitlines()), "it declares nothing repeatable any more"
+    folder = breach.made.workspace.root / "playbooks"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{CAREFUL}.yaml").write_text("".join(lines), encoding="utf-8")
 
 
 def start(breach: Breach, *, url: str = "", name: str = PLAYBOOK, by: str = "ana") -> Running:

@@ -73,7 +73,7 @@ class EffectService:
     """A service whose calls have effects: each call that it receives has one, counted by its `Idempotency-Key`.
 
     It knows no key from before, so a second call is a second effect. The first call to a path of `hold` gets no answer
-    before its caller is gone; the first to one of `cut` has its effect, and then its connection is cut.
+    before its caller is gone; of as many calls to a path as `cut` says the connection is cut after their effect.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class EffectService:
     ) -> None:
         self.answer = answer or {}
         self.hold: set[str] = set()
-        self.cut: set[str] = set()
+        self.cut: Counter[str] = Counter()
         self.held: queue.Queue[str] = queue.Queue()
         self.effects: Counter[str] = Counter()
         self.paths: dict[str, Counter[str]] = {}
@@ -115,17 +115,17 @@ class EffectService:
             self.effects[key] += 1
             self.paths.setdefault(call.path, Counter())[key] += 1
             self.bodies.setdefault(key, set()).add(body)
-            holds, cuts = call.path in self.hold, call.path in self.cut
+            holds, cuts = call.path in self.hold, self.cut[call.path] > 0
             self.hold.discard(call.path)
-            self.cut.discard(call.path)
+            self.cut[call.path] -= cuts
         if holds:
             self.held.put(call.path)
             call.connection.settimeout(30)
             call.connection.recv(1)  # nothing, once the caller is gone
+        time.sleep(self._pause())
         if holds or cuts:
             call.close_connection = True
             return
-        time.sleep(self._pause())
         answer = json.dumps(self.answer).encode()
         call.send_response(200)
         call.send_header("Content-Length", str(len(answer)))

@@ -7,13 +7,17 @@ which no process ever stopped fails the test.
 from __future__ import annotations
 
 import random
-import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
-from tests.support.breaches import make_breach
+from incident.response import events as e
+from incident.store.tables import Campaign, Notice, PublicNotice, Report
+from tests.support.breaches import make_breach, some_people
+from tests.support.halting import PATIENCE
 from tests.support.ordeals import (
     CALLS,
     CONFIRM,
@@ -21,6 +25,8 @@ from tests.support.ordeals import (
     ESCALATE,
     FINAL,
     GATE,
+    HOUSEWORK,
+    KEPT,
     KILLED,
     LOOK_UP,
     NOTIFY,
@@ -32,6 +38,7 @@ from tests.support.ordeals import (
     install,
 )
 from tests.support.postgres import PostgresServer
+from tests.support.relays import recording_relay
 from tests.support.services import EffectService
 
 AROUND_A_CALL = (
@@ -141,7 +148,7 @@ def test_calls_that_are_cut_off_without_an_answer_are_asked_about_or_repeated(
     tmp_path: Path, service: EffectService
 ) -> None:
     """The effect happened and no answer came; and the one who is to call again is killed, too."""
-    service.cut = {f"/{step}" for step in CALLS}
+    service.cut = Counter(f"/{step}" for step in CALLS)
     test = ordeal(tmp_path, service)
     test.start()
     points = [f"in_call_again@{DISABLE}", f"in_asking@{RESET}", f"before_asking@{FINAL}"]
@@ -149,6 +156,40 @@ def test_calls_that_are_cut_off_without_an_answer_are_asked_about_or_repeated(
     assert test.asked == {step: 1 for step in CALLS if step != DISABLE}
     test.assert_everything_was_done_once()
     assert set(service.paths[f"/{DISABLE}"].values()) == {2}
+
+
+# -- work in the house -------------------------------------------------------------------------------
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("window", ["before_house", "after_house", "before_told", "in_told", "after_told"])
+def test_killed_around_the_work_of_the_house_each_piece_is_done_once(
+    tmp_path: Path, service: EffectService, window: str
+) -> None:
+    """The notice is drafted and released once, one campaign reaches everybody, every report has one version."""
+    people = some_people(3)
+    with recording_relay() as relay:
+        breach = make_breach(tmp_path, people=people, relay_port=relay.port)
+        install(breach, "kept", KEPT)
+        test = Ordeal(breach, service, playbook="kept")
+        test.start()
+
+        def release_once() -> None:
+            with breach.made.store.read() as session:
+                if session.exec(select(Notice).where(Notice.released_at == None)).all():  # noqa: E711 - SQL
+                    breach.release()
+
+        left = test.work([f"{window}@{step}" for step in HOUSEWORK], meanwhile=release_once)
+        assert left == set(), "a window was never hit"
+    assert [run.state for run in test.runs()] == [e.Outcome.succeeded]
+    with breach.made.store.read() as session:
+        notices, campaigns = session.exec(select(Notice)).all(), session.exec(select(Campaign)).all()
+        reports = session.exec(select(Report)).all()
+        pages = session.exec(select(PublicNotice)).all()
+    assert (len(notices), len(campaigns), len({page.notice_id for page in pages})) == (1, 1, 1)
+    assert Counter((each.regime, each.phase) for each in reports).most_common(1)[0][1] == 1
+    assert {mail.to for mail in relay.taken} == {person.email for person in people}
+    test.assert_the_record_is_whole()
 
 
 # -- several machines --------------------------------------------------------------------------------
@@ -175,8 +216,7 @@ def test_a_frozen_worker_that_wakes_after_it_was_replaced_does_nothing(
     test = ordeal(tmp_path, service, on=postgres)
     test.start()
     frozen = test.process(f"{window}@{LOOK_UP}")
-    while frozen.halted() is None:
-        assert not frozen.ended
+    assert frozen.halted(within=PATIENCE) is not None
     assert test.work([]) == set()
     frozen.go_on()
     frozen.wait()
@@ -194,13 +234,9 @@ def test_forty_runs_survive_thirty_kills_at_random(tmp_path: Path) -> None:
     with EffectService(answer={"ticket": TICKET}, pause=lambda: dice.random() / 30) as service:
         test = ordeal(tmp_path, service)
         for _ in range(runs):
-            test.start()
+            test.start_here()
         for _ in range(kills):
-            process = test.process()
-            time.sleep(0.25 + dice.random() / 2)
-            assert not process.ended, "it ended before it could be killed"
-            process.kill()
-            service.settle()
-            test.answer(some=dice.randint(0, 12))
+            test.kill_after_progress(test.process(), pause=dice.random() / 3)
+            test.answer(some=dice.randint(1, 12))
         assert test.work([]) == set()
         test.assert_everything_was_done_once(runs)
