@@ -65,15 +65,16 @@ class ArchiveWriter:
     def __init__(self, out: IO[bytes]) -> None:
         self.members: dict[str, Member] = {}
         self._zip = gzip.GzipFile(filename="", fileobj=out, mode="wb", compresslevel=_LEVEL)
-        self._tar = tarfile.open(fileobj=self._zip, mode="w", format=tarfile.PAX_FORMAT)
+        self._tar = tarfile.open(fileobj=self._zip, mode="w", format=tarfile.PAX_FORMAT, copybufsize=_PIECE)  # noqa: SIM115 - `finish` closes it
 
-    def add(self, name: str, source: BinaryIO) -> None:
-        """Add a file that is open at its beginning. Raises `OSError` when it is cut short meanwhile."""
-        status = os.fstat(source.fileno())
-        info = tarfile.TarInfo(name)
-        info.size, info.mtime, info.mode = status.st_size, int(status.st_mtime), status.st_mode & 0o777
-        hashing = _Hashing(source)
-        self._tar.addfile(info, hashing)
+    def add_file(self, name: str, path: Path) -> None:
+        """Add a file under a name. Raises `OSError`; `FileNotFoundError` before anything was written."""
+        with path.open("rb") as source:
+            status = os.fstat(source.fileno())
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime, info.mode = status.st_size, int(status.st_mtime), status.st_mode & 0o777
+            hashing = _Hashing(source)
+            self._tar.addfile(info, hashing)
         self.members[name] = Member(info.size, hashing.hexdigest())
 
     def finish(self, manifest: dict[str, Any]) -> None:
@@ -192,7 +193,7 @@ class _Archive:
         self._file = file
         self._stream = _Bounded(handle)  # type: ignore[arg-type]
         self._handle = handle
-        self._tar = tarfile.open(fileobj=self._stream, mode="r:")
+        self._tar = tarfile.open(fileobj=self._stream, mode="r:")  # noqa: SIM115 - it opens nothing
 
     def members(self) -> Iterator[tuple[str, tarfile.TarInfo, Iterator[bytes]]]:
         """Name, header and content of each; the content is read before the next member is asked for."""
@@ -202,7 +203,7 @@ class _Archive:
             if info is None:
                 return
             # It remembers every header, which we need only once.
-            self._tar.members.clear()
+            self._tar.members.clear()  # type: ignore[attr-defined]
             if not info.isreg() or info.issparse():
                 raise _broken(self._file, f"{info.name!r} is no plain file")
             yield info.name, info, self._content(info)
@@ -272,7 +273,8 @@ def _read_manifest(content: bytes, file: Path) -> dict[str, Any]:
                 next_step="use the version of Tocsin that wrote it, or a newer one",
             )
         said["members"] = {
-            str(name): Member(int(each["size"]), str(each["sha256"])) for name, each in said["members"].items()
+            str(name): Member(int(each["size"]), str(each["sha256"]))
+            for name, each in said["members"].items()
         }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _broken(file, f"its {MANIFEST} cannot be read") from error

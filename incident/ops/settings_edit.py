@@ -42,7 +42,9 @@ def with_store(text: str, changes: Mapping[str, str | None], *, where: str) -> s
     with suppress(tomllib.TOMLDecodeError):
         if _as_data(changed) == wanted:
             return changed
-    told = ", ".join(f"store.{key} = {json.dumps(value)}" for key, value in changes.items() if value is not None)
+    told = ", ".join(
+        f"store.{key} = {json.dumps(value)}" for key, value in changes.items() if value is not None
+    )
     raise Refused(
         "the table [store] is written in a way that cannot be changed without touching the rest",
         where=where,
