@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import rfc8785
-from sqlalchemy import delete, update
-from sqlmodel import Session, col
+from sqlalchemy import delete
+from sqlmodel import Session
 
-from incident.durable import JobState
+from incident.durable import Patience, look_again, open_jobs, take_all_away
 from incident.errors import BadInput, Refused
 from incident.record.decisions import Signer, Subject, Verdict, decide
 from incident.record.operators import Role, list_operators, operator_named
@@ -26,7 +27,7 @@ from incident.store.instance import (
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.opening import born_as
 from incident.store.store import Store
-from incident.store.tables import Job, Worker
+from incident.store.tables import Worker
 
 ACTIVATION = "activation"
 
@@ -56,7 +57,9 @@ def activate(
     signature that is needed, `ConflictingWrite` while another activation is under way.
     """
     if not reason.strip():
-        raise BadInput("why this copy should act is not said", where="--reason", next_step="say it in a few words")
+        raise BadInput(
+            "why this copy should act is not said", where="--reason", next_step="say it in a few words"
+        )
     with store.keyring.one_activation():
         with store.read() as session:
             found = this_instance(session.connection(), where=store.where)
@@ -68,11 +71,13 @@ def activate(
         with raising.write(WORKSPACE_CHAIN, kind=RECORD_ACTIVATED, actor=actor, now=now) as change:
             if signer is not None:
                 _must_be_real(store, change.session, signer)
-                decided_on = {"epoch": epoch, "heads": heads, "workspace": workspace_id}
+                decided_on: dict[str, Any] = {"epoch": epoch, "heads": heads, "workspace": workspace_id}
                 decide(
                     change,
                     WORKSPACE_CHAIN,
-                    Subject(ACTIVATION, f"epoch-{epoch}", hashlib.sha256(rfc8785.dumps(decided_on)).hexdigest()),
+                    Subject(
+                        ACTIVATION, f"epoch-{epoch}", hashlib.sha256(rfc8785.dumps(decided_on)).hexdigest()
+                    ),
                     Verdict.APPROVED,
                     signer=signer,
                     needs=Role.APPROVER,
@@ -83,3 +88,23 @@ def activate(
             set_instance(change.session, Instance(epoch, Standing.ACTIVE), now=now)
             _let_go_of_jobs(change.session)
     return Activated(epoch, found.standing, already=False, jobs=_open_jobs(store))
+
+
+def _must_be_real(store: Store, session: Session, signer: Signer) -> None:
+    if operator_named(session, signer.name).simulated and born_as(store) != Born.DRILL:
+        raise Refused(
+            f"{signer.name} is a simulated operator and decides nothing outside a drill",
+            next_step="let a person with a key of their own decide",
+        )
+
+
+def _let_go_of_jobs(session: Session) -> None:
+    """Whoever held a job holds it in another copy. Each is due at once: waiting times were told by another clock."""
+    take_all_away(session, max_starts=Patience().max_starts)
+    look_again(session)
+    session.connection().execute(delete(Worker))
+
+
+def _open_jobs(store: Store) -> int:
+    with store.read() as session:
+        return open_jobs(session)

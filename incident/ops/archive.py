@@ -65,7 +65,7 @@ class ArchiveWriter:
     def __init__(self, out: IO[bytes]) -> None:
         self.members: dict[str, Member] = {}
         self._zip = gzip.GzipFile(filename="", fileobj=out, mode="wb", compresslevel=_LEVEL)
-        self._tar = tarfile.open(fileobj=self._zip, mode="w", format=tarfile.PAX_FORMAT, copybufsize=_PIECE)  # noqa: SIM115 - `finish` closes it
+        self._tar = tarfile.open(fileobj=self._zip, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - `finish` closes it
 
     def add_file(self, name: str, path: Path) -> None:
         """Add a file under a name. Raises `OSError`; `FileNotFoundError` before anything was written."""

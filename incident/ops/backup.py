@@ -53,7 +53,7 @@ def back_up(workspace: Workspace, settings: Settings, store: Store, file: Path, 
     Raises `Refused` when there is such a file, `StoreUnavailable` when the store cannot be read or the file not be
     written.
     """
-    file = file.expanduser().absolute()
+    file = file.expanduser().parent.resolve() / file.name
     _must_be_new(file)
     with _writing_errors(file), _scratch_folder(file.parent) as folder:
         made = folder / "archive"

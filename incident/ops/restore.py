@@ -21,8 +21,8 @@ from incident.ops.archive import DATABASE, SETTINGS, Examined, examine, unpack
 from incident.ops.settings_edit import read_settings_text, replace_settings, sync_folder, with_store
 from incident.proof.verify import verify
 from incident.settings import SETTINGS_FILE, Settings, read_settings
-from incident.store.copying import fill
-from incident.store.database import open_engine, store_errors, use_write_ahead_log
+from incident.store.copying import fill, open_target
+from incident.store.database import in_postgres, open_engine, store_errors, use_write_ahead_log
 from incident.store.instance import Instance, Standing, set_instance, this_instance, unfenced
 from incident.store.journal import WORKSPACE_CHAIN, Head
 from incident.store.keyring import WORKSPACE_KEY, Keyring
@@ -166,7 +166,9 @@ def _empty(folder: Path) -> None:
 def _settings(file: Path, wishes: Wishes) -> Settings:
     """The backup's settings, changed to where things are now."""
     before = read_settings(file).store
-    changes: dict[str, str | None] = {"url": wishes.store or _HERE, "password": wishes.password}
+    url = wishes.store or _HERE
+    password = wishes.password or before.password if in_postgres(url) else None
+    changes: dict[str, str | None] = {"url": url, "password": password}
     if wishes.keyring is not None:
         changes["keyring"] = str(wishes.keyring.expanduser().absolute())
     now = before.model_dump()
@@ -195,7 +197,8 @@ def _open_copy(folder: Path, keyring: Path, *, now: datetime) -> Store:
 def _heads(examined: Examined) -> list[Head]:
     try:
         return [
-            Head(str(each["chain"]), int(each["seq"]), str(each["hash"])) for each in examined.manifest["heads"]
+            Head(str(each["chain"]), int(each["seq"]), str(each["hash"]))
+            for each in examined.manifest["heads"]
         ]
     except (KeyError, TypeError, ValueError):
         raise BadInput(
@@ -227,7 +230,7 @@ def _must_verify(copy: Store, heads: list[Head], file: Path) -> None:
 def _into_another(copy: Store, settings: Settings, *, root: Path, begun: bool, now: datetime) -> None:
     """Copy on into the database that was asked for. What a restore of ours that was cut off left there goes."""
     url = settings.store.url
-    target = open_engine(url, root=root, password=settings.store.password)
+    target = open_target(url, root=root, password=settings.store.password)
     try:
         with copy.read() as session:
             epoch = this_instance(session.connection(), where=_HERE).epoch
@@ -236,7 +239,7 @@ def _into_another(copy: Store, settings: Settings, *, root: Path, begun: bool, n
                 target,
                 where=url,
                 standing=Instance(epoch, Standing.COPY),
-                may_replace=lambda found: begun and found.standing is Standing.COPY,
+                may_replace=lambda found: begun and this_instance(found, where=url).standing is Standing.COPY,
                 now=now,
             )
     finally:

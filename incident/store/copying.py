@@ -21,8 +21,17 @@ from sqlmodel import Session, SQLModel
 
 from incident.errors import StoreUnavailable, WorkspaceError
 from incident.store import tables
-from incident.store.database import is_postgres, open_engine, reading, store_errors, take_turn, writing
-from incident.store.instance import Instance, Standing, set_instance, this_instance
+from incident.store.database import (
+    database_file,
+    is_postgres,
+    open_engine,
+    reading,
+    store_errors,
+    take_turn,
+    use_write_ahead_log,
+    writing,
+)
+from incident.store.instance import Instance, Standing, set_instance
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.migrations import current_revision, ensure_current, make_schema
 from incident.store.opening import must_keep_unicode
@@ -76,8 +85,8 @@ def copy_rows(
 
     Returns what was read from each table. Raises `StoreUnavailable` for a value that the target cannot hold.
     """
-    _be_patient(source)
-    _be_patient(target)
+    take_time(source)
+    take_time(target)
     found: dict[str, Tally] = {}
     for table in copied_tables():
         on_table(table.name)
@@ -92,7 +101,7 @@ def copy_rows(
 
 def tally(connection: Connection) -> dict[str, Tally]:
     """What every table holds, read anew."""
-    _be_patient(connection)
+    take_time(connection)
     found: dict[str, Tally] = {}
     for table in copied_tables():
         counting = _Counting()
@@ -120,13 +129,14 @@ def fill(
     *,
     where: str,
     standing: Instance,
-    may_replace: Callable[[Instance], bool] = lambda found: False,
+    may_replace: Callable[[Connection], bool],
     now: datetime,
     on_table: OnTable = lambda name: None,
-) -> None:
+) -> dict[str, Tally]:
     """Copy a whole store into another database in one transaction, read it back and compare, and say what it is.
 
     The target is new or empty, or holds what `may_replace` lets go. `source` is in a transaction that sees one state.
+    Returns what was copied.
     Raises `WorkspaceError` for a target that holds something else, `StoreUnavailable` when it is not equal afterwards;
     in both cases the target is as before, or has empty tables.
     """
@@ -139,6 +149,46 @@ def fill(
         copied = copy_rows(source, connection, on_table=on_table)
         set_instance(session, standing, now=now)
         must_be_equal(copied, tally(connection), where=where)
+    return copied
+
+
+def open_target(url: str, *, root: Path, password: str | None) -> Engine:
+    """An engine for a database that is to be filled; an SQLite file is made where there is none, for this user alone.
+
+    Raises `WorkspaceError` when that cannot be made.
+    """
+    engine = open_engine(url, root=root, password=password)
+    if is_postgres(engine):
+        return engine
+    file = database_file(url, root=root)
+    try:
+        file.touch(mode=0o600)
+    except OSError as error:
+        raise WorkspaceError(
+            f"the database's file cannot be made ({error.strerror})",
+            where=str(file),
+            next_step="name a place in a folder that is there and may be written",
+        ) from error
+    with store_errors(url):
+        use_write_ahead_log(engine)
+    return engine
+
+
+def take_time(connection: Connection) -> None:
+    """A whole copy is one transaction and takes its time; PostgreSQL must not take it for one that was forgotten."""
+    if is_postgres(connection):
+        connection.exec_driver_sql(
+            "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+        )
+
+
+def first_entry(connection: Connection) -> str | None:
+    """The hash of the first entry of the workspace's chain, which no two workspaces share; None in an empty store."""
+    found = connection.exec_driver_sql(_FIRST_ENTRY).scalar()
+    return str(found) if found is not None else None
+
+
+_FIRST_ENTRY = f"SELECT hash FROM journal_entry WHERE chain = '{WORKSPACE_CHAIN}' AND seq = 1"  # noqa: S608
 
 
 def prepare(engine: Engine, *, where: str) -> None:
@@ -159,15 +209,18 @@ def hold_back_writers(connection: Connection) -> None:
     Those that are under way are waited for. SQLite's writers hold each other back anyway.
     """
     if is_postgres(connection):
+        take_time(connection)
         connection.exec_driver_sql("LOCK TABLE instance IN ACCESS EXCLUSIVE MODE")
 
 
-def _must_be_free(connection: Connection, may_replace: Callable[[Instance], bool], *, where: str) -> None:
+def _must_be_free(connection: Connection, may_replace: Callable[[Connection], bool], *, where: str) -> None:
     if not connection.exec_driver_sql("SELECT count(*) FROM journal_entry").scalar_one():
         return
-    if not may_replace(this_instance(connection, where=where)):
+    if not may_replace(connection):
         raise WorkspaceError(
-            "there is a record in this database already", where=where, next_step="name a database that is empty"
+            "there is a record in this database already",
+            where=where,
+            next_step="name a database that is empty",
         )
 
 
@@ -250,11 +303,3 @@ def _insert(target: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -
             where=str(target.engine.dialect.name),
             next_step="report this; nothing was changed",
         ) from None
-
-
-def _be_patient(connection: Connection) -> None:
-    """A whole copy is one transaction and takes its time; PostgreSQL must not take it for one that was forgotten."""
-    if is_postgres(connection):
-        connection.exec_driver_sql(
-            "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
-        )

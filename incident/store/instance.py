@@ -87,13 +87,19 @@ def in_charge(store: Store, session: Session) -> Iterator[None]:
 
     Raises `NotInCharge`, saying where the record is now or what makes this copy the one.
     """
-    instance = this_instance(session.connection(), where=store.where)
-    if instance.standing is not Standing.ACTIVE or instance.epoch != store.keyring.epoch():
-        raise not_in_charge(store, instance)
+    instance = must_be_in_charge(store, session)
     yield
     # Importing a million people takes a while; in that time another copy may have become the one.
     if instance.epoch != store.keyring.epoch():
         raise not_in_charge(store, instance)
+
+
+def must_be_in_charge(store: Store, session: Session) -> Instance:
+    """What this store is, if it may act now. Raises `NotInCharge`, `KeyMissing` for a keyring whose epoch is damaged."""
+    instance = this_instance(session.connection(), where=store.where)
+    if instance.standing is not Standing.ACTIVE or instance.epoch != store.keyring.epoch():
+        raise not_in_charge(store, instance)
+    return instance
 
 
 def unfenced(store: Store, session: Session) -> AbstractContextManager[None]:
@@ -116,11 +122,12 @@ def raising_epoch_to(epoch: int) -> Fence:
 
 def objection(store: Store) -> NotInCharge | None:
     """Why this copy may not act, for those who only read; None when it may. Raises `StoreUnavailable`, `KeyMissing`."""
-    with store.read() as session:
-        instance = this_instance(session.connection(), where=store.where)
-    if instance.standing is Standing.ACTIVE and instance.epoch == store.keyring.epoch():
-        return None
-    return not_in_charge(store, instance)
+    try:
+        with store.read() as session:
+            must_be_in_charge(store, session)
+    except NotInCharge as why:
+        return why
+    return None
 
 
 def not_in_charge(store: Store, instance: Instance) -> NotInCharge:
