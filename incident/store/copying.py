@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, delete, insert, select
-from sqlalchemy.exc import DataError
 from sqlmodel import Session, SQLModel
 
 from incident.errors import StoreUnavailable, WorkspaceError
@@ -35,6 +34,7 @@ from incident.store.instance import Instance, Standing, set_instance
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.migrations import current_revision, ensure_current, make_schema
 from incident.store.opening import must_keep_unicode
+from incident.store.writing_rows import Row, write_rows
 
 _ROWS = 2000
 _SPACE = 1 << 256
@@ -59,13 +59,16 @@ class _Counting:
         self._rows = 0
         self._sum = 0
 
-    def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        self._rows += len(rows)
-        for row in rows:
-            # Plain values only, whose repr tells them apart, types included.
-            told = hashlib.sha256(repr(row).encode("utf-8", "surrogatepass")).digest()
-            self._sum += int.from_bytes(told)
-        self._sum %= _SPACE
+    def through(self, pieces: Iterable[Sequence[Row]]) -> Iterator[Sequence[Row]]:
+        """The pieces again, each counted."""
+        for rows in pieces:
+            self._rows += len(rows)
+            for row in rows:
+                # Plain values only, whose repr tells them apart, types included.
+                told = hashlib.sha256(repr(row).encode("utf-8", "surrogatepass")).digest()
+                self._sum += int.from_bytes(told)
+            self._sum %= _SPACE
+            yield rows
 
     def tally(self) -> Tally:
         return Tally(self._rows, f"{self._sum:064x}")
@@ -79,7 +82,7 @@ def copied_tables() -> list[Table]:
 
 
 def copy_rows(
-    source: Connection, target: Connection, *, on_table: OnTable = lambda name: None
+    source: Connection, target: Connection, *, where: str, on_table: OnTable = lambda name: None
 ) -> dict[str, Tally]:
     """Copy every row of every table within the transactions that are open on both sides; the target's are replaced.
 
@@ -92,9 +95,7 @@ def copy_rows(
         on_table(table.name)
         target.execute(delete(table))
         counting = _Counting()
-        for rows in _pieces(source, table):
-            counting.add(rows)
-            _insert(target, table, rows)
+        write_rows(target, table, counting.through(_pieces(source, table)), where=where)
         found[table.name] = counting.tally()
     return found
 
@@ -105,8 +106,8 @@ def tally(connection: Connection) -> dict[str, Tally]:
     found: dict[str, Tally] = {}
     for table in copied_tables():
         counting = _Counting()
-        for rows in _pieces(connection, table):
-            counting.add(rows)
+        for _ in counting.through(_pieces(connection, table)):
+            pass
         found[table.name] = counting.tally()
     return found
 
@@ -146,7 +147,7 @@ def fill(
         take_turn(connection, WORKSPACE_CHAIN)
         hold_back_writers(connection)
         _must_be_free(connection, may_replace, where=where)
-        copied = copy_rows(source, connection, on_table=on_table)
+        copied = copy_rows(source, connection, where=where, on_table=on_table)
         set_instance(session, standing, now=now)
         must_be_equal(copied, tally(connection), where=where)
     return copied
@@ -237,7 +238,7 @@ def snapshot(engine: Engine, file: Path, *, where: str) -> None:
             reading(engine).connect() as source,
             writing(scratch).begin() as target,
         ):
-            copy_rows(source, target)
+            copy_rows(source, target, where=str(file))
             instance = source.execute(select(_instance())).one()
             target.execute(delete(_instance()))
             target.execute(insert(_instance()), dict(instance._mapping))
@@ -287,19 +288,7 @@ def _instance() -> Table:
     return SQLModel.metadata.tables["instance"]
 
 
-def _pieces(connection: Connection, table: Table) -> Iterator[list[tuple[Any, ...]]]:
+def _pieces(connection: Connection, table: Table) -> Iterator[list[Row]]:
     result = connection.execute(select(table).execution_options(yield_per=_ROWS))
     for rows in result.partitions():
         yield [tuple(row) for row in rows]
-
-
-def _insert(target: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-    names = [column.name for column in table.columns]
-    try:
-        target.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
-    except DataError as error:
-        raise StoreUnavailable(
-            f"a row of the table {table.name} holds a value that cannot be kept there ({type(error.orig).__name__})",
-            where=str(target.engine.dialect.name),
-            next_step="report this; nothing was changed",
-        ) from None
