@@ -40,7 +40,7 @@ def with_store(text: str, changes: Mapping[str, str | None], *, where: str) -> s
             table[key] = value
     changed = _edited(text, changes)
     with suppress(tomllib.TOMLDecodeError):
-        if _as_data(changed) == wanted:
+        if {"store": {}, **_as_data(changed)} == wanted:
             return changed
     told = ", ".join(
         f"store.{key} = {json.dumps(value)}" for key, value in changes.items() if value is not None
