@@ -25,6 +25,7 @@ from incident.store.instance import (
     this_instance,
 )
 from incident.store.journal import WORKSPACE_CHAIN
+from incident.store.keyring import WORKSPACE_KEY
 from incident.store.opening import born_as
 from incident.store.store import Store
 from incident.store.tables import Worker
@@ -53,13 +54,15 @@ def activate(
     """Make this copy the one: the keyring's epoch rises, and every other copy with this keyring is out.
 
     The keyring hears of it right before the commit. A crash in between leaves no copy that may act; calling this
-    again completes it. Called on the one that acts already it changes nothing. Raises `Refused` without the
-    signature that is needed, `ConflictingWrite` while another activation is under way.
+    again completes it. Called on the one that acts already it changes nothing. Raises `Refused` when
+    the signer may not decide this, `KeyMissing` without the keyring, `ConflictingWrite` while another activation is
+    under way.
     """
     if not reason.strip():
         raise BadInput(
             "why this copy should act is not said", where="--reason", next_step="say it in a few words"
         )
+    store.keyring.get(WORKSPACE_KEY)
     with store.keyring.one_activation():
         with store.read() as session:
             found = this_instance(session.connection(), where=store.where)

@@ -32,7 +32,7 @@ FOLDERS = ("blobs", "public", "reports", "regimes", "sources", "playbooks", "tem
 _LEVEL = 1
 _PIECE = 1 << 18
 _LARGEST_HEADER = 1 << 20
-_LARGEST_MANIFEST = 1 << 27
+_LARGEST_MANIFEST = 1 << 29
 _MOST_MEMBERS = 5_000_000
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -249,7 +249,7 @@ def _opened(file: Path) -> Iterator[_Archive]:
 
 def _must_be_ours(name: str, before: dict[str, Member], file: Path) -> None:
     parts = name.split("/")
-    plain = all(part not in ("", ".", "..") and "\0" not in part and "\\" not in part for part in parts)
+    plain = all(part not in ("", ".", "..") and "\0" not in part for part in parts)
     known = name in (DATABASE, SETTINGS) or (len(parts) > 1 and parts[0] in FOLDERS)
     if not plain or not known:
         raise _broken(file, f"{name!r} is no file of a backup")

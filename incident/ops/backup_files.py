@@ -50,7 +50,7 @@ def files_of(workspace: Workspace, settings: Settings) -> Iterator[Kept | LeftOu
         for parent, folders, names in os.walk(workspace.root / folder, followlinks=False):
             for each in sorted(folders):
                 if Path(parent, each).is_symlink():
-                    yield LeftOut(_name(workspace, Path(parent, each)), "a link to a folder")
+                    yield LeftOut(_printable(_name(workspace, Path(parent, each))), "a link to a folder")
             folders[:] = sorted(each for each in folders if not each.startswith("."))
             for name in sorted(each for each in names if not each.startswith(".")):
                 yield from _judged(workspace, Path(parent, name), keys)
@@ -58,19 +58,20 @@ def files_of(workspace: Workspace, settings: Settings) -> Iterator[Kept | LeftOu
 
 def _judged(workspace: Workspace, path: Path, keys: Keys) -> Iterator[Kept | LeftOut]:
     name = _name(workspace, path)
+    shown = _printable(name)
     try:
         status = path.stat()
     except OSError:
         if path.is_symlink():
-            yield LeftOut(name, "a link to nothing")
+            yield LeftOut(shown, "a link to nothing")
         # Else it is gone since it was listed.
         return
     if not stat.S_ISREG(status.st_mode):
-        yield LeftOut(name, "no plain file")
+        yield LeftOut(shown, "no plain file")
     elif keys.hold(path, status):
-        yield LeftOut(name, "a key or a secret")
-    elif not _is_text(name):
-        yield LeftOut(name, "its name is no UTF-8")
+        yield LeftOut(shown, "a key or a secret")
+    elif name != shown:
+        yield LeftOut(shown, "its name is no UTF-8")
     else:
         yield Kept(name, path)
 
@@ -153,9 +154,5 @@ def _name(workspace: Workspace, path: Path) -> str:
     return path.relative_to(workspace.root).as_posix()
 
 
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _printable(name: str) -> str:
+    return name.encode(errors="backslashreplace").decode()

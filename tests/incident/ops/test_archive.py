@@ -149,7 +149,6 @@ HARMFUL: dict[str, tuple[Entry, ...]] = {
     "an absolute path": (entry("/etc/passwd"),),
     "a name of nothing": (entry("blobs/./x"),),
     "two slashes": (entry("blobs//x"),),
-    "a backslash": (entry("blobs\\x"),),
     "another folder": (entry("keyring/workspace.key"),),
     "another file": (entry("worker.lock"),),
     "a hidden way to another folder": (entry("blobs"),),
