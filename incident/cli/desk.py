@@ -68,8 +68,15 @@ class Desk:
 
     def _warn_of_idle_work(self, store: Store) -> None:
         from incident.durable import EVERYTHING, brake_names, overdue_jobs, parked_jobs, somebody_works
+        from incident.store.instance import NotInCharge, must_be_in_charge
 
         with store.read() as session:
+            try:
+                must_be_in_charge(store, session)
+            except NotInCharge as why:
+                # What is due here is another copy's work.
+                self.say(f"warning: {why.what}; it can only be read")
+                return
             overdue = overdue_jobs(session, seconds=_OVERDUE_SECONDS)
             parked = parked_jobs(session)
             brakes = brake_names(session)

@@ -53,6 +53,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "Serve the alert intake over HTTP."),
     "worker": ("serve", "Work on what is due, until stopped."),
     "engine": ("engine", "What keeps the work going: status, limits, reset."),
+    "backup": ("backup", "Keep the record and its files in one file, while everything works; never a key."),
+    "restore": (
+        "backup",
+        "Make a workspace out of a backup; with --activate, make a copy the one that acts.",
+    ),
+    "move": ("backup", "Move the record to another database: from SQLite to PostgreSQL, or back."),
     "purge": ("proof", "Destroy an incident's data for good; the proofs stay."),
     "drill": ("drill", "Rehearse the whole job in a workspace of its own."),
 }

@@ -6,12 +6,13 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 
-from incident.durable.brakes import Brakes, brake_names
+from incident.durable.brakes import EVERYTHING, Brakes, brake_names
 from incident.durable.jobs import Claim, Patience, claim, give_up, put_back
 from incident.durable.lease import Fenced, Lease
 from incident.durable.limits import is_full
 from incident.durable.watching import Moment
 from incident.errors import CarrierUnavailable
+from incident.store.instance import NotInCharge, must_be_in_charge
 from incident.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -145,9 +146,17 @@ class Crew:
                 lease.confirm(begun)
 
     def look_at_brakes(self) -> None:
-        """See which brakes are on; every act from now on asks for them."""
+        """See which brakes are on; every act from now on asks for them.
+
+        Raises `NotInCharge` when another copy of the record became the one that acts; then nothing acts here any more.
+        """
         with self.store.read() as session:
             self.brakes.seen(brake_names(session))
+            try:
+                must_be_in_charge(self.store, session)
+            except NotInCharge:
+                self.brakes.seen({EVERYTHING})
+                raise
 
     def _put_back(self, failed: Claim) -> None:
         try:

@@ -40,6 +40,7 @@ from incident.durable.lease import Lease
 from incident.durable.watching import Watcher, elapsed_clock
 from incident.durable.workers import Presence, forget_the_dead
 from incident.errors import CarrierUnavailable, StoreUnavailable, TocsinError
+from incident.store.instance import NotInCharge
 from incident.store.store import Store
 
 if TYPE_CHECKING:
@@ -243,7 +244,10 @@ class QueueRunner:
     def work(
         self, *, until: Callable[[], bool] | None = None, beat: Callable[[], None] | None = None
     ) -> None:
-        """Work until `stop` is called, or until `until()` holds while nothing runs; `beat` is called in between."""
+        """Work until `stop` is called, or until `until()` holds while nothing runs; `beat` is called in between.
+
+        Raises `NotInCharge` when another copy of the record became the one that acts.
+        """
         upkeep = threading.Thread(target=self._keep_up, name="upkeep", daemon=True)
         serving = threading.Thread(target=self._serve_in_thread, name="queue", daemon=True)
         upkeep.start()
@@ -302,6 +306,9 @@ class QueueRunner:
     def _try(self, upkeep: Callable[[], object]) -> None:
         try:
             upkeep()
+        except NotInCharge as error:
+            self._failure = error
+            self.stop()
         except Exception as error:
             # Whatever it is, the next round tries again; leases that are not confirmed stop acting by themselves.
             log.warning("upkeep of this worker failed: %s", type(error).__name__)

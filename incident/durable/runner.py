@@ -58,7 +58,7 @@ class Runner:
         """Work until `stop` is called, or until `until()` holds while nothing runs; `beat` is called in between.
 
         Raises `CarrierUnavailable` when handler after handler hangs, so that whoever supervises the worker starts a
-        new one.
+        new one, and `NotInCharge` when another copy of the record became the one that acts.
         """
         with self._store.transaction() as session:
             take_all_away(session, max_starts=self._patience.max_starts)

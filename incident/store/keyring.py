@@ -2,23 +2,30 @@
 
 Destroying an incident's key ends its data everywhere, also in every copy of the database made before. A small
 tombstone stays, so that "destroyed on DATE" and "lost" can be told apart.
+
+The keyring also holds the epoch: how often a copy of the record was made the one that may act. It is what copies
+that share a keyring are told apart by (see `incident.store.instance`).
 """
 
 from __future__ import annotations
 
 import base64
 import errno
+import fcntl
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from incident.errors import KeyDestroyed, KeyMissing, WorkspaceError
+from incident.errors import ConflictingWrite, KeyDestroyed, KeyMissing, WorkspaceError
 from incident.store.sealing import KEY_BYTES, SUITE
 
 WORKSPACE_KEY = "workspace"
+FIRST_EPOCH = 1
+_EPOCH, _EPOCH_LOCK, _EPOCH_SCRATCH = "epoch", "epoch.lock", ".epoch.new"
 _NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
@@ -139,6 +146,65 @@ class Keyring:
             file.unlink()
             _sync_folder(self.folder)
 
+    def epoch(self) -> int:
+        """The epoch of the copy that may act. Read anew each time: another process may have raised it.
+
+        A keyring without the file is of the first epoch. Raises `KeyMissing` for a file that holds no number.
+        """
+        file = self.folder / _EPOCH
+        try:
+            found = int(file.read_bytes())
+        except FileNotFoundError:
+            return FIRST_EPOCH
+        except (OSError, ValueError) as error:
+            raise KeyMissing(
+                "the keyring's epoch cannot be read",
+                where=str(file),
+                next_step="put the file back from a copy of the keyring",
+            ) from error
+        return found
+
+    @contextmanager
+    def one_activation(self) -> Iterator[None]:
+        """Hold back every other activation with this keyring, so that no two take the same epoch.
+
+        Raises `ConflictingWrite` while another one is under way, `WorkspaceError` when the lock cannot be made.
+        """
+        place = self.folder / _EPOCH_LOCK
+        try:
+            descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise WorkspaceError(
+                f"the keyring cannot be written ({error.strerror})",
+                where=str(place),
+                next_step="make the keyring's folder writable for this user",
+            ) from error
+        try:
+            _lock_or_conflict(descriptor, self.folder)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def raise_epoch(self, epoch: int) -> None:
+        """Set a higher epoch, durably and in one step: every copy of an earlier one is fenced out from here on.
+
+        Called within `one_activation`. Raises `WorkspaceError` when it cannot be written.
+        """
+        if epoch <= self.epoch():
+            raise ValueError(f"the epoch {epoch} is not above {self.epoch()}")
+        scratch = self.folder / _EPOCH_SCRATCH
+        try:
+            scratch.unlink(missing_ok=True)
+            _write_durably(scratch, f"{epoch}\n".encode())
+            scratch.replace(self.folder / _EPOCH)
+            _sync_folder(self.folder)
+        except OSError as error:
+            raise WorkspaceError(
+                f"the keyring's epoch cannot be written ({error.strerror})",
+                where=str(self.folder),
+                next_step="make room, and make the keyring's folder writable for this user",
+            ) from error
+
     def _file(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
             raise KeyMissing(f"{name!r} is no name of a key")
@@ -146,6 +212,17 @@ class Keyring:
 
     def _tombstone(self, name: str) -> Path:
         return self._file(name).with_suffix(".destroyed")
+
+
+def _lock_or_conflict(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConflictingWrite(
+            "another copy of the record is being activated right now",
+            where=str(folder),
+            next_step="wait for it; then decide again which copy it should be",
+        ) from None
 
 
 def _write_durably(path: Path, content: bytes) -> None:

@@ -57,7 +57,7 @@ def create_store(workspace: Workspace, settings: Settings, *, now: datetime) -> 
     keyring = Keyring(workspace.under(settings.store.keyring))
     with store_errors(where):
         if is_postgres(engine):
-            _require_unicode(engine, where)
+            must_keep_unicode(engine, where)
         else:
             use_write_ahead_log(engine)
         make_schema(engine, where=where)
@@ -92,7 +92,8 @@ def _engine(workspace: Workspace, settings: Settings) -> Engine:
     return open_engine(settings.store.url, root=workspace.root, password=settings.store.password)
 
 
-def _require_unicode(engine: Engine, where: str) -> None:
+def must_keep_unicode(engine: Engine, where: str) -> None:
+    """Raises `WorkspaceError` for a PostgreSQL database that cannot hold every character."""
     with engine.connect() as connection:
         encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     if encoding != "UTF8":

@@ -18,6 +18,7 @@ from incident.errors import ConflictingWrite, KeyDestroyed, KeyMissing, Unreadab
 from incident.store import tables
 from incident.store.change import Change, Content, open_row
 from incident.store.database import is_postgres, reading, store_errors, take_turn, writing
+from incident.store.instance import Fence, in_charge
 from incident.store.journal import WORKSPACE_CHAIN, Entry, Head, body_hash, next_entry
 from incident.store.keyring import WORKSPACE_KEY, Keyring
 from incident.store.sealing import seal_json, unseal_json
@@ -38,7 +39,13 @@ class Store:
     """Everything the record holds. One object a process; safe for its threads."""
 
     def __init__(
-        self, engine: Engine, keyring: Keyring, *, where: str, random: Callable[[int], bytes] = os.urandom
+        self,
+        engine: Engine,
+        keyring: Keyring,
+        *,
+        where: str,
+        random: Callable[[int], bytes] = os.urandom,
+        fence: Fence = in_charge,
     ) -> None:
         self.engine = engine
         self.keyring = keyring
@@ -46,6 +53,7 @@ class Store:
         self._random = random
         self._reading = reading(engine)
         self._writing = writing(engine)
+        self._fence = fence
         # SQLite has one writer; our lock is fair between threads, its busy handler is not.
         self._writer = nullcontext() if is_postgres(engine) else threading.Lock()
 
@@ -69,6 +77,8 @@ class Store:
         SQLite runs one writer at a time. PostgreSQL runs many, each seeing what others have committed; those that
         name the same chain (or any other name) `in_turn` run one after the other, and after a `write` to that
         chain. Who reads and then decides names one, or changes the row in one statement.
+
+        Raises `NotInCharge` when this copy of the record may not act.
         """
         with (
             store_errors(self.where),
@@ -77,7 +87,8 @@ class Store:
             session.begin(),
         ):
             take_turn(session.connection(), in_turn)
-            yield session
+            with self._fence(self, session):
+                yield session
 
     @contextmanager
     def write(self, chain: str, *, kind: str, actor: str, now: datetime) -> Iterator[Change]:
