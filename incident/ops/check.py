@@ -6,6 +6,7 @@ legal state. What it cannot prove, because no row shows it:
 - that a message arrived, and that nobody outside was told twice: only the other side knows (the ledger bounds it);
 - that facts are true, that law is applied rightly and texts are good: people read, the gate and counsel decide;
 - that a carrier keeps to what it was declared for: `incident doctor` checks the settings, not what a relay does;
+- that silence was kept where police or counsel asked for it: no row says yet who asked;
 - that a time is the right one: clocks that were set wrong leave times that look like any others;
 - that words and evidence beside the database are undamaged: `incident evidence verify` reads them;
 - anything at or above the last head that somebody holds outside, if rows and journal were forged together:

@@ -53,7 +53,7 @@ _job, _bucket, _limit, _instance, _brake = map(table_of, (Job, TokenBucket, Kind
 j, k, i = _job.c, _limit.c, _instance.c
 
 KNOWN = Invariant(
-    "jobs.known", "each job is of a kind that somebody can do, works on a row that exists, and counts upward"
+    "jobs.known", "each job is of a kind that somebody can do, works on a row that exists, and will be due"
 )
 PARKED = Invariant(
     "jobs.parked",
@@ -77,9 +77,8 @@ INSTANCE = Invariant("instance.one", "the record says which copy it is, once, in
 
 
 def _look_at_jobs(view: View, findings: Findings) -> None:
-    numbers = (
-        (j.attempt < 0) | (j.starts < 0) | (j.pokes < 1) | (j.beats < 0) | (j.beat_at < 0) | (j.next_at < 0)
-    )
+    counters = (j.attempt, j.starts, j.beats, j.beat_at, j.asked_at, j.next_at)
+    numbers = sa.or_(j.pokes < 1, *(each < 0 for each in counters))
     longest_sleep = sa.case((j.kind == RUN_JOB, _LONGEST_TIMER), else_=_LONGEST_SLEEP)
     scan(
         view,
@@ -188,6 +187,8 @@ def _look_at_instance(view: View, findings: Findings) -> None:
     for row in rows:
         if row.standing not in STANDINGS:
             findings.broken(INSTANCE, f"instance {row.id}", "its standing is unknown")
+        elif row.standing != STANDINGS[0]:
+            findings.note(INSTANCE, f"this copy of the record does not act: its standing is {row.standing}")
         if not isinstance(row.epoch, int) or row.epoch < 1:
             findings.broken(INSTANCE, f"instance {row.id}", "its epoch is no number from 1 on")
 

@@ -73,7 +73,8 @@ def _look_at_clocks(view: View, findings: Findings) -> None:
             sheet = dossier_in(view.session, view.house.store, incident).sheet
             last = _last_evaluation(view, incident, sheet)
         except (TocsinError, ValueError, KeyError):
-            findings.untold(CLOCKS, f"the facts of {incident}, or their evaluation, cannot be read")
+            for invariant in (EVALUATED, CLOCKS):
+                findings.untold(invariant, f"the facts of {incident}, or their evaluation, cannot be read")
             continue
         if last is None:
             findings.broken(

@@ -131,15 +131,18 @@ def _look_at_campaigns(view: View, findings: Findings) -> None:
 
 
 def _look_at_brakes(view: View, findings: Findings) -> None:
-    on = {name for (name,) in view.rows(sa.select(_brake.c.name))}
-    paused = {
-        campaign_brake(campaign): campaign
-        for (campaign,) in view.rows(sa.select(c.id).where(c.state == CampaignState.PAUSED))
-    }
-    for brake in sorted(paused.keys() - on):
-        findings.broken(PAUSED, f"campaign {paused[brake]}", "it is paused, and its brake is not on")
-    for brake in sorted(on - paused.keys() - {EVERYTHING}):
-        findings.broken(PAUSED, f"brake {brake}", "it is on, and no campaign is paused by it")
+    on = {name for (name,) in view.rows(sa.select(_brake.c.name))} - {EVERYTHING}
+    for campaign, state in view.rows(sa.select(c.id, c.state).where(view.mine(c.incident_id))):
+        brake = campaign_brake(campaign)
+        if (brake in on) != (state == CampaignState.PAUSED):
+            findings.broken(
+                PAUSED,
+                f"campaign {campaign}",
+                f"it is {state}, and its brake is {'' if brake in on else 'not '}on",
+            )
+        on.discard(brake)
+    for brake in sorted(on) if view.incident_id is None else ():
+        findings.broken(PAUSED, f"brake {brake}", "it is on, and holds nothing that is known")
 
 
 SURVEYS = (

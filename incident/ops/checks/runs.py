@@ -20,9 +20,16 @@ from incident.record.decisions import Subject, approvals, voices
 from incident.response import events as e
 from incident.response.deciding import STEP_SUBJECT
 from incident.response.extensions import Extension, NoticeTask
-from incident.response.model import Playbook
-from incident.response.runner import OUTSTANDING, RUN_JOB, RUNNING, EffectState, OpenEffect, open_effects
-from incident.response.state import WAITING, State, from_json
+from incident.response.runner import (
+    OUTSTANDING,
+    RUN_JOB,
+    RUNNING,
+    EffectState,
+    OpenEffect,
+    open_effects,
+    state_of,
+)
+from incident.response.state import WAITING, Awaits, State
 from incident.response.working import ENGINE
 from incident.store.tables import Campaign, Job, PublicNotice, Run, RunEffect
 
@@ -32,13 +39,13 @@ r, x, j = _run.c, _effect.c, _job.c
 _KINDS = frozenset(str(each.model_fields["kind"].default) for each in get_args(get_args(e.Effect)[0]))
 _ASKING = sorted(kind for kind in _KINDS if kind.startswith("ask_"))
 _AWAITED = {
-    "command": "run_command",
-    "outcome": "ask_outcome",
-    "person": "ask_person",
-    "approval": "ask_approval",
-    "condition": "ask_condition",
-    "in_house": "do_in_house",
-    "timer": "wait_until",
+    Awaits.command: "run_command",
+    Awaits.outcome: "ask_outcome",
+    Awaits.person: "ask_person",
+    Awaits.approval: "ask_approval",
+    Awaits.condition: "ask_condition",
+    Awaits.in_house: "do_in_house",
+    Awaits.timer: "wait_until",
 }
 
 ADVANCE = Invariant(
@@ -122,21 +129,17 @@ def _look_at_running(view: View, findings: Findings) -> None:
         if not kinds and not is_open:
             findings.broken(ADVANCE, f"run {run.id}", "it waits for nothing, and no job advances it")
         if not view.house.store.keyring.has(run.incident_id):
-            findings.untold(AGREE, f"no key for {run.incident_id}")
+            for invariant in (ADVANCE, AGREE):
+                findings.untold(invariant, f"no key for {run.incident_id}")
             continue
         try:
             outstanding = open_effects(view.session, view.house.store, run)
-            state = _state_of(view, run)
+            state = state_of(view.house.store, run)
         except (TocsinError, ValueError, KeyError):
             findings.broken(AGREE, f"run {run.id}", "what it waits for cannot be read")
             continue
         _must_be_owned(view, findings, run, job, outstanding)
         _must_agree(findings, run, state, outstanding)
-
-
-def _state_of(view: View, run: Run) -> State:
-    document = view.house.store.open(run, incident_id=run.incident_id)
-    return from_json(document["state"], playbook=Playbook.model_validate(document["playbook"]))
 
 
 def _must_be_owned(
@@ -183,7 +186,7 @@ def _must_agree(findings: Findings, run: Run, state: State, outstanding: Sequenc
         if not isinstance(each.effect, e.Finish) and not _is_timeout(each.effect)
     }
     awaited = {
-        (visit.id, _AWAITED[str(visit.awaits)], visit.index)
+        (visit.id, _AWAITED[visit.awaits], visit.index)
         for visit in state.visits.values()
         if visit.state in WAITING and visit.awaits is not None
     }

@@ -14,11 +14,13 @@ from incident.delivery.sender import GROUP
 from incident.delivery.states import CampaignState, DeliveryState
 from incident.errors import NotFound
 from incident.ops.check import INVARIANTS, SURVEYS, Checked, check
+from incident.ops.checks import runs
 from incident.ops.checks.jobs import TARGETS, UNHEARD
 from incident.ops.engine import put_the_brake_on, take_the_brake_off
 from incident.ops.worker import Worker, utc_now
 from incident.record.incidents import close_incident
 from incident.response.housework import House
+from incident.response.state import Awaits
 from incident.workspace import worker_lock
 from tests.support.breaches import Breach, make_breach, some_people
 from tests.support.halting import Halting
@@ -286,6 +288,12 @@ def test_every_invariant_of_a_fleeting_look_is_told_by_that_look_alone() -> None
     for survey in SURVEYS:
         others = {each for other in SURVEYS if other is not survey for each in other.tells}
         assert not survey.fleeting or not others & set(survey.tells)
+
+
+def test_every_kind_of_effect_and_all_that_a_machine_waits_for_is_known_here() -> None:
+    assert {"run_command", "do_in_house", "wait_until", "ask_person", "ask_outcome"} <= runs._KINDS
+    assert set(runs._AWAITED) == set(Awaits) - {Awaits.branches}
+    assert set(runs._AWAITED.values()) <= runs._KINDS
 
 
 def test_every_kind_of_job_that_a_worker_does_is_known_here(tmp_path: Path) -> None:

@@ -53,6 +53,14 @@ PROGRESS = [
         {"progress.paused": "its brake is not on", **CHANGED},
     ),
     Damage(
+        "the brake of a campaign is on that nobody paused",
+        (
+            "INSERT INTO brake (name, set_at, set_by) SELECT 'campaign/' || id, opened_at, 'ana' FROM campaign"
+            " WHERE incident_id = '{sending}'",
+        ),
+        {"progress.paused": "it is sending, and its brake is on"},
+    ),
+    Damage(
         "a brake is on that holds nothing",
         ("INSERT INTO brake (name, set_at, set_by) VALUES ('campaign/none', '2026-11-23 09:00:00', 'ana')",),
         {"progress.paused": "brake campaign/none"},
