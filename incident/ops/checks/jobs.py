@@ -17,6 +17,7 @@ from incident.hooks.receiving import ALERT_JOB
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, scan, table_of
 from incident.ops.checks.progress import RETRY, TOLERANCE
 from incident.response.runner import RUN_JOB
+from incident.store.instance import Standing, objection
 from incident.store.tables import (
     Alert,
     Batch,
@@ -46,8 +47,6 @@ TARGETS: Mapping[str, sa.Table] = {
     BATCH_JOB: table_of(Batch),
 }
 """Every kind of job, and the table whose row it works on."""
-
-STANDINGS = ("active", "copy", "arriving", "moved")
 
 _job, _bucket, _limit, _instance, _brake = map(table_of, (Job, TokenBucket, KindLimit, Instance, Brake))
 j, k, i = _job.c, _limit.c, _instance.c
@@ -179,18 +178,20 @@ def _look_at_limits(view: View, findings: Findings) -> None:
 
 
 def _look_at_instance(view: View, findings: Findings) -> None:
+    """A copy that does not act is no fault of the record's, but whoever looks at it should know."""
     rows = list(view.rows(sa.select(i.id, i.epoch, i.standing)))
     if [row.id for row in rows] != ["this"]:
         findings.broken(
             INSTANCE, "instance", f"{len(rows)} rows say which copy this is, and not one by the name `this`"
         )
-    for row in rows:
-        if row.standing not in STANDINGS:
-            findings.broken(INSTANCE, f"instance {row.id}", "its standing is unknown")
-        elif row.standing != STANDINGS[0]:
-            findings.note(INSTANCE, f"this copy of the record does not act: its standing is {row.standing}")
-        if not isinstance(row.epoch, int) or row.epoch < 1:
-            findings.broken(INSTANCE, f"instance {row.id}", "its epoch is no number from 1 on")
+        return
+    [row] = rows
+    if row.standing not in set(Standing):
+        findings.broken(INSTANCE, "instance this", "its standing is unknown")
+    elif not isinstance(row.epoch, int) or row.epoch < 1:
+        findings.broken(INSTANCE, "instance this", "its epoch is no number from 1 on")
+    elif why := objection(view.house.store):
+        findings.note(INSTANCE, f"this copy does not act: {why.what}")
 
 
 SURVEYS = (

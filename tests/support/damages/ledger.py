@@ -44,14 +44,13 @@ LEDGER = [
     Damage(
         "somebody was put on the list",
         (
-            "INSERT INTO person SELECT 'more', incident_id, reference_mac, content_mac, version, language, has_email,"
+            "INSERT INTO person SELECT 'more', incident_id, :noise, content_mac, version, language, has_email,"
             " minor, guardian_reachable, import_id, sealed FROM person WHERE NOT minor"
             " AND id = (SELECT min(id) FROM person WHERE incident_id = '{sending}' AND NOT minor)",
         ),
         {
             "ledger.people": "person more: no principal delivery",
             "people.counted": "13 were added by imports, 14 are listed",
-            "people.once": "more",
             "people.read": "person more",
             "journal.chains": "the list of people changed",
         },

@@ -25,6 +25,7 @@ PEOPLE = [
     Damage(
         "two have one reference",
         (
+            "DROP INDEX ix_person_reference_mac",
             "UPDATE person SET reference_mac = (SELECT reference_mac FROM person WHERE incident_id = '{told}' LIMIT 1)"
             " WHERE incident_id = '{told}'",
         ),
