@@ -23,6 +23,18 @@ def init(
         ["cn"], "--country", help="A country in scope (cn, eu, ...); may be repeated."
     ),
     zone: str = typer.Option("Asia/Shanghai", "--zone", help="The zone of local times."),
+    store: str | None = typer.Option(
+        None,
+        "--store",
+        metavar="URL",
+        help="The database, for example an empty one at postgresql://USER@HOST/NAME; a file in DIR without it.",
+    ),
+    store_password: str | None = typer.Option(
+        None,
+        "--store-password",
+        metavar="REFERENCE",
+        help="Where the database user's password is: env:NAME or file:PATH.",
+    ),
 ) -> None:
     from incident.ops.founding import found_workspace
     from incident.settings import Born
@@ -30,8 +42,21 @@ def init(
     desk = desk_of(ctx)
     if folder is not None and desk.workspace is not None and folder != desk.workspace:
         raise WrongUsage("two folders are named", where="DIR and --workspace", next_step="name one of them")
+    if store is None and store_password is not None:
+        raise WrongUsage(
+            "a password without a database", where="--store-password", next_step="add --store URL"
+        )
     target = folder or desk.workspace or Path()
-    made = found_workspace(target, name=name, countries=country, zone=zone, born=Born.LIVE, now=desk.now())
+    made = found_workspace(
+        target,
+        name=name,
+        countries=country,
+        zone=zone,
+        born=Born.LIVE,
+        now=desk.now(),
+        store_url=store,
+        store_password=store_password,
+    )
     steps = [
         f"workspace  {made.root}",
         f"settings   {made.settings_file}  (organisation, mail relay and promises go here)",

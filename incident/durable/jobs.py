@@ -18,6 +18,7 @@ _NOW = {
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
 }
+SWEEP_LOCK = 7_306_021_101  # any number; at one time one of all workers sweeps
 _LOCKED = {"sqlite": "", "postgresql": "FOR UPDATE"}
 _LOCKED_IF_FREE = {"sqlite": "", "postgresql": "FOR UPDATE SKIP LOCKED"}
 
@@ -209,6 +210,7 @@ def give_up(session: Session, hanging: Claim, *, max_starts: int) -> bool:
 
 def take_all_away(session: Session, *, max_starts: int) -> int:
     """Take every job from its holder, all of whom are known to be dead or are to be fenced out; returns how many."""
+    hold_jobs(session)
     statement = f"UPDATE job SET {_FREED} WHERE state = '{JobState.OPEN}' AND beat_at > 0"
     return run(session, statement, max=max_starts).rowcount
 
@@ -232,8 +234,20 @@ _PUT_BACK = f"""
     WHERE kind = :kind AND key = :key AND attempt = :mine AND state = '{JobState.OPEN}'"""
 
 
+def hold_jobs(session: Session) -> None:
+    """Let nobody change a job until this transaction ends: for who changes all of them.
+
+    Those under way are waited for. Changing many while others change two each would end in a deadlock. SQLite has one
+    writer anyway.
+    """
+    if not on_one_machine(session):
+        run(session, "SELECT pg_advisory_xact_lock(:lock)", lock=SWEEP_LOCK)
+        run(session, "LOCK TABLE job IN SHARE ROW EXCLUSIVE MODE")
+
+
 def look_again(session: Session) -> int:
     """Let every open job be due now: its handler knows for itself what must still wait. Returns how many waited."""
+    hold_jobs(session)
     statement = (
         f"UPDATE job SET next_at = 0, pokes = pokes + 1 WHERE state = '{JobState.OPEN}' AND next_at > 0"
     )
@@ -283,6 +297,7 @@ _COUNTS = f"""
 
 def retry_parked(session: Session) -> int:
     """Make every parked job due again, with all its starts before it; returns how many there were."""
+    hold_jobs(session)
     statement = f"""
         UPDATE job SET state = '{JobState.OPEN}', starts = 0, beat_at = 0, next_at = 0, asked_at = <now>
         WHERE state = '{JobState.PARKED}'"""

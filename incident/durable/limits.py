@@ -51,7 +51,8 @@ def take_tokens(session: Session, name: str, wanted: int) -> Grant:
 
 def set_rate(session: Session, name: str, per_second: float | None, *, burst: float | None = None) -> None:
     """Limit messages a second; None lifts the limit. Without `burst`, one second's worth (at least one) may go at once."""
-    row = session.get(tables.TokenBucket, name)
+    # Held from here on: tokens that somebody takes meanwhile must not be given back.
+    row = session.get(tables.TokenBucket, name, with_for_update=True)
     if per_second is None:
         if row is not None:
             session.delete(row)

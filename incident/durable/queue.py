@@ -27,6 +27,7 @@ from sqlmodel import Session
 
 from incident.durable.crew import Crew, Handler, KindIsFull
 from incident.durable.jobs import (
+    SWEEP_LOCK,
     Due,
     Patience,
     database_clock,
@@ -160,7 +161,7 @@ class Sweep:
         try:
             with self._crew.store.transaction() as session:
                 silent = self._watcher.silent(held_jobs(session), now=now)
-                ours = run(session, "SELECT pg_try_advisory_xact_lock(:lock)", lock=_RESET_LOCK + 1)
+                ours = run(session, "SELECT pg_try_advisory_xact_lock(:lock)", lock=SWEEP_LOCK)
                 if not ours.scalar_one():
                     return
                 run(session, _QUEUE_FIRST, schema=SCHEMA)

@@ -17,7 +17,7 @@ from enum import StrEnum
 from sqlmodel import Session, col, select
 
 from incident.durable import Lease, put_job
-from incident.errors import BadInput, KeyDestroyed, NotFound, Refused
+from incident.errors import BadInput, NotFound, Refused
 from incident.hooks.dedupe import Arrival, Earlier, judge_arrival
 from incident.hooks.intake import Receipt
 from incident.hooks.mapping import CompiledSource, map_body
@@ -122,7 +122,7 @@ def work_on_alert(lease: Lease, store: Store, alert_id: str, desk: AlertDesk) ->
             _take_item(lease, store, row, source, position, item, desk)
     with store.read() as session:
         belongs_to = session.exec(select(Alert.incident_id).where(Alert.id == alert_id)).first()
-    # In turn with whoever destroys the incident's data.
+    # In turn with whoever destroys the incident's data, for which no alert of it may be under way.
     with store.transaction(in_turn=belongs_to) as session:
         lease.fence(session, progress=True)
         fresh = session.get(Alert, alert_id)
@@ -353,14 +353,10 @@ def _raw(store: Store, row: Alert) -> bytes:
 
 def _reseal(store: Store, row: Alert) -> None:
     """From now on the body belongs to its incident and dies with the incident's key."""
-    if row.incident_id is None or not row.sealed:
+    if row.incident_id is None:
         return
-    try:
-        key = store.key(row.incident_id)
-    except KeyDestroyed:
-        row.sealed = b""
-        return
-    row.sealed = seal(key, _raw(store, row), bound_to=f"alert/{row.id}")
+    body = _raw(store, row)
+    row.sealed = seal(store.key(row.incident_id), body, bound_to=f"alert/{row.id}")
 
 
 def kept_body(store: Store, row: Alert) -> str:

@@ -21,6 +21,7 @@ from incident.record.operators import Role, list_operators, roles_of
 from incident.response.housework import House
 from incident.settings import resolve_secret
 from incident.store.keyring import WORKSPACE_KEY
+from incident.store.looking import look_at_database
 from incident.workspace import search_path
 
 _ROOM = 1 << 30
@@ -46,6 +47,7 @@ def examine(house: House) -> list[Examined]:
     """Everything that should be ready before a breach, the failures first."""
     looks: dict[str, Callable[[House], Iterable[Examined]]] = {
         "installation": _installation,
+        "database": _database,
         "store": _store,
         "operators": _operators,
         "organisation": _organisation,
@@ -88,6 +90,14 @@ def _installation(_house: House) -> Iterator[Examined]:
             yield Examined(
                 tool, State.WARN, "not here", "needed only to make keys and to check signatures by hand"
             )
+
+
+def _database(house: House) -> Iterator[Examined]:
+    found = look_at_database(house.store)
+    yield Examined("database", State.OK, str(found))
+    for danger in found.dangers:
+        state = State.FAIL if danger.fatal else State.WARN
+        yield Examined("database", state, danger.what, danger.next_step)
 
 
 def _store(house: House) -> Iterator[Examined]:

@@ -14,6 +14,7 @@ from incident.durable import (
     JobCount,
     Working,
     brakes_on,
+    hold_jobs,
     job_counts,
     kind_limits,
     lift_brake,
@@ -108,6 +109,7 @@ def reset_engine(store: Store, *, by: str, now: datetime) -> Reset:
     """
     with store.write(WORKSPACE_CHAIN, kind="engine.reset", actor=by, now=now) as change:
         session = change.session
+        hold_jobs(session)
         queue = False
         if store.engine.dialect.name == "postgresql":
             from incident.durable.queue import make_schema

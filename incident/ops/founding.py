@@ -35,7 +35,7 @@ website = ""
 
 [scope]
 countries = {countries}
-
+{store}
 [mail]
 host = ""
 port = 587
@@ -61,9 +61,14 @@ def found_workspace(
     zone: str,
     born: Born,
     now: datetime,
+    store_url: str | None = None,
+    store_password: str | None = None,
     settings_text: str | None = None,
 ) -> Workspace:
-    """Make a workspace in an empty or new folder. Raises `WorkspaceError` or `BadInput`; then nothing is left behind."""
+    """Make a workspace in an empty or new folder, with its database there or at `store_url`.
+
+    `store_password` is a reference. Raises `WorkspaceError`, `StoreUnavailable` or `BadInput`; then nothing is left behind.
+    """
     folder = folder.expanduser().resolve()
     new = _new_folders(folder)
     if not new and (not folder.is_dir() or any(folder.iterdir())):
@@ -76,6 +81,7 @@ def found_workspace(
         born=json.dumps(str(born)),
         zone=json.dumps(zone),
         countries=json.dumps(list(countries)),
+        store=_store_table(store_url, store_password),
     )
     _check(text, folder)
     workspace = Workspace(folder)
@@ -96,6 +102,15 @@ def found_workspace(
         _clear(folder, new)
         raise
     return workspace
+
+
+def _store_table(url: str | None, password: str | None) -> str:
+    if url is None:
+        return ""
+    lines = ["", "[store]", f"url = {json.dumps(url)}"]
+    if password is not None:
+        lines.append(f"password = {json.dumps(password)}")
+    return "\n".join([*lines, ""])
 
 
 def _check(text: str, folder: Path) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, SQLModel, col, func, select
 
 from incident.errors import Refused, StoreUnavailable
+from incident.hooks.receiving import AlertState
 from incident.record.decisions import Signer, Subject, Verdict, decide
 from incident.record.incidents import IncidentState, must_exist
 from incident.record.operators import Role, operator_named
@@ -157,6 +158,15 @@ def _nothing_under_way(session: Session, incident_id: str) -> None:
         select(Campaign.id).where(Campaign.incident_id == incident_id, col(Campaign.ended_at).is_(None))
     ).first()
     running = session.exec(select(Run.id).where(Run.incident_id == incident_id, Run.state == RUNNING)).first()
+    arriving = session.exec(
+        select(Alert.id).where(Alert.incident_id == incident_id, Alert.state == AlertState.RECEIVED)
+    ).first()
+    if arriving:
+        raise Refused(
+            f"the alert {arriving} is not mapped to its end; its body is still needed",
+            where=incident_id,
+            next_step="let a worker finish it: `incident worker`, with --retry-parked if it failed",
+        )
     if sending or running:
         what = "a notice is being sent" if sending else f"the run {running} is not over"
         raise Refused(

@@ -108,7 +108,7 @@ class Worker:
         """A runner with the mail room open for as long as it is needed; jobs that the record lacks are put first."""
         mail = self.house.settings.mail
         relay = self.must_know_the_relay() if self.sends else None
-        with self.house.store.transaction() as session:
+        with self.house.store.transaction(in_turn="missing jobs") as session:
             put_missing_jobs(session)
         if relay is None:
             yield self._runner(self.handlers(None), self._patience, at_once={})

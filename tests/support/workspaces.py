@@ -160,6 +160,15 @@ def all_rows(store: Store) -> Tables:
         return {name: _rows(connection.execute(text(f'SELECT * FROM "{name}"'))) for name in names}  # noqa: S608
 
 
+def stored_bytes(made: Made) -> bytes:
+    """All that the database holds, to show that something does not lie open in it. Closes the store."""
+    made.store.close()
+    if made.settings.store.url.startswith("sqlite"):
+        return b"".join(file.read_bytes() for file in sorted(made.workspace.root.glob("incident.db*")))
+    cells = (cell for rows in all_rows(made.store).values() for row in rows for cell in row)
+    return b"\0".join(bytes(cell) if isinstance(cell, bytes) else str(cell).encode() for cell in cells)
+
+
 def run_sql(store: Store, statement: str, /, **values: Any) -> int:
     """Change the database behind the store's back; returns how many rows that touched."""
     with store.transaction() as session:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -33,7 +33,8 @@ from incident.delivery.states import IN_PROGRESS, SETTLED, Addressee, DeliverySt
 from incident.delivery.status import account
 from incident.store.tables import Attempt, Batch, Campaign, Delivery
 from notifiers.outcome import Outcome, Result, Stage
-from tests.support.workspaces import START, Made, make_workspace, open_one
+from tests.support.postgres import PostgresServer, session_server
+from tests.support.workspaces import START, Made, make_workspace, open_one, stored_bytes
 
 RELAY = "relay.example[127.0.0.1]:25"
 DUE = Due("d1", "p1", 1, Addressee.PERSON, True, 0, 0, None)
@@ -207,6 +208,8 @@ class Ledger:
 class AnyOrderOfEvents(RuleBasedStateMachine):
     """Groups are sent, some with outcomes, some lost to a kill; the account adds up at every moment."""
 
+    on: ClassVar[Callable[[], PostgresServer | None]] = staticmethod(lambda: None)
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
@@ -215,7 +218,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
 
     @initialize(rows=st.lists(st.tuples(st.sampled_from([True, True, False]), st.booleans()), max_size=12))
     def begin(self, rows: list[tuple[bool, bool]]) -> None:
-        self.ledger = Ledger(make_workspace(Path(self.folder.name)), rows)
+        self.ledger = Ledger(make_workspace(Path(self.folder.name), on=type(self).on()), rows)
 
     @rule(limit=st.integers(1, 5))
     def intend(self, limit: int) -> None:
@@ -278,23 +281,32 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
+class AnyOrderOfEventsInPostgres(AnyOrderOfEvents):
+    on = staticmethod(session_server)
+
+
 TestTheSumHolds = AnyOrderOfEvents.TestCase
 TestTheSumHolds.settings = settings(
     max_examples=25, stateful_step_count=15, suppress_health_check=list(HealthCheck)
+)
+TestTheSumHoldsInPostgres = AnyOrderOfEventsInPostgres.TestCase
+TestTheSumHoldsInPostgres.settings = settings(
+    max_examples=8, stateful_step_count=15, suppress_health_check=list(HealthCheck)
 )
 
 
 # -- single statements ------------------------------------------------------------------------------
 
 
-def ledger_of(tmp_path: Path, count: int) -> Ledger:
-    return Ledger(make_workspace(tmp_path), [(True, True)] * count)
+@pytest.fixture
+def ledger_of(tmp_path: Path, store_on: PostgresServer | None) -> Callable[[int], Ledger]:
+    return lambda count: Ledger(make_workspace(tmp_path, on=store_on), [(True, True)] * count)
 
 
 def test_an_intent_without_outcome_is_ambiguous_and_the_mail_due_again_with_its_first_date(
-    tmp_path: Path,
+    ledger_of: Callable[[int], Ledger],
 ) -> None:
-    ledger = ledger_of(tmp_path, 3)
+    ledger = ledger_of(3)
     first = ledger.due(2)
     ledger.now += timedelta(minutes=3)
     assert ledger.die() == 2
@@ -308,8 +320,8 @@ def test_an_intent_without_outcome_is_ambiguous_and_the_mail_due_again_with_its_
         assert (attempt.result, attempt.outcome_at) == (Result.ambiguous, ledger.now)
 
 
-def test_an_attempt_that_has_its_outcome_is_never_changed_again(tmp_path: Path) -> None:
-    ledger = ledger_of(tmp_path, 1)
+def test_an_attempt_that_has_its_outcome_is_never_changed_again(ledger_of: Callable[[int], Ledger]) -> None:
+    ledger = ledger_of(1)
     [due] = ledger.due(1)
     ledger.settle([judge(due, outcome(Result.accepted, Stage.reply, 250), now=ledger.now)])
     before = attempt_of(ledger, due.id)
@@ -324,8 +336,8 @@ def attempt_of(ledger: Ledger, delivery_id: str) -> dict[str, Any]:
         return row.model_dump()
 
 
-def test_nobody_is_due_before_their_time(tmp_path: Path) -> None:
-    ledger = ledger_of(tmp_path, 1)
+def test_nobody_is_due_before_their_time(ledger_of: Callable[[int], Ledger]) -> None:
+    ledger = ledger_of(1)
     [due] = ledger.due(1)
     settled = judge(due, outcome(Result.temporary, Stage.rcpt, 450, "4.2.0"), now=ledger.now)
     ledger.settle([settled])
@@ -335,10 +347,9 @@ def test_nobody_is_due_before_their_time(tmp_path: Path) -> None:
     assert [each.id for each in ledger.due(1)] == [due.id]
 
 
-def test_the_other_side_s_words_are_sealed(tmp_path: Path) -> None:
-    ledger = ledger_of(tmp_path, 1)
+def test_the_other_side_s_words_are_sealed(ledger_of: Callable[[int], Ledger]) -> None:
+    ledger = ledger_of(1)
     [due] = ledger.due(1)
     words = replace(outcome(Result.permanent, Stage.rcpt, 550, "5.1.1"), text="<ann@example.org> unknown")
     ledger.settle([judge(due, words, now=datetime.fromisoformat("2026-11-23T10:00:00+00:00"))])
-    ledger.close()
-    assert b"ann@example.org" not in ledger.made.database.read_bytes()
+    assert b"ann@example.org" not in stored_bytes(ledger.made)

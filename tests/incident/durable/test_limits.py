@@ -161,3 +161,20 @@ def test_a_lease_taken_by_hand_counts_too(store: Store) -> None:
     lease_on(store)
     with store.transaction() as session:
         assert is_full(session, "work")
+
+
+def test_tokens_taken_while_the_limit_is_changed_are_not_given_back(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    made = make_workspace(tmp_path, on=postgres)
+    limit(made.store, 10.0)
+    run_sql(made.store, "UPDATE token_bucket SET tokens = burst")
+    beside = made.another().store
+    changer = threading.Thread(target=lambda: limit(beside, 5.0))
+    with made.store.transaction() as session:
+        assert take_tokens(session, "mail", 10).granted == 10
+        changer.start()
+        changer.join(0.3)
+    changer.join(10)
+    with made.store.read() as session:
+        assert [row.tokens for row in rates(session)] == [0.0]

@@ -29,8 +29,9 @@ from incident.store.change import Change
 from incident.store.store import Store
 from incident.store.tables import Alert, AlertItem, Incident, Job
 from tests.support.breaches import QUICK
+from tests.support.postgres import PostgresServer
 from tests.support.working_process import kill, start_worker
-from tests.support.workspaces import Made, make_workspace, run_sql
+from tests.support.workspaces import Made, make_workspace, run_sql, stored_bytes
 
 SHIPPED_SAMPLES = Path(__file__).parents[3] / "incident/hooks/sources/samples"
 SHARED_SAMPLES = Path(__file__).parents[4] / "shared/samples/alerts"
@@ -38,8 +39,8 @@ WAZUH = SHIPPED_SAMPLES / "wazuh.json"
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Made:
-    return make_workspace(tmp_path, scope={"countries": ["cn", "eu"]})
+def made(tmp_path: Path, store_on: PostgresServer | None) -> Made:
+    return make_workspace(tmp_path, on=store_on, scope={"countries": ["cn", "eu"]})
 
 
 def house_of(made: Made) -> House:
@@ -357,8 +358,7 @@ def test_after_mapping_the_body_is_sealed_by_the_incident_s_key_and_dies_with_it
     made.store.keyring.destroy(row.incident_id, now=made.clock())
     with pytest.raises(KeyDestroyed):
         kept_body(made.store, row)
-    made.store.close()
-    assert b"zhang.wei" not in made.database.read_bytes()
+    assert b"zhang.wei" not in stored_bytes(made)
 
 
 def test_an_alert_after_the_data_was_destroyed_opens_a_new_incident(made: Made) -> None:

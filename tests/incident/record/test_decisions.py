@@ -24,6 +24,7 @@ from incident.record.operators import Role, operator_named, retire_operator
 from incident.record.sshsig import public_line, sign
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.tables import Decision, Operator
+from tests.support.postgres import PostgresServer
 from tests.support.workspaces import Made, all_rows, make_signer, make_workspace, open_one, run_sql
 
 SUBJECT = Subject("notice", "n1", "a" * 64)
@@ -68,8 +69,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(make_workspace(tmp_path))
+def desk(tmp_path: Path, store_on: PostgresServer | None) -> Desk:
+    return Desk(make_workspace(tmp_path, on=store_on))
 
 
 def test_two_keys_of_two_people_are_two_voices_and_one_person_twice_is_one(desk: Desk) -> None:

@@ -16,12 +16,13 @@ from incident.record.facts import Certainty, Fact, FrozenText, Interval, Value
 from incident.record.incidents import close_incident, log_entry, record_run_measure, state_facts
 from incident.store.keyring import Keyring
 from incident.store.store import Store
+from tests.support.postgres import PostgresServer
 from tests.support.workspaces import START, Made, make_workspace, open_one, run_sql
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Made:
-    return make_workspace(tmp_path)
+def made(tmp_path: Path, store_on: PostgresServer | None) -> Made:
+    return make_workspace(tmp_path, on=store_on)
 
 
 def a_fact(field: str, value: Value | None, *, sure: Certainty = Certainty.likely) -> Fact:

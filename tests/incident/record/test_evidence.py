@@ -18,15 +18,16 @@ from incident.record.evidence import (
 )
 from incident.record.incidents import close_incident
 from incident.store.blobs import read_blob
-from tests.support.workspaces import Made, all_rows, make_workspace, open_one
+from tests.support.postgres import PostgresServer
+from tests.support.workspaces import Made, all_rows, make_workspace, open_one, stored_bytes
 
 MIB = 1 << 20
 CONTENT = b"2026-11-21 192.0.2.7 GET /api/v2/members/search\n" * 60_000  # three pieces
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Made:
-    return make_workspace(tmp_path)
+def made(tmp_path: Path, store_on: PostgresServer | None) -> Made:
+    return make_workspace(tmp_path, on=store_on)
 
 
 @pytest.fixture
@@ -85,9 +86,8 @@ def test_a_file_in_custody_has_its_hash_and_size_and_reads_back(made: Made, log:
 def test_neither_content_nor_name_lies_open_on_the_disk(made: Made, log: Path) -> None:
     incident_id = open_one(made)
     line = take(made, incident_id, log)
-    made.store.close()
     assert b"192.0.2.7" not in sealed_file(made, incident_id, line).read_bytes()
-    assert b"access.log" not in made.database.read_bytes()
+    assert b"access.log" not in stored_bytes(made)
 
 
 @pytest.mark.parametrize("at", [0, 3, 5, MIB // 2, 2 * MIB + 200, -1])

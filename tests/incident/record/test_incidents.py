@@ -25,14 +25,15 @@ from incident.record.incidents import (
 )
 from incident.record.measures import MeasureTaken
 from incident.store.change import Change
+from tests.support.postgres import PostgresServer
 from tests.support.workspaces import START, Made, all_rows, make_workspace, open_one, run_sql
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Made:
-    return make_workspace(tmp_path)
+def made(tmp_path: Path, store_on: PostgresServer | None) -> Made:
+    return make_workspace(tmp_path, on=store_on)
 
 
 def a_fact(field: str, value: Value | None, *, said_by: str = "Ana") -> Fact:

@@ -17,12 +17,13 @@ from incident.record.operators import (
 )
 from incident.record.sshsig import public_line
 from incident.store.journal import WORKSPACE_CHAIN
+from tests.support.postgres import PostgresServer
 from tests.support.workspaces import START, Made, all_rows, make_signer, make_workspace
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Made:
-    return make_workspace(tmp_path)
+def made(tmp_path: Path, store_on: PostgresServer | None) -> Made:
+    return make_workspace(tmp_path, on=store_on)
 
 
 def add(made: Made, name: str, key: str | None = None, *roles: Role) -> None:

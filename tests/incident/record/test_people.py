@@ -29,7 +29,8 @@ from incident.record.people import (
 from incident.record.people_file import Defaults, PersonRow, Reason
 from incident.store.change import open_row
 from incident.store.tables import PeopleImport, Person
-from tests.support.workspaces import Made, Tables, all_rows, make_workspace, open_one, run_sql
+from tests.support.postgres import PostgresServer
+from tests.support.workspaces import Made, Tables, all_rows, make_workspace, open_one, run_sql, stored_bytes
 
 TODAY = date(2026, 11, 23)
 DEFAULTS = Defaults(
@@ -79,7 +80,13 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def desk(tmp_path: Path, store_on: PostgresServer | None) -> Desk:
+    return Desk(make_workspace(tmp_path, on=store_on), tmp_path)
+
+
+@pytest.fixture
+def desk_in_a_file(tmp_path: Path) -> Desk:
+    """For what takes long, or is about the reading of the list only."""
     return Desk(make_workspace(tmp_path), tmp_path)
 
 
@@ -98,10 +105,10 @@ def test_a_list_in_gb18030_with_chinese_headers_is_imported(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "UTF_8", "utf8", "utf-8-sig", "utf-16"])
-def test_a_byte_order_mark_is_no_part_of_the_first_header(desk: Desk, encoding: str) -> None:
+def test_a_byte_order_mark_is_no_part_of_the_first_header(desk_in_a_file: Desk, encoding: str) -> None:
     content = "reference,name\nC1,张三\n".encode("utf-16" if encoding == "utf-16" else "utf-8-sig")
-    assert desk.load(content, encoding=encoding).counts == Counts(rows=1, added=1)
-    assert set(desk.people()) == {"C1"}
+    assert desk_in_a_file.load(content, encoding=encoding).counts == Counts(rows=1, added=1)
+    assert set(desk_in_a_file.people()) == {"C1"}
 
 
 @pytest.mark.parametrize(
@@ -141,22 +148,22 @@ def test_a_wrong_encoding_far_into_the_file_takes_back_what_was_imported_before(
 
 
 @pytest.mark.parametrize("name", ["missing.csv", "."])
-def test_a_file_that_is_not_there_is_refused(desk: Desk, name: str) -> None:
-    before = all_rows(desk.made.store)
+def test_a_file_that_is_not_there_is_refused(desk_in_a_file: Desk, name: str) -> None:
+    before = all_rows(desk_in_a_file.made.store)
     with pytest.raises(BadInput, match="cannot be read"):
         import_people(
-            desk.made.store,
-            desk.incident,
-            desk.folder / name,
+            desk_in_a_file.made.store,
+            desk_in_a_file.incident,
+            desk_in_a_file.folder / name,
             encoding="utf-8",
             defaults=DEFAULTS,
             keep_problems=False,
             dry_run=False,
             actor="ana",
-            now=desk.made.clock(),
+            now=desk_in_a_file.made.clock(),
             today=TODAY,
         )
-    assert all_rows(desk.made.store) == before
+    assert all_rows(desk_in_a_file.made.store) == before
 
 
 BROKEN = (
@@ -333,11 +340,10 @@ def test_people_of_another_incident_are_others(desk: Desk) -> None:
     assert len(set(macs)) == 2, "the same person cannot be linked across incidents"
 
 
-def test_no_contact_lies_plain_in_the_file(desk: Desk) -> None:
+def test_no_contact_lies_plain_in_the_database(desk: Desk) -> None:
     desk.load("reference,name,email\nC-4711,Zweiundvierzig,zw@example.org\n")
     desk.load("reference,name,email\nC-4712,Siebenundzwanzig,broken\n", keep_problems=True)
-    desk.made.store.close()
-    content = b"".join(file.read_bytes() for file in desk.made.workspace.root.glob("incident.db*"))
+    content = stored_bytes(desk.made)
     for secret in (b"Zweiund", b"Siebenund", b"zw@example", b"C-4711", b"C-4712", b"broken"):
         assert secret not in content
 
@@ -367,19 +373,19 @@ def many(count: int) -> str:
     return "reference,name,email,phone\n" + "".join(rows)
 
 
-def test_twenty_thousand_people_are_imported_with_progress_after_each_thousand(desk: Desk) -> None:
+def test_twenty_thousand_people_are_imported_with_progress_after_each_thousand(desk_in_a_file: Desk) -> None:
     seen: list[int] = []
     started = time.monotonic()
-    result = desk.load(many(20_000), progress=seen.append)
+    result = desk_in_a_file.load(many(20_000), progress=seen.append)
     # Takes under 3 s here; the bound only finds work that grows with the square.
     assert time.monotonic() - started < 30
     assert result.counts == Counts(rows=20_000, added=20_000)
     assert seen == list(range(1000, 20_001, 1000))
 
 
-def test_memory_does_not_grow_with_the_list(desk: Desk) -> None:
+def test_memory_does_not_grow_with_the_list(desk_in_a_file: Desk) -> None:
     def peak(count: int) -> int:
-        other = Desk(desk.made, desk.folder)
+        other = Desk(desk_in_a_file.made, desk_in_a_file.folder)
         content = many(count).encode()
         tracemalloc.start()
         try:
@@ -392,9 +398,11 @@ def test_memory_does_not_grow_with_the_list(desk: Desk) -> None:
     assert peak(6000) < 1.5 * peak(2000)
 
 
-def test_a_person_comes_back_from_what_is_sealed(desk: Desk) -> None:
-    desk.load("reference,name,birth_date,guardian_name,categories\nC1,张三,2015-01-01,李四,name;phone\n")
-    person = desk.people()["C1"][1]
+def test_a_person_comes_back_from_what_is_sealed(desk_in_a_file: Desk) -> None:
+    desk_in_a_file.load(
+        "reference,name,birth_date,guardian_name,categories\nC1,张三,2015-01-01,李四,name;phone\n"
+    )
+    person = desk_in_a_file.people()["C1"][1]
     assert person_from_content(person_content(person)) == person
 
 
