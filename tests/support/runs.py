@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from incident.ops.house import start_playbook
 from incident.response import events as e
@@ -69,12 +70,12 @@ class Running:
         self.breach.work()
 
 
-def install_careful(breach: Breach) -> None:
-    """The shipped playbook under another name, in which no call is declared repeatable."""
+def install_careful(root: Path) -> None:
+    """Give a workspace the shipped playbook under another name, in which no call is declared repeatable."""
     text = find_data(None, "playbooks", f"{PLAYBOOK}.yaml").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines(keepends=True) if "repeatable:" not in line]
     assert len(lines) < len(text.splitlines()), "it declares nothing repeatable any more"
-    folder = breach.made.workspace.root / "playbooks"
+    folder = root / "playbooks"
     folder.mkdir(exist_ok=True)
     (folder / f"{CAREFUL}.yaml").write_text("".join(lines), encoding="utf-8")
 
