@@ -167,13 +167,6 @@ workflow:
 """
 
 
-def install(breach: Breach, name: str, text: str) -> None:
-    """Give a workspace a playbook of its own."""
-    folder = breach.made.workspace.root / "playbooks"
-    folder.mkdir(exist_ok=True)
-    (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
-
-
 @dataclass
 class Ordeal:
     """Runs of a playbook on a breach, worked on by processes that are killed."""

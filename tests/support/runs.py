@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from incident.ops.house import start_playbook
 from incident.response import events as e
@@ -69,19 +70,31 @@ class Running:
         self.breach.work()
 
 
-def install_careful(breach: Breach) -> None:
-    """The shipped playbook under another name, in which no call is declared repeatable."""
+def install(root: Path, name: str, text: str) -> None:
+    """Give a workspace a playbook of its own."""
+    folder = root / "playbooks"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+
+def install_careful(root: Path) -> None:
+    """Give a workspace the shipped playbook under another name, in which no call is declared repeatable."""
     text = find_data(None, "playbooks", f"{PLAYBOOK}.yaml").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines(keepends=True) if "repeatable:" not in line]
     assert len(lines) < len(text.splitlines()), "it declares nothing repeatable any more"
-    folder = breach.made.workspace.root / "playbooks"
-    folder.mkdir(exist_ok=True)
-    (folder / f"{CAREFUL}.yaml").write_text("".join(lines), encoding="utf-8")
+    install(root, CAREFUL, "".join(lines))
 
 
-def start(breach: Breach, *, url: str = "", name: str = PLAYBOOK, by: str = "ana") -> Running:
-    """Start the shipped playbook; with `url` the containment service closes the interface."""
-    given = {"__containment_url__": url, "__endpoint__": ENDPOINT} if url else {}
+def start(
+    breach: Breach,
+    *,
+    url: str = "",
+    name: str = PLAYBOOK,
+    by: str = "ana",
+    given: Mapping[str, str] | None = None,
+) -> Running:
+    """Start the shipped playbook, or another; with `url` the containment service closes the interface."""
+    given = given or ({"__containment_url__": url, "__endpoint__": ENDPOINT} if url else {})
     store = breach.made.store
     with store.write(breach.id, kind="run.started", actor=by, now=breach.made.clock()) as change:
         return Running(breach, start_playbook(breach.house, change, breach.id, name, given))

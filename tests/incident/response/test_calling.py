@@ -52,7 +52,7 @@ def run_measures(breach: Breach) -> list[MeasureTaken]:
 
 def begin(tmp_path: Path, url: str, *, playbook: str = CAREFUL) -> Running:
     breach = make_breach(tmp_path, measures=())
-    install_careful(breach)
+    install_careful(breach.made.workspace.root)
     return start(breach, url=url, name=playbook)
 
 

@@ -35,10 +35,10 @@ from tests.support.ordeals import (
     TICKET,
     WAIT,
     Ordeal,
-    install,
 )
 from tests.support.postgres import PostgresServer
 from tests.support.relays import recording_relay
+from tests.support.runs import install
 from tests.support.services import EffectService
 
 AROUND_A_CALL = (
@@ -62,7 +62,7 @@ def service() -> Iterator[EffectService]:
 
 def ordeal(tmp_path: Path, service: EffectService, *, on: PostgresServer | None = None) -> Ordeal:
     breach = make_breach(tmp_path, measures=(), on=on, engine={"stale_seconds": 2})
-    install(breach, "killed", KILLED)
+    install(breach.made.workspace.root, "killed", KILLED)
     return Ordeal(breach, service)
 
 
@@ -170,7 +170,7 @@ def test_killed_around_the_work_of_the_house_each_piece_is_done_once(
     people = some_people(3)
     with recording_relay() as relay:
         breach = make_breach(tmp_path, people=people, relay_port=relay.port)
-        install(breach, "kept", KEPT)
+        install(breach.made.workspace.root, "kept", KEPT)
         test = Ordeal(breach, service, playbook="kept")
         test.start()
 

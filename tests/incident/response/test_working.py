@@ -13,8 +13,8 @@ from incident.response.runner import RUN_JOB, EffectState
 from incident.response.working import Surroundings, advance_run
 from incident.store.tables import RunEffect
 from tests.support.breaches import QUICK, make_breach
-from tests.support.runs import Running, start
-from tests.support.services import CalledService
+from tests.support.runs import Running, install, start
+from tests.support.services import CalledService, EffectService
 
 
 def command_row(running: Running) -> RunEffect:
@@ -109,3 +109,48 @@ def test_each_step_is_told_to_who_watches_after_it_is_on_record(tmp_path: Path) 
         )
         runner.work(until=lambda: len(told) > 0)
     assert told == [("run_command", EffectState.SETTLED)]
+
+
+HURRIED = """\
+name: Hurried
+created_by: identity--92efc06a-8fbe-4c9d-8f66-8f3aef5c2702
+created: 2025-11-20
+playbook_variables:
+  __url__: {type: uri, external: true, value: "", description: Address of the service}
+agent_definitions:
+  machine: {type: http-api, name: Machine, address: {dname: ["__url__:value"]}}
+  people: {type: group, name: People}
+workflow:
+  start: {type: start, on_completion: both}
+  both:
+    type: parallel
+    timeout: 1500
+    next_steps: [close, look]
+    on_success: end
+    on_failure: mend
+  close:
+    type: action
+    agent: machine
+    commands: [{type: http-api, command: POST /close HTTP/1.1, headers: {Content-Type: [text/plain]}, content: x}]
+    step_extensions: {repeatable: {because: closed stays closed}}
+    on_completion: close-end
+  close-end: {type: end}
+  look: {type: action, agent: people, commands: [{type: manual, command: look}], on_completion: look-end}
+  look-end: {type: end}
+  mend: {type: action, agent: people, commands: [{type: manual, command: mend}], on_completion: end}
+  end: {type: end}
+"""
+
+
+def test_a_time_limit_around_a_call_that_is_to_be_made_again_waits_for_its_outcome(tmp_path: Path) -> None:
+    with EffectService() as service:
+        service.cut["/close"] = 1
+        breach = make_breach(tmp_path)
+        install(breach.made.workspace.root, "hurried", HURRIED)
+        running = start(breach, name="hurried", given={"__url__": service.url})
+        running.work()
+        assert running.waiting() == {"look"} and list(service.effects.values()) == [1]
+        breach.later(seconds=2)  # the pause before the second call is over, and so is the limit
+        running.work()
+        assert list(service.effects.values()) == [2]
+    assert running.waiting() == {"mend"}
