@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import typer
 
 from incident.cli.desk import Desk, desk_of
-from incident.errors import BadInput, Refused, StoreAway, WrongUsage
+from incident.errors import BadInput, Refused, StoreAway, StoreUnavailable, WrongUsage
 
 if TYPE_CHECKING:
     from incident.hooks.mapping import CompiledSource
@@ -113,13 +114,24 @@ def _wait_for_the_store(desk: Desk, stop: threading.Event) -> bool:
 def _serve_hooks(desk: Desk, host: str, port: int) -> None:
     from incident.server.running import hooks_server, listen
     from incident.settings import resolve_secret
+    from incident.store.instance import NotInCharge
 
     sources = _sources(desk)
     desk.store.keyring.get("workspace")
     server = hooks_server(desk.house, sources, resolve_secret, log_level="warning")
     listener = listen(host, port)
     stop = threading.Event()
-    helper = threading.Thread(target=_work_beside, args=(desk, stop), name="worker", daemon=True)
+    over: list[NotInCharge] = []
+
+    def work_beside() -> None:
+        try:
+            _work_beside(desk, stop)
+        except NotInCharge as why:
+            # Nothing can be kept here any more; a sender that gets no answer tries again, and finds the right one.
+            over.append(why)
+            server.should_exit = True
+
+    helper = threading.Thread(target=work_beside, name="worker", daemon=True)
     helper.start()
     bound = listener.getsockname()
     url = f"http://{bound[0]}:{bound[1]}/hooks/SOURCE"
@@ -136,12 +148,18 @@ def _serve_hooks(desk: Desk, host: str, port: int) -> None:
     finally:
         stop.set()
         helper.join(timeout=30)
+    if over:
+        raise over[0]
 
 
 def _work_beside(desk: Desk, stop: threading.Event) -> None:
-    """Map alerts and advance runs while serving, unless a worker of its own does it."""
+    """Map alerts and advance runs while serving, unless a worker of its own does it.
+
+    Raises `NotInCharge` when another copy of the record became the one that acts.
+    """
     from incident.errors import TocsinError
     from incident.ops.worker import Worker
+    from incident.store.instance import objection
 
     worker = Worker(desk.house)
     try:
@@ -153,6 +171,9 @@ def _work_beside(desk: Desk, stop: threading.Event) -> None:
         )
         worker.sends = False
     while not stop.is_set():
+        with suppress(StoreUnavailable):
+            if why := objection(desk.store):
+                raise why
         with worker.turn_for_long() as ours:
             if ours:
                 with worker.runner() as runner:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from incident.errors import BadInput
+from incident.ops.settings_edit import sync_folder
 
 FORMAT = "tocsin-backup/1"
 MANIFEST = "manifest.json"
@@ -141,6 +142,9 @@ def unpack(examined: Examined, folder: Path, *, rename: Callable[[str], str] = s
             written.add(name)
     if written != examined.members.keys():
         raise _broken(examined.file, "it has changed since it was examined")
+    for parent in {place for name in written for place in (folder / rename(name)).parents}:
+        if parent.is_relative_to(folder):
+            sync_folder(parent)
 
 
 class _Hashing(io.RawIOBase):

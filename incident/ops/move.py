@@ -37,6 +37,7 @@ from incident.store.copying import (
     open_target,
     tally,
 )
+from incident.store.database import is_postgres
 from incident.store.instance import (
     RECORD_MOVED,
     Fence,
@@ -149,15 +150,19 @@ class Move:
     def _nobody_works(self) -> Iterator[None]:
         """Hold the worker's place. Raises `Refused` while somebody has it."""
         with worker_lock(self.workspace) as ours:
-            if not ours or somebody_works(
-                self.source, self.workspace, stale=self.settings.engine.stale_seconds
-            ):
+            if not ours or self._somebody_works_elsewhere():
                 raise Refused(
-                    "a worker is at work on this record",
+                    "a worker is at work on this record, or was until just now",
                     where=self.source.where,
                     next_step="stop `incident worker` and `incident serve` first, and start them again afterwards",
                 )
             yield
+
+    def _somebody_works_elsewhere(self) -> bool:
+        # The lock says it of this machine, which is the only one for a file.
+        if not is_postgres(self.source.engine):
+            return False
+        return somebody_works(self.source, self.workspace, stale=self.settings.engine.stale_seconds)
 
     @contextmanager
     def _opened(self, target: StoreSettings) -> Iterator[Store]:

@@ -9,13 +9,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from incident.hooks.library import SHIPPED
+from incident.store.keyring import Keyring
+from incident.workspace import Workspace, worker_lock
 from tests.support.commands import spawn, sql
 from tests.support.estates import Estate
 from tests.support.relays import recording_relay
@@ -210,3 +212,27 @@ def test_commands_name_what_is_parked_for_a_person(estate: Estate) -> None:
     )
     said = estate.done("list").err
     assert "1 delivery.batch" in said and "incident worker --retry-parked" in said
+
+
+def test_the_intake_ends_when_another_copy_of_the_record_becomes_the_one(estate: Estate) -> None:
+    """Also while a worker of its own does the work: an alert must not be kept where nobody looks any more."""
+    with _serving(estate) as served:
+        assert served.post(_alert()) == 202
+        ring = Keyring(estate.root / "keyring")
+        with ring.one_activation():
+            ring.raise_epoch(2)
+        assert served.process.wait(timeout=_PATIENCE_SECONDS) == 1
+        _, err = served.process.communicate()
+    assert "another copy of this record" in err and "Traceback" not in err
+
+
+def test_an_intake_beside_a_worker_ends_too_and_keeps_no_alert_meanwhile(estate: Estate) -> None:
+    with worker_lock(Workspace(estate.root)) as ours, _serving(estate) as served:
+        assert ours
+        ring = Keyring(estate.root / "keyring")
+        with ring.one_activation():
+            ring.raise_epoch(2)
+        with suppress(OSError):
+            assert served.post(_alert()) == 503
+        assert served.process.wait(timeout=_PATIENCE_SECONDS) == 1
+    assert sql(estate.root, "SELECT count(*) FROM alert") == [(0,)]
