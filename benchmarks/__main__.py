@@ -1,4 +1,4 @@
-"""`python -m benchmarks NAME [--people N] [--json]`: one benchmark, as a table or as one JSON document on stdout."""
+"""`python -m benchmarks NAME [--people N] [--store URL] [--json]`: one benchmark, as a table or as one JSON document on stdout."""
 
 from __future__ import annotations
 
@@ -11,25 +11,30 @@ from collections.abc import Sequence
 from benchmarks.measure import CommandFailed, Result
 
 # Each is a module here with `run() -> Result`; loaded only when asked for, as some need peers of their own.
-NAMES = ("email", "startup")
-# Those whose `run` takes the number of people.
-SIZED = frozenset({"email"})
+NAMES = ("email", "startup", "worker")
+# Those whose `run` takes the number of people, or a database in PostgreSQL.
+SIZED = frozenset({"email", "worker"})
+STORED = frozenset({"worker"})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Tocsin beside others.")
     parser.add_argument("name", metavar="NAME", help=f"one of: {', '.join(NAMES)}")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
-    parser.add_argument("--people", type=int, metavar="N", help="how many people (email)")
+    parser.add_argument("--people", type=int, metavar="N", help="how many people (email, worker)")
+    parser.add_argument("--store", metavar="URL", help="an empty database in PostgreSQL (worker)")
     options = parser.parse_args(argv)
     if options.name not in NAMES:
         parser.error(f"there is no benchmark {options.name!r}; there is: {', '.join(NAMES)}")
     if options.people is not None and (options.name not in SIZED or options.people < 1):
         parser.error(f"--people takes a number from 1, and only with {', '.join(sorted(SIZED))}")
+    if options.store is not None and options.name not in STORED:
+        parser.error(f"--store goes only with {', '.join(sorted(STORED))}")
 
-    size = {} if options.people is None else {"people": options.people}
+    asked = {"people": options.people, "store": options.store}
+    given = {name: value for name, value in asked.items() if value is not None}
     try:
-        result: Result = importlib.import_module(f"benchmarks.{options.name}").run(**size)
+        result: Result = importlib.import_module(f"benchmarks.{options.name}").run(**given)
     except CommandFailed as failure:
         print(f"{options.name}: a measured command failed, so there is no figure: {failure}", file=sys.stderr)
         return 1

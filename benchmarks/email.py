@@ -8,16 +8,9 @@ message). What the sink counted must be what the ledger says, or there is no fig
 from __future__ import annotations
 
 import json
-import os
-import re
-import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -25,6 +18,7 @@ from statistics import median
 from benchmarks.email_senders import HOST, Job
 from benchmarks.email_workspace import Prepared, example, ledger, prepare, readers
 from benchmarks.measure import CommandFailed, Line, Result, Sample, median_of, run_command
+from benchmarks.sink import counted, free_port, program, sink_on
 
 PEOPLE = 3_000
 ROUNDS = 3
@@ -32,8 +26,6 @@ ROUNDS = 3
 _FEWER = {"smtplib_loop": 600, "apprise": 200}
 _PEERS = ("smtplib_loop", "apprise", "aiosmtplib_raw", "smtp_source")
 _CHECKOUT = Path(__file__).parents[1]
-_SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin"
-_COUNTED = re.compile(rb"mesg=(\d+)")
 
 
 @dataclass(frozen=True)
@@ -50,12 +42,12 @@ class _Run:
 
 def run(people: int = PEOPLE, rounds: int = ROUNDS) -> Result:
     """Raises `CommandFailed` when a program is missing, a sender fails, or a count does not agree."""
-    sink, source = _program("smtp-sink"), _program("smtp-source")
+    sink, source = program("smtp-sink"), program("smtp-source")
     taken: dict[str, list[_Run]] = {who: [] for who in ("tocsin", *_PEERS)}
     size = 0
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
         for number in range(rounds):
-            port = _free_port()
+            port = free_port()
             prepared = prepare(Path(folder) / f"workspace-{number}", people=people, port=port)
             job = _job(prepared, port)
             size = len(job.raw)
@@ -91,21 +83,21 @@ def _job(prepared: Prepared, port: int) -> Job:
 
 def _send_ours(prepared: Prepared, job: Job, folder: Path, sink: str) -> _Run:
     prepared.house.store.close()
-    with _sink(sink, job.port, folder) as counter:
+    with sink_on(sink, job.port, folder) as counter:
         sample = _in_its_own_process("tocsin", job, folder)
     told = ledger(prepared)
     prepared.house.store.close()
-    caught = _counted(counter)
+    caught = counted(counter)
     if not (told.adds_up and caught == told.accepted == told.attempts):
         raise CommandFailed(f"the sink counted {caught} messages, and the ledger says {told}")
     return _Run(caught, sample)
 
 
 def _send_theirs(who: str, job: Job, folder: Path, sink: str, source: str) -> _Run:
-    port = _free_port()
+    port = free_port()
     wanted = min(_FEWER.get(who, len(job.readers)), len(job.readers))
     theirs = replace(job, port=port, readers=job.readers[:wanted])
-    with _sink(sink, port, folder) as counter:
+    with sink_on(sink, port, folder) as counter:
         if who == "smtp_source":
             # -d keeps the connection; -l is the length of a message with its headers.
             options = ("-4", "-d", "-s", "1", "-m", str(wanted), "-l", str(len(job.raw)))
@@ -113,7 +105,7 @@ def _send_theirs(who: str, job: Job, folder: Path, sink: str, source: str) -> _R
             sample = run_command((source, *options, *envelope, f"{HOST}:{port}"))
         else:
             sample = _in_its_own_process(who, theirs, folder)
-    caught = _counted(counter)
+    caught = counted(counter)
     if caught != wanted:
         raise CommandFailed(f"{who} was to send {wanted} messages, and the sink counted {caught}")
     return _Run(wanted, sample)
@@ -132,52 +124,3 @@ def _in_its_own_process(who: str, job: Job, folder: Path) -> Sample:
     if done.returncode != 0:
         raise CommandFailed(f"{who} ended with {done.returncode}\n{done.stderr.strip()[-2000:]}")
     return Sample(**json.loads(done.stdout))
-
-
-def _program(name: str) -> str:
-    found = shutil.which(name) or shutil.which(name, path=_SYSTEM_FOLDERS)
-    if found is None:
-        raise CommandFailed(f"{name} is not here: it comes with the Debian package postfix")
-    return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def _sink(program: str, port: int, folder: Path) -> Iterator[Path]:
-    """A sink that listens while the context is open; its value is the file that holds what it counted."""
-    counter = folder / f"sink-{port}"
-    # It refuses to serve as root.
-    as_whom = ("-u", "nobody") if os.geteuid() == 0 else ()
-    with counter.open("wb") as out:
-        process = subprocess.Popen(
-            (program, "-4", "-c", *as_whom, f"{HOST}:{port}", "100"), stdout=out, stderr=out
-        )
-    try:
-        _await_listener(process, port, counter)
-        yield counter
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _await_listener(process: subprocess.Popen[bytes], port: int, counter: Path) -> None:
-    until = time.monotonic() + 10
-    while True:
-        try:
-            socket.create_connection((HOST, port), timeout=1).close()
-            return
-        except OSError:
-            if process.poll() is not None or time.monotonic() > until:
-                words = counter.read_text(errors="replace").strip()
-                raise CommandFailed(f"smtp-sink does not listen on port {port}: {words}") from None
-            time.sleep(0.02)
-
-
-def _counted(counter: Path) -> int:
-    found = _COUNTED.findall(counter.read_bytes())
-    return int(found[-1]) if found else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,8 +62,11 @@ class Prepared:
         }
 
 
-def prepare(folder: Path, *, people: int, port: int) -> Prepared:
-    """Everything up to the sending, by the functions that the drill and the command line use."""
+def prepare(folder: Path, *, people: int, port: int, store: str | None = None) -> Prepared:
+    """Everything up to the sending, by the functions that the drill and the command line use.
+
+    The record is in SQLite, or in the empty database that the URL `store` names.
+    """
     now = datetime.now(UTC)
     workspace = found_workspace(
         folder,
@@ -71,7 +75,7 @@ def prepare(folder: Path, *, people: int, port: int) -> Prepared:
         zone="Asia/Shanghai",
         born=Born.DRILL,
         now=now,
-        settings_text=settings_text(mail_port=port, containment_port=_NOBODY),
+        settings_text=settings_text(mail_port=port, containment_port=_NOBODY) + _store_table(store),
     )
     settings = workspace.settings()
     house = House(workspace, settings, open_store(workspace, settings), lambda: datetime.now(UTC))
@@ -96,6 +100,10 @@ def prepare(folder: Path, *, people: int, port: int) -> Prepared:
     notice = _release_and_open(house, incident_id)
     _publish(house, incident_id)
     return Prepared(house, incident_id, notice)
+
+
+def _store_table(url: str | None) -> str:
+    return f"\n[store]\nurl = {json.dumps(url)}\n" if url else ""
 
 
 def _log_a_measure(house: House, change: Change, incident_id: str, now: datetime) -> None:

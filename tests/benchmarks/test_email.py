@@ -46,7 +46,7 @@ def test_a_peer_whose_messages_did_not_all_arrive_has_no_figure(
     sink: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = iter([5, 4])
-    monkeypatch.setattr(email, "_counted", lambda counter: next(counts))
+    monkeypatch.setattr(email, "counted", lambda counter: next(counts))
     monkeypatch.setattr(email, "ledger", lambda prepared: Ledger(accepted=5, attempts=5, adds_up=True))
     with pytest.raises(CommandFailed, match="smtplib_loop was to send 5 messages, and the sink counted 4"):
         email.run(people=5, rounds=1)
@@ -55,7 +55,7 @@ def test_a_peer_whose_messages_did_not_all_arrive_has_no_figure(
 def test_a_missing_program_is_named_with_its_package(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("benchmarks.email.shutil.which", lambda name, path=None: None)
+    monkeypatch.setattr("benchmarks.sink.shutil.which", lambda name, path=None: None)
     assert command.main(["email"]) == 1
     assert "smtp-sink is not here: it comes with the Debian package postfix" in capsys.readouterr().err
 
