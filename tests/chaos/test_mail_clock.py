@@ -73,9 +73,11 @@ def sent(sink: Sink, share: float) -> Callable[[], bool]:
 
 
 @pytest.mark.chaos
-def test_a_clock_set_back_and_forward_in_the_middle_changes_nothing(tmp_path: Path, tell: Tell) -> None:
+def test_a_clock_set_back_and_forward_in_the_middle_changes_nothing(
+    tmp_path: Path, sink_folder: Path, tell: Tell
+) -> None:
     clock = MovedClock(tmp_path)
-    with smtp_sink(tmp_path / "sink") as sink:
+    with smtp_sink(sink_folder) as sink:
         breach = prepare(tmp_path, sink.port)
         before = deadlines(breach)
         began = time.monotonic()
@@ -106,7 +108,11 @@ def test_a_clock_set_back_and_forward_in_the_middle_changes_nothing(tmp_path: Pa
 
 @pytest.mark.chaos
 def test_on_postgresql_the_servers_clock_and_a_workers_clock_jump_apart(
-    own_postgres: PostgresServer, tmp_path: Path, tell: Tell, monkeypatch: pytest.MonkeyPatch
+    own_postgres: PostgresServer,
+    tmp_path: Path,
+    sink_folder: Path,
+    tell: Tell,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # The server runs under an account of its own, which may read its own folder only.
     of_server, of_worker = MovedClock(own_postgres.folder), MovedClock(tmp_path)
@@ -115,7 +121,7 @@ def test_on_postgresql_the_servers_clock_and_a_workers_clock_jump_apart(
         for name, value in of_server.environment.items():
             with_clock.setenv(name, value)
         own_postgres.start()
-    with smtp_sink(tmp_path / "sink") as sink:
+    with smtp_sink(sink_folder) as sink:
         breach = prepare(tmp_path, sink.port, on=own_postgres, stale=4)
         before, root = deadlines(breach), breach.made.workspace.root
         # With a limit, so that its bucket is filled by a clock that jumps.
@@ -145,11 +151,11 @@ def test_on_postgresql_the_servers_clock_and_a_workers_clock_jump_apart(
 
 @pytest.mark.chaos
 def test_killed_under_a_clock_an_hour_ahead_the_next_worker_goes_on_at_once(
-    tmp_path: Path, tell: Tell
+    tmp_path: Path, sink_folder: Path, tell: Tell
 ) -> None:
     clock = MovedClock(tmp_path)
     clock.move_to(HOUR)
-    with smtp_sink(tmp_path / "sink") as sink:
+    with smtp_sink(sink_folder) as sink:
         breach = prepare(tmp_path, sink.port)
         before = deadlines(breach)
         worker = start_worker_by(clock, breach.made.workspace.root)

@@ -48,14 +48,14 @@ class Kill:
 
 @pytest.mark.chaos
 def test_killed_in_every_window_nobody_is_lost_and_who_is_told_twice_reads_the_same(
-    tmp_path: Path, tell: Tell
+    tmp_path: Path, sink_folder: Path, tell: Tell
 ) -> None:
     began = time.monotonic()
     dice = random.Random(20)
     plan = [window for window in Window for _ in range(KILLS_A_WINDOW)]
     dice.shuffle(plan)
     kills: list[Kill] = []
-    with smtp_sink(tmp_path / "sink") as sink:
+    with smtp_sink(sink_folder) as sink:
         breach = prepare(tmp_path, sink.port)
         book = SinkBook(sink)
         for window in plan:
