@@ -85,23 +85,42 @@ def take_over(session: Session, batch_id: str, *, now: datetime) -> int:
 
 
 def due_deliveries(session: Session, batch_id: str, *, now: datetime, limit: int) -> list[Due]:
-    """The next deliveries of a batch that may be sent now."""
+    """The next deliveries of a batch that may be sent now.
+
+    One that was put off by a clock ahead of ours is among them: its last attempt ended in what is the future here, so
+    its time says nothing, and waiting for it could take as long as a clock was ever wrong.
+    """
     values = {"batch": batch_id, "now": now, "most": limit}
     return [Due(*tuple(row)) for row in session.connection().execute(_DUE, values)]
 
 
+_PUT_OFF_IN_THE_FUTURE = (
+    sa.select(col(Attempt.n))
+    .where(
+        col(Attempt.delivery_id) == col(Delivery.id),
+        col(Attempt.n) == col(Delivery.attempts),
+        col(Attempt.outcome_at) > bindparam("now"),
+    )
+    .correlate(Delivery)
+    .exists()
+)
 _DUE = (
     sa.select(
         *(col(getattr(Delivery, field.name)) for field in fields(Due) if field.name != "first_intent_at"),
-        sa.select(func.min(Attempt.intent_at))
-        .where(col(Attempt.delivery_id) == col(Delivery.id))
+        # The first by number: a clock that was set back makes later ones look earlier.
+        sa.select(col(Attempt.intent_at))
+        .where(col(Attempt.delivery_id) == col(Delivery.id), col(Attempt.n) == 1)
         .correlate(Delivery)
         .scalar_subquery(),
     )
     .where(
         col(Delivery.batch_id) == bindparam("batch"),
         col(Delivery.state) == DeliveryState.PENDING,
-        or_(col(Delivery.next_at).is_(None), col(Delivery.next_at) <= bindparam("now")),
+        or_(
+            col(Delivery.next_at).is_(None),
+            col(Delivery.next_at) <= bindparam("now"),
+            _PUT_OFF_IN_THE_FUTURE,
+        ),
     )
     .order_by(col(Delivery.id))
     .limit(bindparam("most", type_=sa.Integer))

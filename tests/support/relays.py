@@ -129,32 +129,37 @@ class Sink:
 
     port: int
     folder: Path
+    pid: int
+
+    def files(self) -> list[Path]:
+        """A file for each message, also for one that is under way right now."""
+        return sorted(Path(where, name) for where, _, names in os.walk(self.folder) for name in names)
 
     @property
     def count(self) -> int:
-        return sum(1 for _ in self.folder.iterdir())
+        return sum(len(names) for _, _, names in os.walk(self.folder))
 
     def mails(self) -> list[EmailMessage]:
         """Every message it took, without the envelope that smtp-sink writes in front."""
-        return [parsed(file.read_bytes()) for file in sorted(self.folder.iterdir())]
+        return [parsed(file.read_bytes()) for file in self.files()]
 
 
 @contextmanager
-def smtp_sink(folder: Path, *flags: str) -> Iterator[Sink]:
-    """Postfix's smtp-sink as a process of its own."""
+def smtp_sink(folder: Path, *flags: str, port: int = 0) -> Iterator[Sink]:
+    """Postfix's smtp-sink as a process of its own. Each second's messages lie in a folder of their own."""
     program = need_tool("smtp-sink", "postfix")
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = port or free_port()
     # As root it gives its rights away, but pytest's temporary folders are closed to others.
     user = ("-u", "root") if os.geteuid() == 0 else ()
     process = subprocess.Popen(
-        [program, *user, *flags, "-d", f"{folder}/%M.", f"{LOOPBACK}:{port}", "100"],
+        [program, *user, *flags, "-d", f"{folder}/%H%M%S/", f"{LOOPBACK}:{port}", "100"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
         wait_for_port(port, process)
-        yield Sink(port, folder)
+        yield Sink(port, folder, process.pid)
     finally:
         process.terminate()
         process.wait(timeout=10)
@@ -169,6 +174,16 @@ def wait_for_port(port: int, process: subprocess.Popen[Any]) -> None:
                 return
         time.sleep(0.02)
     raise AssertionError("the server did not come up")
+
+
+def unread_bytes_from(port: int) -> int:
+    """How many bytes from a server on loopback its clients' systems hold that the clients have not read (Linux)."""
+    unread = 0
+    for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]:
+        _, _, remote, _, queues, *_ = line.split()
+        if int(remote.partition(":")[2], 16) == port:
+            unread += int(queues.partition(":")[2], 16)
+    return unread
 
 
 class StallingRelay:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -23,6 +24,21 @@ def start_worker(
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     options = [f"--until={until}", f"--stale={stale}", f"--longest={longest}"]
     return subprocess.Popen([sys.executable, __file__, str(workspace), *options], env=environment)
+
+
+def start_worker_command(
+    workspace: Path, *, log: Path | None = None, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start `incident worker`, which ends only when it is told to; what it says goes into `log`."""
+    with (log or Path(os.devnull)).open("ab") as said:
+        return subprocess.Popen(
+            [sys.executable, "-m", "incident.cli.main", "--workspace", str(workspace), "worker"],
+            cwd=REPOSITORY,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+        )
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

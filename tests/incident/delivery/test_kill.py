@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from sqlmodel import select
 
 from incident.delivery.sender import GROUP, batches_at_once
-from incident.delivery.states import CampaignState, DeliveryState
+from incident.delivery.states import CampaignState
 from incident.store.tables import Attempt
 from notifiers.outcome import Result
 from tests.support.breaches import Breach, make_breach, some_people
-from tests.support.relays import StallingRelay, parsed, smtp_sink
+from tests.support.relays import StallingRelay, parsed
 from tests.support.working_process import kill, start_worker
 
 # One open group for each batch that a worker has under way.
@@ -107,24 +104,3 @@ def test_killed_twice_in_the_same_group_a_person_gets_three_equal_copies_at_most
     with breach.made.store.read() as session:
         results = Counter(session.exec(select(Attempt.result)).all())
     assert results == {Result.ambiguous: 2 * GROUP, Result.accepted: GROUP}
-
-
-@pytest.mark.chaos
-def test_killed_at_random_moments_against_smtp_sink_nobody_is_lost(tmp_path: Path) -> None:
-    count, kills, dice = 3000, 8, random.Random(7)
-    with smtp_sink(tmp_path / "sink") as sink:
-        breach = sending(tmp_path, sink.port, count)
-        for number in range(1, kills + 1):
-            worker = start_worker(breach.made.workspace.root)
-            while sink.count < number * count // (kills + 1) and worker.poll() is None:
-                time.sleep(0.01)
-            time.sleep(dice.random() / 20)
-            assert worker.poll() is None, "it ended before it could be killed"
-            kill(worker)
-            assert breach.account().adds_up
-        finish(breach)
-    copies = Counter(str(mail["Message-ID"]) for mail in sink.mails())
-    assert len(copies) == count
-    assert sum(copies.values()) - count <= BOUND * kills
-    assert breach.account().state == CampaignState.ENDED
-    assert {row.state for row in breach.deliveries()} == {DeliveryState.ACCEPTED}

@@ -347,6 +347,33 @@ def test_nobody_is_due_before_their_time(ledger_of: Callable[[int], Ledger]) -> 
     assert [each.id for each in ledger.due(1)] == [due.id]
 
 
+def test_who_was_put_off_by_a_clock_that_was_ahead_is_due_when_it_is_set_right(
+    ledger_of: Callable[[int], Ledger],
+) -> None:
+    ledger = ledger_of(1)
+    [due] = ledger.due(1)
+    ledger.settle([judge(due, outcome(Result.temporary, Stage.rcpt, 450, "4.2.0"), now=ledger.now)])
+    ledger.now -= timedelta(hours=1)
+    [again] = ledger.due(1)
+    settled = judge(again, outcome(Result.temporary, Stage.rcpt, 450, "4.2.0"), now=ledger.now)
+    ledger.settle([settled])
+    assert ledger.due(1) == [], "from now on the pause is one by the right clock"
+    assert settled.next_at is not None
+    ledger.now = settled.next_at
+    assert [each.attempts for each in ledger.due(1)] == [2]
+
+
+def test_the_date_is_the_first_intent_s_also_when_the_clock_was_set_back_between_two_kills(
+    ledger_of: Callable[[int], Ledger],
+) -> None:
+    ledger = ledger_of(1)
+    for _ in range(3):
+        ledger.due(1)
+        ledger.now -= timedelta(hours=1)
+        assert ledger.die() == 1
+    assert [each.first_intent_at for each in ledger.due(1)] == [START]
+
+
 def test_the_other_side_s_words_are_sealed(ledger_of: Callable[[int], Ledger]) -> None:
     ledger = ledger_of(1)
     [due] = ledger.due(1)

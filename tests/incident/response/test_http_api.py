@@ -120,6 +120,13 @@ def test_a_command_goes_out_as_written_with_the_visit_as_its_key(server: Service
     }
 
 
+def test_no_library_writes_the_address_into_a_log(server: Service, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG"):
+        run(post("/members/__who__:value"), agent_at(server.server_port), {"__who__": "13977001122"})
+    assert server.seen[0][1] == "/members/13977001122"
+    assert "13977001122" not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("status", "ending"),
     [(204, Ending.done), (302, Ending.answered_no), (404, Ending.answered_no), (503, Ending.answered_error)],
