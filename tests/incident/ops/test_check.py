@@ -35,11 +35,10 @@ from tests.support.ordeals import (
     RESET,
     TICKET,
     Ordeal,
-    install,
 )
 from tests.support.postgres import PostgresServer
 from tests.support.relays import StallingRelay, recording_relay
-from tests.support.runs import start
+from tests.support.runs import install, start
 from tests.support.services import CalledService, EffectService
 from tests.support.working_process import kill, start_worker
 from tests.support.workspaces import all_rows, make_workspace, run_sql
@@ -200,7 +199,7 @@ class Watched(Ordeal):
 def test_it_holds_wherever_a_run_is_killed(tmp_path: Path) -> None:
     with EffectService(answer={"ticket": TICKET}) as service:
         breach = make_breach(tmp_path, measures=())
-        install(breach, "killed", KILLED)
+        install(breach.made.workspace.root, "killed", KILLED)
         test = Watched(breach, service)
         test.start("in_start@", "after_start@")
         points = [
