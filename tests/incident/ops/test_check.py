@@ -13,18 +13,22 @@ from incident.delivery.pausing import pause_campaign, resume_campaign
 from incident.delivery.sender import GROUP
 from incident.delivery.states import CampaignState, DeliveryState
 from incident.errors import NotFound
+from incident.ops.backup import back_up
 from incident.ops.check import INVARIANTS, SURVEYS, Checked, check
 from incident.ops.checks import runs
 from incident.ops.checks.jobs import TARGETS, UNHEARD
 from incident.ops.engine import put_the_brake_on, take_the_brake_off
+from incident.ops.restore import Wishes, restore
 from incident.ops.worker import Worker, utc_now
 from incident.record.incidents import close_incident
 from incident.response.housework import House
 from incident.response.state import Awaits
-from incident.workspace import worker_lock
+from incident.store.opening import open_store
+from incident.workspace import Workspace, worker_lock
 from tests.support.breaches import Breach, make_breach, some_people
+from tests.support.commands import run
 from tests.support.halting import Halting
-from tests.support.lived_in import broken, must_hold, untold
+from tests.support.lived_in import broken, lived_in, must_hold, untold
 from tests.support.ordeals import (
     CALLS,
     CONFIRM,
@@ -416,3 +420,37 @@ def test_each_invariant_has_a_name_of_its_own_and_says_what_to_do() -> None:
     assert len(set(names)) == len(names)
     assert all(each.says and each.next_step and "." in each.name for each in INVARIANTS)
     assert all(survey.tells for survey in SURVEYS)
+
+
+# -- copies ------------------------------------------------------------------------------------------
+
+
+def house_at(root: Path, like: House) -> House:
+    workspace = Workspace(root)
+    settings = workspace.settings()
+    return House(workspace, settings, open_store(workspace, settings), like.clock)
+
+
+def test_a_restored_copy_holds_and_says_that_it_does_not_act(tmp_path: Path) -> None:
+    lived = lived_in(tmp_path)
+    house, file = lived.house, tmp_path / "backup.tgz"
+    back_up(house.workspace, house.settings, house.store, file, now=house.clock())
+    restored = restore(file, tmp_path / "copy", Wishes(keyring=house.store.keyring.folder), now=house.clock())
+    result = must_hold(house_at(restored.root, house))
+    assert "this copy does not act: this is a copy of the record" in notes(result)
+    assert "does not act" not in notes(must_hold(house))
+
+
+def test_a_record_that_was_moved_to_the_other_database_holds_there(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    lived = lived_in(tmp_path)
+    root = lived.house.workspace.root
+    lived.house.store.close()
+    there = postgres.url(postgres.create_database())
+    answer = run("--workspace", root, "move", "--to", there)
+    assert answer.code == 0, answer.text
+    must_hold(house_at(root, lived.house))
+    answer = run("--workspace", root, "move", "--to", "sqlite:///back.db")
+    assert answer.code == 0, answer.text
+    must_hold(house_at(root, lived.house))
