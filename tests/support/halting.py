@@ -17,6 +17,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -124,7 +125,8 @@ class _Stations:
         if point in self._points:
             self._points.clear()
             self._says.send(point)
-            os.kill(os.getpid(), signal.SIGSTOP)
+            # To this thread: a signal to the process may reach another one first, and this one would run on meanwhile.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
     def put(
         self,

@@ -15,6 +15,7 @@ from typing import Any
 from sqlmodel import select
 
 from incident.durable import JobState
+from incident.ops.check import check
 from incident.ops.house import start_playbook
 from incident.proof.verify import verify
 from incident.record.decisions import Subject, voices
@@ -169,11 +170,15 @@ workflow:
 
 @dataclass
 class Ordeal:
-    """Runs of a playbook on a breach, worked on by processes that are killed."""
+    """Runs of a playbook on a breach, worked on by processes that are killed.
+
+    `checks`: the record must hold after every kill, not only at the end.
+    """
 
     breach: Breach
     service: EffectService
     playbook: str = "killed"
+    checks: bool = False
     real_began: float = field(default_factory=time.time)
     asked: Counter[str] = field(default_factory=Counter)
 
@@ -216,6 +221,8 @@ class Ordeal:
             if point is not None:
                 process.kill()
                 self.service.settle()
+                if self.checks:
+                    self.assert_the_record_holds()
                 return point
             if process.ended:
                 process.wait()
@@ -361,6 +368,12 @@ class Ordeal:
         assert left == []
         assert {job.state for job in jobs} == {JobState.DONE}
         assert verify(self.store).findings == ()
+        self.assert_the_record_holds()
+
+    def assert_the_record_holds(self) -> None:
+        """What `incident check` proves holds, also right after a kill."""
+        found = check(self.house)
+        assert found.holds, [(each.invariant.name, each.faults) for each in found.broken]
 
 
 def _parts(point: str) -> tuple[str, str]:

@@ -112,6 +112,21 @@ def test_our_extensions_are_declared_with_a_schema_where_they_are_used() -> None
         assert json.loads(each["schema"])["type"] == "object"
 
 
+def test_repeatable_is_written_as_one_line_and_comes_back_as_it_was() -> None:
+    text = FORM.replace(
+        "      containment_action: {action_ids: [contain.lock-account]}\n",
+        "      repeatable: {because: locked stays locked}\n",
+    )
+    data = compile_form(read_yaml(text, name="x").data)
+    id_ = EXTENSION_IDS[Extension.repeatable]
+    step = next(each for each in data["workflow"].values() if each["type"] == "action")
+    assert step["step_extensions"][id_] == {"because": "locked stays locked"}
+    assert json.loads(data["extension_definitions"][id_]["schema"])["required"] == ["because"]
+    assert decompile(data)["workflow"]["ask"]["step_extensions"] == {
+        "repeatable": {"because": "locked stays locked"}
+    }
+
+
 def test_property_names_of_our_extensions_keep_the_standards_rule() -> None:
     def names(schema: Any) -> list[str]:
         if isinstance(schema, list):

@@ -98,6 +98,7 @@ def test_killed_once_in_each_window_all_is_done_and_nothing_twice(
 @pytest.mark.parametrize("window", AROUND_A_CALL)
 def test_killed_in_this_window_of_every_call(tmp_path: Path, service: EffectService, window: str) -> None:
     test = ordeal(tmp_path, service)
+    test.checks = True
     test.start()
     assert test.work([f"{window}@{step}" for step in CALLS]) == set(), "a window was never hit"
     left_open = window not in ("before_intent", "in_intent", "after_told")

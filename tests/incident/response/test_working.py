@@ -9,7 +9,7 @@ from sqlmodel import select
 from incident.durable import Runner
 from incident.ops.worker import Worker, WorksOn
 from incident.response import events as e
-from incident.response.runner import RUN_JOB, EffectState
+from incident.response.runner import RUN_JOB, EffectState, is_out_of_time, question_at, run_named
 from incident.response.working import Surroundings, advance_run
 from incident.store.tables import RunEffect
 from tests.support.breaches import QUICK, make_breach
@@ -154,3 +154,28 @@ def test_a_time_limit_around_a_call_that_is_to_be_made_again_waits_for_its_outco
         running.work()
         assert list(service.effects.values()) == [2]
     assert running.waiting() == {"mend"}
+
+
+def test_when_the_time_around_a_question_is_over_the_answer_no_sends_nothing_more(tmp_path: Path) -> None:
+    careful = "".join(line for line in HURRIED.splitlines(keepends=True) if "repeatable" not in line)
+    with EffectService() as service:
+        service.cut["/close"] = 1
+        breach = make_breach(tmp_path)
+        install(breach.made.workspace.root, "careful", careful)
+        running = start(breach, name="careful", given={"__url__": service.url})
+        running.work()
+        assert running.waiting() == {"close", "look"} and not is_late(running, "close")
+        breach.later(hours=1)
+        running.work()
+        assert running.waiting() == {"close"} and is_late(running, "close")
+        running.found_out("close", e.CallOutcome.not_done)
+        running.work()
+        assert list(service.effects.values()) == [1]
+    assert running.waiting() == {"mend"}
+
+
+def is_late(running: Running, step: str) -> bool:
+    store = running.breach.made.store
+    with store.read() as session:
+        run = run_named(session, running.id)
+        return is_out_of_time(store, run, question_at(session, store, run, step))
