@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from incident.errors import BadInput, Refused
+from incident.errors import BadInput, KeyMissing, Refused
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -73,7 +73,7 @@ class Desk:
         with store.read() as session:
             try:
                 must_be_in_charge(store, session)
-            except NotInCharge as why:
+            except (NotInCharge, KeyMissing) as why:
                 # What is due here is another copy's work.
                 self.say(f"warning: {why.what}; it can only be read")
                 return

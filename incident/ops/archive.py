@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -35,7 +34,6 @@ _PIECE = 1 << 18
 _LARGEST_HEADER = 1 << 20
 _LARGEST_MANIFEST = 1 << 29
 _MOST_MEMBERS = 5_000_000
-_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from incident.record.incidents import IncidentState, list_incidents
 from incident.record.operators import Role, list_operators, roles_of
 from incident.response.housework import House
 from incident.settings import resolve_secret
+from incident.store.instance import objection
 from incident.store.keyring import WORKSPACE_KEY
 from incident.store.looking import look_at_database
 from incident.workspace import search_path
@@ -48,6 +49,7 @@ def examine(house: House) -> list[Examined]:
     looks: dict[str, Callable[[House], Iterable[Examined]]] = {
         "installation": _installation,
         "database": _database,
+        "record": _record,
         "store": _store,
         "operators": _operators,
         "organisation": _organisation,
@@ -98,6 +100,14 @@ def _database(house: House) -> Iterator[Examined]:
     for danger in found.dangers:
         state = State.FAIL if danger.fatal else State.WARN
         yield Examined("database", state, danger.what, danger.next_step)
+
+
+def _record(house: House) -> Iterator[Examined]:
+    why = objection(house.store)
+    if why is None:
+        yield Examined("record", State.OK, f"this copy acts (epoch {house.store.keyring.epoch()})")
+    else:
+        yield Examined("record", State.FAIL, why.what, why.next_step or "")
 
 
 def _store(house: House) -> Iterator[Examined]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from incident.errors import BadInput, Refused, StoreUnavailable, Unreadable, WorkspaceError
-from incident.ops.archive import DATABASE, SETTINGS, Examined, examine, unpack
+from incident.ops.archive import DATABASE, FOLDERS, SETTINGS, Examined, examine, unpack
 from incident.ops.settings_edit import read_settings_text, replace_settings, sync_folder, with_store
 from incident.proof.verify import verify
 from incident.settings import SETTINGS_FILE, Settings, read_settings
@@ -33,6 +33,11 @@ from incident.workspace import Workspace
 _HERE = f"sqlite:///{DATABASE}"
 _MARK = ".restoring"
 _WAITING = ".incident.toml.restoring"
+_OURS = (
+    *(f"{DATABASE}{each}" for each in ("", "-wal", "-shm", "-journal")),
+    *(_WAITING, f".{_WAITING}.new", _MARK),
+    *FOLDERS,
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def restore(file: Path, folder: Path, wishes: Wishes, *, now: datetime) -> Resto
     """Make a workspace out of a backup, in a new or empty folder.
 
     Raises `BadInput` for a file that is no whole backup, `Refused` or `WorkspaceError` when it cannot go there,
-    `StoreUnavailable` when the record in it does not verify. Then nothing is left behind.
+    `StoreUnavailable` when the record in it does not verify. Then nothing is left in the folder.
     """
     file, folder = file.expanduser().absolute(), folder.expanduser().resolve()
     begun_into = _begun_into(folder)
@@ -101,16 +106,18 @@ def restore(file: Path, folder: Path, wishes: Wishes, *, now: datetime) -> Resto
 def _begun_into(folder: Path) -> str | None:
     """Which store a restore that was cut off here was filling; None for a folder that is new or empty.
 
-    Raises `WorkspaceError` for a folder that holds anything else.
+    Raises `WorkspaceError` for a folder that holds anything else, also beside what such a restore left.
     """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
+    what = "this folder is not empty"
     with suppress(OSError, ValueError, KeyError, TypeError):
-        if not (folder / SETTINGS_FILE).exists():
-            return str(json.loads((folder / _MARK).read_text(encoding="utf-8"))["store"])
-    raise WorkspaceError(
-        "this folder is not empty", where=str(folder), next_step="name a new folder, or an empty one"
-    )
+        begun = str(json.loads((folder / _MARK).read_text(encoding="utf-8"))["store"])
+        others = sorted(item.name for item in folder.iterdir() if item.name not in _OURS)
+        if not others:
+            return begun
+        what = f"this folder holds {others[0]} beside a restore that was cut off"
+    raise WorkspaceError(what, where=str(folder), next_step="name a new folder, or an empty one")
 
 
 def _must_hold_keys(keyring: Path | None) -> None:
@@ -156,7 +163,9 @@ def _all_or_nothing(folder: Path, *, store: str | None) -> Iterator[None]:
 
 
 def _empty(folder: Path) -> None:
-    for item in folder.iterdir():
+    """Remove what a restore writes, and nothing that somebody else put there: it may be the keyring."""
+    for name in _OURS:
+        item = folder / name
         if item.is_dir() and not item.is_symlink():
             shutil.rmtree(item, ignore_errors=True)
         else:

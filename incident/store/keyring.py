@@ -34,6 +34,7 @@ class Keyring:
 
     def __init__(self, folder: Path, *, random: Callable[[int], bytes] = os.urandom) -> None:
         self.folder = folder
+        self._epoch_file = str(folder / _EPOCH)
         self._random = random
         self._cache: dict[str, bytes] = {}
 
@@ -151,18 +152,21 @@ class Keyring:
 
         A keyring without the file is of the first epoch. Raises `KeyMissing` for a file that holds no number.
         """
-        file = self.folder / _EPOCH
+        # Not by pathlib: this stands twice in every writing transaction.
         try:
-            found = int(file.read_bytes())
+            descriptor = os.open(self._epoch_file, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return int(os.read(descriptor, 32))
+            finally:
+                os.close(descriptor)
         except FileNotFoundError:
             return FIRST_EPOCH
         except (OSError, ValueError) as error:
             raise KeyMissing(
                 "the keyring's epoch cannot be read",
-                where=str(file),
+                where=self._epoch_file,
                 next_step="put the file back from a copy of the keyring",
             ) from error
-        return found
 
     @contextmanager
     def one_activation(self) -> Iterator[None]:

@@ -163,3 +163,18 @@ def test_without_a_database_the_doctor_says_so(estate: Estate) -> None:
     (estate.root / "incident.db").unlink()
     found = _doctor(estate)
     assert _states(found, "store") == {"fail"}
+
+
+def test_a_copy_that_does_not_act_is_no_ready_workspace(estate: Estate) -> None:
+    def record() -> dict[str, str]:
+        [found] = [each for each in estate.run("doctor", "--json").document if each["what"] == "record"]
+        return {str(name): str(value) for name, value in found.items()}
+
+    assert record()["state"] == "ok"
+    sql(estate.root, "UPDATE instance SET standing = 'copy'")
+    found = record()
+    assert found["state"] == "fail"
+    assert "copy" in found["finding"] and "restore --activate" in found["next_step"]
+    (estate.root / "keyring" / "epoch").write_text("no number")
+    sql(estate.root, "UPDATE instance SET standing = 'active'")
+    assert record()["state"] == "fail"

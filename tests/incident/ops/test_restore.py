@@ -296,6 +296,17 @@ def test_cut_off_there_is_no_workspace_and_calling_again_begins_anew(
     assert not (tmp_path / "r" / ".restoring").exists()
 
 
+def test_cut_off_what_somebody_put_beside_it_is_not_taken_away(
+    estate: Estate, kept: Path, tmp_path: Path
+) -> None:
+    cut_off("unpacked", kept, tmp_path / "r")
+    shutil.copytree(estate.root / "keyring", tmp_path / "r" / "keyring")
+    refused("holds keyring beside", kept, tmp_path / "r")
+    assert (tmp_path / "r" / "keyring" / "workspace.key").exists()
+    shutil.rmtree(tmp_path / "r" / "keyring")
+    restored(kept, tmp_path / "r")
+
+
 def test_cut_off_after_the_last_step_it_is_whole(estate: Estate, kept: Path, tmp_path: Path) -> None:
     ring = estate.root / "keyring"
     cut_off("named", kept, tmp_path / "r", "--keyring", ring)
@@ -319,6 +330,15 @@ def test_a_full_disk_leaves_nothing(kept: Path, tmp_path: Path) -> None:
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.count("error: ") == 1
     assert not (tmp_path / "r").exists()
+
+
+def test_another_file_can_be_named_for_the_database(estate: Estate, kept: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    url = f"sqlite:///{tmp_path}/disk/record.db"
+    restored(kept, tmp_path / "r", "--store", url, "--keyring", estate.root / "keyring")
+    assert not (tmp_path / "r" / "incident.db").exists()
+    assert tally_of(url, tmp_path) == tally_of("sqlite:///incident.db", estate.root)
+    Estate(tmp_path / "r", estate.id, estate.keys).done("verify")
 
 
 # -- PostgreSQL ------------------------------------------------------------------------------------
