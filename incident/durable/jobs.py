@@ -6,13 +6,17 @@ clocks differ. It only says when a job may begin; who is alive is judged without
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Any
 
 from sqlalchemy import CursorResult, TextClause, text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
+
+from incident.errors import StoreUnavailable
 
 _NOW = {
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
@@ -237,12 +241,39 @@ _PUT_BACK = f"""
 def hold_jobs(session: Session) -> None:
     """Let nobody change a job until this transaction ends: for who changes all of them.
 
-    Those under way are waited for. Changing many while others change two each would end in a deadlock. SQLite has one
-    writer anyway.
+    Those under way are waited for: changing many while others change two each would end in a deadlock. Whoever comes
+    after a waiting lock waits behind it, signs of life too; so it waits in short turns, for a minute in all. Raises
+    `StoreUnavailable` where a change takes longer than that. SQLite has one writer anyway.
     """
-    if not on_one_machine(session):
-        run(session, "SELECT pg_advisory_xact_lock(:lock)", lock=SWEEP_LOCK)
-        run(session, "LOCK TABLE job IN SHARE ROW EXCLUSIVE MODE")
+    if on_one_machine(session):
+        return
+    for _ in range(_HOLD_TURNS):
+        if _held(session):
+            return
+        time.sleep(_HOLD_PAUSE)
+    raise StoreUnavailable(
+        "a change of many jobs takes long, such as the opening of a campaign; nothing was changed",
+        where="job",
+        next_step="try again when it is done",
+    )
+
+
+def _held(session: Session) -> bool:
+    try:
+        with session.begin_nested():
+            run(session, f"SET LOCAL lock_timeout = '{_HOLD_TURN}'")
+            run(session, "SELECT pg_advisory_xact_lock(:lock)", lock=SWEEP_LOCK)
+            run(session, "LOCK TABLE job IN SHARE ROW EXCLUSIVE MODE")
+            run(session, "RESET lock_timeout")
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        return False
+    return True
+
+
+_HOLD_TURN, _HOLD_PAUSE, _HOLD_TURNS = "2s", 0.5, 24
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 def look_again(session: Session) -> int:

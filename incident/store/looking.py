@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from incident.store.database import is_postgres, store_errors
 from incident.store.store import Store
 
-_OLDEST_POSTGRES = 13  # what the oldest version that is still tried says of itself
+_OLDEST_POSTGRES = 13  # what the queue asks for
 # A worker keeps up to so many connections, and commands need some beside it.
 _CONNECTIONS_FREE = 30
 
@@ -87,7 +87,7 @@ def _postgres(connection: Connection) -> Database:
     ]
     if int(setting("server_version_num")) < _OLDEST_POSTGRES * 10_000:
         dangers.append(
-            Danger(f"Tocsin is tried on PostgreSQL {_OLDEST_POSTGRES} and newer", "upgrade PostgreSQL")
+            Danger(f"Tocsin asks for PostgreSQL {_OLDEST_POSTGRES} or newer", "upgrade PostgreSQL")
         )
     if most - used < _CONNECTIONS_FREE:
         dangers.append(

@@ -22,6 +22,7 @@ from incident.store.migrations import HEAD_REVISION, current_revision, upgrade
 from incident.store.opening import create_store, open_store
 from incident.store.tables import BULK_TABLES, ROW_TABLES
 from incident.workspace import Workspace
+from tests.support.postgres import PostgresServer
 from tests.support.workspaces import START, Made, all_rows, make_workspace, open_one, run_sql
 
 ROOT = Path(__file__).parents[3]
@@ -36,7 +37,11 @@ def settings_with(made: Made, **store: str) -> Settings:
     return made.settings.model_copy(update={"store": made.settings.store.model_copy(update=store)})
 
 
-def test_the_migrated_schema_is_the_one_that_the_tables_describe(made: Made) -> None:
+def test_the_migrated_schema_is_the_one_that_the_tables_describe(
+    tmp_path: Path, store_on: PostgresServer | None
+) -> None:
+    made = make_workspace(tmp_path, on=store_on)
+    tables.load_all()
     with made.store.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, SQLModel.metadata) == []
