@@ -29,7 +29,7 @@ from notifiers.outcome import Result
 from tests.chaos.conftest import Tell
 from tests.support.breaches import Breach, make_breach, some_people
 from tests.support.commands import run, run_process
-from tests.support.ledgers import Ledger, read_ledger
+from tests.support.ledgers import Ledger, assert_the_check_holds, read_ledger
 from tests.support.postgres import PostgresServer
 from tests.support.relays import smtp_sink
 from tests.support.sink_book import SinkBook
@@ -247,6 +247,7 @@ def assert_everybody_was_told(breach: Breach, book: SinkBook, end: Ledger) -> No
     account = breach.account()
     assert (account.accepted, account.in_progress, account.adds_up) == (PEOPLE, 0, True)
     assert account.state == CampaignState.ENDED
+    assert_the_check_holds(breach.made.workspace.root)
 
 
 def assert_doubles_are_explained(book: SinkBook, end: Ledger) -> int:
