@@ -254,7 +254,7 @@ class Searched:
     def everything(self, scene: Scene) -> None:
         for file in [*files_below(scene.root), *files_below(scene.logs)]:
             self.raw(file.read_bytes(), str(file))
-        for words in (("engine", "status"), ("notice", "status", scene.breach.id), ("list",), ("runs",)):
+        for words in (("engine", "status"), ("check",), ("notice", "status", scene.breach.id)):
             self.raw(run("--workspace", scene.root, *words, "--json").text.encode(), " ".join(words))
         if scene.server is not None:
             self.tables(scene.breach.made.settings.store.url)
