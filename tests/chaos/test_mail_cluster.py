@@ -74,6 +74,7 @@ def test_killed_frozen_and_without_database_and_queue_four_workers_tell_everybod
     assert max(seen) <= AT_ONCE, "more batches were under way than may be"
     assert max(seen) == AT_ONCE, "the limit of batches at once was never reached"
     assert took > (PEOPLE - BURST) / RATE, "faster than the limit allows"
+    assert longest_silence(book) < DATABASE_AWAY_SECONDS + STALE + 15, "the work stood still"
     tell(f"{KILLS} kills, {FREEZES} freezes, the database stopped at once, the queue dropped; {took:.0f} s")
     tell(
         f"{len(book.copies)} of {PEOPLE} people told, 0 lost, {book.doubled} told twice"
