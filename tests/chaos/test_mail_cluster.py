@@ -29,7 +29,7 @@ from notifiers.outcome import Result
 from tests.chaos.conftest import Tell
 from tests.support.breaches import Breach, make_breach, some_people
 from tests.support.commands import run, run_process
-from tests.support.ledgers import Ledger, read_ledger
+from tests.support.ledgers import Ledger, assert_the_check_holds, read_ledger
 from tests.support.postgres import PostgresServer
 from tests.support.relays import smtp_sink
 from tests.support.sink_book import SinkBook
@@ -74,6 +74,7 @@ def test_killed_frozen_and_without_database_and_queue_four_workers_tell_everybod
     assert max(seen) <= AT_ONCE, "more batches were under way than may be"
     assert max(seen) == AT_ONCE, "the limit of batches at once was never reached"
     assert took > (PEOPLE - BURST) / RATE, "faster than the limit allows"
+    assert longest_silence(book) < DATABASE_AWAY_SECONDS + STALE + 15, "the work stood still"
     tell(f"{KILLS} kills, {FREEZES} freezes, the database stopped at once, the queue dropped; {took:.0f} s")
     tell(
         f"{len(book.copies)} of {PEOPLE} people told, 0 lost, {book.doubled} told twice"
@@ -247,6 +248,7 @@ def assert_everybody_was_told(breach: Breach, book: SinkBook, end: Ledger) -> No
     account = breach.account()
     assert (account.accepted, account.in_progress, account.adds_up) == (PEOPLE, 0, True)
     assert account.state == CampaignState.ENDED
+    assert_the_check_holds(breach.made.workspace.root)
 
 
 def assert_doubles_are_explained(book: SinkBook, end: Ledger) -> int:

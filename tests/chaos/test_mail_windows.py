@@ -22,7 +22,7 @@ from incident.delivery.states import CampaignState, DeliveryState
 from notifiers.outcome import Result
 from tests.chaos.conftest import Tell
 from tests.support.breaches import Breach, make_breach, some_people
-from tests.support.ledgers import Ledger, read_ledger
+from tests.support.ledgers import Ledger, assert_the_check_holds, read_ledger
 from tests.support.relays import smtp_sink, unread_bytes_from
 from tests.support.sink_book import SinkBook
 from tests.support.stopping_worker import Stop, StoppingWorker, Window
@@ -100,6 +100,7 @@ def kill_in(window: Window, breach: Breach, book: SinkBook, *, after: int) -> Ki
     killed.ledger.must_add_up()
     assert breach.account().adds_up
     assert len(killed.ledger.open) <= BOUND
+    assert_the_check_holds(breach.made.workspace.root)
     return killed
 
 
@@ -160,6 +161,7 @@ def assert_everybody_was_told(breach: Breach, book: SinkBook, end: Ledger) -> No
     assert (account.accepted, account.in_progress, account.adds_up) == (PEOPLE, 0, True)
     assert account.state == CampaignState.ENDED
     assert book.doubled <= account.doubled_at_most
+    assert_the_check_holds(breach.made.workspace.root)
 
 
 def assert_only_open_groups_were_doubled(book: SinkBook, end: Ledger, kills: list[Kill]) -> None:

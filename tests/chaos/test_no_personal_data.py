@@ -25,6 +25,7 @@ from incident.ops.house import start_playbook
 from tests.chaos.conftest import Tell
 from tests.support.breaches import Breach, make_breach
 from tests.support.commands import run
+from tests.support.ledgers import assert_the_check_holds
 from tests.support.loud_worker import start_loud_worker
 from tests.support.planted import Planted
 from tests.support.postgres import PostgresServer
@@ -253,7 +254,7 @@ class Searched:
     def everything(self, scene: Scene) -> None:
         for file in [*files_below(scene.root), *files_below(scene.logs)]:
             self.raw(file.read_bytes(), str(file))
-        for words in (("engine", "status"), ("notice", "status", scene.breach.id), ("list",), ("runs",)):
+        for words in (("engine", "status"), ("check",), ("notice", "status", scene.breach.id)):
             self.raw(run("--workspace", scene.root, *words, "--json").text.encode(), " ".join(words))
         if scene.server is not None:
             self.tables(scene.breach.made.settings.store.url)
@@ -297,6 +298,7 @@ def assert_it_truly_happened(scene: Scene, failing: int) -> None:
     assert {mail.to for mail in scene.relay.taken} >= {address(failing), f"guardian@{DOMAIN}"}
     shown = run("--workspace", scene.root, "list", "--json").text
     assert len(json.loads(shown)) == 4, "each alert opened an incident"
+    assert_the_check_holds(scene.root)
     said = b"".join(file.read_bytes() for file in files_below(scene.logs))
     assert b"ValueError" in said and b"DEBUG" in said
     if scene.server is not None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from sqlalchemy import text
 
 from incident.delivery.states import IN_PROGRESS, DeliveryState
 from incident.store.store import Store
 from notifiers.outcome import Result
+from tests.support.commands import run_process
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,12 @@ class Ledger:
         for delivery_id in self.open:
             assert self.states[delivery_id] is DeliveryState.SENDING
             assert self.attempts[delivery_id][-1] is None and None not in self.attempts[delivery_id][:-1]
+
+
+def assert_the_check_holds(workspace: Path) -> None:
+    """`incident check` finds nothing broken on the live store."""
+    answer = run_process("--workspace", workspace, "check")
+    assert answer.code == 0, answer.text
 
 
 def read_ledger(store: Store) -> Ledger:
