@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 SIGNING_KEYS = "signing-keys.json"
 _LINE_WIDTH = 200
-_OVERDUE_SECONDS = 60.0
+OVERDUE_SECONDS = 60.0
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Desk:
                 # What is due here is another copy's work.
                 self.say(f"warning: {why.what}; it can only be read")
                 return
-            overdue = overdue_jobs(session, seconds=_OVERDUE_SECONDS)
+            overdue = overdue_jobs(session, seconds=OVERDUE_SECONDS)
             parked = parked_jobs(session)
             brakes = brake_names(session)
         if EVERYTHING in brakes:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from incident.cli.desk import Desk, desk_of
+from incident.cli.desk import OVERDUE_SECONDS, Desk, desk_of
 
 if TYPE_CHECKING:
     from incident.ops.engine import EngineState
@@ -68,16 +68,18 @@ def reset(ctx: typer.Context) -> None:
 
 
 def _print(desk: Desk) -> None:
+    from incident.durable import overdue_jobs
     from incident.ops.engine import engine_state
 
     with desk.store.read() as session:
         state = engine_state(session)
+        overdue = overdue_jobs(session, seconds=OVERDUE_SECONDS)
+    lives = _somebody_works(desk)
     if desk.as_json:
-        desk.document(_document(state))
+        desk.document({"works": lives, "overdue": overdue, **_document(state)})
         return
     here = desk.store.engine.dialect.name
     if here == "sqlite":
-        lives = _somebody_works(desk)
         typer.echo("one worker is at work" if lives else "no worker is at work; commands work for themselves")
     else:
         rows = [

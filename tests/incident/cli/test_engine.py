@@ -109,6 +109,22 @@ def test_several_workers_share_one_database_and_show_themselves(
     assert len(relay.taken) == PEOPLE
 
 
+def test_a_monitor_reads_whether_anybody_works_and_what_is_overdue(
+    tmp_path: Path, relay: RecordingRelay, store_on: PostgresServer | None
+) -> None:
+    breach = sending(tmp_path, relay, store_on)
+    aged = "UPDATE job SET asked_at = asked_at - 61 WHERE state = 'open'"
+    with breach.made.store.transaction() as session:
+        due = session.connection().exec_driver_sql(aged).rowcount
+    shown = incident(breach, "--json", "engine", "status").document
+    assert (shown["works"], shown["overdue"]) == (False, due)
+    assert due > 0
+    with a_worker(breach):
+        until(is_told(breach))
+        shown = incident(breach, "--json", "engine", "status").document
+        assert (shown["works"], shown["overdue"]) == (True, 0)
+
+
 def test_a_reset_in_the_middle_loses_nobody(
     tmp_path: Path, relay: RecordingRelay, store_on: PostgresServer | None
 ) -> None:
