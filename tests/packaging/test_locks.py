@@ -25,6 +25,7 @@ EXTRAS: dict[str, list[str]] = PYPROJECT["project"].get("optional-dependencies",
 
 ASKED = {
     "runtime": CORE,
+    "postgres": [*CORE, *EXTRAS["postgres"]],
     "build": GROUPS["build"],
     "bench": GROUPS["bench"],
     "dev": [*CORE, *chain(*EXTRAS.values()), *GROUPS["test"], *GROUPS["lint"], *GROUPS["build"]],
@@ -90,7 +91,7 @@ def test_a_lock_names_no_address_and_no_path(lock: str) -> None:
     assert [line for line in lines if told.search(line)] == []
 
 
-@pytest.mark.parametrize("lock", ["runtime", "build"])
+@pytest.mark.parametrize("lock", ["runtime", "postgres", "build"])
 def test_what_is_tested_is_what_is_shipped(lock: str) -> None:
     tested = read_lock("dev")
     assert {name: pin.version for name, pin in read_lock(lock).items()} == {
