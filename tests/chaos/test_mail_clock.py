@@ -128,8 +128,11 @@ def test_on_postgresql_the_servers_clock_and_a_workers_clock_jump_apart(
         # With a limit, so that its bucket is filled by a clock that jumps.
         assert run("--workspace", root, "engine", "limits", "--mail-per-second", RATE).code == 0
         began = time.monotonic()
-        workers = [start_worker_by(of_worker, root), start_worker_command(root)]
+        workers = [start_worker_by(of_worker, root)]
         try:
+            # The true one starts faster, and would have done the most of it alone.
+            wait_until(lambda: sink.count > 0, workers[0])
+            workers.append(start_worker_command(root))
             for number, (server, worker) in enumerate(MOVES_APART, start=1):
                 wait_until(sent(sink, number / (len(MOVES_APART) + 1)), workers[0])
                 of_server.move_to(server)
@@ -143,7 +146,7 @@ def test_on_postgresql_the_servers_clock_and_a_workers_clock_jump_apart(
         book = SinkBook(sink)
         book.settle()
     took = time.monotonic() - began
-    assert {-1, 0, 1} <= hours_by_which_intents_are_off(breach), "the worker never saw its clock move"
+    assert {-1, 1} <= hours_by_which_intents_are_off(breach), "the worker never saw its clock move"
     assert (len(book.copies), book.doubled) == (PEOPLE, 0)
     read_ledger(breach.made.store).must_add_up()
     assert deadlines(breach) == before
