@@ -4,11 +4,13 @@
 #   PYTHON=python3.12   which Python to build the environment with (default: the newest one found)
 #   VENV=.venv          where the environment goes
 #   ARGS="-k clocks"    added to the call of pytest, of the drill or of the benchmarks
+#   JOBS=2              how many tests run at a time (0: in one process, for a debugger)
 
 VENV ?= .venv
 DIST ?= dist
 UV ?= uv
 NAME ?= startup
+JOBS ?= 2
 ARGS ?=
 BIN = $(VENV)/bin
 # Twice quiet: what pip says of an index it does not need hides what matters.
@@ -78,7 +80,7 @@ drill: $(VENV)/.stamp-runtime  ## Rehearse a whole incident, from alert to proof
 	@$(BIN)/incident drill $(ARGS)
 
 test: $(VENV)/.stamp-dev  ## Run the tests (without the chaos runs)
-	@$(BIN)/python -m pytest -m "not chaos" $(ARGS)
+	@$(BIN)/python -m pytest -m "not chaos" -n $(JOBS) --dist=loadfile $(ARGS)
 
 test-chaos: $(VENV)/.stamp-dev  ## Run the tests that kill real processes
 	@$(BIN)/python -m pytest -m chaos $(ARGS) || { code=$$?; \

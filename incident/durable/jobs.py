@@ -285,6 +285,16 @@ def look_again(session: Session) -> int:
     return run(session, statement).rowcount
 
 
+def look_again_where_free(session: Session) -> None:
+    """As `look_again`, for the jobs that nobody is changing at this moment: waits for nobody."""
+    run(session, _LOOK_AGAIN_WHERE_FREE)
+
+
+_LOOK_AGAIN_WHERE_FREE = f"""
+    UPDATE job SET next_at = 0, pokes = pokes + 1 WHERE (kind, key) IN (
+      SELECT kind, key FROM job WHERE state = '{JobState.OPEN}' AND next_at > 0 AND beat_at = 0 <locked if free>)"""
+
+
 def open_jobs(session: Session, *, incident_id: str | None = None) -> int:
     """How many jobs are due or under way now (not those that wait for a later time, nor parked ones)."""
     statement = f"""

@@ -34,6 +34,7 @@ from incident.durable.jobs import (
     due_jobs,
     held_jobs,
     look_again,
+    look_again_where_free,
     run,
     take_away,
 )
@@ -339,6 +340,8 @@ class QueueRunner:
             if make_schema(session):
                 log.info("the queue's schema was made")
             forget_the_dead(session, silent_for=max(10 * self._patience.stale, 600.0))
+            # The database's clock may have been set back while nobody worked.
+            look_again_where_free(session)
 
     async def _serve(self) -> None:
         connector = PsycopgConnector(

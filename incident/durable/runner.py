@@ -24,7 +24,7 @@ class Runner:
     """Claims due jobs and runs each handler on a thread of its own.
 
     One runner a database, held by the workspace's worker lock. Taking the lock proves every earlier owner dead,
-    so `work` first lets go of whatever they held. `handlers` stand in the order of their importance, and `at_once`
+    so `work` first lets go of whatever they held, and lets every open job look for itself whether it must still wait. `handlers` stand in the order of their importance, and `at_once`
     limits a kind to so many jobs at a time: an alert must not wait behind a million e-mails.
 
     A handler that hangs is given up: its job gets a new attempt, and whatever the old one still does is fenced out.
@@ -62,6 +62,8 @@ class Runner:
         """
         with self._store.transaction() as session:
             take_all_away(session, max_starts=self._patience.max_starts)
+            # The clock may have been set back while nobody worked: what waits for a time would wait too long.
+            look_again(session)
         try:
             self._work_on(until, beat)
         finally:
