@@ -87,9 +87,9 @@ def open_engine(url: str, *, password: str | None) -> Engine:
     def connect() -> Any:
         asked = connection_parameters(url, password=password)
         try:
-            connection = _connect(asked)
+            connection = psycopg.connect(**asked)
         except psycopg.Error as error:
-            raise _why_not_let_in(error, asked, where=url, before=let_in.is_set()) from error
+            connection = _once_more(error, asked, where=url, before=let_in.is_set())
         let_in.set()
         return connection
 
@@ -186,22 +186,24 @@ def our_error(cause: BaseException | None, where: str) -> TocsinError | None:
     )
 
 
-def _connect(asked: Mapping[str, Any]) -> psycopg.Connection[Any]:
-    try:
-        return psycopg.connect(**asked)
-    except psycopg.OperationalError:
-        # A server that was just starting is ready a moment later, and what follows would blame something else.
-        if _ping(asked) is not Ping.OK:
-            raise
-    return psycopg.connect(**asked)
+def _once_more(
+    error: psycopg.Error, asked: Mapping[str, Any], *, where: str, before: bool
+) -> psycopg.Connection[Any]:
+    """Connect again if the server takes connections now: it may just have been starting. Else raise why not."""
+    found = _ping(asked)
+    if found is Ping.OK:
+        try:
+            return psycopg.connect(**asked)
+        except psycopg.Error as again:
+            error = again
+    raise _why_not_let_in(error, asked, found, where=where, before=before) from error
 
 
 def _why_not_let_in(
-    error: psycopg.Error, asked: Mapping[str, Any], *, where: str, before: bool
+    error: psycopg.Error, asked: Mapping[str, Any], found: Ping, *, where: str, before: bool
 ) -> TocsinError:
     """Why no connection came about, found out by asking. `before` says that the same process was let in before."""
     said = _first_line(error)
-    found = _ping(asked)
     if found is Ping.NO_ATTEMPT:
         return BadInput(
             f"PostgreSQL's library refuses these settings ({said})",

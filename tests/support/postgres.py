@@ -11,6 +11,7 @@ import atexit
 import itertools
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,17 +35,19 @@ _LOGIN = f"""
 host all {GUARDED} 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
 """
-# The machine does not lose power in a test: what a killed server wrote is with the kernel.
+# The machine does not lose power in a test: what a killed server wrote is with the kernel. A server that is stopped
+# at once still waits for whoever has just connected and says nothing, until `authentication_timeout`.
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
+    "authentication_timeout": "10s",
     "fsync": "off",
     "full_page_writes": "off",
     "shared_buffers": "64MB",
     "max_connections": "200",
     "log_timezone": "UTC",
 }
-_PATIENCE_SECONDS = 30
+_PATIENCE_SECONDS = 60
 
 
 class PostgresServer:
@@ -170,8 +174,12 @@ class PostgresServer:
                 self.execute("SELECT 1")
             except psycopg.OperationalError:
                 assert self._process is not None
-                if self._process.poll() is not None or time.monotonic() > until:
+                if time.monotonic() > until:
                     pytest.fail(f"PostgreSQL does not start:\n{(self.folder / 'log').read_text()[-2000:]}")
+                if self._process.poll() is not None:
+                    # Something of the one that was stopped is still there, such as its port.
+                    time.sleep(0.5)
+                    self._launch()
                 time.sleep(0.02)
             else:
                 return
@@ -247,6 +255,9 @@ def _account(name: str) -> pwd.struct_passwd | None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port below those that the system gives to outgoing connections: one of them may not take it while we are down."""
+    while True:
+        port = random.randrange(15_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
