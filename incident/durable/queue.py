@@ -318,7 +318,9 @@ class QueueRunner:
     # -- the queue
 
     def _serve_in_thread(self) -> None:
-        asyncio.run(self._serve_for_ever())
+        # Asked to stop while it waits to connect anew.
+        with suppress(asyncio.CancelledError):
+            asyncio.run(self._serve_for_ever())
 
     async def _serve_for_ever(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -329,3 +329,17 @@ def test_a_job_taken_from_everybody_is_done_by_the_next_attempt_only(made: Made)
         go_on.set()
         time.sleep(0.3)
     assert len(finished) == 1 and finished[0] > 1
+
+
+def test_a_worker_that_is_stopped_while_it_connects_anew_ends_without_a_word(
+    tmp_path: Path, own_postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_workspace(tmp_path, on=own_postgres)
+    left: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", left.append)
+    with a_worker(made, {"work": done}) as worker:
+        until(is_ready(made))
+        own_postgres.stop_at_once()
+        time.sleep(1)
+        worker.stop()
+    assert left == []
