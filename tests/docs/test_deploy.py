@@ -273,6 +273,32 @@ def test_two_workers_wait_for_postgresql_and_one_takes_over_from_the_other(
     assert {machine.shows(unit, "Result")["Result"] for unit in units} == {"success"}
 
 
+@pytest.mark.chaos
+def test_a_disk_that_is_full_for_a_while_loses_and_doubles_nobody(
+    machine: Machine, relay: RecordingRelay, tmp_path: Path
+) -> None:
+    machine.run("mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", "/var/lib/tocsin")
+    machine.run("chown", "tocsin:tocsin", "/var/lib/tocsin")
+    settle(machine, breach := a_sending(tmp_path, relay))
+    machine.run("systemctl", "start", "tocsin-worker")
+    wait_until(lambda: len(relay.taken) > 0.2 * PEOPLE)
+    filled = machine.run("dd", "if=/dev/zero", "of=/var/lib/tocsin/fill", "bs=64k", check=False)
+    assert "No space left on device" in filled
+    # The group under way leaves; the next one's intent cannot be written.
+    time.sleep(4)
+    stands_at = len(relay.taken)
+    assert stands_at < PEOPLE
+    told = machine.run(
+        "incident", "log", breach.id, "x", "--at", "2026-11-25 10:00", "--by", "me", check=False
+    )
+    assert "free space on the disk; nothing was changed" in told
+    assert len(relay.taken) == stands_at
+    machine.run("rm", "/var/lib/tocsin/fill")
+    wait_until(lambda: is_told(machine, breach))
+    assert set(copies(relay).values()) == {1}
+    machine.run("incident", "check")
+
+
 # -- the files themselves --------------------------------------------------------------------------
 
 
@@ -315,7 +341,7 @@ def test_the_image_holds_nothing_that_the_workspace_or_a_secret_would_be_in() ->
     text = (DEPLOY / "Containerfile").read_text(encoding="utf-8").replace("\\\n", " ")
     steps = [line.split(maxsplit=1) for line in text.splitlines() if line and not line.startswith("#")]
     # The base is named by who builds: each stage begins with the argument, which comes first.
-    assert next(words[0] for words in steps) == "ARG"
+    assert steps[0][0] == "ARG"
     assert {words[1].split()[0] for words in steps if words[0] == "FROM"} == {"${BASE}"}
     copied = [shlex.split(words[1]) for words in steps if words[0] == "COPY"]
     assert copied == [

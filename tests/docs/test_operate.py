@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.test_named_commands import complaint
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import GUARDED, GUARDED_PASSWORD, SUPERUSER, PostgresServer
 from tests.support.tools import need_tool
 
 ROOT = Path(__file__).parents[2]
@@ -18,21 +18,29 @@ UNITS = sorted((ROOT / "docs" / "deploy").glob("*.service"))
 CONTAINER = (ROOT / "docs" / "deploy" / "Containerfile").read_text(encoding="utf-8")
 
 
-def test_the_sql_of_the_guide_makes_a_database_that_a_workspace_can_live_in(
+def test_the_sql_of_the_guide_is_all_that_a_workspace_and_its_queue_need(
     own_postgres: PostgresServer, tmp_path: Path
 ) -> None:
+    import psycopg
+
     from tests.support.commands import run
 
+    # The tests' superuser has the name that the guide gives the role, so it takes another.
+    own_postgres.execute("CREATE ROLE administrator SUPERUSER LOGIN")
     [block] = re.findall(r"(?ms)^```sql\n(.*?)^```$", GUIDE)
-    own_postgres.execute("CREATE ROLE tocsin_admin SUPERUSER LOGIN")
-    for statement in block.strip().split(";\n"):
-        # The server's owner in the tests bears the name that the guide gives the role.
-        if not statement.startswith("CREATE ROLE"):
-            own_postgres.execute(statement.rstrip(";"))
-    url = own_postgres.url("tocsin")
-    answer = run("init", tmp_path / "book", "--store", url)
+    as_whom = own_postgres.url("postgres", user="administrator")
+    with psycopg.connect(as_whom, autocommit=True) as administrator:
+        administrator.execute(f"ALTER ROLE {SUPERUSER} RENAME TO owner_of_the_server".encode())
+        for statement in block.strip().rstrip(";").split(";\n"):
+            administrator.execute(statement.encode())
+    book = tmp_path / "book"
+    answer = run("init", book, "--store", own_postgres.url("tocsin", user="tocsin"))
     assert answer.code == 0, answer.text
-    assert run("--workspace", tmp_path / "book", "check").code == 0
+    made = run("--workspace", book, "--json", "engine", "reset")
+    assert made.code == 0 and made.document["queue"] is True, made.text
+    assert run("--workspace", book, "check").code == 0
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(own_postgres.url("tocsin", user=GUARDED), password=GUARDED_PASSWORD)
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)

@@ -136,12 +136,10 @@ class Machine:
 
     def run(self, *words: str | Path, check: bool = True) -> str:
         """Run a program in the machine; returns what it printed. Unless `check` is off it must succeed."""
-        path = "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        enter = (self._enter, "-t", str(self._first), "-m", "-u", "-i", "-p", "-C", "--")
+        bare = ("env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8")
         done = subprocess.run(
-            [
-                *(self._enter, "-t", str(self._first), "-m", "-u", "-i", "-p", "-C", "--"),
-                *("env", "-i", path, "LC_ALL=C.UTF-8", *map(str, words)),
-            ],
+            [*enter, *bare, *map(str, words)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
