@@ -241,7 +241,9 @@ class QueueRunner:
         self._stopping.set()
         loop, serving = self._loop, self._serving
         if loop is not None and serving is not None:
-            loop.call_soon_threadsafe(serving.cancel)
+            # Asked a second time, when the loop has ended already.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(serving.cancel)
 
     def work(
         self, *, until: Callable[[], bool] | None = None, beat: Callable[[], None] | None = None
