@@ -114,20 +114,20 @@ def _wait_for_the_store(desk: Desk, stop: threading.Event) -> bool:
 def _serve_hooks(desk: Desk, host: str, port: int) -> None:
     from incident.server.running import hooks_server, listen
     from incident.settings import resolve_secret
-    from incident.store.instance import NotInCharge
 
     sources = _sources(desk)
     desk.store.keyring.get("workspace")
     server = hooks_server(desk.house, sources, resolve_secret, log_level="warning")
     listener = listen(host, port)
     stop = threading.Event()
-    over: list[NotInCharge] = []
+    over: list[Exception] = []
 
     def work_beside() -> None:
         try:
             _work_beside(desk, stop)
-        except NotInCharge as why:
-            # Nothing can be kept here any more; a sender that gets no answer tries again, and finds the right one.
+        except Exception as why:
+            # Whoever sends alerts must not be answered where nothing is done with them: what gets no answer is sent
+            # again, perhaps to a copy that is in charge, and whoever watches over services sees that this one ended.
             over.append(why)
             server.should_exit = True
 

@@ -31,7 +31,7 @@ def init(
     ),
     store_password: str | None = typer.Option(
         None,
-        "--store-password",
+        "--password-from",
         metavar="REFERENCE",
         help="Where the database user's password is: env:NAME or file:PATH.",
     ),
@@ -44,7 +44,7 @@ def init(
         raise WrongUsage("two folders are named", where="DIR and --workspace", next_step="name one of them")
     if store is None and store_password is not None:
         raise WrongUsage(
-            "a password without a database", where="--store-password", next_step="add --store URL"
+            "a password without a database", where="--password-from", next_step="add --store URL"
         )
     target = folder or desk.workspace or Path()
     made = found_workspace(

@@ -30,6 +30,8 @@ SETTINGS = "incident.toml"
 FOLDERS = ("blobs", "public", "reports", "regimes", "sources", "playbooks", "templates", "forms")
 # Sealed data does not compress; a higher level takes three times as long and gains a hundredth.
 _LEVEL = 1
+# Added to zlib's window size it asks for a gzip header and checksum.
+_GZIP_HEADER = 16
 _PIECE = 1 << 18
 _LARGEST_HEADER = 1 << 20
 _LARGEST_MANIFEST = 1 << 29
@@ -63,8 +65,8 @@ class ArchiveWriter:
 
     def __init__(self, out: IO[bytes]) -> None:
         self.members: dict[str, Member] = {}
-        self._zip = gzip.GzipFile(filename="", fileobj=out, mode="wb", compresslevel=_LEVEL)
-        self._tar = tarfile.open(fileobj=self._zip, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - `finish` closes it
+        self._zip = _GzipWriter(out)
+        self._tar = tarfile.open(fileobj=self._zip, mode="w", format=tarfile.PAX_FORMAT)  # type: ignore[call-overload]  # noqa: SIM115
 
     def add_file(self, name: str, path: Path) -> None:
         """Add a file under a name. Raises `OSError`; `FileNotFoundError` before anything was written."""
@@ -85,7 +87,7 @@ class ArchiveWriter:
         info.size, info.mode = len(encoded), 0o600
         self._tar.addfile(info, io.BytesIO(encoded))
         self._tar.close()
-        self._zip.close()
+        self._zip.finish()
 
 
 def examine(file: Path, *, room: int) -> Examined:
@@ -143,6 +145,30 @@ def unpack(examined: Examined, folder: Path, *, rename: Callable[[str], str] = s
     for parent in {place for name in written for place in (folder / rename(name)).parents}:
         if parent.is_relative_to(folder):
             sync_folder(parent)
+
+
+class _GzipWriter:
+    """One gzip stream (RFC 1952) into an open file.
+
+    `gzip.GzipFile` buffers from Python 3.12 on and writes what is left when it is thrown away: a backup that failed
+    would write once more, into a file that is closed by then.
+    """
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out = out
+        self._packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | _GZIP_HEADER)
+        self._place = 0
+
+    def write(self, piece: bytes) -> int:
+        self._out.write(self._packer.compress(piece))
+        self._place += len(piece)
+        return len(piece)
+
+    def tell(self) -> int:
+        return self._place
+
+    def finish(self) -> None:
+        self._out.write(self._packer.flush())
 
 
 class _Hashing(io.RawIOBase):

@@ -236,3 +236,14 @@ def test_an_intake_beside_a_worker_ends_too_and_keeps_no_alert_meanwhile(estate:
             assert served.post(_alert()) == 503
         assert served.process.wait(timeout=_PATIENCE_SECONDS) == 1
     assert sql(estate.root, "SELECT count(*) FROM alert") == [(0,)]
+
+
+def test_an_intake_whose_work_ends_with_an_error_ends_too_and_says_why(estate: Estate) -> None:
+    """Nothing is answered 202 where nobody would ever look at it again."""
+    lock = Workspace(estate.root).worker_lock
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+    with _serving(estate) as served:
+        assert served.process.wait(timeout=_PATIENCE_SECONDS) == 1
+        _, err = served.process.communicate(timeout=30)
+    assert err.count("error: ") == 1 and str(lock) in err and "Traceback" not in err

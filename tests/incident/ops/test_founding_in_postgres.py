@@ -46,7 +46,7 @@ def test_the_password_is_kept_as_a_reference(tmp_path: Path, postgres: PostgresS
     refused = run(*words)
     assert (refused.code, list(tmp_path.iterdir())) == (1, [])
     assert "asks for a password" in refused.err
-    made = run(*words, "--store-password", "env:OF_THE_STORE", environment=secret)
+    made = run(*words, "--password-from", "env:OF_THE_STORE", environment=secret)
     assert made.code == 0, made.text
     written = (tmp_path / "w/incident.toml").read_text("utf-8")
     assert tomllib.loads(written)["store"]["password"] == "env:OF_THE_STORE"
@@ -78,8 +78,8 @@ def test_a_database_that_holds_anything_is_refused_and_the_folder_is_not_made(
         (["--store", "mysql://host/db"], 1, "store.url"),
         (["--store", "postgresql://me:pw@host/db"], 1, "store.password"),
         (["--store", "postgresql://127.0.0.1:1/db"], 1, "does not answer"),
-        (["--store", "postgresql://127.0.0.1:1/db", "--store-password", "hunter2"], 1, "env:NAME"),
-        (["--store-password", "env:X"], 2, "--store"),
+        (["--store", "postgresql://127.0.0.1:1/db", "--password-from", "hunter2"], 1, "env:NAME"),
+        (["--password-from", "env:X"], 2, "--store"),
     ],
 )
 def test_what_cannot_be_a_store_is_refused_and_nothing_is_left(

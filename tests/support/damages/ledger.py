@@ -90,8 +90,9 @@ LEDGER = [
     Damage(
         "a delivery is of another person",
         (
-            "UPDATE delivery SET person_id = (SELECT max(person_id) FROM delivery WHERE {sent}) WHERE {one}"
-            " AND person_id <> (SELECT max(person_id) FROM delivery WHERE {sent})",
+            "UPDATE delivery SET person_id = (SELECT max(person_id) FROM delivery WHERE {sent}) WHERE id ="
+            " (SELECT min(id) FROM delivery WHERE {sent} AND person_id <>"
+            " (SELECT max(person_id) FROM delivery WHERE {sent}))",
         ),
         {"ledger.people": "not one principal delivery"},
     ),
