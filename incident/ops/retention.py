@@ -21,6 +21,7 @@ from incident.record.operators import Role, operator_named
 from incident.response.housework import House
 from incident.response.runner import RUNNING
 from incident.store.journal import WORKSPACE_CHAIN
+from incident.store.keyring import counsel_key
 from incident.store.tables import (
     Alert,
     Attempt,
@@ -30,16 +31,23 @@ from incident.store.tables import (
     Evaluation,
     Evidence,
     FactRow,
+    Hold,
     Incident,
+    Instruction,
     JournalBody,
     LogEntry,
     Notice,
     PeopleImport,
     PeopleProblem,
     Person,
+    PrivilegedNote,
     Report,
+    Resolution,
     Run,
     RunEffect,
+    Summons,
+    SummonsCall,
+    Task,
 )
 
 DESTRUCTION = "destruction"
@@ -52,12 +60,19 @@ _SEALED: tuple[type[SQLModel], ...] = (
     Evaluation,
     Evidence,
     FactRow,
+    Hold,
+    Instruction,
     LogEntry,
     Notice,
     PeopleImport,
+    PrivilegedNote,
     Report,
+    Resolution,
     Run,
     RunEffect,
+    Summons,
+    SummonsCall,
+    Task,
 )
 
 
@@ -125,6 +140,8 @@ def destroy(house: House, incident_id: str, *, signer: Signer, reason: str) -> P
             row.destroyed_at = now
             change.put(row)
     _tell_workspace(house, incident_id, signer)
+    if store.keyring.is_taken(counsel_key(incident_id)):
+        store.keyring.destroy(counsel_key(incident_id), now=now)
     store.keyring.destroy(incident_id, now=now)
     _scrub(house, incident_id)
     return found

@@ -22,6 +22,7 @@ from incident.store.journal import WORKSPACE_CHAIN, Entry, Fault, Finding, Head,
 from incident.store.store import Store
 from incident.store.tables import (
     ROW_TABLES,
+    WORKSPACE_TABLES,
     Decision,
     Incident,
     JournalEntry,
@@ -143,7 +144,7 @@ def _all_chains(store: Store, named: Iterable[Head]) -> list[str]:
     with store.read() as session:
         found |= set(session.exec(select(JournalEntry.chain).distinct()).all())
         for table in ROW_TABLES:
-            if table is Operator:
+            if table in WORKSPACE_TABLES:
                 continue
             column = Incident.id if table is Incident else table.incident_id  # type: ignore[attr-defined]
             found |= set(session.exec(select(column).distinct()).all())
@@ -247,7 +248,7 @@ def _compare(
 
 
 def _rows_of(table: type[SQLModel], chain: str) -> Any:
-    if table is Operator:
+    if table in WORKSPACE_TABLES:
         return select(table).where(chain == WORKSPACE_CHAIN)
     if table is Incident:
         return select(Incident).where(Incident.id == chain)

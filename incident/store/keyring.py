@@ -26,7 +26,13 @@ from incident.store.sealing import KEY_BYTES, SUITE
 WORKSPACE_KEY = "workspace"
 FIRST_EPOCH = 1
 _EPOCH, _EPOCH_LOCK, _EPOCH_SCRATCH = "epoch", "epoch.lock", ".epoch.new"
+_COUNSEL = "-counsel"
 _NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
+
+
+def counsel_key(incident_id: str) -> str:
+    """The name of the key for notes that only counsel reads: not the one that opens all else of the incident."""
+    return f"{incident_id}{_COUNSEL}"
 
 
 class Keyring:

@@ -16,9 +16,10 @@ from incident.ops.retention import DESTRUCTION
 from incident.record.decisions import Verdict, signature_holds
 from incident.record.incidents import IncidentState
 from incident.store.journal import WORKSPACE_CHAIN
-from incident.store.keyring import WORKSPACE_KEY
+from incident.store.keyring import WORKSPACE_KEY, counsel_key
 from incident.store.sealing import unseal
 from incident.store.tables import (
+    WORKSPACE_TABLES,
     Alert,
     Attempt,
     Decision,
@@ -28,11 +29,12 @@ from incident.store.tables import (
     Operator,
     PeopleProblem,
     Person,
+    PrivilegedNote,
     load_all,
 )
 
-_alert, _attempt, _bodies, _evidence, _incident, _person, _problem = map(
-    table_of, (Alert, Attempt, JournalBody, Evidence, Incident, Person, PeopleProblem)
+_alert, _attempt, _bodies, _evidence, _incident, _person, _privileged, _problem = map(
+    table_of, (Alert, Attempt, JournalBody, Evidence, Incident, Person, PrivilegedNote, PeopleProblem)
 )
 
 KEYS = Invariant(
@@ -92,7 +94,9 @@ def _look_at_seals(view: View, findings: Findings) -> None:
             findings.untold(OPENS, f"no key for {incident}")
             continue
         for table in _sealed_tables():
-            if table is not _person:
+            if table is _privileged:
+                _look_at_privileged(view, findings, incident)
+            elif table is not _person and table not in _of_the_workspace():
                 _must_open(view, findings, table, keyring.get(incident), *_of_incident(table, incident))
     if view.incident_id is not None:
         return
@@ -102,6 +106,22 @@ def _look_at_seals(view: View, findings: Findings) -> None:
     key = keyring.get(WORKSPACE_KEY)
     _must_open(view, findings, _bodies, key, _bodies.c.chain == WORKSPACE_CHAIN)
     _must_open(view, findings, _alert, key, ~_is_mapped())
+    for table in _of_the_workspace():
+        if "sealed" in table.c:
+            _must_open(view, findings, table, key)
+
+
+def _look_at_privileged(view: View, findings: Findings, incident: str) -> None:
+    keyring, name = view.house.store.keyring, counsel_key(incident)
+    mine = _privileged.c.incident_id == incident
+    if keyring.has(name):
+        _must_open(view, findings, _privileged, keyring.get(name), mine)
+    elif any(view.rows(sa.select(_privileged.c.id).where(mine))):
+        findings.untold(OPENS, f"no key for {name}")
+
+
+def _of_the_workspace() -> list[sa.Table]:
+    return [table_of(table) for table in WORKSPACE_TABLES]
 
 
 def _sealed_tables() -> list[sa.Table]:
@@ -161,6 +181,8 @@ def _look_at_the_destroyed(view: View, findings: Findings) -> None:
 def _must_be_gone(view: View, findings: Findings, incident: str) -> None:
     step = GONE.next_step.replace("ID", incident)
     for table in _sealed_tables():
+        if table in _of_the_workspace():
+            continue
         left = sa.select(sa.func.count()).select_from(table).where(_owner(table) == incident)
         if table not in (_person, _problem):
             left = left.where(sa.func.length(table.c.sealed) > 0)

@@ -1,6 +1,6 @@
 """Tables: columns only, no behaviour. Whatever may hold personal data lies in a `sealed` column.
 
-`ROW_TABLES` are journalled row by row; `BULK_TABLES` by root and counts per batch (a closed list). A table is built
+`ROW_TABLES` are journalled row by row, of them `WORKSPACE_TABLES` in the workspace's chain; `BULK_TABLES` by root and counts per batch (a closed list). A table is built
 when it is first asked for, because a command that reads three of them should not wait for all.
 """
 
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sqlmodel import SQLModel
 
+    from incident.store.tables.calling import Contact, Reach, Summons, SummonsCall
+    from incident.store.tables.coordinating import Hold, Instruction, PrivilegedNote, Resolution, Task
     from incident.store.tables.deciding import Decision, Operator
     from incident.store.tables.delivering import Attempt, Batch, Campaign, Delivery
     from incident.store.tables.intake import Alert, AlertItem
@@ -24,9 +26,12 @@ if TYPE_CHECKING:
     from incident.store.tables.working import Brake, Instance, Job, KindLimit, TokenBucket, Worker
 
     ROW_TABLES: tuple[type[SQLModel], ...]
+    WORKSPACE_TABLES: tuple[type[SQLModel], ...]
     BULK_TABLES: tuple[type[SQLModel], ...]
 
 _MODULES = {
+    "calling": ("Contact", "Reach", "Summons", "SummonsCall"),
+    "coordinating": ("Hold", "Instruction", "PrivilegedNote", "Resolution", "Task"),
     "deciding": ("Decision", "Operator"),
     "delivering": ("Attempt", "Batch", "Campaign", "Delivery"),
     "intake": ("Alert", "AlertItem"),
@@ -39,6 +44,8 @@ _MODULES = {
     "working": ("Brake", "Instance", "Job", "KindLimit", "TokenBucket", "Worker"),
 }
 _BULK = ("Alert", "AlertItem", "Attempt", "Batch", "Delivery", "PeopleProblem", "Person")
+# Of no incident: the workspace's own chain holds them, and its key seals them.
+_OF_THE_WORKSPACE = ("Contact", "Operator", "Reach")
 # The journal itself, and what only says how work goes on; who changes a brake or a limit is noted in an entry.
 _NOT_JOURNALLED = ("JournalBody", "JournalEntry", "JournalHead", *_MODULES["working"])
 
@@ -46,6 +53,7 @@ _HOMES = {table: module for module, tables in _MODULES.items() for table in tabl
 _GROUPS = {
     "BULK_TABLES": _BULK,
     "ROW_TABLES": tuple(sorted(_HOMES.keys() - {*_BULK, *_NOT_JOURNALLED})),
+    "WORKSPACE_TABLES": _OF_THE_WORKSPACE,
 }
 
 
@@ -72,20 +80,24 @@ def load_all() -> None:
 __all__ = [
     "BULK_TABLES",
     "ROW_TABLES",
+    "WORKSPACE_TABLES",
     "Alert",
     "AlertItem",
     "Attempt",
     "Batch",
     "Brake",
     "Campaign",
+    "Contact",
     "Decision",
     "Delivery",
     "DutyRow",
     "Evaluation",
     "Evidence",
     "FactRow",
+    "Hold",
     "Incident",
     "Instance",
+    "Instruction",
     "Job",
     "JournalBody",
     "JournalEntry",
@@ -97,10 +109,16 @@ __all__ = [
     "PeopleImport",
     "PeopleProblem",
     "Person",
+    "PrivilegedNote",
     "PublicNotice",
+    "Reach",
     "Report",
+    "Resolution",
     "Run",
     "RunEffect",
+    "Summons",
+    "SummonsCall",
+    "Task",
     "TokenBucket",
     "Worker",
     "load_all",

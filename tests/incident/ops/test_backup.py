@@ -20,6 +20,7 @@ from incident.record.people import person_from_content
 from incident.store.change import open_row
 from incident.store.database import open_engine
 from incident.store.keyring import Keyring
+from incident.store.migrations import HEAD_REVISION
 from incident.store.store import Store
 from incident.store.tables import Person
 from tests.support.breaches import make_breach, some_people
@@ -89,7 +90,7 @@ def test_its_manifest_says_of_what_and_of_when_it_is(full: Estate, tmp_path: Pat
     said = json.loads(content_of(tmp_path / "b.tgz", "manifest.json"))
     heads = full.done("verify", "--json").document["chains"]
     assert said["workspace"] == {"id": "test", "name": "Example", "born": "live"}
-    assert (said["format"], said["revision"], said["epoch"]) == ("tocsin-backup/1", "0002", 1)
+    assert (said["format"], said["revision"], said["epoch"]) == ("tocsin-backup/1", HEAD_REVISION, 1)
     assert {head["chain"]: head["hash"] for head in said["heads"]} == {
         each["chain"]: each["head"] for each in heads
     }

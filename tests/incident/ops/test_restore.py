@@ -14,6 +14,7 @@ import pytest
 
 from incident.store.copying import tally
 from incident.store.database import open_engine
+from incident.store.migrations import HEAD_REVISION
 from tests.support.commands import ROOT, Answer, run
 from tests.support.copies import content_of, database_says, names_in, pack_by_hand, unpack_by_hand
 from tests.support.estates import Estate, with_people
@@ -356,7 +357,9 @@ def test_a_backup_goes_into_an_empty_postgres_and_back_out(
     assert copy.run("log", estate.id, "seen").code == 1
     assert copy.done("verify", "--json").document["sound"] is True
     copy.done("backup", tmp_path / "from-postgres.tgz")
-    assert json.loads(content_of(tmp_path / "from-postgres.tgz", "manifest.json"))["revision"] == "0002"
+    assert (
+        json.loads(content_of(tmp_path / "from-postgres.tgz", "manifest.json"))["revision"] == HEAD_REVISION
+    )
     restored(tmp_path / "from-postgres.tgz", tmp_path / "back", "--keyring", ring)
     assert tally_of("sqlite:///incident.db", tmp_path / "back") == tally_of(url, copy.root)
 
