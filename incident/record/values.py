@@ -61,6 +61,7 @@ _TIME = re.compile(
 _LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _SEPARATORS = re.compile(r"[、，,；;\n]")
 _LONGEST_TEXT = 20_000
+_PLAIN = "write it as plain text, the essence first; longer material is taken by `incident evidence add`"
 
 
 def parse_value(field: Field, raw: object, *, zone: tzinfo) -> Value | None:
@@ -169,7 +170,7 @@ def _choices(field: Field, raw: object, zone: tzinfo) -> Value:
 
 
 def _texts(field: Field, raw: object, zone: tzinfo) -> Value:
-    return tuple(dict.fromkeys(_clean(item) for item in _listed(raw)))
+    return tuple(dict.fromkeys(clean_text(item) for item in _listed(raw)))
 
 
 def _listed(raw: object) -> list[object]:
@@ -182,16 +183,33 @@ def _listed(raw: object) -> list[object]:
 
 def _text(field: Field, raw: object, zone: tzinfo) -> Value:
     if not isinstance(raw, Mapping):
-        return _clean(raw)
+        return clean_text(raw)
     strange = [str(tag) for tag in raw if not _LANGUAGE_TAG.fullmatch(str(tag))]
     if strange or not raw:
         raise ValueError(
             f"a text by language needs language tags such as zh-Hans and en, not {', '.join(strange) or 'nothing'}"
         )
-    return FrozenText({str(tag): _clean(text) for tag, text in raw.items()})
+    return FrozenText({str(tag): clean_text(text) for tag, text in raw.items()})
 
 
-def _clean(raw: object) -> str:
+def clean_line(text: str, *, where: str) -> str:
+    """What a person wrote for the record, on one line. Raises `BadInput` naming `where`."""
+    line = clean_prose(text, where=where)
+    if "\n" in line or "\t" in line:
+        raise BadInput("this is one line of text; it holds a line break or a tab", where=where)
+    return line
+
+
+def clean_prose(text: str, *, where: str) -> str:
+    """What a person wrote for the record. Raises `BadInput` naming `where` if it is empty, long or no plain text."""
+    try:
+        return clean_text(text)
+    except ValueError as error:
+        raise BadInput(str(error), where=where, next_step=_PLAIN) from None
+
+
+def clean_text(raw: object) -> str:
+    """Plain text without outer blanks. `ValueError` says why it cannot be taken."""
     if isinstance(raw, bool) or not isinstance(raw, str | int | float | Decimal):
         raise ValueError(f"“{raw}” is no text; write it in quotes")
     text = unicodedata.normalize("NFC", str(raw)).strip()
