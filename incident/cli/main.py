@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("workspace", "Make a workspace: settings, database, keyring."),
     "doctor": ("workspace", "Say what is ready and what is missing."),
     "operator": ("operator", "Who may act: add, list, retire."),
-    "open": ("record", "Open an incident."),
+    "open": ("opening", "Open an incident."),
     "list": ("record", "List the incidents."),
     "show": ("record", "Show an incident, now or as it was known at a time."),
     "set": ("record", "Record facts: FIELD=VALUE ..."),

@@ -127,9 +127,7 @@ class _Law:
         )
 
     def findings(self, sheet: FactSheet) -> tuple[Finding, ...]:
-        return evaluate(
-            self.regimes, sheet, scope_countries=self.scope, now=self.now, scales=self.scales
-        )
+        return evaluate(self.regimes, sheet, scope_countries=self.scope, now=self.now, scales=self.scales)
 
     def duties(self, sheet: FactSheet) -> dict[str, Duty]:
         return {duty.id: duty for finding in self.findings(sheet) for duty in finding.duties}
@@ -159,10 +157,7 @@ class _Law:
         if not any(extra.assumed for extra in duty.extra_fields):
             return NOTHING
         [rule] = [
-            rule
-            for regime in self.regimes
-            for rule in regime.duties
-            if f"{regime.id}/{rule.id}" == duty.id
+            rule for regime in self.regimes for rule in regime.duties if f"{regime.id}/{rule.id}" == duty.id
         ]
         answers = [evaluate_condition(extra.condition, sheet, grades) for extra in rule.extra_fields]
         return union(answer.decides for answer in answers if answer.answer is Answer.cannot_tell)
@@ -227,8 +222,7 @@ def _in_order(questions: Sequence[Question], now: datetime) -> list[Question]:
 
     def weighed(question: Question) -> float:
         return sum(
-            _weight(one, now)
-            * (0.5 ** seen.get((one.now.id, one.kind), 0) if one.kind in _SHARED else 1.0)
+            _weight(one, now) * (0.5 ** seen.get((one.now.id, one.kind), 0) if one.kind in _SHARED else 1.0)
             for one in question.stakes
         )
 

@@ -149,13 +149,13 @@ def log_entry(
     )
 
 
-def must_have_happened(at: datetime, *, now: datetime) -> None:
+def must_have_happened(at: datetime, *, now: datetime, option: str = "--at") -> None:
     """Raises `Refused` for a time that is still to come: the record takes what has happened."""
     if at > now + _FUTURE_SLACK:
         raise Refused(
             "the record takes what has happened; this time is still to come",
             where=at.isoformat(timespec="minutes"),
-            next_step="check the date and the zone of --at",
+            next_step=f"check the date and the zone of {option}",
         )
 
 
