@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "measures": ("log", "List the measures that the log and playbooks know."),
     "timeline": ("record", "Show everything that happened, in order."),
     "close": ("record", "Close an incident."),
-    "evidence": ("evidence", "Evidence: add, list, verify."),
+    "evidence": ("evidence", "Evidence: add, list, show, take, verify."),
     "task": ("task", "Tasks: add, done, drop, list."),
     "duties": ("duties", "What is owed, by when, to whom."),
     "grade": ("duties", "The grade of an incident, with reasons."),
