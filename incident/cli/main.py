@@ -33,6 +33,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "timeline": ("record", "Show everything that happened, in order."),
     "close": ("record", "Close an incident."),
     "evidence": ("evidence", "Evidence: add, list, verify."),
+    "decide": ("decisions", "Record what was decided on a question, signed."),
+    "decisions": (
+        "decisions",
+        "List all that was signed in an incident: who, what, when, and whether it holds.",
+    ),
     "duties": ("duties", "What is owed, by when, to whom."),
     "grade": ("duties", "The grade of an incident, with reasons."),
     "people": ("people", "The people concerned: import, stats, problems."),
