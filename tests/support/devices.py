@@ -12,7 +12,7 @@ import socket
 import struct
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,12 +76,13 @@ class Device:
 
 @dataclass
 class Agent:
-    """An agent that holds a device's key. `manner` is how it answers a request to sign."""
+    """An agent that holds a device's key. `manner` is how it answers a request to sign; `before` comes first."""
 
     device: Device
     socket: Path
     manner: Literal["signs", "refuses", "keeps silent", "signs with another key"] = "signs"
     asked: int = 0
+    before: Callable[[], object] = lambda: None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -93,6 +94,7 @@ class Agent:
         if request[0] != _SIGN_REQUEST:
             return bytes([_FAILURE])
         self.asked += 1
+        self.before()
         if self.manner == "keeps silent":
             return None
         if self.manner == "refuses":
