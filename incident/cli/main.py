@@ -35,6 +35,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "close": ("record", "Close an incident."),
     "evidence": ("evidence", "Evidence: add, list, show, take, verify."),
     "task": ("task", "Tasks: add, done, drop, list."),
+    "decide": ("decisions", "Record what was decided on a question, signed."),
+    "decisions": (
+        "decisions",
+        "List all that was signed in an incident: who, what, when, and whether it holds.",
+    ),
     "duties": ("duties", "What is owed, by when, to whom."),
     "grade": ("duties", "The grade of an incident, with reasons."),
     "hold": ("hold", "Silence asked for by police or counsel: add, extend, accept, lift, list, show."),
