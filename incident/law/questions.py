@@ -30,7 +30,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from incident.law.conditions import Bound, Contains, Grades, OneOf, comparisons_of, evaluate_condition, fields_of
+from incident.law.conditions import (
+    Bound,
+    Contains,
+    Grades,
+    OneOf,
+    comparisons_of,
+    evaluate_condition,
+    fields_of,
+)
 from incident.law.evaluate import evaluate
 from incident.law.findings import Duty, Finding, Outcome
 from incident.law.grading import Scale, conditions_of_scale, grade, shipped_scales
@@ -130,9 +138,7 @@ class _Law:
         )
 
     def findings(self, sheet: FactSheet) -> tuple[Finding, ...]:
-        return evaluate(
-            self.regimes, sheet, scope_countries=self.scope, now=self.now, scales=self.scales
-        )
+        return evaluate(self.regimes, sheet, scope_countries=self.scope, now=self.now, scales=self.scales)
 
     def duties(self, sheet: FactSheet) -> dict[str, Duty]:
         return {duty.id: duty for finding in self.findings(sheet) for duty in finding.duties}
@@ -229,9 +235,7 @@ def _exempting(
             tried = {
                 answer: law.duties({**with_other, field.name: answer.value})[duty.id] for answer in answers
             }
-            found = stake(
-                field.name, law.duties(with_other)[duty.id], tried, given=Given(other, given.value)
-            )
+            found = stake(field.name, law.duties(with_other)[duty.id], tried, given=Given(other, given.value))
             if found is not None and found.kind in (StakeKind.owed, StakeKind.eased):
                 return found
     return None
@@ -252,8 +256,7 @@ def _in_order(questions: Sequence[Question], now: datetime) -> list[Question]:
 
     def weighed(question: Question) -> float:
         return sum(
-            _weight(one, now)
-            * (0.5 ** seen.get((one.now.id, one.kind), 0) if _is_shared(one) else 1.0)
+            _weight(one, now) * (0.5 ** seen.get((one.now.id, one.kind), 0) if _is_shared(one) else 1.0)
             for one in question.stakes
         )
 

@@ -136,7 +136,7 @@ def outcome_of(duty: Duty, *, without: str = "") -> Outcome:
         by_public_notice=duty.public_notice_instead,
         content=tuple(name for extra in duty.extra_fields for name in extra.fields),
         open_fields=open_fields - {without},
-        ways=tuple(branch.path for branch in duty.branches),
+        ways=tuple(branch.path for branch in duty.ways),
     )
 
 
