@@ -26,7 +26,7 @@ that is asked for (the clock runs from the earliest of several) is named with th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -99,15 +99,18 @@ def open_questions(
     scope_countries: Iterable[str],
     now: datetime,
     scales: Mapping[str, Scale] | None = None,
+    evaluated: Callable[[FactSheet], Sequence[Finding]] | None = None,
     met: Collection[str] = (),
     nobody_knows: Collection[str] = (),
 ) -> tuple[Question, ...]:
     """Every open question in order (see above).
 
-    `met`: the ids of duties that were met; nothing is asked for them any more. `nobody_knows`: the fields to which
-    somebody answered that they do not know. The same input gives the same questions in the same order.
+    `evaluated`: what the law says of a changed sheet, where more than the regimes decides it (an authority's orders);
+    without it the regimes are evaluated. `met`: the ids of duties that were met; nothing is asked for them any more.
+    `nobody_knows`: the fields to which somebody answered that they do not know. The same input gives the same questions
+    in the same order.
     """
-    law = _Law(regimes, tuple(scope_countries), now, scales or shipped_scales())
+    law = _Law(regimes, tuple(scope_countries), now, scales or shipped_scales(), evaluated)
     findings = law.findings(sheet)
     duties = {duty.id: duty for finding in findings for duty in finding.duties if duty.id not in met}
     needed = law.needed(findings, duties, sheet)
@@ -123,13 +126,19 @@ class _Law:
     """The rules with what does not change while answers are tried."""
 
     def __init__(
-        self, regimes: Iterable[Regime], scope: tuple[str, ...], now: datetime, scales: Mapping[str, Scale]
+        self,
+        regimes: Iterable[Regime],
+        scope: tuple[str, ...],
+        now: datetime,
+        scales: Mapping[str, Scale],
+        evaluated: Callable[[FactSheet], Sequence[Finding]] | None,
     ) -> None:
         countries = {country.upper() for country in scope}
         self.regimes = tuple(regime for regime in regimes if regime.countries() & countries)
         self.scope = scope
         self.now = now
         self.scales = scales
+        self._evaluated = evaluated
         conditions = [one for regime in self.regimes for _, one in conditions_of(regime)]
         conditions += [one for scale in scales.values() for one in conditions_of_scale(scale)]
         self.rules = {f"{regime.id}/{rule.id}": rule for regime in self.regimes for rule in regime.duties}
@@ -137,7 +146,9 @@ class _Law:
             comparison for condition in conditions for comparison in comparisons_of(condition)
         )
 
-    def findings(self, sheet: FactSheet) -> tuple[Finding, ...]:
+    def findings(self, sheet: FactSheet) -> Sequence[Finding]:
+        if self._evaluated is not None:
+            return self._evaluated(sheet)
         return evaluate(self.regimes, sheet, scope_countries=self.scope, now=self.now, scales=self.scales)
 
     def duties(self, sheet: FactSheet) -> dict[str, Duty]:
