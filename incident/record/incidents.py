@@ -155,7 +155,7 @@ def must_have_happened(at: datetime, *, now: datetime) -> None:
         raise Refused(
             "the record takes what has happened; this time is still to come",
             where=at.isoformat(timespec="minutes"),
-            next_step="check the date and the zone of --at",
+            next_step="check the date and the zone",
         )
 
 
