@@ -12,7 +12,7 @@ from incident.cli.desk import Desk, desk_of, read_input
 from incident.errors import BadInput, WrongUsage
 
 if TYPE_CHECKING:
-    from incident.record.facts import Fact
+    from incident.record.facts import Certainty, Fact
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 ID = typer.Argument(..., metavar="ID", help="The incident, for example INC-2026-0001.")
@@ -204,19 +204,26 @@ def facts_file(desk: Desk, path: Path) -> list[Fact]:
     )
 
 
-def _fact(desk: Desk, word: str, *, said_by: str, source: str, sure: str, known_at: datetime) -> Fact:
-    from incident.law.categories import check_categories
-    from incident.record.facts import Certainty, Fact, field_named, parse_value
+def read_certainty(sure: str) -> Certainty:
+    """How sure somebody is, from `--sure`. Raises `WrongUsage`."""
+    from incident.record.facts import Certainty
 
-    name, equals, raw = word.partition("=")
-    if not equals:
-        raise WrongUsage(f"{word!r} is no FIELD=VALUE", next_step="write for example persons=1200")
     try:
-        certainty = Certainty(sure)
+        return Certainty(sure)
     except ValueError:
         raise WrongUsage(
             f"{sure!r} does not say how sure", where="--sure", next_step=f"use {', '.join(Certainty)}"
         ) from None
+
+
+def _fact(desk: Desk, word: str, *, said_by: str, source: str, sure: str, known_at: datetime) -> Fact:
+    from incident.law.categories import check_categories
+    from incident.record.facts import Fact, field_named, parse_value
+
+    name, equals, raw = word.partition("=")
+    if not equals:
+        raise WrongUsage(f"{word!r} is no FIELD=VALUE", next_step="write for example persons=1200")
+    certainty = read_certainty(sure)
     value = parse_value(field_named(name), raw, zone=desk.zone)
     check_categories({name: value})
     return Fact(name, value, said_by, source, certainty, known_at)

@@ -11,12 +11,27 @@ if TYPE_CHECKING:
     from incident.duties.evaluating import DutyChange
 
 
+_CHANGES = {
+    "arisen": "新产生",
+    "fallen away": "不再需要履行",
+    "due changed": "期限改变",
+    "no longer assumed": "不再是推定",
+    "now assumed": "现为推定",
+}
+
+
 def duty_changes(desk: Desk, changes: Sequence[DutyChange]) -> list[str]:
     """One line for each duty that changed."""
     lines = []
     for each in changes:
+        moved = each.before is not None and each.after != each.before
+        if desk.language == "zh-Hans":
+            due = f"期限 {desk.show(each.after)}" if each.after else "没有固定时限"
+            was = f"（原为 {desk.show(each.before)}）" if moved else ""
+            lines.append(f"义务 {each.duty_id}：{_CHANGES[each.kind]}，{due}{was}")
+            continue
         due = f"due {desk.show(each.after)}" if each.after else "no fixed hour"
-        was = f" (was {desk.show(each.before)})" if each.before and each.after != each.before else ""
+        was = f" (was {desk.show(each.before)})" if moved else ""
         lines.append(f"duty {each.duty_id}: {each.kind}, {due}{was}")
     return lines
 
