@@ -185,4 +185,6 @@ SUBJECT_TITLES = {
     "run-step": "playbook step",
     "destruction": "destruction of the data",
     "reveal": "a look at people's data",
+    "hold": "the risk of a hold",
+    "hold-lift": "lifting of a hold",
 }

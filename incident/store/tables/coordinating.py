@@ -14,8 +14,9 @@ def _numbered() -> tuple[UniqueConstraint, ...]:
 class Hold(SQLModel, table=True):
     """Silence that somebody asked for. `covers`: what must not leave, separated by commas.
 
-    It stands until a person lifts it: at `until_at` it asks, it does not end. Sealed: who asks for it, on what paper,
-    why, which duties it conflicts with, and what was said when it was lifted.
+    It stands until a person lifts it: at `until_at` it asks, it does not end. `reminded_at` and `asked_at`: when
+    somebody was called before that end, and at it. Sealed: who asks for it, on what paper, why, which duties it
+    conflicts with, and what was said when it was lifted.
     """
 
     __tablename__ = "hold"
@@ -28,6 +29,8 @@ class Hold(SQLModel, table=True):
     placed_at: datetime = time_column()
     placed_by: str
     until_at: datetime = time_column()
+    reminded_at: datetime | None = optional_time()
+    asked_at: datetime | None = optional_time()
     lifted_at: datetime | None = optional_time()
     sealed: bytes = sealed_column()
 

@@ -21,6 +21,8 @@ def upgrade() -> None:
         _time("placed_at"),
         _text("placed_by"),
         _time("until_at"),
+        _time("reminded_at", optional=True),
+        _time("asked_at", optional=True),
         _time("lifted_at", optional=True),
     )
     _numbered(
