@@ -128,3 +128,40 @@ def change_texts(section: Section, change: Callable[[str], str]) -> Section:
             for line in section.lines
         ),
     )
+
+
+# Signs that must not begin a line (GB/T 15834): they hang over its end instead.
+_NEVER_FIRST = frozenset("，。、；：？！）》」』】”’…")
+
+
+def folded(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` places, broken between words or between Chinese characters."""
+    lines, line, used = [], "", 0
+    for piece in _pieces(text):
+        taken = width_of(piece.rstrip())
+        if line and used + taken > width and piece not in _NEVER_FIRST:
+            lines.append(line.rstrip())
+            line, used = "", 0
+            piece = piece.lstrip()
+        line += piece
+        used += width_of(piece)
+    return [*lines, line.rstrip()]
+
+
+def _pieces(text: str) -> list[str]:
+    """Words with the space after them, and wide characters one by one; words that no line could hold in parts."""
+    pieces: list[str] = []
+    word = ""
+    for sign in text:
+        wide = width_of(sign) == 2
+        if word and (wide or word[-1] == " " or len(word) >= _LONGEST_WORD):
+            pieces.append(word)
+            word = ""
+        if wide:
+            pieces.append(sign)
+        else:
+            word += sign
+    return [*pieces, word] if word else pieces
+
+
+_LONGEST_WORD = 64

@@ -147,6 +147,7 @@ class Desk:
     def signer(self) -> Signer:
         """The operator with their private key, for a decision. Raises `Refused` without `--as`."""
         from incident.record.decisions import Signer
+        from incident.record.signing import OpenKey
 
         if self.operator is None:
             raise Refused(
@@ -154,7 +155,7 @@ class Desk:
                 next_step="say it with --as NAME (`incident operator list`)",
             )
         name = self.actor
-        return Signer(name, self.private_key(self._signing_key(name)))
+        return Signer(name, OpenKey(self.private_key(self._signing_key(name))))
 
     def private_key(self, path: Path) -> PrivateKey:
         """A private key, its passphrase asked for where it needs one. Raises `BadInput`."""

@@ -39,6 +39,7 @@ from incident.record.incidents import list_incidents, log_entry, state_facts
 from incident.record.operators import DEFAULT_ROLES, add_operator
 from incident.record.people import import_people
 from incident.record.people_file import Defaults
+from incident.record.signing import OpenKey
 from incident.record.sshsig import new_private_key, private_text, public_line
 from incident.report.render import render_report_html, render_report_json
 from incident.report.versions import fill_report, keep_version, report_duties
@@ -175,7 +176,7 @@ class _Drill:
                 actor="drill",
                 now=house.clock(),
             )
-            self.signers.append(Signer(name, key))
+            self.signers.append(Signer(name, OpenKey(key)))
         (house.workspace.root / "signing-keys.json").write_text(
             json.dumps(paths, indent=2) + "\n", encoding="utf-8"
         )

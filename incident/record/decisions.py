@@ -7,19 +7,20 @@ two people. Decisions of simulated operators count only in a workspace born as a
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 import rfc8785
 from sqlmodel import Session, col, select
 
 from incident.errors import Refused
 from incident.record.operators import Role, operator_named, roles_of
-from incident.record.sshsig import PrivateKey, public_line, sign, verifies
+from incident.record.signing import SigningKey
+from incident.record.sshsig import verifies
 from incident.store.change import Change
 from incident.store.sealing import keyed_hash
 from incident.store.tables import Decision, Operator
@@ -40,11 +41,61 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class Statement:
+    """What is to be signed, with what the record needs besides: `salt` hides the reason in its hash."""
+
+    decision_id: str
+    at: datetime
+    salt: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A statement with its signature, made before the change that records it."""
+
+    statement: Statement
+    signature: str
+
+
+@dataclass(frozen=True)
 class Signer:
-    """Who signs, with the private key at hand."""
+    """Who signs, with what makes the signature. See `signing_ahead` for the two other fields."""
 
     name: str
-    key: PrivateKey
+    key: SigningKey
+    ahead: bool = False
+    signed: Signed | None = None
+
+
+class _SignatureWanted(Exception):
+    """No error: it ends the rehearsal of a change, with what is to be signed."""
+
+    def __init__(self, statement: Statement, public: str) -> None:
+        super().__init__()
+        self.statement = statement
+        self.public = public
+
+
+T = TypeVar("T")
+
+
+def signing_ahead(signer: Signer, act: Callable[[Signer], T]) -> T:
+    """Do what a signer decides, and let no change wait while a person types a passphrase or touches a device.
+
+    `act` does it all with the signer that it is given: one change, one decision. A key that signs by itself does so
+    within it. Where a person takes part, `act` is called twice: the first time up to the signature, and nothing of it is
+    kept; then it is signed; the second time the signature is recorded if what is decided is still the same, to the
+    byte. So what `act` decides on must be the same in both: an id made by chance, or a text that tells the time, is made
+    before. Raises `Refused` when the record changed in between or nobody signed, and as `act` does.
+    """
+    if not signer.key.takes_a_person:
+        return act(signer)
+    try:
+        return act(replace(signer, ahead=True))
+    except _SignatureWanted as wanted:
+        statement, public = wanted.statement, wanted.public
+    return act(replace(signer, signed=_signed(statement, signer, public)))
 
 
 def statement_of(
@@ -69,46 +120,83 @@ def decide(
     verdict: Verdict,
     *,
     signer: Signer,
-    needs: Role,
+    needs: Role | frozenset[Role],
     reason: str = "",
     decision_id: str,
 ) -> Decision:
     """Record a signed decision within a change; the workspace's chain anchors it.
 
-    Raises `Refused` when the operator lacks the role or the key at hand is not theirs.
+    `needs` is a role, or several of which one is enough. Raises `Refused` when the operator lacks it, when the key at
+    hand is not theirs or does not sign, and when what they signed ahead is not what is decided now.
     """
     operator = operator_named(change.session, signer.name)
-    if needs not in roles_of(operator):
-        raise Refused(
-            f"{operator.name} is no {needs}",
-            next_step=f"let somebody with the role {needs} decide (`incident operator list`)",
-        )
-    if public_line(signer.key) != operator.public_key:
+    _must_have(operator, needs)
+    if signer.key.public != operator.public_key:
         raise Refused(
             f"the key at hand is not the one that belongs to {operator.name}",
             next_step="name the right private key with --key or $INCIDENT_SIGNING_KEY",
         )
-    # The statement outlives the incident's key; salted by it, the hash of a short reason cannot be guessed then.
-    salt = keyed_hash(change.key, "decision-reason", decision_id).hex()
-    reason_hash = sha256(f"{salt}\0{reason}".encode()).hexdigest()
-    statement = statement_of(
-        incident_id, subject, verdict, operator=operator.name, at=change.at, reason_hash=reason_hash
-    )
+
+    def stated(decision_id: str, at: datetime) -> Statement:
+        # The statement outlives the incident's key; salted by it, the hash of a short reason cannot be guessed then.
+        salt = keyed_hash(change.key, "decision-reason", decision_id).hex()
+        reason_hash = sha256(f"{salt}\0{reason}".encode()).hexdigest()
+        text = statement_of(
+            incident_id, subject, verdict, operator=operator.name, at=at, reason_hash=reason_hash
+        )
+        return Statement(decision_id, at, salt, text)
+
+    if signer.signed is None:
+        statement = stated(decision_id, change.at)
+        if signer.ahead:
+            raise _SignatureWanted(statement, operator.public_key)
+        signed = _signed(statement, signer, operator.public_key)
+    else:
+        signed = signer.signed
+        if signed.statement != stated(signed.statement.decision_id, signed.statement.at):
+            raise Refused(
+                f"what {operator.name} signed is not what the record holds by now; nothing was decided",
+                where=incident_id,
+                next_step="somebody changed it in between: look at it again, then decide",
+            )
     decision = Decision(
-        id=decision_id,
+        id=signed.statement.decision_id,
         incident_id=incident_id,
         operator_id=operator.id,
         subject_kind=subject.kind,
         subject_id=subject.id,
         subject_hash=subject.hash,
         verdict=verdict,
-        decided_at=change.at,
-        statement=statement,
-        signature=sign(statement.encode(), signer.key),
+        decided_at=signed.statement.at,
+        statement=signed.statement.text,
+        signature=signed.signature,
     )
-    change.put(decision, {"reason": reason, "salt": salt})
+    change.put(decision, {"reason": reason, "salt": signed.statement.salt})
     change.anchor()
     return decision
+
+
+def _must_have(operator: Operator, needs: Role | frozenset[Role]) -> None:
+    wanted = frozenset({needs}) if isinstance(needs, Role) else needs
+    if wanted & roles_of(operator):
+        return
+    named = " or ".join(role for role in Role if role in wanted)
+    raise Refused(
+        f"{operator.name} is no {named}",
+        next_step=f"let somebody with the role {named} decide (`incident operator list`)",
+    )
+
+
+def _signed(statement: Statement, signer: Signer, public: str) -> Signed:
+    message = statement.text.encode()
+    signature = signer.key.sign(message)
+    # It may come from an agent or a device. What does not verify is worth nothing, and nobody would notice until later.
+    if not verifies(message, signature, public):
+        raise Refused(
+            f"the signature that was made is not by the key of {signer.name}",
+            next_step="name the right private key with --key or $INCIDENT_SIGNING_KEY",
+        )
+    return Signed(statement, signature)
 
 
 def signature_holds(decision: Decision, operator: Operator) -> bool:
@@ -187,4 +275,5 @@ SUBJECT_TITLES = {
     "reveal": "a look at people's data",
     "hold": "the risk of a hold",
     "hold-lift": "lifting of a hold",
+    "resolution": "decision on a question",
 }

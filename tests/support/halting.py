@@ -241,12 +241,13 @@ def _main(order: Order, says: Connection) -> None:
 
 def _say(house: Any, saying: Saying) -> None:
     from incident.record.decisions import Signer
+    from incident.record.signing import OpenKey
     from incident.record.sshsig import read_private_key
     from incident.response.deciding import answer_outcome, answer_question, decide_step
     from incident.response.events import CallOutcome
 
     if saying.signs_with:
-        signer = Signer(saying.by, read_private_key(Path(saying.signs_with)))
+        signer = Signer(saying.by, OpenKey(read_private_key(Path(saying.signs_with))))
         decide_step(house, saying.run, saying.step, signer=signer, yes=True, reason="read it")
     elif saying.outcome:
         answer_outcome(

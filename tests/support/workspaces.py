@@ -21,6 +21,7 @@ from incident.record.decisions import Signer
 from incident.record.facts import Fact
 from incident.record.incidents import Origin, open_incident
 from incident.record.operators import DEFAULT_ROLES, Role, add_operator
+from incident.record.signing import OpenKey
 from incident.record.sshsig import PrivateKey, public_line
 from incident.settings import Settings, read_settings
 from incident.store.opening import create_store, open_store
@@ -150,7 +151,13 @@ def make_signer(
         actor="system",
         now=made.clock(),
     )
-    return Signer(name, signing_key)
+    return Signer(name, OpenKey(signing_key))
+
+
+def private_key_of(signer: Signer) -> PrivateKey:
+    """The private key of a signer made here."""
+    assert isinstance(signer.key, OpenKey)
+    return signer.key.private
 
 
 def all_rows(store: Store) -> Tables:

@@ -23,6 +23,7 @@ from tests.support.commands import run_process, spawn
 from tests.support.postgres import PostgresServer
 from tests.support.relays import RecordingRelay, parsed, recording_relay
 from tests.support.working_process import kill, start_worker
+from tests.support.workspaces import private_key_of
 
 COUNT = 400
 SECONDS_TO_STOP = 10
@@ -101,7 +102,7 @@ def sending(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Sending]
         breach.open_sending()
         breach.made.store.close()
         key = tmp_path / "bo"
-        signing = breach.signers["bo"].key
+        signing = private_key_of(breach.signers["bo"])
         assert isinstance(signing, Ed25519PrivateKey)
         key.write_text(private_text(signing))
         target = ("--store", store_on.url(store_on.create_database())) if store_on is not None else ()

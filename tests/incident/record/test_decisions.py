@@ -21,11 +21,19 @@ from incident.record.decisions import (
     voices,
 )
 from incident.record.operators import Role, operator_named, retire_operator
-from incident.record.sshsig import public_line, sign
+from incident.record.signing import OpenKey
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.tables import Decision, Operator
 from tests.support.postgres import PostgresServer
-from tests.support.workspaces import Made, all_rows, make_signer, make_workspace, open_one, run_sql
+from tests.support.workspaces import (
+    Made,
+    all_rows,
+    make_signer,
+    make_workspace,
+    open_one,
+    private_key_of,
+    run_sql,
+)
 
 SUBJECT = Subject("notice", "n1", "a" * 64)
 
@@ -85,7 +93,7 @@ def test_two_keys_of_two_people_are_two_voices_and_one_person_twice_is_one(desk:
 def test_one_key_cannot_become_two_people(desk: Desk) -> None:
     ana = make_signer(desk.made, "ana")
     with pytest.raises(Refused, match="belongs to the operator ana already"):
-        make_signer(desk.made, "ana2", key=ana.key)
+        make_signer(desk.made, "ana2", key=private_key_of(ana))
 
 
 def test_any_edit_of_the_subject_voids_what_was_decided(desk: Desk) -> None:
@@ -140,7 +148,7 @@ def test_without_the_role_or_with_another_key_nothing_is_decided(desk: Desk) -> 
     with pytest.raises(Refused, match="ana is no approver"):
         desk.decide(ana)
     with pytest.raises(Refused, match="not the one that belongs to ana"):
-        desk.decide(Signer("ana", Ed25519PrivateKey.generate()), needs=Role.RESPONDER)
+        desk.decide(Signer("ana", OpenKey(Ed25519PrivateKey.generate())), needs=Role.RESPONDER)
     with pytest.raises(NotFound):
         desk.decide(Signer("nobody", ana.key))
     assert all_rows(desk.made.store) == before
@@ -182,7 +190,7 @@ def test_a_row_that_was_changed_does_not_count(desk: Desk, name: str) -> None:
     ana, bo = make_signer(desk.made, "ana"), make_signer(desk.made, "bo")
     decision = desk.decide(ana, Verdict.REJECTED)
     assert len(desk.voices()) == 1
-    values = {"other": "b" * 64, "key": public_line(bo.key)}
+    values = {"other": "b" * 64, "key": bo.key.public}
     used = {key: value for key, value in values.items() if f":{key}" in FORGERIES[name]}
     assert run_sql(desk.made.store, FORGERIES[name], **used) > 0
     for subject in (
@@ -218,7 +226,7 @@ def test_something_else_that_an_operator_once_signed_is_no_decision(desk: Desk, 
         desk.made.store,
         "UPDATE decision SET statement = :statement, signature = :signature",
         statement=statement,
-        signature=sign(statement.encode(), ana.key),
+        signature=ana.key.sign(statement.encode()),
     )
     assert desk.voices() == []
 
