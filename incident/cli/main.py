@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "timeline": ("record", "Show everything that happened, in order."),
     "close": ("record", "Close an incident."),
     "evidence": ("evidence", "Evidence: add, list, verify."),
+    "task": ("task", "Tasks: add, done, drop, list."),
     "duties": ("duties", "What is owed, by when, to whom."),
     "grade": ("duties", "The grade of an incident, with reasons."),
     "people": ("people", "The people concerned: import, stats, problems."),

@@ -269,18 +269,27 @@ def close(
     desk.lines([f"{incident_id} closed"], document={"incident": incident_id, "state": "closed"})
 
 
-def read_time(desk: Desk, text: str, *, option: str) -> datetime:
-    """A time as typed: with its date, or just hours and minutes for the last time the clock showed them.
+def read_time(desk: Desk, text: str, *, option: str, future: bool = False, echo: bool = True) -> datetime:
+    """A time as people type it (`parse_when`), said back in full on stderr unless the command does so itself.
 
     Raises `BadInput` naming the option.
     """
-    from incident.record.facts import last_time_of_day, parse_time
+    from incident.record.times import parse_when
 
     try:
-        short = last_time_of_day(text, now=desk.now(), zone=desk.zone)
-        return short if short is not None else parse_time(text, zone=desk.zone)
+        moment = parse_when(text, now=desk.now(), zone=desk.zone, future=future)
     except ValueError as error:
         raise BadInput(str(error), where=option) from None
+    if echo:
+        desk.say(f"{option}: {in_full(desk, moment)}")
+    return moment
+
+
+def in_full(desk: Desk, moment: datetime) -> str:
+    """A time with its offset, the zone and how far it is from now."""
+    from incident.record.times import show_when
+
+    return show_when(moment, now=desk.now(), zone=desk.zone, language=desk.language)
 
 
 def _facts_file(desk: Desk, path: Path) -> list[Fact]:

@@ -29,6 +29,7 @@ from incident.duties.evaluating import meet_duty, stored_duties
 from incident.errors import Refused
 from incident.law.regimes import DutyKind
 from incident.notice.release import Version
+from incident.record.holds import Cover, must_not_be_held
 from incident.record.incidents import must_be_open
 from incident.settings import Settings
 from incident.store.change import Change, open_row
@@ -50,14 +51,15 @@ class Opened:
 def open_campaign(change: Change, store: Store, version: Version, settings: Settings) -> Opened:
     """Open the campaign of a released notice: a delivery for every person, also those without an address.
 
-    Opening again returns the same campaign. Raises `Refused` when a promise would be broken, the incident is closed,
-    nobody is listed, or the sender's address is none.
+    Opening again returns the same campaign. Raises `HeldBack` under a hold, `Refused` when a promise would be broken,
+    the incident is closed, nobody is listed, or the sender's address is none.
     """
     incident_id = version.row.incident_id
     known = change.session.exec(select(Campaign).where(Campaign.notice_id == version.row.id)).first()
     if known is not None:
         return Opened(known, new=False)
     must_be_open(change.session, incident_id)
+    must_not_be_held(change.session, store, incident_id, Cover.PEOPLE)
     must_keep_promises(settings)
     _must_be_a_sender(version, key=change.key)
     campaign_id = store.new_id()

@@ -6,14 +6,14 @@ second. Both change in one transaction.
 
 from __future__ import annotations
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
-from incident.delivery.states import BATCH_JOB, IN_PROGRESS, CampaignState, campaign_brake
+from incident.delivery.states import BATCH_JOB, IN_PROGRESS, PUBLISH_JOB, CampaignState, campaign_brake
 from incident.delivery.status import campaigns_of
 from incident.durable import lift_brake, put_job, set_brake
 from incident.errors import Refused
 from incident.store.change import Change
-from incident.store.tables import Batch, Campaign, Delivery
+from incident.store.tables import Batch, Campaign, Delivery, PublicNotice
 
 
 def pause_campaign(change: Change, incident_id: str) -> str:
@@ -44,9 +44,22 @@ def resume_campaign(change: Change, incident_id: str) -> str:
     campaign.state = CampaignState.SENDING
     change.put(campaign)
     lift_brake(change.session, campaign_brake(campaign.id))
-    for batch_id in _open_batches(change, campaign):
+    for batch_id in _open_batches(change.session, campaign):
         put_job(change.session, BATCH_JOB, batch_id, incident_id=incident_id, wake=False)
     return campaign.id
+
+
+def put_sending_again(session: Session, incident_id: str) -> None:
+    """Put the jobs again that a hold kept waiting: what is still to be sent of an incident, and to be published.
+
+    What is paused, or held back for another reason, finds out for itself that it must go on waiting.
+    """
+    for campaign in campaigns_of(session, incident_id):
+        for batch_id in _open_batches(session, campaign):
+            put_job(session, BATCH_JOB, batch_id, incident_id=incident_id, wake=False)
+        published = select(PublicNotice.id).where(PublicNotice.notice_id == campaign.notice_id)
+        if session.exec(published).first() is None:
+            put_job(session, PUBLISH_JOB, campaign.notice_id, incident_id=incident_id)
 
 
 def _newest(change: Change, incident_id: str) -> Campaign:
@@ -60,11 +73,11 @@ def _newest(change: Change, incident_id: str) -> Campaign:
     return campaigns[0]
 
 
-def _open_batches(change: Change, campaign: Campaign) -> list[str]:
+def _open_batches(session: Session, campaign: Campaign) -> list[str]:
     found = (
         select(Batch.id)
         .join(Delivery, col(Delivery.batch_id) == col(Batch.id))
         .where(Batch.campaign_id == campaign.id, col(Delivery.state).in_(IN_PROGRESS))
         .distinct()
     )
-    return list(change.session.exec(found).all())
+    return list(session.exec(found).all())

@@ -3,8 +3,8 @@
 The outcome of one group and the intent of the next are one transaction. A worker that dies leaves at most one group
 (`GROUP` messages) of each batch it has under way with intent and no outcome; those are sent again with the same bytes.
 
-A group is as large as the limit of messages a second allows, which is taken in the transaction of its intent. A brake
-is asked there too, and again before each message leaves, as is whether this worker may still act at all.
+A group is as large as the limit of messages a second allows, which is taken in the transaction of its intent. Brakes
+and holds are asked there too, and again before each message leaves, as is whether this worker may still act at all.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from incident.delivery.states import MAIL_LIMIT, SETTLE_JOB, Why, campaign_brake
 from incident.durable import Lease, braked, put_job, take_tokens
 from incident.errors import NotFound, Unreadable
 from incident.notice.release import version_by_id
+from incident.record.holds import Cover, held, hold_brake
 from incident.record.people import person_from_content
 from incident.record.people_file import PersonRow
 from incident.store.change import open_sealed
@@ -100,7 +101,7 @@ def send_batch(lease: Lease, store: Store, batch_id: str, post: Post) -> None:
     key = store.key(batch.incident_id)
     paper = stationery(version.frozen, key=key)
     settled: list[Settled] = []
-    may_go = partial(lease.may_act, campaign_brake(batch.campaign_id))
+    may_go = partial(lease.may_act, *_brakes_of(batch))
     while True:
         group = lease.insist(partial(_next_group, lease, store, batch, settled, post, key=key))
         if group is None:
@@ -120,7 +121,10 @@ def _next_group(
     with store.transaction() as session:
         lease.fence(session, progress=bool(settled))
         write_outcomes(session, batch, settled, key=key, now=now)
-        if not lease.stopping and braked(session, campaign_brake(batch.campaign_id)):
+        # The hold itself is asked besides its brake: it is what the journal keeps.
+        if not lease.stopping and (
+            braked(session, *_brakes_of(batch)) or held(session, batch.incident_id, Cover.PEOPLE) is not None
+        ):
             lease.again(session, after=_UNDER_A_BRAKE)
             return None
         due = [] if lease.stopping else due_deliveries(session, batch.id, now=now, limit=GROUP)
@@ -146,6 +150,11 @@ def _next_group(
             lease.done(session)
             return None
     return _Group(due, _readable(sealed, key=key), now)
+
+
+def _brakes_of(batch: Batch) -> tuple[str, str]:
+    """The brakes besides the general one that stop a batch: of its notice, and of a hold over words to people."""
+    return campaign_brake(batch.campaign_id), hold_brake(batch.incident_id, Cover.PEOPLE)
 
 
 _SEALED_PEOPLE = select(Person.id, Person.sealed).where(col(Person.id).in_(bindparam("ids", expanding=True)))

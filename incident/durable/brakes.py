@@ -20,10 +20,10 @@ class Brakes:
     def __init__(self) -> None:
         self._names: frozenset[str] = frozenset()
 
-    def on(self, under: str = "") -> bool:
-        """Whether the general brake, or the one named, was on at the last look."""
+    def on(self, *under: str) -> bool:
+        """Whether the general brake, or one of those named, was on at the last look."""
         names = self._names
-        return bool(names) and (EVERYTHING in names or under in names)
+        return bool(names) and (EVERYTHING in names or not names.isdisjoint(under))
 
     def seen(self, names: Iterable[str]) -> None:
         """Remember which are on."""
@@ -40,10 +40,9 @@ def brakes_on(session: Session) -> list[tables.Brake]:
     return list(session.exec(select(tables.Brake).order_by(col(tables.Brake.name))).all())
 
 
-def braked(session: Session, under: str = EVERYTHING) -> bool:
-    """Whether the general brake, or the one named, is on: asked in the transaction that writes an intent."""
-    statement = "SELECT 1 FROM brake WHERE name IN (:everything, :under) LIMIT 1"
-    return run(session, statement, everything=EVERYTHING, under=under).first() is not None
+def braked(session: Session, *under: str) -> bool:
+    """Whether the general brake, or one of those named, is on: asked in the transaction that writes an intent."""
+    return not brake_names(session).isdisjoint((EVERYTHING, *under))
 
 
 def set_brake(session: Session, name: str, *, at: datetime, by: str) -> bool:

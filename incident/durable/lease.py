@@ -63,13 +63,13 @@ class Lease:
         """Whether the worker was asked to stop: finish the group under way, then leave the job open."""
         return self._stopping.is_set()
 
-    def may_act(self, under: str = "") -> bool:
+    def may_act(self, *under: str) -> bool:
         """Whether something may be done outside now.
 
         Not when the job was taken away or may have been (no sign of life was confirmed for too long), when the
-        handler has been at one step for too long, or when a brake is on; `under` names one besides the general one.
+        handler has been at one step for too long, or when a brake is on; `under` names some besides the general one.
         """
-        if self._lost or self.hangs or self._brakes.on(under):
+        if self._lost or self.hangs or self._brakes.on(*under):
             return False
         return self._good_for is None or self._confirmed.seconds_until(Moment.now()) <= self._good_for
 

@@ -16,12 +16,14 @@ from typing import Any
 import rfc8785
 from sqlmodel import Session, col, select
 
+from incident.duties.orders import reopened_by, under_orders
 from incident.law.evaluate import evaluate
 from incident.law.findings import Duty, DutyState, Finding
 from incident.law.grading import SHIPPED as SHIPPED_SCALES
 from incident.law.regimes import SHIPPED, Regime, load_regimes, yaml_files
 from incident.record.dossier import Dossier, dossier_in
 from incident.record.facts import FactSheet, value_to_json
+from incident.record.instructions import InstructionLine
 from incident.settings import Settings
 from incident.store.change import Change
 from incident.store.store import Store
@@ -70,9 +72,18 @@ def rules_in_use(workspace: Workspace) -> Rules:
     return Rules(regimes, digest.hexdigest())
 
 
-def findings_for(sheet: FactSheet, settings: Settings, rules: Rules, *, now: datetime) -> tuple[Finding, ...]:
-    """What each regime says of these facts within the workspace's scope."""
-    return evaluate(rules.regimes, sheet, scope_countries=settings.scope.countries, now=now)
+def findings_for(
+    sheet: FactSheet,
+    settings: Settings,
+    rules: Rules,
+    *,
+    now: datetime,
+    orders: Sequence[InstructionLine] = (),
+) -> tuple[Finding, ...]:
+    """What each regime says of these facts within the workspace's scope, and what was ordered beside the law."""
+    countries, reopened = settings.scope.countries, reopened_by(orders)
+    found = evaluate(rules.regimes, sheet, scope_countries=countries, now=now, reopened=reopened)
+    return under_orders(found, orders, zone=settings.zone)
 
 
 def evaluate_duties(
@@ -81,7 +92,7 @@ def evaluate_duties(
     """Evaluate the record as this change leaves it and store the duties; returns what changed."""
     dossier = dossier_in(change.session, store, incident_id)
     rules = rules_in_use(workspace)
-    findings = findings_for(dossier.sheet, settings, rules, now=change.at)
+    findings = findings_for(dossier.sheet, settings, rules, now=change.at, orders=dossier.instructions)
     stored = {row.duty_id: row for row in stored_duties(change.session, incident_id)}
     differences: list[DutyChange] = []
     for finding in findings:
@@ -205,6 +216,7 @@ def duty_document(finding: Finding, duty: Duty) -> dict[str, Any]:
         "channels": [str(channel) for channel in duty.channels],
         "confidence": str(duty.confidence),
         "reviewed": duty.is_reviewed,
+        "ordered": dict(duty.ordered) if duty.ordered is not None else None,
         "source": finding.source,
         "why": {language: duty.why.lines(language) for language in ("zh-Hans", "en")},
     }
@@ -220,6 +232,7 @@ def _store_evaluation(
 ) -> None:
     inputs = {
         "facts": evaluated_facts(dossier.sheet),
+        "orders": evaluated_orders(dossier.instructions),
         "scope": sorted(settings.scope.countries),
         "now": _iso(change.at),
     }
@@ -237,6 +250,20 @@ def _store_evaluation(
 def evaluated_facts(sheet: FactSheet) -> dict[str, Any]:
     """The facts as an evaluation keeps them, as JSON values."""
     return {name: value_to_json(value) for name, value in sorted(sheet.items())}
+
+
+def evaluated_orders(orders: Sequence[InstructionLine]) -> list[dict[str, Any]]:
+    """The instructions as an evaluation keeps them, as JSON values: what each does, not its words."""
+    return [
+        {
+            "instruction": order.label,
+            "effect": str(order.effect),
+            "duty": order.duty_id,
+            "due_at": _iso(order.due_at),
+            "settled": not order.stands,
+        }
+        for order in orders
+    ]
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -8,7 +8,7 @@ hand, counts only when it is shown. One duty never closes another: every rule is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 
 from incident.law.clocks import AnchorTime, anchor_time, due_at
@@ -40,16 +40,18 @@ def evaluate(
     scope_countries: Iterable[str],
     now: datetime,
     scales: Mapping[str, Scale] | None = None,
+    reopened: Collection[str] = (),
 ) -> tuple[Finding, ...]:
     """One finding for each regime, in the order of their ids.
 
     `scope_countries`: the countries in play for the workspace (CN, EU, DE...). `now` decides only whether a
-    review is still valid, and whether a regime is in force while no time of the incident is known.
+    review is still valid, and whether a regime is in force while no time of the incident is known. `reopened`: the
+    duties that an authority asks for whatever exemption is shown; no exemption drops them.
     """
     grades = {key: grade(scale, sheet) for key, scale in (scales or shipped_scales()).items()}
     scope = frozenset(country.upper() for country in scope_countries)
     ordered = sorted(regimes, key=lambda regime: regime.id)
-    return tuple(_finding(regime, sheet, grades, scope, now) for regime in ordered)
+    return tuple(_finding(regime, sheet, grades, scope, now, reopened) for regime in ordered)
 
 
 def required_notice_elements(findings: Iterable[Finding]) -> Mapping[str, tuple[tuple[str, str], ...]]:
@@ -64,7 +66,12 @@ def required_notice_elements(findings: Iterable[Finding]) -> Mapping[str, tuple[
 
 
 def _finding(
-    regime: Regime, sheet: FactSheet, grades: Grades, scope: frozenset[str], now: datetime
+    regime: Regime,
+    sheet: FactSheet,
+    grades: Grades,
+    scope: frozenset[str],
+    now: datetime,
+    reopened: Collection[str],
 ) -> Finding:
     applies = evaluate_condition(regime.applies, sheet, grades)
     outcome, why = Outcome(applies.answer.value), _headed(regime.title, applies)
@@ -75,7 +82,7 @@ def _finding(
     today = now.astimezone(regime.zone).date()
     duties: tuple[Duty, ...] = ()
     if outcome in (Outcome.met, Outcome.not_met, Outcome.cannot_tell):
-        duties = tuple(_duty(regime, rule, applies, sheet, grades, today) for rule in regime.duties)
+        duties = tuple(_duty(regime, rule, applies, sheet, grades, today, reopened) for rule in regime.duties)
     return Finding(
         regime=regime.id,
         title=regime.title,
@@ -90,21 +97,28 @@ def _finding(
 
 
 def _duty(
-    regime: Regime, rule: DutyRule, applies: Reason, sheet: FactSheet, grades: Grades, today: date
+    regime: Regime,
+    rule: DutyRule,
+    applies: Reason,
+    sheet: FactSheet,
+    grades: Grades,
+    today: date,
+    reopened: Collection[str],
 ) -> Duty:
+    duty_id = f"{regime.id}/{rule.id}"
     start = anchor_time(rule.anchor, sheet)
     owed = _owed(rule, applies, sheet, grades)
     exemptions = tuple(_exemption(one, sheet, grades) for one in rule.exemptions)
     branches = _branches(regime, rule, start, sheet, grades)
     first = branches[0] if branches else None
-    state, why = _state(owed, exemptions, branches, rule)
+    state, why = _state(owed, () if duty_id in reopened else exemptions, branches, rule)
     open_facts = NOTHING
     if state is not DutyState.not_owed:
         open_facts = union([owed.decides, _open_on_the_way(branches), start.open_fields])
         if start.at is None:
             open_facts -= start.open_fields
     return Duty(
-        id=f"{regime.id}/{rule.id}",
+        id=duty_id,
         regime=regime.id,
         title=rule.title,
         kind=rule.kind,

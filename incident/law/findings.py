@@ -81,7 +81,8 @@ class Duty:
     """One duty under one regime, as the facts stand.
 
     `assumed`: that it is owed, or by when, or to whom, rests on something unknown; `settled_by` names the facts
-    that would settle it. `due_at` (UTC) is None where the law names no period, or where the anchor is not known
+    that would settle it. `ordered`: by whose instruction it is owed, or due, where that is not by the law alone.
+    `due_at` (UTC) is None where the law names no period, or where the anchor is not known
     yet: then `waits_for` names the times that a person has to say. `branches`: every way it may still go, the
     one that runs first in front. `elements`: notice element to article. `items` and `minimum`: report items.
     """
@@ -117,6 +118,7 @@ class Duty:
     needs_first: str | None
     confidence: Confidence
     is_reviewed: bool
+    ordered: FrozenText | None = None
 
     @property
     def is_standing(self) -> bool:

@@ -30,9 +30,12 @@ Place = tuple[int | str, ...]
 
 
 class DutyKind(StrEnum):
+    """`follow_order` is for what an authority ordered in one incident; no regime holds such a duty."""
+
     report_authority = "report_authority"
     notify_people = "notify_people"
     report_police = "report_police"
+    follow_order = "follow_order"
 
 
 class Phase(StrEnum):
@@ -198,6 +201,8 @@ class DutyRule(Strict):
 
     @model_validator(mode="after")
     def _goes_one_way(self) -> DutyRule:
+        if self.kind is DutyKind.follow_order:
+            raise ValueError(f"the duty {self.id}: {self.kind} is for orders in one incident, not for a law")
         if bool(self.paths) == bool(self.recipients):
             raise ValueError(f"the duty {self.id} needs either recipients or paths")
         if self.paths and (self.within or self.urgency):

@@ -16,8 +16,9 @@ from sqlmodel import Session, col, exists, select
 from incident.delivery.states import BATCH_JOB, IN_PROGRESS, PUBLISH_JOB, SETTLE_JOB, CampaignState
 from incident.durable import JobState, put_job
 from incident.hooks.receiving import ALERT_JOB, AlertState
+from incident.record.holds import HOLD_JOB
 from incident.response.runner import RUN_JOB, RUNNING
-from incident.store.tables import Alert, Batch, Campaign, Delivery, Job, PublicNotice, Run
+from incident.store.tables import Alert, Batch, Campaign, Delivery, Hold, Job, PublicNotice, Run
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,13 @@ def work_without_a_job(session: Session) -> Iterator[Owed]:
         )
     ):
         yield Owed(SETTLE_JOB, campaign_id, incident_id)
+    # The job finds out for itself when its hold is to be asked about.
+    for hold_id, incident_id in session.exec(
+        select(Hold.id, Hold.incident_id).where(
+            col(Hold.lifted_at).is_(None), col(Hold.asked_at).is_(None), ~_has_job(HOLD_JOB, col(Hold.id))
+        )
+    ):
+        yield Owed(HOLD_JOB, hold_id, incident_id)
 
 
 def _has_job(kind: str, key: Mapped[str]) -> ColumnElement[bool]:

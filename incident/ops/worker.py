@@ -32,8 +32,10 @@ from incident.hooks.mapping import CompiledSource
 from incident.hooks.receiving import ALERT_JOB, AlertDesk, work_on_alert
 from incident.notice.publishing import record_pages, write_pages
 from incident.notice.release import version_by_id
+from incident.ops.hold_reminders import look_at_hold
 from incident.ops.house import evaluate, start_playbook
 from incident.ops.owing import put_missing_jobs
+from incident.record.holds import HOLD_JOB, Cover, held, hold_brake
 from incident.response import events as e
 from incident.response.housework import House
 from incident.response.runner import RUN_JOB, poke_runs
@@ -97,6 +99,7 @@ class Worker:
             RUN_JOB: _unless_braked(lambda lease: advance_run(lease, store, lease.claim.key, around)),
             PUBLISH_JOB: _unless_braked(self._publish),
             SETTLE_JOB: self._settle,
+            HOLD_JOB: lambda lease: look_at_hold(lease, store, lease.claim.key, house.clock),
         }
         if room is not None:
             post = Post(room, house.clock)
@@ -194,8 +197,14 @@ class Worker:
         with house.store.transaction() as session:
             lease.fence(session)
             version = version_by_id(session, house.store, notice_id)
+            incident_id = version.row.incident_id
+            if held(session, incident_id, Cover.PUBLIC) is not None:
+                lease.again(session, after=_UNDER_A_BRAKE)
+                return
+        if not lease.may_act(hold_brake(incident_id, Cover.PUBLIC)):
+            self._publish_later(lease)
+            return
         pages = write_pages(house.workspace, version)
-        incident_id = version.row.incident_id
         with house.store.write(
             incident_id, kind="notice.published", actor=ENGINE, now=house.clock()
         ) as change:
@@ -203,6 +212,11 @@ class Worker:
             record_pages(change, house.store, house.workspace, version, pages)
             poke_runs(change.session, incident_id)
             lease.done(change.session)
+
+    def _publish_later(self, lease: Lease) -> None:
+        """A hold or a brake came between: nothing was written."""
+        with self.house.store.transaction() as session:
+            lease.again(session, after=_UNDER_A_BRAKE)
 
     def _settle(self, lease: Lease) -> None:
         house, campaign_id = self.house, lease.claim.key

@@ -15,10 +15,11 @@ from sqlmodel import Session, SQLModel, select
 from incident.errors import KeyDestroyed, NotFound
 from incident.record.facts import Certainty, Fact, FactSheet, field_named, value_from_json
 from incident.record.incidents import IncidentState, must_exist
+from incident.record.instructions import InstructionLine, instruction_of
 from incident.record.measures import MeasureTaken
 from incident.store.change import row_image
 from incident.store.store import Store
-from incident.store.tables import FactRow, Incident, LogEntry
+from incident.store.tables import FactRow, Incident, Instruction, LogEntry
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Dossier:
     closed_at: datetime | None
     history: tuple[StatedFact, ...]
     log: tuple[LogLine, ...]
+    instructions: tuple[InstructionLine, ...] = ()
 
     @property
     def current(self) -> dict[str, StatedFact]:
@@ -104,7 +106,8 @@ def dossier_in(session: Session, store: Store, incident_id: str) -> Dossier:
     must_be_readable(store, incident)
     facts = session.exec(select(FactRow).where(FactRow.incident_id == incident_id)).all()
     log = session.exec(select(LogEntry).where(LogEntry.incident_id == incident_id)).all()
-    rows: list[SQLModel] = [incident, *facts, *log]
+    orders = session.exec(select(Instruction).where(Instruction.incident_id == incident_id)).all()
+    rows: list[SQLModel] = [incident, *facts, *log, *orders]
     return _build(incident_id, [(str(row.__tablename__), _image(store, row, incident_id)) for row in rows])
 
 
@@ -161,6 +164,10 @@ def _build(incident_id: str, images: Iterable[tuple[str, Image]]) -> Dossier:
         closed_at=_time(closed) if closed else None,
         history=tuple(sorted(map(_stated, by_table.get("fact", [])), key=lambda stated: stated.seq)),
         log=_log(by_table.get("log_entry", [])),
+        instructions=tuple(
+            instruction_of(each)
+            for each in sorted(by_table.get("instruction", []), key=lambda image: int(image["number"]))
+        ),
     )
 
 

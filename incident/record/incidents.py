@@ -13,7 +13,7 @@ from incident.record.facts import Fact, field_named, value_to_json
 from incident.record.measures import measure_named
 from incident.store.change import Change
 from incident.store.store import Store
-from incident.store.tables import FactRow, Incident, LogEntry
+from incident.store.tables import FactRow, Incident, LogEntry, Task
 
 
 class IncidentState(StrEnum):
@@ -207,8 +207,15 @@ def _put_log(
 
 
 def close_incident(change: Change, incident_id: str, *, reason: str) -> None:
-    """Close an incident; its head is anchored."""
+    """Close an incident; its head is anchored. Raises `Refused` while a task is open: who closes it says what became of it."""
     row = must_be_open(change.session, incident_id)
+    mine = select(Task.number).where(Task.incident_id == incident_id, Task.state == "open")
+    waiting = [f"T{number}" for number in change.session.exec(mine.order_by(col(Task.number))).all()]
+    if waiting:
+        raise Refused(
+            f"{incident_id} has open tasks: {', '.join(waiting)}",
+            next_step="end each: `incident task done`, or `incident task drop` with the reason",
+        )
     row.state = IncidentState.CLOSED
     row.closed_at = change.at
     change.put(row)

@@ -5,16 +5,18 @@ An order changes what is owed: `incident.duties.orders` reads it beside the law.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlmodel import Session, col, select
 
 from incident.errors import BadInput, Refused
 from incident.record.incidents import must_be_open, must_have_happened
-from incident.record.numbers import label_of, next_number, row_called
-from incident.store.change import Change
+from incident.record.numbers import LETTERS, label_of, next_number, row_called
+from incident.store.change import Change, row_image
 from incident.store.store import Store
 from incident.store.tables import Hold, Instruction
 
@@ -36,7 +38,7 @@ class OrderEffect(StrEnum):
 
 @dataclass(frozen=True)
 class InstructionLine:
-    """An order as listed. `hold` is the label of the hold that it placed."""
+    """An order as listed; `from_` is who gave it."""
 
     id: str
     label: str
@@ -45,7 +47,7 @@ class InstructionLine:
     officer: str
     text: str
     duty_id: str | None
-    hold: str | None
+    hold_id: str | None
     given_at: datetime
     due_at: datetime | None
     recorded_at: datetime
@@ -140,28 +142,36 @@ def list_instructions(session: Session, store: Store, incident_id: str) -> list[
     rows = session.exec(
         select(Instruction).where(Instruction.incident_id == incident_id).order_by(col(Instruction.number))
     ).all()
-    return [_line(session, store, row) for row in rows]
+    return [_line(store, row) for row in rows]
 
 
-def _line(session: Session, store: Store, row: Instruction) -> InstructionLine:
-    content = store.open(row, incident_id=row.incident_id)
-    hold = session.get(Hold, row.hold_id) if row.hold_id else None
+def _line(store: Store, row: Instruction) -> InstructionLine:
+    return instruction_of({**row_image(row), "content": store.open(row, incident_id=row.incident_id)})
+
+
+def instruction_of(image: Mapping[str, Any]) -> InstructionLine:
+    """An order from a row's image as the journal keeps it."""
+    content = image["content"]
     return InstructionLine(
-        id=row.id,
-        label=label_of(row),
-        effect=OrderEffect(row.effect),
+        id=image["id"],
+        label=f"{LETTERS['instruction']}{image['number']}",
+        effect=OrderEffect(image["effect"]),
         from_=content["from"],
         officer=content["officer"],
         text=content["text"],
-        duty_id=row.duty_id,
-        hold=label_of(hold) if hold is not None else None,
-        given_at=row.given_at,
-        due_at=row.due_at,
-        recorded_at=row.recorded_at,
-        recorded_by=row.recorded_by,
-        settled_at=row.settled_at,
+        duty_id=image["duty_id"],
+        hold_id=image["hold_id"],
+        given_at=datetime.fromisoformat(image["given_at"]),
+        due_at=_time(image["due_at"]),
+        recorded_at=datetime.fromisoformat(image["recorded_at"]),
+        recorded_by=image["recorded_by"],
+        settled_at=_time(image["settled_at"]),
         settled_how=content["settled_how"],
     )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _must_fit(

@@ -62,10 +62,11 @@ _ISO_DURATION = re.compile(
 )
 _DURATION_PART = re.compile(
     r"([0-9]+(?:\.[0-9]+)?)\s*"
-    r"(days?|d|hours?|hrs?|hr|h|minutes?|mins?|min|m|seconds?|secs?|sec|s|天|日|个?小时|时|分钟?|秒钟?)\s*",
+    r"(weeks?|w|days?|d|hours?|hrs?|hr|h|minutes?|mins?|min|m|seconds?|secs?|sec|s|天|日|周|星期|个?小时|时|分钟?|秒钟?)\s*",
     re.IGNORECASE,
 )
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1, "天": 86400, "日": 86400}
+_SECONDS |= {"w": 7 * 86400, "周": 7 * 86400, "星": 7 * 86400}
 _SECONDS |= {"个": 3600, "小": 3600, "时": 3600, "分": 60, "秒": 1}
 
 

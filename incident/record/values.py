@@ -61,6 +61,7 @@ _TIME = re.compile(
 _LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _SEPARATORS = re.compile(r"[、，,；;\n]")
 _LONGEST_TEXT = 20_000
+_PLAIN = "write it as plain text, the essence first; longer material is taken by `incident evidence add`"
 
 
 def parse_value(field: Field, raw: object, *, zone: tzinfo) -> Value | None:
@@ -85,7 +86,7 @@ def parse_time(raw: object, *, zone: tzinfo) -> datetime:
     A local time that the clocks skipped or showed twice is refused, because a deadline would hang on a guess.
     """
     if isinstance(raw, datetime):
-        return (raw if raw.tzinfo else _in_zone(raw, zone)).astimezone(UTC)
+        return (raw if raw.tzinfo else moment_in_zone(raw, zone)).astimezone(UTC)
     match = _TIME.fullmatch(normal(raw)) if isinstance(raw, str) else None
     if match is None:
         raise ValueError(f"“{raw}” is no date with a time; write for example 2026-11-21 23:40")
@@ -93,7 +94,9 @@ def parse_time(raw: object, *, zone: tzinfo) -> datetime:
     year, month, day, hour, minute, second = (int(part or 0) for part in numbers)
     try:
         local = datetime(year, month, day, hour, minute, second, int((fraction or "").ljust(6, "0")))  # noqa: DTZ001 - the zone follows
-        moment = _in_zone(local, zone) if offset is None else local.replace(tzinfo=_offset(offset))
+        moment = (
+            moment_in_zone(local, zone) if offset is None else local.replace(tzinfo=offset_called(offset))
+        )
         return moment.astimezone(UTC)
     except OverflowError:
         raise ValueError(f"“{raw}” is out of range; write for example 2026-11-21 23:40") from None
@@ -167,7 +170,7 @@ def _choices(field: Field, raw: object, zone: tzinfo) -> Value:
 
 
 def _texts(field: Field, raw: object, zone: tzinfo) -> Value:
-    return tuple(dict.fromkeys(_clean(item) for item in _listed(raw)))
+    return tuple(dict.fromkeys(clean_text(item) for item in _listed(raw)))
 
 
 def _listed(raw: object) -> list[object]:
@@ -180,16 +183,33 @@ def _listed(raw: object) -> list[object]:
 
 def _text(field: Field, raw: object, zone: tzinfo) -> Value:
     if not isinstance(raw, Mapping):
-        return _clean(raw)
+        return clean_text(raw)
     strange = [str(tag) for tag in raw if not _LANGUAGE_TAG.fullmatch(str(tag))]
     if strange or not raw:
         raise ValueError(
             f"a text by language needs language tags such as zh-Hans and en, not {', '.join(strange) or 'nothing'}"
         )
-    return FrozenText({str(tag): _clean(text) for tag, text in raw.items()})
+    return FrozenText({str(tag): clean_text(text) for tag, text in raw.items()})
 
 
-def _clean(raw: object) -> str:
+def clean_line(text: str, *, where: str) -> str:
+    """What a person wrote for the record, on one line. Raises `BadInput` naming `where`."""
+    line = clean_prose(text, where=where)
+    if "\n" in line or "\t" in line:
+        raise BadInput("this is one line of text; it holds a line break or a tab", where=where)
+    return line
+
+
+def clean_prose(text: str, *, where: str) -> str:
+    """What a person wrote for the record. Raises `BadInput` naming `where` if it is empty, long or no plain text."""
+    try:
+        return clean_text(text)
+    except ValueError as error:
+        raise BadInput(str(error), where=where, next_step=_PLAIN) from None
+
+
+def clean_text(raw: object) -> str:
+    """Plain text without outer blanks. `ValueError` says why it cannot be taken."""
     if isinstance(raw, bool) or not isinstance(raw, str | int | float | Decimal):
         raise ValueError(f"“{raw}” is no text; write it in quotes")
     text = unicodedata.normalize("NFC", str(raw)).strip()
@@ -220,20 +240,27 @@ _PARSERS: Mapping[FieldType, Callable[[Field, object, tzinfo], Value]] = {
 }
 
 
-def _offset(text: str) -> tzinfo:
+def offset_called(text: str) -> tzinfo:
+    """The zone of `Z`, `UTC`, `+0800` or `+08:00`. Raises `ValueError`."""
     if text.upper() in ("Z", "UTC"):
         return UTC
     sign = -1 if text[0] == "-" else 1
     digits = text[1:].replace(":", "")
-    return timezone(sign * timedelta(hours=int(digits[:2]), minutes=int(digits[2:])))
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours > 23 or minutes > 59:
+        raise ValueError(f"{text} is no offset from UTC; write for example +0800")
+    return timezone(sign * timedelta(hours=hours, minutes=minutes))
 
 
-def _in_zone(local: datetime, zone: tzinfo) -> datetime:
+def moment_in_zone(local: datetime, zone: tzinfo) -> datetime:
+    """The moment at which clocks in `zone` showed `local`. `ValueError` if they skipped it or showed it twice."""
     moment, later = local.replace(tzinfo=zone), local.replace(tzinfo=zone, fold=1)
     if moment.utcoffset() == later.utcoffset():
         return moment
     if moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local:
-        raise ValueError("the clocks were put forward over this time; write the time with its offset")
+        raise ValueError(
+            f"the clocks were put forward over it, from {moment:%z} to {later:%z}; add one of these offsets"
+        )
     raise ValueError(
         f"the clocks showed it twice that day; add the offset, {moment:%z} for the first or {later:%z} for the second"
     )
@@ -254,24 +281,3 @@ def _number_from_json(data: object) -> Number | None:
     if isinstance(data, int) and not isinstance(data, bool):
         return data
     raise ValueError(data)
-
-
-_TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
-
-
-def last_time_of_day(text: str, *, now: datetime, zone: tzinfo) -> datetime | None:
-    """The last moment (UTC) before `now` at which clocks in `zone` showed `HH:MM`; None if the text is no such time.
-
-    Raises `ValueError` where the clocks skipped or repeated that time.
-    """
-    match = _TIME_OF_DAY.fullmatch(normal(text).strip())
-    if match is None:
-        return None
-    local = now.astimezone(zone)
-    for days in (0, 1):
-        day = (local - timedelta(days=days)).replace(tzinfo=None)
-        wanted = day.replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0)
-        moment = _in_zone(wanted, zone).astimezone(UTC)
-        if moment <= now:
-            return moment
-    return None

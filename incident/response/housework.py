@@ -23,6 +23,7 @@ from incident.law.findings import Finding
 from incident.notice.findings import refusals
 from incident.notice.release import Workbench, current_version, must_be_released, with_promises
 from incident.record.dossier import Dossier, dossier_in, load_dossier
+from incident.record.holds import Cover, HeldBack, must_not_be_held
 from incident.report.versions import fill_report, keep_version, report_duties
 from incident.response import events as e
 from incident.response.attempt import ENGINE, HouseAnswer, HouseState
@@ -55,7 +56,13 @@ class House:
 
     def findings(self, dossier: Dossier) -> tuple[Finding, ...]:
         """What the law says of the record now."""
-        return findings_for(dossier.sheet, self.settings, rules_in_use(self.workspace), now=self.clock())
+        return findings_for(
+            dossier.sheet,
+            self.settings,
+            rules_in_use(self.workspace),
+            now=self.clock(),
+            orders=dossier.instructions,
+        )
 
     def bench(self, dossier: Dossier) -> Workbench:
         """What the notice must hold by law and by promise, and what it is made with."""
@@ -109,6 +116,8 @@ class House:
             return HouseAnswer(HouseState.DONE, f"the notice went out to {campaign.expected} people")
         if campaign is not None:
             return HouseAnswer(HouseState.WAITING, "the notice is being sent")
+        if waits := self._held_back(incident_id, Cover.PEOPLE):
+            return waits
         try:
             with self.store.write(
                 incident_id, kind="campaign.opened", actor=ENGINE, now=self.clock()
@@ -117,9 +126,21 @@ class House:
                     change.session, self.store, incident_id, settings=self.settings, drill=self.drill
                 )
                 open_campaign(change, self.store, version, self.settings)
+        except HeldBack as error:
+            # One that came in between.
+            return HouseAnswer(HouseState.WAITING, error.what)
         except Refused as error:
             return HouseAnswer(HouseState.FAILED, error.what)
         return HouseAnswer(HouseState.WAITING, "the notice is being sent")
+
+    def _held_back(self, incident_id: str, cover: Cover) -> HouseAnswer | None:
+        """That a hold is waited for, by its name; None where nothing holds this back."""
+        try:
+            with self.store.read() as session:
+                must_not_be_held(session, self.store, incident_id, cover)
+        except HeldBack as error:
+            return HouseAnswer(HouseState.WAITING, error.what)
+        return None
 
     def _campaign_of_released(self, incident_id: str) -> Campaign | None:
         with self.store.read() as session:
@@ -134,7 +155,8 @@ class House:
         with self.store.read() as session:
             page = session.exec(select(PublicNotice).where(PublicNotice.incident_id == incident_id)).first()
         if page is None:
-            return HouseAnswer(HouseState.WAITING, "waits for the public notice")
+            held_back = self._held_back(incident_id, Cover.PUBLIC)
+            return held_back or HouseAnswer(HouseState.WAITING, "waits for the public notice")
         return HouseAnswer(HouseState.DONE, "the public notice is published")
 
     def _prepare_reports(self, incident_id: str, regime: str, phase: str) -> HouseAnswer:

@@ -9,12 +9,19 @@ from datetime import datetime
 import rfc8785
 from sqlmodel import col, select
 
-from incident.duties.evaluating import MET, Rules, evaluated_facts, findings_for, rules_in_use, stored_duties
+from incident.duties.evaluating import (
+    MET,
+    Rules,
+    evaluated_facts,
+    evaluated_orders,
+    findings_for,
+    rules_in_use,
+    stored_duties,
+)
 from incident.errors import TocsinError
 from incident.law.findings import STANDING, Duty, DutyState
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, scan, table_of
-from incident.record.dossier import dossier_in
-from incident.record.facts import FactSheet
+from incident.record.dossier import Dossier, dossier_in
 from incident.record.incidents import IncidentState
 from incident.store.tables import DutyRow, Evaluation, Incident
 
@@ -70,8 +77,8 @@ def _look_at_clocks(view: View, findings: Findings) -> None:
             continue
         rules = rules or rules_in_use(view.house.workspace)
         try:
-            sheet = dossier_in(view.session, view.house.store, incident).sheet
-            last = _last_evaluation(view, incident, sheet)
+            dossier = dossier_in(view.session, view.house.store, incident)
+            last = _last_evaluation(view, dossier)
         except (TocsinError, ValueError, KeyError):
             for invariant in (EVALUATED, CLOCKS):
                 findings.untold(invariant, f"the facts of {incident}, or their evaluation, cannot be read")
@@ -87,7 +94,7 @@ def _look_at_clocks(view: View, findings: Findings) -> None:
         elif last.rules_hash != rules.hash:
             findings.untold(CLOCKS, f"the rules changed since {incident} was evaluated: {_EVALUATE}")
         else:
-            _must_be_in_the_table(view, findings, incident, sheet, rules, last.at)
+            _must_be_in_the_table(view, findings, dossier, rules, last.at)
 
 
 @dataclass(frozen=True)
@@ -97,23 +104,26 @@ class _Evaluated:
     scope: list[str]
 
 
-def _last_evaluation(view: View, incident: str, sheet: FactSheet) -> _Evaluated | None:
-    """The last evaluation over these facts; of all of them, as a clock may have been set back in between."""
+def _last_evaluation(view: View, dossier: Dossier) -> _Evaluated | None:
+    """The last evaluation over these facts and orders; of all of them, as a clock may have been set back in between."""
     rows = view.session.exec(
-        select(Evaluation).where(Evaluation.incident_id == incident).order_by(col(Evaluation.at).desc())
+        select(Evaluation).where(Evaluation.incident_id == dossier.id).order_by(col(Evaluation.at).desc())
     ).all()
-    facts = rfc8785.dumps(evaluated_facts(sheet))
+    facts = rfc8785.dumps(evaluated_facts(dossier.sheet))
+    orders = evaluated_orders(dossier.instructions)
     for row in rows:
-        inputs = view.house.store.open(row, incident_id=incident)["inputs"]
-        if rfc8785.dumps(inputs["facts"]) == facts:
+        inputs = view.house.store.open(row, incident_id=dossier.id)["inputs"]
+        # Evaluations of earlier versions knew no orders.
+        if rfc8785.dumps(inputs["facts"]) == facts and inputs.get("orders", []) == orders:
             return _Evaluated(row.at, row.rules_hash, inputs["scope"])
     return None
 
 
 def _must_be_in_the_table(
-    view: View, findings: Findings, incident: str, sheet: FactSheet, rules: Rules, at: datetime
+    view: View, findings: Findings, dossier: Dossier, rules: Rules, at: datetime
 ) -> None:
-    found = findings_for(sheet, view.house.settings, rules, now=at)
+    incident, orders = dossier.id, dossier.instructions
+    found = findings_for(dossier.sheet, view.house.settings, rules, now=at, orders=orders)
     duties = {duty.id: duty for finding in found for duty in finding.duties}
     rows = {row.duty_id: row for row in stored_duties(view.session, incident)}
     for duty_id, what in _differences(duties, rows):
