@@ -12,20 +12,68 @@ from incident.briefing.sheet import Line, Section
 from incident.briefing.words import Words
 from incident.notice.release import NoticeState
 from incident.record.contacts import ContactKind
-from incident.record.facts import field_named, in_language
+from incident.record.facts import Value, field_named, in_language
 from incident.record.holds import HoldState
-from incident.record.facts import Value
 
-_HAPPENED = ("what_happened", "occurred_at", "discovered_at", "informed_at", "ended_at", "cause_kind", "cause")
+_HAPPENED = (
+    "what_happened",
+    "occurred_at",
+    "discovered_at",
+    "informed_at",
+    "ended_at",
+    "cause_kind",
+    "cause",
+)
 _EFFECT = ("impact_so_far", "trend", "possible_harm")
-_KNOWN = (*_HAPPENED, "systems", "location", "found_by", *_EFFECT, "attack_path", "planned_measures", "support_requested")
-_PEOPLE = ("persons", "persons_sensitive", "persons_minor_u18", "persons_u14", "records", "data_categories", "subject_categories")
+_KNOWN = (
+    *_HAPPENED,
+    "systems",
+    "location",
+    "found_by",
+    *_EFFECT,
+    "attack_path",
+    "planned_measures",
+    "support_requested",
+)
+_PEOPLE = (
+    "persons",
+    "persons_sensitive",
+    "persons_minor_u18",
+    "persons_u14",
+    "records",
+    "data_categories",
+    "subject_categories",
+)
 # What anybody asks first; where nobody has said it, the brief says that it is not known.
-_ASKED_FIRST = ("what_happened", "occurred_at", "discovered_at", "ended_at", "cause_kind", "systems", "persons", "data_categories")
+_ASKED_FIRST = (
+    "what_happened",
+    "occurred_at",
+    "discovered_at",
+    "ended_at",
+    "cause_kind",
+    "systems",
+    "persons",
+    "data_categories",
+)
 _EVENT = (
-    "what_happened", "incident_type", "cause_kind", "cause", "attack_path", "vulnerabilities", "attacker_info",
-    "systems", "system_facts", "location", "persons", "records", "data_categories", "ransomware", "ransom_amount",
-    "ransom_method", "ransom_date", "scene_protection",
+    "what_happened",
+    "incident_type",
+    "cause_kind",
+    "cause",
+    "attack_path",
+    "vulnerabilities",
+    "attacker_info",
+    "systems",
+    "system_facts",
+    "location",
+    "persons",
+    "records",
+    "data_categories",
+    "ransomware",
+    "ransom_amount",
+    "ransom_method",
+    "ransom_date",
+    "scene_protection",
 )
 _TIMES = ("occurred_at", "discovered_at", "informed_at", "ended_at")
 _SHORTEST_NAME = 2
@@ -54,7 +102,9 @@ def headquarters(material: Material, words: Words) -> list[Section]:
 
 def _not_known(material: Material, words: Words) -> tuple[Line, ...]:
     """The open questions that decide most, then what anybody asks first and nobody has said."""
-    asked = [_question(each.field, each.who, words, said_unknown=each.said_unknown) for each in material.questions]
+    asked = [
+        _question(each.field, each.who, words, said_unknown=each.said_unknown) for each in material.questions
+    ]
     named = {each.field for each in material.questions}
     first = [
         _question(name, field_named(name).who, words, said_unknown=name in material.dossier.sheet)
@@ -68,7 +118,10 @@ def _question(field: str, who: str, words: Words, *, said_unknown: bool) -> Line
     return Line(
         text=in_language(field_named(field).question, words.language),
         note=words.joined(
-            (words.say("ask_who", who=words.word("roles", who)), words.say("said_unknown") if said_unknown else "")
+            (
+                words.say("ask_who", who=words.word("roles", who)),
+                words.say("said_unknown") if said_unknown else "",
+            )
         ),
         key=field,
     )
@@ -80,7 +133,9 @@ def board(material: Material, words: Words) -> list[Section]:
     decided = lines.decisions(material, words) or (Line(words.say("no_decisions")),)
     wanted = tuple(_wanted(material, words)) or (Line(words.say("none_wanted")),)
     sections = [
-        Section("happened", words.heading("happened"), happened or (Line(words.say("nothing_known")),), least=3),
+        Section(
+            "happened", words.heading("happened"), happened or (Line(words.say("nothing_known")),), least=3
+        ),
         Section("exposure", words.heading("exposure"), _exposure(material, words), least=5),
         Section("decided", words.heading("decided"), decided, least=2),
         Section("wanted", words.heading("wanted"), wanted, least=2),
@@ -139,7 +194,9 @@ def _wanted(material: Material, words: Words) -> Iterable[Line]:
     for step in material.waiting:
         if step.signatures:
             title = in_language(step.title, words.language)
-            yield Line(words.say("wanted_step", title=title, count=step.signatures), key=f"{step.run} {step.step}")
+            yield Line(
+                words.say("wanted_step", title=title, count=step.signatures), key=f"{step.run} {step.step}"
+            )
     newest = max(material.notices, key=lambda each: each.version, default=None)
     if newest is not None and newest.state == NoticeState.DRAFT:
         yield Line(words.say("wanted_release", version=newest.version), key="notice")
@@ -202,12 +259,12 @@ def _evidence(material: Material, words: Words) -> tuple[Line, ...]:
 def contact(material: Material, words: Words) -> tuple[Line, ...]:
     """How to reach us."""
     house = material.organisation
-    officer = in_language(house.protection_officer.name, words.language) if house.protection_officer.name else ""
+    officer = words.named(house.protection_officer.name)
     found = (
-        ("organisation", in_language(house.name, words.language) if house.name else ""),
+        ("organisation", words.named(house.name)),
         ("phone", house.phone),
         ("email", house.email),
-        ("address", in_language(house.address, words.language) if house.address else ""),
+        ("address", words.named(house.address)),
         ("officer", words.listed(part for part in (officer, house.protection_officer.contact) if part)),
     )
     return tuple(Line(text, label=words.say(name), key=name) for name, text in found if text) or (
@@ -233,7 +290,9 @@ def _texts(value: Value | None) -> list[str]:
 
 def without_names(names: Iterable[str], instead: str) -> Callable[[str], str]:
     """A function that replaces these names in a text, the longest first, whatever their case."""
-    wanted = sorted({name.strip() for name in names if len(name.strip()) >= _SHORTEST_NAME}, key=len, reverse=True)
+    wanted = sorted(
+        {name.strip() for name in names if len(name.strip()) >= _SHORTEST_NAME}, key=len, reverse=True
+    )
     if not wanted:
         return lambda text: text
     # A name in Latin letters counts as a whole word only, so that "crm" leaves "macramé" alone.

@@ -196,7 +196,9 @@ def standing_holds(material: Material) -> tuple[HoldLine, ...]:
 
 def hold_line(hold: HoldLine, words: Words, *, now: datetime, with_conflicts: bool = True) -> Line:
     """Who asks for silence, over what, until when; with the duties it stands against."""
-    covers = words.listed(COVER_TITLES[cover]["zh-Hans" if words.is_chinese else "en"] for cover in hold.covers)
+    covers = words.listed(
+        COVER_TITLES[cover]["zh-Hans" if words.is_chinese else "en"] for cover in hold.covers
+    )
     articles = words.listed(dict.fromkeys(each.article for each in hold.conflicts))
     notes = (
         words.say("hold_officer", officer=hold.officer) if hold.officer else "",

@@ -136,8 +136,7 @@ def frame_of(
     more: tuple[str, ...] = (),
 ) -> Frame:
     """What stands around the sections of a sheet for `purpose` (an audience, or `handover`)."""
-    names = house.settings.organisation.name
-    organisation = words.pick(names) if set(names) >= set(LANGUAGES) else next(iter(names.values()), "")  # type: ignore[arg-type]
+    organisation = words.named(house.settings.organisation.name)
     parts = (incident_id, shortened(on_one_line(title), _LONGEST_META), organisation, *more)
     return Frame(
         incident=incident_id,

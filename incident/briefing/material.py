@@ -54,7 +54,7 @@ class WaitingStep:
     step: str
     title: LocalText
     how: str
-    who: LocalText
+    who: LocalText | None
     since: datetime
     until: datetime | None
     signatures: int
@@ -134,9 +134,9 @@ def gather(session: Session, house: House, incident_id: str, *, now: datetime) -
         questions=_questions(dossier, views, grades),
         waiting=_waiting(session, store, incident_id),
         summons=tuple(open_summons(session, incident_id)),
-        notices=_of_incident(session, Notice, incident_id, Notice.version),
+        notices=_notices(session, incident_id),
         campaigns=tuple(account(session, each) for each in campaigns_of(session, incident_id)),
-        reports=_of_incident(session, Report, incident_id, Report.created_at),
+        reports=_reports(session, incident_id),
         organisation=house.settings.organisation,
         now=now,
         head=head_of(session, incident_id),
@@ -187,11 +187,19 @@ def _evidence(session: Session, store: Store, incident_id: str) -> tuple[Evidenc
         .order_by(col(Evidence.recorded_at), col(Evidence.id))
     ).all()
     return tuple(
-        EvidenceFile(
-            store.open(row, incident_id=incident_id)["name"], row.sha256, row.size, row.recorded_at
-        )
+        EvidenceFile(store.open(row, incident_id=incident_id)["name"], row.sha256, row.size, row.recorded_at)
         for row in rows
     )
+
+
+def _notices(session: Session, incident_id: str) -> tuple[Notice, ...]:
+    mine = select(Notice).where(Notice.incident_id == incident_id)
+    return tuple(session.exec(mine.order_by(col(Notice.version))).all())
+
+
+def _reports(session: Session, incident_id: str) -> tuple[Report, ...]:
+    mine = select(Report).where(Report.incident_id == incident_id)
+    return tuple(session.exec(mine.order_by(col(Report.created_at), col(Report.id))).all())
 
 
 def _questions(
@@ -233,7 +241,7 @@ def _waiting(session: Session, store: Store, incident_id: str) -> tuple[WaitingS
                     step=short_name(store, run, asked.row.step),
                     title=effect.title,
                     how=_HOW[type(effect)],
-                    who=effect.who if isinstance(effect, e.AskPerson | e.AskOutcome) else "",
+                    who=effect.who if isinstance(effect, e.AskPerson | e.AskOutcome) else None,
                     since=asked.row.asked_at,
                     until=asked.row.due_at,
                     signatures=approval.quorum if approval else 0,

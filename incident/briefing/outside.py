@@ -55,7 +55,9 @@ def press(words: Words, published: Published) -> list[Section]:
         Section("say", words.heading("say"), (*_statement(words, published), *data), least=3, spoken=True),
         Section("measures", words.heading("measures"), measures, least=2, spoken=True),
         Section("not_known", words.heading("not_known"), open_points, least=1, spoken=True),
-        Section("next", words.heading("next"), (Line(_more(words, content), key="next_update"),), spoken=True),
+        Section(
+            "next", words.heading("next"), (Line(_more(words, content), key="next_update"),), spoken=True
+        ),
         Section("do_not_say", words.heading("do_not_say"), avoid, least=len(avoid)),
         Section("contact", words.heading("contact"), _contact_of(words, content), least=1),
     ]
@@ -121,8 +123,7 @@ def _contact_of(words: Words, content: NoticeContent) -> tuple[Line, ...]:
 
 def _own_contact(words: Words, house: Organisation) -> tuple[Line, ...]:
     """The contact as the settings give it, which is no fact of any incident."""
-    name = words.pick(house.name) if set(house.name) >= {"zh-Hans", "en"} else next(iter(house.name.values()), "")
-    found = (("organisation", name), ("phone", house.phone), ("email", house.email))
+    found = (("organisation", words.named(house.name)), ("phone", house.phone), ("email", house.email))
     return tuple(Line(text, label=words.say(key), key=key) for key, text in found if text) or (
         Line(words.say("no_contact")),
     )

@@ -30,9 +30,7 @@ def width_of(text: str) -> int:
 
 def on_one_line(text: str) -> str:
     """A text without line breaks and characters that are not shown: what a person typed keeps to its place."""
-    return " ".join(
-        "".join(" " if sign.isspace() else sign for sign in text if _is_shown(sign)).split()
-    )
+    return " ".join("".join(" " if sign.isspace() else sign for sign in text if _is_shown(sign)).split())
 
 
 def _is_shown(sign: str) -> bool:
@@ -81,9 +79,7 @@ def fit(sections: Sequence[Section], *, room: float = ROOM) -> tuple[Section, ..
         longest = max(kept, key=_spare, default=None)
         if longest is None or _spare(longest) <= 0:
             break
-        kept[kept.index(longest)] = replace(
-            longest, lines=longest.lines[:-1], hidden=longest.hidden + 1
-        )
+        kept[kept.index(longest)] = replace(longest, lines=longest.lines[:-1], hidden=longest.hidden + 1)
     for limit in (2 * WIDTH, WIDTH, WIDTH // 2):
         if _total(kept) <= room:
             break

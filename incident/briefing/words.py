@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from functools import cache
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from incident.record.facts import in_language
 
 _FILE = Path(__file__).with_name("words.yaml")
 
@@ -64,13 +66,19 @@ class Words:
     def audience(self, name: str, what: Literal["title", "class"]) -> str:
         return self.pick(vocabulary().audiences[name][what])
 
-    def word(self, group: Literal["sure", "urgency", "roles", "covers", "effects", "reasons"], key: str) -> str:
+    def word(
+        self, group: Literal["sure", "urgency", "roles", "covers", "effects", "reasons"], key: str
+    ) -> str:
         """The word for a key of a closed list; a key that is not in the list stands for itself."""
         words: dict[str, InEach] = getattr(vocabulary(), group)
         return self.pick(words[key]) if key in words else key
 
     def pick(self, texts: InEach) -> str:
         return texts["zh-Hans" if self.is_chinese else "en"]
+
+    def named(self, names: Mapping[str, str]) -> str:
+        """A name given by language in the settings, in the nearest of them; empty where there is none."""
+        return in_language(names, self.language) if names else ""
 
     def time(self, moment: datetime) -> str:
         """A time in the zone with its offset: 2026-11-21 23:40 +08:00."""

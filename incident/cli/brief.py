@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 LANGUAGE = typer.Option(None, "--language", help="zh-Hans or en; the desk's own without it.")
 FORMAT = typer.Option("text", "--format", help="text or html.")
-OUTPUT = typer.Option(None, "-o", "--output", metavar="FILE", help="Where to write it; the screen without it.")
+OUTPUT = typer.Option(
+    None, "-o", "--output", metavar="FILE", help="Where to write it; the screen without it."
+)
 _SLOW_DISK = 60.0
 
 
