@@ -44,11 +44,12 @@ def facts(
 
 def _fact(stated: StatedFact, words: Words, *, with_source: bool) -> Line:
     fact = stated.fact
-    said_by = words.say("said_by", who=fact.said_by) if fact.said_by and with_source else ""
+    sure = words.word("sure", fact.sure)
+    with_who = with_source and fact.said_by
     return Line(
         text=value_in_words(fact.field, fact.value, words),
         label=field_named(fact.field).title[words.language],
-        note=words.joined((words.word("sure", fact.sure), said_by)),
+        note=words.say("sure_and_who", sure=sure, who=fact.said_by) if with_who else sure,
         key=fact.field,
         at=fact.known_at,
     )

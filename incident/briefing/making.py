@@ -20,7 +20,7 @@ from incident.briefing.material import (
     head_of,
     zone_words,
 )
-from incident.briefing.outside import call_centre, holding_statement, press
+from incident.briefing.outside import call_centre, holding_statement, press, source
 from incident.briefing.page import fit, on_one_line, shortened
 from incident.briefing.render import Format, render
 from incident.briefing.sheet import Frame, Head, Section, Sheet
@@ -157,15 +157,17 @@ def _outside(
 ) -> tuple[Sheet, str]:
     must_exist(session, incident_id)
     head = head_of(session, incident_id)
-    frame = frame_of(house, incident_id, audience, words, title="", head=head, now=now)
     released = gather_released(session, house, incident_id)
     for_callers = audience is Audience.CALLCENTRE
-    if not released.languages:
+    if released.languages:
+        published = _in_language(released, words.language)
+        sections = call_centre(words, published, incident_id) if for_callers else press(words, published)
+        more: tuple[str, ...] = (source(words, published),)
+    else:
         sections = holding_statement(words, house.settings.organisation, for_callers=for_callers)
-        return Sheet(frame, fit(sections)), _why_nothing(released)
-    published = _in_language(released, words.language)
-    sections = call_centre(words, published, incident_id) if for_callers else press(words, published)
-    return Sheet(frame, fit(sections)), ""
+        more = ()
+    frame = frame_of(house, incident_id, audience, words, title="", head=head, now=now, more=more)
+    return Sheet(frame, fit(sections)), _why_nothing(released)
 
 
 def _in_language(released: Released, language: str) -> Published:
@@ -179,6 +181,8 @@ def _in_language(released: Released, language: str) -> Published:
 
 
 def _why_nothing(released: Released) -> str:
+    if released.languages:
+        return ""
     if released.withheld_by:
         return f"{released.withheld_by} covers it"
     return released.why_not or "no notice is released"

@@ -34,7 +34,7 @@ def call_centre(words: Words, published: Published, incident_id: str) -> list[Se
     command = Line(f"incident notice verify {incident_id} CODE", key="command")
     lookup = (*_said(words, ("lookup_1", "lookup_2")), command, *_said(words, ("lookup_3", "lookup_4")))
     return [
-        Section("say", words.heading("say"), _statement(words, published), least=3, spoken=True),
+        Section("say", words.heading("say"), _statement(words, content), least=3, spoken=True),
         Section("do_not_say", words.heading("do_not_say"), avoid, least=len(avoid)),
         Section("lookup", words.heading("lookup"), lookup, least=len(lookup)),
         Section("questions", words.heading("questions"), _answers(words, content), least=4, spoken=True),
@@ -52,7 +52,7 @@ def press(words: Words, published: Published) -> list[Section]:
     avoid = _said(words, ("released_do_1", "released_do_press", "released_do_4"))
     data = _each((words.listed(content.data_types),) if content.data_types else (), "data_types")
     return [
-        Section("say", words.heading("say"), (*_statement(words, published), *data), least=3, spoken=True),
+        Section("say", words.heading("say"), (*_statement(words, content), *data), least=3, spoken=True),
         Section("measures", words.heading("measures"), measures, least=2, spoken=True),
         Section("not_known", words.heading("not_known"), open_points, least=1, spoken=True),
         Section(
@@ -63,21 +63,23 @@ def press(words: Words, published: Published) -> list[Section]:
     ]
 
 
-def _statement(words: Words, published: Published) -> tuple[Line, ...]:
-    content = published.content
-    source = words.say("released_note", date=content.written_on, version=published.version)
-    said = _each(content.what_happened or (), "what_happened")
+def source(words: Words, published: Published) -> str:
+    """Which release the words are taken from."""
+    return words.say("released_note", date=published.content.written_on, version=published.version)
+
+
+def _statement(words: Words, content: NoticeContent) -> tuple[Line, ...]:
     phone = content.contact.phone if content.contact else ""
     call = (Line(words.say("call", phone=phone), key="phone"),) if phone else ()
-    first, *rest = said or (Line(content.subject, key="subject"),)
-    return (Line(first.text, note=source, key=first.key), *call, *rest)
+    return (*_each(content.what_happened or (content.subject,), "what_happened"), *call)
 
 
 def _answers(words: Words, content: NoticeContent) -> tuple[Line, ...]:
     """The questions that the notice answers, those asked most often first."""
     gap = "" if words.is_chinese else " "
+    pause, stop = ("：", "。") if words.is_chinese else (": ", ".")
     measures = [
-        f"{line.when}{'：' if words.is_chinese else ': '}{line.text}" if line.when else line.text
+        f"{line.when}{pause if line.when else ''}{line.text.rstrip(stop)}{stop}"
         for line in content.measures_taken or ()
     ]
     answers = (
@@ -85,7 +87,7 @@ def _answers(words: Words, content: NoticeContent) -> tuple[Line, ...]:
         ("faq_data", words.listed(content.data_types or ())),
         ("faq_harm", gap.join(content.consequences or ())),
         ("faq_when", _when(words, content)),
-        ("faq_done", words.joined(text.rstrip("。.") for text in measures)),
+        ("faq_done", gap.join(measures)),
         ("faq_help", gap.join(content.remedies or ())),
         ("faq_cause", content.cause or ""),
         ("faq_open", gap.join(content.not_known)),

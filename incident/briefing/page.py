@@ -11,12 +11,16 @@ from dataclasses import replace
 
 from incident.briefing.sheet import Line, Section
 
-# Places in a line of text beside its label, wide characters counted as two, and lines on a page below its title.
-WIDTH = 84
-ROOM = 47.0
+# Places in a line: of text beside a label, of text without one, of the label; wide characters count as two. And the lines
+# of a page between its title and its foot, in a rehearsal too.
+WIDTH = 82
+_WHOLE_WIDTH = 108
+_LABEL_WIDTH = 24
+ROOM = 49.0
 # What a heading takes with the space around it, and the space between two lines.
-_HEADING = 1.55
-_BETWEEN = 0.14
+_HEADING = 1.65
+_BETWEEN = 0.06
+_MORE = 1.2
 # A single text longer than this would push the rest from the page.
 LONGEST = 4 * WIDTH
 
@@ -53,7 +57,7 @@ def shortened(text: str, longest: int = LONGEST) -> str:
 def room_of(section: Section) -> float:
     """The lines that a section takes on the page."""
     shown = sum(_room_of_line(line) for line in section.lines)
-    return _HEADING + shown + (1.0 if section.hidden else 0.0)
+    return _HEADING + shown + (_MORE if section.hidden else 0.0)
 
 
 def _room_of_line(line: Line) -> float:
@@ -62,10 +66,8 @@ def _room_of_line(line: Line) -> float:
     places += 3 if line.note else 0
     label = -(-width_of(line.label) // _LABEL_WIDTH)
     # Words are not broken, so that lines end early; a tenth is what that takes in the worst of our texts.
-    return max(-(-int(places * 1.1) // WIDTH), label, 1) + _BETWEEN
-
-
-_LABEL_WIDTH = 24
+    wide = WIDTH if line.label else _WHOLE_WIDTH
+    return max(-(-int(places * 1.1) // wide), label, 1) + _BETWEEN
 
 
 def fit(sections: Sequence[Section], *, room: float = ROOM) -> tuple[Section, ...]:
