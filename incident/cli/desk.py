@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -84,8 +84,8 @@ class Desk:
             self.say(
                 "warning: the emergency brake is on, nothing leaves the house; `incident worker --release`"
             )
-        elif brakes:
-            self.say("warning: a notice is paused; `incident notice resume ID` lets it go on")
+        else:
+            self._warn_of_brakes(brakes)
         if overdue and not somebody_works(store, self.paths, stale=self.settings.engine.stale_seconds):
             self.say(f"warning: {overdue} jobs are overdue and nobody works on them; start `incident worker`")
         if parked:
@@ -94,6 +94,15 @@ class Desk:
                 f"warning: parked after failing at every start: {told}; mend the cause (`incident doctor`),"
             )
             self.say("  then start `incident worker --retry-parked`")
+
+    def _warn_of_brakes(self, brakes: Collection[str]) -> None:
+        from incident.record.holds import BRAKES
+
+        held = sorted({name.split(":")[1] for name in brakes if name.startswith(BRAKES)})
+        if held:
+            self.say(f"warning: a hold stands on {', '.join(held)}; `incident hold list ID` says what waits")
+        if any(not name.startswith(BRAKES) for name in brakes):
+            self.say("warning: a notice is paused; `incident notice resume ID` lets it go on")
 
     @contextmanager
     def change(self, incident_id: str, *, kind: str, actor: str | None = None) -> Iterator[Change]:

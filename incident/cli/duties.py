@@ -37,6 +37,7 @@ def duties(
     why: bool = typer.Option(False, "--why", help="Show the reasons, also for what is not owed."),
     everything: bool = typer.Option(False, "--all", help="Show met and unowed duties too."),
 ) -> None:
+    from incident.cli.hold import hold_document, one_line, standing_holds
     from incident.duties.evaluating import duty_document, stored_duties
     from incident.duties.view import view_duties
     from incident.record.dossier import load_dossier
@@ -48,7 +49,7 @@ def duties(
         stored = {row.duty_id: row for row in stored_duties(session, incident_id)}
     views = view_duties(findings, stored, desk.settings, now=desk.now())
     shown = [view for view in views if view.is_open or everything]
-    document = {
+    document: dict[str, Any] = {
         "incident": incident_id,
         "at": desk.now(),
         "duties": [
@@ -65,10 +66,14 @@ def duties(
             _why_not(finding, desk.language) for finding in findings if not _has_open(finding, views)
         ],
     }
+    holds = standing_holds(desk, incident_id)
+    document["holds"] = [hold_document(desk, each) for each in holds]
     columns = ("Duty", "To", "Due", "Left", "Rests on", "State", "Article", "Review")
     desk.table(columns, [_row(desk, view) for view in shown], document=document)
     if desk.as_json:
         return
+    for each in holds:
+        typer.echo(one_line(desk, each))
     for note in _notes(desk, shown):
         typer.echo(note)
     if why:
@@ -124,7 +129,7 @@ def _row(desk: Desk, view: DutyView) -> tuple[str, ...]:
         _left(view),
         rests or (f"{duty.anchor_field}" if duty.anchor_field else ""),
         state if view.met_at is None else f"{state} {desk.show(view.met_at)}",
-        duty.article,
+        duty.article if duty.ordered is None else f"{duty.article}\n{duty.ordered[language]}",
         "" if duty.is_reviewed else f"UNREVIEWED ({duty.confidence})",
     )
 

@@ -36,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "task": ("task", "Tasks: add, done, drop, list."),
     "duties": ("duties", "What is owed, by when, to whom."),
     "grade": ("duties", "The grade of an incident, with reasons."),
+    "hold": ("hold", "Silence asked for by police or counsel: add, extend, accept, lift, list, show."),
+    "instruction": ("instruction", "Orders of authorities: add, list, settle."),
     "people": ("people", "The people concerned: import, stats, problems."),
     "run": ("playbooks", "Run a playbook on an incident."),
     "runs": ("playbooks", "List runs and what they wait for."),

@@ -161,12 +161,15 @@ def send(
     from incident.delivery.promises import must_keep_promises
     from incident.notice.release import must_be_released
     from incident.record.dossier import must_be_readable
+    from incident.record.holds import Cover, must_not_be_held
     from incident.record.incidents import must_exist
 
     desk = desk_of(ctx)
     with desk.store.read() as session:
         must_be_readable(desk.store, must_exist(session, incident_id))
         must_be_released(session, desk.store, incident_id, settings=desk.settings, drill=desk.house.drill)
+        # Also where it was begun before: nothing of it leaves now.
+        must_not_be_held(session, desk.store, incident_id, Cover.PEOPLE)
     must_keep_promises(desk.settings)
     # The relay is tried before anything is written: a wrong setting must not open a campaign that cannot go on.
     with MailRoom(relay_from(desk.settings.mail, root=desk.paths.root), connections=1) as room:
@@ -388,22 +391,30 @@ def _print_findings(desk: Desk, version: Version | None, findings: list[Finding]
 
 
 def _print_status(desk: Desk, incident_id: str) -> None:
+    from incident.cli.hold import hold_document, one_line, standing_holds
     from incident.delivery.status import account, campaigns_of
     from incident.record.incidents import must_exist
 
     with desk.store.read() as session:
         must_exist(session, incident_id)
         accounts = [account(session, campaign) for campaign in campaigns_of(session, incident_id)]
+    holds = standing_holds(desk, incident_id)
+    shown = {"holds": [hold_document(desk, each) for each in holds]} if holds else {}
+    if not desk.as_json:
+        for each in holds:
+            typer.echo(one_line(desk, each))
     if not accounts:
         desk.lines(
-            [f"no notice of {incident_id} is being sent"], document={"incident": incident_id, "campaigns": []}
+            [f"no notice of {incident_id} is being sent"],
+            document={"incident": incident_id, "campaigns": [], **shown},
         )
         return
     if desk.as_json:
-        desk.document({"incident": incident_id, "campaigns": [_account_document(each) for each in accounts]})
+        campaigns = [_account_document(each) for each in accounts]
+        desk.document({"incident": incident_id, "campaigns": campaigns, **shown})
         return
-    for each in accounts:
-        _print_account(desk, each)
+    for one in accounts:
+        _print_account(desk, one)
 
 
 def _print_account(desk: Desk, each: Account) -> None:

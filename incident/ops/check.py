@@ -6,7 +6,7 @@ legal state. What it cannot prove, because no row shows it:
 - that a message arrived, and that nobody outside was told twice: only the other side knows (the ledger bounds it);
 - that facts are true, that law is applied rightly and texts are good: people read, the gate and counsel decide;
 - that a carrier keeps to what it was declared for: `incident doctor` checks the settings, not what a relay does;
-- that silence was kept where police or counsel asked for it: no row says yet who asked;
+- that nothing left while a hold stood: times of several clocks are not compared, and what people say is on no row;
 - that a time is the right one: clocks that were set wrong leave times that look like any others;
 - that words and evidence beside the database are undamaged: `incident evidence verify` reads them;
 - anything at or above the last head that somebody holds outside, if rows and journal were forged together:
@@ -27,6 +27,7 @@ from incident.durable.jobs import database_clock, on_one_machine
 from incident.errors import TocsinError
 from incident.ops.checks import (
     attempts,
+    holds,
     intake,
     jobs,
     ledger,
@@ -45,7 +46,20 @@ from incident.store.moment import Moment, one_moment
 
 SURVEYS: tuple[Survey, ...] = tuple(
     survey
-    for module in (ledger, attempts, progress, people, releases, runs, intake, owed, jobs, proofs, sealed)
+    for module in (
+        ledger,
+        attempts,
+        progress,
+        people,
+        releases,
+        runs,
+        holds,
+        intake,
+        owed,
+        jobs,
+        proofs,
+        sealed,
+    )
     for survey in module.SURVEYS
 )
 INVARIANTS: tuple[Invariant, ...] = tuple(dict.fromkeys(each for survey in SURVEYS for each in survey.tells))

@@ -148,6 +148,17 @@ def conflicts(
     )
 
 
+def duties_that_go_on(session: Session, incident_id: str, findings: Iterable[Finding]) -> list[str]:
+    """The duties to authorities that stand open: no hold stops them."""
+    met = met_duties(session, incident_id)
+    return [
+        duty.id
+        for finding in findings
+        for duty in finding.duties
+        if duty.kind is not DutyKind.notify_people and duty.is_standing and duty.id not in met
+    ]
+
+
 def already_out(session: Session, incident_id: str) -> AlreadyOut:
     """What has left the house already."""
     told = select(Delivery.id).where(

@@ -16,7 +16,9 @@ from sqlmodel import Session, SQLModel, col, func, select
 from incident.errors import Refused, StoreUnavailable
 from incident.hooks.receiving import AlertState
 from incident.record.decisions import Signer, Subject, Verdict, decide
+from incident.record.holds import standing_holds
 from incident.record.incidents import IncidentState, must_exist
+from incident.record.numbers import label_of
 from incident.record.operators import Role, operator_named
 from incident.response.housework import House
 from incident.response.runner import RUNNING
@@ -178,6 +180,13 @@ def _nothing_under_way(session: Session, incident_id: str) -> None:
     arriving = session.exec(
         select(Alert.id).where(Alert.incident_id == incident_id, Alert.state == AlertState.RECEIVED)
     ).first()
+    holds = standing_holds(session, incident_id)
+    if holds:
+        raise Refused(
+            f"{label_of(holds[0])} still stands; what it holds back needs the data",
+            where=incident_id,
+            next_step=f"lift it first (signed): `incident hold lift {incident_id} {label_of(holds[0])}`",
+        )
     if arriving:
         raise Refused(
             f"the alert {arriving} is not mapped to its end; its body is still needed",

@@ -306,6 +306,13 @@ def list_holds(session: Session, store: Store, incident_id: str) -> list[HoldLin
     return [_line(session, store, row, drill=drill) for row in rows]
 
 
+def list_standing_holds(session: Session, store: Store, incident_id: str) -> list[HoldLine]:
+    """The holds of an incident that were not lifted; of one whose data was destroyed there are none."""
+    rows = standing_holds(session, incident_id)
+    drill = bool(rows) and born_as(store) == Born.DRILL
+    return [_line(session, store, row, drill=drill) for row in rows]
+
+
 def hold_called(session: Session, store: Store, incident_id: str, label: str) -> HoldLine:
     """A hold as a person names it (`H1`). Raises `BadInput` or `NotFound`."""
     row = row_called(session, Hold, incident_id, label)

@@ -37,7 +37,7 @@ class Measure:
     """One row of the catalogue. `public` is told to people; `title` is used among those who respond.
 
     `activity` is a CACAO 2.0 playbook activity; `d3fend` and `react` are foreign ids, empty where none fits.
-    `evidence_first` marks what may destroy evidence.
+    `evidence_first` marks what may destroy evidence. `tells`: whom carrying it out tells something, where it does.
     """
 
     id: str
@@ -48,6 +48,7 @@ class Measure:
     d3fend: tuple[str, ...] = ()
     react: tuple[str, ...] = ()
     evidence_first: bool = False
+    tells: Literal["people", "public"] | None = None
 
     @property
     def phase(self) -> Phase:
@@ -107,6 +108,7 @@ def read_measures(rows: Any, *, name: str) -> Mapping[str, Measure]:
         d3fend: tuple[str, ...] = ()
         react: tuple[str, ...] = ()
         evidence_first: bool = False
+        tells: Literal["people", "public"] | None = None
 
     try:
         checked = TypeAdapter(list[Row]).validate_python(rows)

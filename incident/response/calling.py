@@ -12,10 +12,12 @@ import ssl
 from datetime import datetime, timedelta
 from functools import cache
 
+from incident.record.holds import HeldBack
 from incident.response import events as e
 from incident.response.attempt import Attempt
 from incident.response.http_api import Ending, HttpResult, call, outputs_from
 from incident.response.runner import EffectState, OpenEffect, SettledMeanwhile, call_later, mark_intended
+from incident.response.silence import brakes_over, must_be_free
 
 PAUSES_S = (1.0, 5.0)
 """Seconds before a repeatable call that had no answer is made again; after the last one a person is asked."""
@@ -39,12 +41,14 @@ def run_command(
     attempt: Attempt, asked: OpenEffect, command: e.RunCommand, effects: list[OpenEffect]
 ) -> None:
     """Call, and keep what came of it. `effects` are all that the run waits for."""
+    incident_id = attempt.run.incident_id
     try:
         with attempt.change("run.intent") as change:
+            must_be_free(change.session, attempt.store, incident_id, command.measures)
             mark_intended(change, attempt.store, asked)
-    except SettledMeanwhile:
+    except (SettledMeanwhile, HeldBack):
         return
-    if not attempt.lease.may_act():
+    if not attempt.lease.may_act(*brakes_over(incident_id, command.measures)):
         # Nothing went out. Whoever cannot write even this leaves a question behind, never a second call.
         _call_again(attempt, asked, calls=asked.calls, at=asked.row.due_at)
         return

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlmodel import Session
+
 from incident.durable import Lease
 from incident.response import events as e
 from incident.response.attempt import ENGINE, Attempt, HouseAnswer, HouseState, Housework, Surroundings
 from incident.response.calling import ask_what_came_of_it, left_behind, run_command
 from incident.response.runner import RUNNING, OpenEffect, open_effects, run_named
+from incident.response.silence import UNDER_A_HOLD_S, brakes_over, is_held_back
 from incident.store.store import Store
+from incident.store.tables import Run
 
 __all__ = ["ENGINE", "HouseAnswer", "HouseState", "Housework", "Surroundings", "advance_run"]
 
@@ -25,12 +29,23 @@ def advance_run(lease: Lease, store: Store, run_id: str, around: Surroundings) -
         with store.read() as session:
             run = run_named(session, run_id)
             effects = open_effects(session, store, run)
-        if run.state != RUNNING or not _one_step(Attempt(lease, store, run, around), effects):
+            held_back = _held_back(session, run, effects)
+        if run.state != RUNNING or not _one_step(Attempt(lease, store, run, around), effects, held_back):
             break
     _leave(lease, store, run_id, around)
 
 
-def _one_step(attempt: Attempt, effects: list[OpenEffect]) -> bool:
+def _held_back(session: Session, run: Run, effects: list[OpenEffect]) -> frozenset[str]:
+    """The ids of the calls that a hold keeps waiting: they would tell people or the public."""
+    return frozenset(
+        each.row.id
+        for each in effects
+        if isinstance(each.effect, e.RunCommand)
+        and is_held_back(session, run.incident_id, each.effect.measures)
+    )
+
+
+def _one_step(attempt: Attempt, effects: list[OpenEffect], held_back: frozenset[str]) -> bool:
     """Do one piece of work; False when nothing can be done without a person, a later time, or leave to act."""
     now = attempt.around.clock()
     commands = [(each, each.effect) for each in effects if isinstance(each.effect, e.RunCommand)]
@@ -45,7 +60,9 @@ def _one_step(attempt: Attempt, effects: list[OpenEffect]) -> bool:
             attempt.tell(event, each)
             return True
     for each, command in commands:
-        if _seconds_until(each.row.due_at, now=now) <= 0 and attempt.lease.may_act():
+        if each.row.id in held_back or _seconds_until(each.row.due_at, now=now) > 0:
+            continue
+        if attempt.lease.may_act(*brakes_over(attempt.run.incident_id, command.measures)):
             run_command(attempt, each, command, effects)
             return True
     return any(_do_in_house(attempt, each) for each in effects)
@@ -88,7 +105,8 @@ def _leave(lease: Lease, store: Store, run_id: str, around: Surroundings) -> Non
     with store.transaction() as session:
         lease.fence(session)
         run = run_named(session, run_id)
-        after = _next_look(open_effects(session, store, run), now=around.clock())
+        effects = open_effects(session, store, run)
+        after = _next_look(effects, _held_back(session, run, effects), now=around.clock())
         if run.state == RUNNING and lease.stopping:
             lease.again(session)
         elif run.state == RUNNING and after is not None:
@@ -97,11 +115,13 @@ def _leave(lease: Lease, store: Store, run_id: str, around: Surroundings) -> Non
             lease.done(session)
 
 
-def _next_look(effects: list[OpenEffect], *, now: datetime) -> float | None:
+def _next_look(effects: list[OpenEffect], held_back: frozenset[str], *, now: datetime) -> float | None:
     """In how many seconds something may be done by itself; None where only people and other jobs can go on."""
     waits = []
     for each in effects:
-        if isinstance(each.effect, e.RunCommand):
+        if each.row.id in held_back:
+            waits.append(UNDER_A_HOLD_S)
+        elif isinstance(each.effect, e.RunCommand):
             # One that is due now was held back because this worker may not act.
             waits.append(_seconds_until(each.row.due_at, now=now) or HELD_S)
         elif isinstance(each.effect, e.WaitUntil) and not _is_held_back(each.effect, effects):

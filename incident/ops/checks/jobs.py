@@ -16,6 +16,7 @@ from incident.durable import JobState
 from incident.hooks.receiving import ALERT_JOB
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, scan, table_of
 from incident.ops.checks.progress import RETRY, TOLERANCE
+from incident.record.holds import HOLD_JOB
 from incident.response.runner import RUN_JOB
 from incident.store.instance import Standing, objection
 from incident.store.tables import (
@@ -23,6 +24,7 @@ from incident.store.tables import (
     Batch,
     Brake,
     Campaign,
+    Hold,
     Instance,
     Job,
     KindLimit,
@@ -36,7 +38,7 @@ UNHEARD = 10
 
 # A pause between two tries, or one under a brake, is an hour at most; a clock that was set back makes it look longer.
 _LONGEST_SLEEP = 3 * 3600.0
-# A step of a playbook may wait for weeks.
+# A step of a playbook, or a hold, may wait for weeks.
 _LONGEST_TIMER = 10 * 366 * 86400.0
 
 TARGETS: Mapping[str, sa.Table] = {
@@ -45,6 +47,7 @@ TARGETS: Mapping[str, sa.Table] = {
     PUBLISH_JOB: table_of(Notice),
     SETTLE_JOB: table_of(Campaign),
     BATCH_JOB: table_of(Batch),
+    HOLD_JOB: table_of(Hold),
 }
 """Every kind of job, and the table whose row it works on."""
 
@@ -78,7 +81,7 @@ INSTANCE = Invariant("instance.one", "the record says which copy it is, once, in
 def _look_at_jobs(view: View, findings: Findings) -> None:
     counters = (j.attempt, j.starts, j.beats, j.beat_at, j.asked_at, j.next_at)
     numbers = sa.or_(j.pokes < 1, *(each < 0 for each in counters))
-    longest_sleep = sa.case((j.kind == RUN_JOB, _LONGEST_TIMER), else_=_LONGEST_SLEEP)
+    longest_sleep = sa.case((j.kind.in_([RUN_JOB, HOLD_JOB]), _LONGEST_TIMER), else_=_LONGEST_SLEEP)
     scan(
         view,
         findings,

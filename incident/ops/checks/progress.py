@@ -1,6 +1,7 @@
 """Progress: whoever is not settled has an owner and a next time, and what can end, ends.
 
-The owner of people in progress is the open job of their batch, or whoever paused the campaign. A job that a killed
+The owner of people in progress is the open job of their batch, or whoever paused the campaign. Under a hold the job
+sleeps until the hold is lifted. A job that a killed
 worker left is still open: the next worker takes it over.
 """
 
@@ -20,6 +21,7 @@ from incident.delivery.states import (
 )
 from incident.durable import EVERYTHING, JobState
 from incident.ops.checks.base import Findings, Invariant, Survey, View, moment_of, table_of
+from incident.record.holds import BRAKES, Cover, hold_brake
 from incident.store.tables import Batch, Brake, Campaign, Delivery, Job
 
 TOLERANCE = 60.0
@@ -49,6 +51,10 @@ ENDED = Invariant("progress.ended", "a campaign that has ended says when, and ha
 def _look_at_batches(view: View, findings: Findings) -> None:
     """All batches with somebody in progress, also those who are told beside their guardian."""
     waits = d.state == DeliveryState.PENDING
+    on = {name for (name,) in view.rows(sa.select(_brake.c.name))}
+    held = d.incident_id.in_(
+        [each for each in view.live() if hold_brake(each, Cover.PEOPLE) in on],
+    )
     statement = (
         sa.select(
             b.id,
@@ -58,6 +64,7 @@ def _look_at_batches(view: View, findings: Findings) -> None:
             sa.func.count(),
             sa.func.sum(sa.case((waits & d.next_at.is_not(None), 0), else_=1)),
             sa.func.min(sa.cast(d.next_at, sa.String)),
+            sa.func.max(sa.case((held, 1), else_=0)),
         )
         .select_from(
             _delivery.join(_batch, b.id == d.batch_id)
@@ -68,13 +75,13 @@ def _look_at_batches(view: View, findings: Findings) -> None:
         .group_by(b.id, j.state, j.next_at, j.beat_at)
         .order_by(b.id)
     )
-    for batch, job, next_at, beat_at, people, at_once, earliest in view.rows(statement):
+    for batch, job, next_at, beat_at, people, at_once, earliest, under_a_hold in view.rows(statement):
         if job != JobState.OPEN:
             said = f"its job is {job}" if job is not None else "it has no job"
             findings.broken(
                 OWNED, f"batch {batch}", f"{people} in progress, and {said}", next_step=_next_step(job)
             )
-        elif not view.brake and not beat_at:
+        elif not (view.brake or under_a_hold or beat_at):
             due = _seconds_until(view, at_once, earliest)
             if next_at - view.clock > max(due, 0.0) + TOLERANCE:
                 late = next_at - view.clock - max(due, 0.0)
@@ -131,7 +138,9 @@ def _look_at_campaigns(view: View, findings: Findings) -> None:
 
 
 def _look_at_brakes(view: View, findings: Findings) -> None:
-    on = {name for (name,) in view.rows(sa.select(_brake.c.name))} - {EVERYTHING}
+    names = {name for (name,) in view.rows(sa.select(_brake.c.name))} - {EVERYTHING}
+    # Those of holds are looked at with the holds.
+    on = {name for name in names if not name.startswith(BRAKES)}
     for campaign, state in view.rows(sa.select(c.id, c.state).where(view.mine(c.incident_id))):
         brake = campaign_brake(campaign)
         if (brake in on) != (state == CampaignState.PAUSED):
