@@ -15,6 +15,7 @@ from incident.cli.wording import span
 if TYPE_CHECKING:
     from incident.duties.view import DutyView
     from incident.law.findings import Finding
+    from incident.record.dossier import Dossier
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -62,6 +63,10 @@ def duties(
             }
             for view in views
         ],
+        "measures": [
+            {"action": each.action, "at": each.at, "by": each.by, "origin": each.origin}
+            for each in dossier.measures
+        ],
         "not_applying": [
             _why_not(finding, desk.language) for finding in findings if not _has_open(finding, views)
         ],
@@ -74,7 +79,7 @@ def duties(
         return
     for each in holds:
         typer.echo(one_line(desk, each))
-    for note in _notes(desk, shown):
+    for note in (*_measures(desk, dossier, shown), *_notes(desk, shown)):
         typer.echo(note)
     if why:
         _print_why(desk, views, findings)
@@ -156,6 +161,33 @@ def _left(view: DutyView) -> str:
     if view.left is not None:
         return f"OVERDUE {span(view.left)}" if view.is_overdue else span(view.left)
     return f"{span(view.elapsed)} passed" if view.elapsed is not None else ""
+
+
+_TELLS_MEASURES = "measures_taken"
+_MEASURES = {
+    "en": (
+        "Measures taken, which must be told under {articles}:",
+        "  none yet: log them with `incident log --measure`",
+    ),
+    "zh-Hans": ("已采取的措施（{articles}要求告知）：", "  尚无记录：请用 `incident log --measure` 记录"),
+}
+
+
+def _measures(desk: Desk, dossier: Dossier, views: Sequence[DutyView]) -> list[str]:
+    """What was done, where a duty that stands asks for it to be told."""
+    from incident.record.measures import summarise_measures
+
+    told = [dict(view.duty.elements) for view in views if view.is_open]
+    articles = dict.fromkeys(each[_TELLS_MEASURES] for each in told if _TELLS_MEASURES in each)
+    if not articles:
+        return []
+    head, nothing = _MEASURES[desk.language]
+    joined = ("、" if desk.language == "zh-Hans" else "; ").join(articles)
+    lines = [
+        f"  {each.measure.id}: {each.measure.title[desk.language]}, {desk.show(each.last)}"
+        for each in summarise_measures(dossier.measures)
+    ]
+    return ["", head.format(articles=joined), *(lines or [nothing])]
 
 
 def _notes(desk: Desk, views: Sequence[DutyView]) -> list[str]:

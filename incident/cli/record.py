@@ -177,63 +177,6 @@ def set_(
     )
 
 
-@app.command("log", help="Log what people did and saw; with --measure it is a measure taken.")
-def log(
-    ctx: typer.Context,
-    incident_id: str = ID,
-    text: str = typer.Argument(..., metavar="TEXT"),
-    at: str | None = typer.Option(
-        None, "--at", metavar="TIME", help="When it happened: 2026-11-21 01:50, or 01:50."
-    ),
-    by: str = typer.Option("", "--by", help="Who did or saw it."),
-    measure: str | None = typer.Option(
-        None, "--measure", metavar="ACTION", help="For example contain.disable-endpoint."
-    ),
-    evidence: list[Path] = typer.Option(
-        [], "--evidence", metavar="FILE", help="A file that shows it; may be repeated."
-    ),
-    corrects: str | None = typer.Option(
-        None, "--corrects", metavar="ENTRY", help="The entry that this one replaces."
-    ),
-) -> None:
-    from incident.ops.house import evaluate
-    from incident.record.evidence import put_evidence, take_files
-    from incident.record.incidents import log_entry
-
-    desk = desk_of(ctx)
-    if not text.strip():
-        raise WrongUsage("the text is empty", where="TEXT")
-    happened = read_time(desk, at, option="--at") if at else desk.now()
-    who = by or desk.actor
-    with (
-        take_files(desk.store, incident_id, evidence, blobs=desk.paths.blobs) as files,
-        desk.change(incident_id, kind="log.entered") as change,
-    ):
-        kept = [put_evidence(change, incident_id, each, by=who, note=text) for each in files]
-        entry = log_entry(
-            desk.store,
-            change,
-            incident_id,
-            text,
-            at=happened,
-            by=who,
-            action=measure,
-            evidence=[each.id for each in kept],
-            corrects=corrects,
-        )
-        if measure is not None:
-            evaluate(desk.house, change, incident_id)
-    desk.lines(
-        [f"logged for {desk.show(happened)} ({desk.settings.workspace.zone}) as {entry.id[:8]}"],
-        document={
-            "incident": incident_id,
-            "entry": entry.id,
-            "at": happened,
-            "evidence": [each.id for each in kept],
-        },
-    )
-
-
 @app.command("timeline", help="Show everything that happened, in order.")
 def timeline_(ctx: typer.Context, incident_id: str = ID) -> None:
     from incident.proof.timeline import timeline

@@ -128,11 +128,12 @@ def log_entry(
     must_have_happened(at, now=change.at)
     must_be_open(change.session, incident_id)
     if corrects is not None:
-        corrects = _entry_called(change.session, incident_id, corrects)
+        corrects = entry_called(change.session, incident_id, corrects).id
         later = change.session.exec(select(LogEntry.id).where(LogEntry.corrects == corrects)).first()
         if later is not None:
             raise Refused(
-                f"the entry {corrects} was corrected already, by {later}", next_step="correct that one"
+                f"the entry {corrects} was corrected already, by {later}",
+                next_step=f"look at it (`incident timeline`), then correct that one: --corrects {later[:8]}",
             )
     return _put_log(
         store,
@@ -158,10 +159,10 @@ def must_have_happened(at: datetime, *, now: datetime) -> None:
         )
 
 
-def _entry_called(session: Session, incident_id: str, name: str) -> str:
-    """The id of a log entry by the beginning of it that lists show. Raises `NotFound`."""
-    mine = select(LogEntry.id).where(LogEntry.incident_id == incident_id)
-    found = [each for each in session.exec(mine).all() if name and each.startswith(name)]
+def entry_called(session: Session, incident_id: str, name: str) -> LogEntry:
+    """A log entry by the beginning of its id that lists show. Raises `NotFound`."""
+    mine = select(LogEntry).where(LogEntry.incident_id == incident_id)
+    found = [each for each in session.exec(mine).all() if name and each.id.startswith(name)]
     if len(found) != 1:
         what = f"{len(found)} log entries begin with {name}" if found else f"there is no log entry {name}"
         raise NotFound(what, next_step="`incident timeline` shows their ids")
