@@ -91,11 +91,11 @@ def headquarters(material: Material, words: Words) -> list[Section]:
         Section("known", words.heading("known"), known, f"incident show {incident}", least=4),
         Section("people", words.heading("people"), lines.facts(material, _PEOPLE, words), f"incident show {incident}", least=2),
         Section("grade", words.heading("grade"), lines.grades(material, words), f"incident grade {incident}"),
-        Section("not_known", words.heading("not_known"), _not_known(material, words), f"incident duties {incident}", least=2),
+        Section("not_known", words.heading("not_known"), _not_known(material, words), f"incident ask {incident}", least=2),
         Section("measures", words.heading("measures"), measures, f"incident timeline {incident}", least=2),
-        Section("due", words.heading("due"), due, f"incident duties {incident}", least=3),
+        Section("decided", words.heading("decided"), decided, f"incident timeline {incident}", least=1),
         Section("standing", words.heading("standing"), (*holds, *lines.instructions(material, words)), f"incident hold list {incident}", least=2),
-        Section("decided", words.heading("decided"), decided, f"incident decide {incident}", least=1),
+        Section("due", words.heading("due"), due, f"incident duties {incident}", least=3),
         Section("next", words.heading("next"), (lines.next_update(material, words),)),
     ]  # fmt: skip
 

@@ -11,20 +11,21 @@ from sqlmodel import Session, col, select
 from incident.briefing.sheet import Head
 from incident.briefing.words import Words
 from incident.delivery.status import Account, account, campaigns_of
-from incident.duties.evaluating import stored_duties
+from incident.duties.evaluating import MET, rules_in_use, stored_duties
 from incident.duties.view import DutyView, view_duties
 from incident.errors import Refused
-from incident.law.findings import DutyState
 from incident.law.grading import GradeResult, grade, shipped_scales
+from incident.law.questions import open_questions
 from incident.notice.content import NoticeContent
 from incident.notice.release import NoticeState, must_be_released
 from incident.record.contacts import ContactLine, list_contacts
 from incident.record.dossier import Dossier, dossier_in
-from incident.record.facts import LocalText, field_named
+from incident.record.facts import LocalText
 from incident.record.holds import Cover, HoldLine, held, list_holds
 from incident.record.instructions import InstructionLine, list_instructions
 from incident.record.resolutions import ResolutionLine, list_resolutions
 from incident.record.summons import open_summons
+from incident.record.tasks import TaskLine, list_tasks
 from incident.response import events as e
 from incident.response.housework import House
 from incident.response.runner import RUNNING, questions, runs_of, short_name
@@ -72,10 +73,11 @@ class OpenQuestion:
 
 @dataclass(frozen=True)
 class Published:
-    """What a released notice says in one language. `released_on` is a shown day."""
+    """What a released notice says in one language."""
 
     content: NoticeContent
     version: int
+    released_at: datetime
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class Material:
     holds: tuple[HoldLine, ...]
     instructions: tuple[InstructionLine, ...]
     resolutions: tuple[ResolutionLine, ...]
+    tasks: tuple[TaskLine, ...]
     contacts: tuple[ContactLine, ...]
     evidence: tuple[EvidenceFile, ...]
     questions: tuple[OpenQuestion, ...]
@@ -129,9 +132,10 @@ def gather(session: Session, house: House, incident_id: str, *, now: datetime) -
         holds=tuple(list_holds(session, store, incident_id)),
         instructions=tuple(list_instructions(session, store, incident_id)),
         resolutions=tuple(list_resolutions(session, store, incident_id)),
+        tasks=tuple(list_tasks(session, store, incident_id)),
         contacts=tuple(list_contacts(session, store)),
         evidence=_evidence(session, store, incident_id),
-        questions=_questions(dossier, views, grades),
+        questions=_questions(house, dossier, views, now=now),
         waiting=_waiting(session, store, incident_id),
         summons=tuple(open_summons(session, incident_id)),
         notices=_notices(session, incident_id),
@@ -162,7 +166,9 @@ def gather_released(session: Session, house: House, incident_id: str) -> Release
         return Released({}, why_not=error.what)
     return Released(
         {
-            language: Published(content, version.row.version)
+            language: Published(
+                content, version.row.version, version.row.released_at or version.row.created_at
+            )
             for language, content in version.frozen.contents.items()
         }
     )
@@ -203,26 +209,21 @@ def _reports(session: Session, incident_id: str) -> tuple[Report, ...]:
 
 
 def _questions(
-    dossier: Dossier, views: Sequence[DutyView], grades: Sequence[GradeResult]
+    house: House, dossier: Dossier, views: Sequence[DutyView], *, now: datetime
 ) -> tuple[OpenQuestion, ...]:
-    """What would settle most comes first: an open duty counts more than a grade."""
-    weight: dict[str, int] = {}
-    for view in views:
-        if view.is_open or view.state == DutyState.may_be_waived:
-            for name in (*view.duty.settled_by, *view.duty.waits_for):
-                weight[name] = weight.get(name, 0) + 10
-    for result in grades:
-        for name in result.decides:
-            weight[name] = weight.get(name, 0) + 1
-    current = dossier.current
+    """The open questions in the order of what they decide and how soon; those nobody can answer at the end."""
+    told = dossier.current
+    asked = open_questions(
+        rules_in_use(house.workspace).regimes,
+        dossier.sheet,
+        scope_countries=house.settings.scope.countries,
+        now=now,
+        met=frozenset(view.duty.id for view in views if view.state == MET),
+        nobody_knows=frozenset(name for name, stated in told.items() if stated.fact.value is None),
+    )
     return tuple(
-        OpenQuestion(
-            name,
-            field_named(name).question,
-            field_named(name).who,
-            said_unknown=name in current and current[name].fact.value is None,
-        )
-        for name in sorted(weight, key=lambda name: (-weight[name], name))
+        OpenQuestion(each.field.name, each.field.question, each.field.who, each.nobody_knows)
+        for each in asked
     )
 
 

@@ -12,6 +12,7 @@ from incident.briefing.material import Published
 from incident.briefing.sheet import Line, Section
 from incident.briefing.words import Words
 from incident.notice.content import NoticeContent
+from incident.notice.phrases import show_day
 from incident.settings import Organisation
 
 
@@ -50,7 +51,8 @@ def press(words: Words, published: Published) -> list[Section]:
     )
     open_points = _each(content.not_known, "not_known")
     avoid = _said(words, ("released_do_1", "released_do_press", "released_do_4"))
-    data = _each((words.listed(content.data_types),) if content.data_types else (), "data_types")
+    kinds = words.listed(content.data_types or ())
+    data = _each((words.say("said_data", data=kinds),) if kinds else (), "data_types")
     return [
         Section("say", words.heading("say"), (*_statement(words, content), *data), least=3, spoken=True),
         Section("measures", words.heading("measures"), measures, least=2, spoken=True),
@@ -65,7 +67,11 @@ def press(words: Words, published: Published) -> list[Section]:
 
 def source(words: Words, published: Published) -> str:
     """Which release the words are taken from."""
-    return words.say("released_note", date=published.content.written_on, version=published.version)
+    return words.say(
+        "released_note",
+        date=show_day(published.released_at, words.language, words.zone),
+        version=published.version,
+    )
 
 
 def _statement(words: Words, content: NoticeContent) -> tuple[Line, ...]:
