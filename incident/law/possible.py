@@ -30,6 +30,7 @@ _LANGUAGES = ("zh-Hans", "en")
 _SMALLEST = {FieldType.amount: Decimal("0.01"), FieldType.percent: Decimal("0.01")}
 _MOST = {FieldType.percent: 100}
 _ANYTHING_ELSE = "-"
+_ANY = FrozenText({"zh-Hans": "任何一种回答", "en": "any answer"})
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ def title_of(
     field: Field, chosen: Sequence[PossibleAnswer], everything: Sequence[PossibleAnswer]
 ) -> FrozenText:
     """Some of the answers in words: yes; “serious” or more; 1,000,000 to 9,999,999."""
+    if len(chosen) == len(everything) > 1:
+        return _ANY
     runs = _runs(chosen, everything, joined=field.ordered or field.type in QUANTITIES)
     return FrozenText(
         {
@@ -138,7 +141,7 @@ def _band_title(field: Field, low: Number, last: Number | None, is_first: bool, 
     chinese = language == "zh-Hans"
     shown = show_number(field, low, language=language)
     if last is None:
-        return f"{shown} 以上" if chinese else f"{shown} or more"
+        return (f"{shown} 以上" if shown[-1].isascii() else f"{shown}以上") if chinese else f"{shown} or more"
     if last == low:
         return shown
     if is_first and low == 0:

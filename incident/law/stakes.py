@@ -13,6 +13,7 @@ from incident.law.clocks import Urgency
 from incident.law.findings import Duty, DutyState
 from incident.law.possible import PossibleAnswer
 from incident.law.reasons import Answer
+from incident.record.facts import Value
 
 
 class StakeKind(StrEnum):
@@ -59,14 +60,26 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Given:
+    """Another answer that the stake supposes."""
+
+    field: str
+    value: Value
+
+
+@dataclass(frozen=True)
 class Stake:
-    """What an answer to `field` means for one duty. `answers` and `duties` run side by side."""
+    """What an answer to `field` means for one duty. `answers` and `duties` run side by side.
+
+    `given`: the one other answer beside which this holds; None where it holds as the record stands.
+    """
 
     field: str
     kind: StakeKind
     now: Duty
     answers: tuple[PossibleAnswer, ...]
     duties: tuple[Duty, ...]
+    given: Given | None = None
 
     @cached_property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -123,14 +136,16 @@ def outcome_of(duty: Duty, *, without: str = "") -> Outcome:
         by_public_notice=duty.public_notice_instead,
         content=tuple(name for extra in duty.extra_fields for name in extra.fields),
         open_fields=open_fields - {without},
-        ways=tuple(branch.path for branch in duty.branches),
+        ways=tuple(branch.path for branch in duty.ways),
     )
 
 
-def stake(field: str, now: Duty, answered: Mapping[PossibleAnswer, Duty]) -> Stake | None:
+def stake(
+    field: str, now: Duty, answered: Mapping[PossibleAnswer, Duty], *, given: Given | None = None
+) -> Stake | None:
     """The weightiest way in which an answer to `field` changes the duty; None where no answer changes it."""
     kind = _kind(field, now, tuple(answered.values()))
-    return Stake(field, kind, now, tuple(answered), tuple(answered.values())) if kind else None
+    return Stake(field, kind, now, tuple(answered), tuple(answered.values()), given) if kind else None
 
 
 def _kind(field: str, now: Duty, duties: tuple[Duty, ...]) -> StakeKind | None:
