@@ -76,7 +76,7 @@ def fit(sections: Sequence[Section], *, room: float = ROOM) -> tuple[Section, ..
     Lines go from the end of the section that has most above what it keeps at least. Where every section is down to
     that, texts are cut shorter.
     """
-    kept = [_tidy(section, LONGEST) for section in sections if section.lines]
+    kept = [tidy(section, LONGEST) for section in sections if section.lines]
     while _total(kept) > room:
         longest = max(kept, key=_spare, default=None)
         if longest is None or _spare(longest) <= 0:
@@ -85,7 +85,7 @@ def fit(sections: Sequence[Section], *, room: float = ROOM) -> tuple[Section, ..
     for limit in (2 * WIDTH, WIDTH, WIDTH // 2):
         if _total(kept) <= room:
             break
-        kept = [_tidy(section, limit) for section in kept]
+        kept = [tidy(section, limit) for section in kept]
     return tuple(kept)
 
 
@@ -98,8 +98,10 @@ def _spare(section: Section) -> float:
     return sum(_room_of_line(line) for line in section.lines[section.least :])
 
 
-def _tidy(section: Section, limit: int) -> Section:
-    def tidy(line: Line) -> Line:
+def tidy(section: Section, limit: int = LONGEST) -> Section:
+    """The section with each text on one line and no longer than `limit` places."""
+
+    def kept(line: Line) -> Line:
         return replace(
             line,
             text=shortened(on_one_line(line.text), limit),
@@ -108,7 +110,7 @@ def _tidy(section: Section, limit: int) -> Section:
             marks=tuple(shortened(on_one_line(mark), _LABEL_WIDTH) for mark in line.marks),
         )
 
-    return replace(section, lines=tuple(map(tidy, section.lines)))
+    return replace(section, lines=tuple(map(kept, section.lines)))
 
 
 def change_texts(section: Section, change: Callable[[str], str]) -> Section:
