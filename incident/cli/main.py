@@ -56,6 +56,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "notice": ("notice", "The notice: draft, check, preview, release, send, pause, resume, status, verify."),
     "deliveries": ("deliveries", "Who got what, and who was not reached."),
     "report": ("report", "Fill the authority's report, or record that it was handed in."),
+    "brief": ("brief", "One page for headquarters, the board, the police, the call centre or the press."),
+    "handover": ("brief", "What the next shift must know, and what changed since the last handover."),
     "verify": ("proof", "Verify that the record was not changed."),
     "check": ("check", "Prove that the record is whole and that nothing is left undone."),
     "law": ("law", "The legal regimes: list, lint."),

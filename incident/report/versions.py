@@ -27,7 +27,7 @@ from incident.store.store import Store
 from incident.store.tables import DutyRow, Report
 from incident.workspace import Workspace
 
-_DRAFT, _SUBMITTED = "draft", "submitted"
+DRAFT, SUBMITTED = "draft", "submitted"
 _SCALE_OF_FORM = {"cn-cac-incident": "cn-cac"}
 
 
@@ -120,7 +120,7 @@ def keep_version(change: Change, store: Store, incident_id: str, filled: FilledR
         regime=filled.form.regime,
         phase=filled.phase,
         version=latest.version + 1 if latest else 1,
-        state=_DRAFT,
+        state=DRAFT,
         content_hash=document["sha256"],
         created_at=change.at,
         created_by=change.actor,
@@ -158,8 +158,8 @@ def record_submission(
         )
     phase = store.open(row, incident_id=incident_id)["phase"]
     report = latest_report(change.session, incident_id, row.regime, phase)
-    if report is not None and report.state == _DRAFT:
-        report.state = _SUBMITTED
+    if report is not None and report.state == DRAFT:
+        report.state = SUBMITTED
         report.submitted_at = at
         change.put(report)
     change.anchor()

@@ -21,6 +21,7 @@ ROOMS = (
     ("delivery",),
     ("report",),
     ("response",),
+    ("briefing",),
     ("hooks",),
     ("proof",),
     ("ops",),
