@@ -33,6 +33,7 @@ from incident.record.facts import read_facts_file
 from incident.record.incidents import close_incident
 from incident.record.operators import operator_named
 from incident.record.reaches import put_reach
+from incident.record.tasks import TaskState, add_task, end_task
 from incident.report.versions import fill_report, keep_version, record_submission, report_duties
 from incident.response.housework import House
 from incident.response.runner import cancel_run, run_named
@@ -153,7 +154,23 @@ def _another(breach: Breach) -> Breach:
         now=made.clock(),
     )
     file.unlink()
+    _add_tasks(other, "call the host", "read the contract")
+    _end_task(other, "T1", TaskState.DONE)
+    _end_task(other, "T2", TaskState.DROPPED)
     return other
+
+
+def _add_tasks(breach: Breach, *titles: str) -> None:
+    store = breach.made.store
+    with store.write(breach.id, kind="task.added", actor="ana", now=breach.made.clock()) as change:
+        for title in titles:
+            add_task(store, change, breach.id, title, owner="bo", due_at=None)
+
+
+def _end_task(breach: Breach, label: str, state: TaskState) -> None:
+    store = breach.made.store
+    with store.write(breach.id, kind=f"task.{state}", actor="bo", now=breach.made.clock()) as change:
+        end_task(store, change, breach.id, label, state=state, result="that was enough")
 
 
 def _told(breach: Breach, relay: RecordingRelay) -> Breach:
@@ -173,6 +190,7 @@ def _told(breach: Breach, relay: RecordingRelay) -> Breach:
             change, made.store, breach.id, owed[0].duty.id, at=change.at, how="by fax", reference="7"
         )
     _runs_that_wait_and_end(breach)
+    _add_tasks(breach, "write to the host")
     return breach
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.support.damages.calling import ADDRESSES, SUMMONS
 from tests.support.damages.ledger import ATTEMPTS, LEDGER
 from tests.support.damages.record import DUTIES, PEOPLE, PROOFS, RELEASED, SEALED
+from tests.support.damages.tasks import TASKS
 from tests.support.damages.work import ALERTS, JOBS, PROGRESS, RUNS
 
 DAMAGES = (
@@ -21,4 +22,5 @@ DAMAGES = (
     *SEALED,
     *SUMMONS,
     *ADDRESSES,
+    *TASKS,
 )
