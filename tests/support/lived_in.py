@@ -78,6 +78,7 @@ def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
         relay.at_rcpt = _answers
         sending = make_breach(tmp_path, people=PEOPLE, relay_port=relay.port, measures=(), on=on)
         _people_to_call(sending, desk)
+        _add_tasks(sending, "write to the host")
         running = _send_by_playbook(sending, service)
         told = _told(_another(sending), relay)
         gone = _destroyed(_another(sending))
@@ -190,7 +191,6 @@ def _told(breach: Breach, relay: RecordingRelay) -> Breach:
             change, made.store, breach.id, owed[0].duty.id, at=change.at, how="by fax", reference="7"
         )
     _runs_that_wait_and_end(breach)
-    _add_tasks(breach, "write to the host")
     return breach
 
 

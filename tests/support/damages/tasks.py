@@ -17,7 +17,7 @@ TASKS = [
     ),
     Damage(
         "a task that is open has ended",
-        ("UPDATE task SET ended_at = opened_at WHERE incident_id = '{told}' AND state = 'open'",),
+        ("UPDATE task SET ended_at = opened_at WHERE incident_id = '{sending}' AND state = 'open'",),
         {"tasks.states": "open and with one", **CHANGED},
     ),
     Damage(
