@@ -82,14 +82,19 @@ class Question:
     weight: float = 0.0
 
     @property
+    def bearing(self) -> tuple[Stake, ...]:
+        """The stakes that the answer decides by itself; where there are none, those that it decides with others."""
+        return tuple(one for one in self.stakes if one.kind is not StakeKind.joint) or self.stakes
+
+    @property
     def soonest(self) -> datetime | None:
         """The nearest due time that hangs on it."""
-        return min((each.soonest for each in self.stakes if each.soonest is not None), default=None)
+        return min((one.soonest for one in self.bearing if one.soonest is not None), default=None)
 
     @property
     def at_once(self) -> bool:
         """Whether a duty that is owed without any period hangs on it."""
-        return any(each.at_once for each in self.stakes if each.kind is not StakeKind.joint)
+        return any(one.at_once for one in self.bearing)
 
 
 def open_questions(
