@@ -12,7 +12,7 @@ from incident.cli.desk import Desk, desk_of, read_input
 from incident.errors import BadInput, WrongUsage
 
 if TYPE_CHECKING:
-    from incident.record.facts import Certainty, Fact
+    from incident.record.facts import Certainty, Fact, Field, Value
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 ID = typer.Argument(..., metavar="ID", help="The incident, for example INC-2026-0001.")
@@ -181,6 +181,19 @@ def read_time(desk: Desk, text: str, *, option: str, future: bool = False, echo:
     return moment
 
 
+def read_value(desk: Desk, field: Field, given: str, *, echo: bool = True) -> Value | None:
+    """The value of a fact as a person types it; times as `read_time` takes them. Raises `BadInput`."""
+    from incident.duties.asking import AHEAD
+    from incident.law.categories import check_categories
+    from incident.record.facts import parse_value, says_unknown
+
+    if field.type == "time" and not says_unknown(field, given):
+        return read_time(desk, given, option=field.name, future=field.name in AHEAD, echo=echo)
+    value = parse_value(field, given, zone=desk.zone)
+    check_categories({field.name: value})
+    return value
+
+
 def in_full(desk: Desk, moment: datetime) -> str:
     """A time with its offset, the zone and how far it is from now."""
     from incident.record.times import show_when
@@ -217,13 +230,11 @@ def read_certainty(sure: str) -> Certainty:
 
 
 def _fact(desk: Desk, word: str, *, said_by: str, source: str, sure: str, known_at: datetime) -> Fact:
-    from incident.law.categories import check_categories
-    from incident.record.facts import Fact, field_named, parse_value
+    from incident.record.facts import Fact, field_named
 
     name, equals, raw = word.partition("=")
     if not equals:
         raise WrongUsage(f"{word!r} is no FIELD=VALUE", next_step="write for example persons=1200")
     certainty = read_certainty(sure)
-    value = parse_value(field_named(name), raw, zone=desk.zone)
-    check_categories({name: value})
+    value = read_value(desk, field_named(name), raw)
     return Fact(name, value, said_by, source, certainty, known_at)
