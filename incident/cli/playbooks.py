@@ -176,11 +176,14 @@ def _named_values(words: list[str], *, option: str) -> dict[str, str]:
 
 
 def _decide(desk: Desk, run_id: str, step: str, *, yes: bool, reason: str) -> None:
+    from incident.record.decisions import signing_ahead
     from incident.response.deciding import decide_step
 
     signer = desk.signer()
     _must_be_able_to_work(desk)
-    missing = decide_step(desk.house, run_id, step, signer=signer, yes=yes, reason=reason)
+    missing = signing_ahead(
+        signer, lambda signer: decide_step(desk.house, run_id, step, signer=signer, yes=yes, reason=reason)
+    )
     if missing:
         desk.say(f"signed; {missing} more must sign")
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.support.damages.calling import ADDRESSES, SUMMONS
 from tests.support.damages.ledger import ATTEMPTS, LEDGER
 from tests.support.damages.record import DUTIES, PEOPLE, PROOFS, RELEASED, SEALED
 from tests.support.damages.work import ALERTS, JOBS, PROGRESS, RUNS
@@ -18,4 +19,6 @@ DAMAGES = (
     *JOBS,
     *PROOFS,
     *SEALED,
+    *SUMMONS,
+    *ADDRESSES,
 )
