@@ -71,7 +71,12 @@ def test_silence_stands_when_the_one_who_asks_for_it_may_not_sign(estate: Estate
 
 def test_that_the_risk_is_open_is_shown_with_the_duties_and_with_the_sending(estate: Estate) -> None:
     place(estate)
-    for words in (["duties", estate.id], ["notice", "status", estate.id], ["hold", "list", estate.id]):
+    for words in (
+        ["duties", estate.id],
+        ["notice", "status", estate.id],
+        ["show", estate.id],
+        ["hold", "list", estate.id],
+    ):
         assert "risk not accepted yet" in estate.done(*words).out.replace("\n", " "), words
     assert "a hold stands on" in estate.done("list").err
     assert estate.done("--json", "duties", estate.id).document["holds"][0]["accepted_by"] == []
