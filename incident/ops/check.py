@@ -27,6 +27,7 @@ from incident.durable.jobs import database_clock, on_one_machine
 from incident.errors import TocsinError
 from incident.ops.checks import (
     attempts,
+    decided,
     intake,
     jobs,
     ledger,
@@ -45,7 +46,20 @@ from incident.store.moment import Moment, one_moment
 
 SURVEYS: tuple[Survey, ...] = tuple(
     survey
-    for module in (ledger, attempts, progress, people, releases, runs, intake, owed, jobs, proofs, sealed)
+    for module in (
+        ledger,
+        attempts,
+        progress,
+        people,
+        releases,
+        runs,
+        intake,
+        owed,
+        decided,
+        jobs,
+        proofs,
+        sealed,
+    )
     for survey in module.SURVEYS
 )
 INVARIANTS: tuple[Invariant, ...] = tuple(dict.fromkeys(each for survey in SURVEYS for each in survey.tells))

@@ -277,4 +277,6 @@ SUBJECT_TITLES = {
     "destruction": "destruction of the data",
     "reveal": "a look at people's data",
     "resolution": "decision on a question",
+    "counsel-note": "note for counsel",
+    "counsel-reading": "reading of the notes for counsel",
 }

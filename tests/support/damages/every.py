@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.support.damages.decided import DECIDED
 from tests.support.damages.ledger import ATTEMPTS, LEDGER
 from tests.support.damages.record import DUTIES, PEOPLE, PROOFS, RELEASED, SEALED
 from tests.support.damages.work import ALERTS, JOBS, PROGRESS, RUNS
@@ -15,6 +16,7 @@ DAMAGES = (
     *RUNS,
     *ALERTS,
     *DUTIES,
+    *DECIDED,
     *JOBS,
     *PROOFS,
     *SEALED,
