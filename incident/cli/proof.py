@@ -30,6 +30,7 @@ def verify_(
 
     from incident.proof.verify import heads_document, read_heads, verify
     from incident.record.incidents import must_exist
+    from incident.store.moment import one_moment
 
     desk = desk_of(ctx)
     outside = (
@@ -43,15 +44,15 @@ def verify_(
             with desk.store.read() as session:
                 must_exist(session, incident_id)
         chains = [incident_id]
-    result = verify(desk.store, chains=chains, outside=outside)
+    with one_moment(desk.store) as moment:
+        result = verify(moment, chains=chains, outside=outside)
+        heads = heads_document(moment, at=desk.now().isoformat())
     if save_head is not None:
         if not result.sound:
             raise Refused(
                 "the heads are not saved: the record does not verify", next_step="see `incident verify`"
             )
-        write_output(
-            save_head, json.dumps(heads_document(desk.store, at=desk.now().isoformat()), indent=2) + "\n"
-        )
+        write_output(save_head, json.dumps(heads, indent=2) + "\n")
         desk.say(f"heads written to {save_head}: keep this file where nobody who can write here can reach it")
     rows = [
         (

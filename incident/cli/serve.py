@@ -72,7 +72,6 @@ def _set_brake(desk: Desk, *, on: bool, reason: str) -> None:
 
 
 def _work(desk: Desk, *, retry: bool) -> None:
-    from incident.durable import retry_parked
     from incident.ops.worker import Worker
 
     stop = threading.Event()
@@ -82,18 +81,30 @@ def _work(desk: Desk, *, retry: bool) -> None:
         desk.lines(["stopped"], document={"workspace": str(desk.paths.root), "state": "stopped"})
         return
 
+    worker = Worker(desk.house)
+    if retry and worker.alone and worker.somebody_works():
+        text = f"{_retry_parked(desk)} parked jobs are due again; the worker that is at work takes them"
+        desk.lines([text], document={"workspace": str(desk.paths.root), "state": "asked"})
+        return
+
     def stop_on_signal(runner: WorksOn) -> None:
         if retry:
-            with desk.store.transaction() as session:
-                desk.say(f"{retry_parked(session)} parked jobs are due again")
+            desk.say(f"{_retry_parked(desk)} parked jobs are due again")
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda _number, _frame: runner.stop())
         if stop.is_set():
             runner.stop()
         desk.say(f"working on {desk.paths.root}; Ctrl-C stops after the group under way")
 
-    Worker(desk.house).work_forever(until_stopped=stop_on_signal)
+    worker.work_forever(until_stopped=stop_on_signal)
     desk.lines(["stopped"], document={"workspace": str(desk.paths.root), "state": "stopped"})
+
+
+def _retry_parked(desk: Desk) -> int:
+    from incident.durable import retry_parked
+
+    with desk.store.transaction() as session:
+        return retry_parked(session)
 
 
 def _wait_for_the_store(desk: Desk, stop: threading.Event) -> bool:

@@ -20,6 +20,7 @@ from incident.record.decisions import signature_holds
 from incident.record.privileged import digest_of
 from incident.store.change import open_row, row_image
 from incident.store.journal import WORKSPACE_CHAIN, Entry, Fault, Finding, Head, check_chain
+from incident.store.moment import one_moment
 from incident.store.store import Store
 from incident.store.tables import (
     ROW_TABLES,
@@ -77,7 +78,12 @@ class Verification:
 def verify(
     store: Store, *, chains: Sequence[str] | None = None, outside: Sequence[Head] = ()
 ) -> Verification:
-    """Check chains (all of them without a choice) and everything that hangs on them."""
+    """Check chains (all of them without a choice) and everything that hangs on them, as they stand at one moment."""
+    with one_moment(store) as moment:
+        return _verify(moment, chains=chains, outside=outside)
+
+
+def _verify(store: Store, *, chains: Sequence[str] | None, outside: Sequence[Head]) -> Verification:
     anchors = anchors_of(store)
     results: list[ChainResult] = []
     findings: list[Finding] = []

@@ -214,6 +214,18 @@ def test_commands_name_what_is_parked_for_a_person(estate: Estate) -> None:
     assert "1 delivery.batch" in said and "incident worker --retry-parked" in said
 
 
+def test_parked_work_is_brought_back_while_the_one_worker_of_a_machine_lives(estate: Estate) -> None:
+    sql(
+        estate.root,
+        "INSERT INTO job (kind, key, state, attempt, starts, pokes, beats, beat_at, asked_at, next_at)"
+        " VALUES ('campaign.settle', 'x', 'parked', 5, 5, 1, 0, 0, 0, 0)",
+    )
+    with worker_lock(Workspace(estate.root)) as ours:
+        assert ours
+        assert estate.done("--json", "worker", "--retry-parked").document["state"] == "asked"
+    assert sql(estate.root, "SELECT state, starts FROM job WHERE key = 'x'") == [("open", 0)]
+
+
 def test_the_intake_ends_when_another_copy_of_the_record_becomes_the_one(estate: Estate) -> None:
     """Also while a worker of its own does the work: an alert must not be kept where nobody looks any more."""
     with _serving(estate) as served:

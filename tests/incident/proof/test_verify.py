@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
 from incident.cli.main import COMMANDS
+from incident.proof.verify import verify
+from incident.record.incidents import log_entry
 from incident.store.tables import ROW_TABLES
 from tests.support.commands import Answer, snapshot, sql
 from tests.support.estates import Estate, make_key, with_people, with_release
 from tests.support.relays import recording_relay
+from tests.support.workspaces import make_workspace, open_one
 
 
 @pytest.fixture
@@ -349,3 +353,26 @@ def test_the_measure_and_the_people_stand_in_the_timeline_in_order(estate: Estat
     kinds = {event["kind"] for event in events}
     assert {"opened", "fact", "measure", "people"} <= kinds
     assert "timeline" in COMMANDS
+
+
+def test_a_record_that_is_being_written_meanwhile_is_sound(tmp_path: Path) -> None:
+    """Everything is compared as it stands at one moment: what comes in between is no damage."""
+    made = make_workspace(tmp_path)
+    incident_id = open_one(made)
+    over = Event()
+
+    def write() -> None:
+        while not over.is_set():
+            with made.store.write(incident_id, kind="log.entered", actor="a", now=made.clock()) as change:
+                log_entry(made.store, change, incident_id, "seen", at=made.clock(), by="a")
+                change.anchor()
+
+    writer = Thread(target=write)
+    writer.start()
+    try:
+        found = [verify(made.store).findings for _ in range(15)]
+    finally:
+        over.set()
+        writer.join()
+    assert found == [()] * 15
+    assert verify(made.store).chains[-1].entries > 15
