@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "decisions",
         "List all that was signed in an incident: who, what, when, and whether it holds.",
     ),
+    "counsel": ("counsel", "Notes that only counsel writes and reads: add, list."),
     "ask": ("asking", "The questions that decide the most, in order, and who can answer."),
     "answer": ("asking", "Answer a question; “unknown” is an answer too."),
     "duties": ("duties", "What is owed in the next 24 hours, by when, to whom."),
