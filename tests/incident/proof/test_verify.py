@@ -12,6 +12,7 @@ from incident.cli.main import COMMANDS
 from incident.proof.verify import verify
 from incident.record.incidents import log_entry
 from incident.store.tables import ROW_TABLES
+from tests.support.chat_desks import chat_desk
 from tests.support.commands import Answer, snapshot, sql
 from tests.support.estates import Estate, with_people, with_release
 from tests.support.relays import recording_relay
@@ -173,7 +174,11 @@ def lived_in(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> 
     file.write_text("evidence")
     estate.done("evidence", "add", estate.id, file)
     estate.done("report", estate.id, "--regime", "eu-gdpr")
-    estate.done("run", "personal-data-breach", "--on", estate.id)
+    contact = ("--kind", "authority", "--name", "Office", "--phone", "12387")
+    estate.done("contact", "add", "provincial_cac", *contact)
+    with chat_desk() as service:
+        estate.done("operator", "reach", "anna", "--url", service.url(), "--deputy", "bo")
+        estate.done("run", "personal-data-breach", "--on", estate.id)
     assert _verify(estate) == []
     return estate
 
@@ -182,6 +187,7 @@ _CHANGES = {
     "campaign": "expected = expected + 1",
     "decision": "verdict = 'rejected'",
     "duty": "state = 'met'",
+    "contact": "checked_at = '2030-01-01 00:00:00.000000'",
     "evaluation": "rules_hash = 'x'",
     "evidence": "sha256 = 'x'",
     "fact": "known_at = '2020-01-01 00:00:00.000000'",
@@ -191,9 +197,12 @@ _CHANGES = {
     "operator": "roles = 'counsel'",
     "people_import": "added = added + 1",
     "public_notice": "sha256 = 'x'",
+    "reach": "deputy_id = NULL",
     "report": "version = version + 1",
     "run": "state = 'succeeded'",
     "run_effect": "state = 'settled'",
+    "summons": "answered_by = 'mallory'",
+    "summons_call": "outcome = 'unknown'",
 }
 
 
@@ -216,7 +225,21 @@ def test_a_changed_and_a_removed_row_are_found_in_each_journalled_table(
     assert any(f"row missing: {table} " in each for each in _verify(estate))
 
 
-@pytest.mark.parametrize("table", ["fact", "log_entry", "notice", "report", "decision", "incident"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "fact",
+        "log_entry",
+        "notice",
+        "report",
+        "decision",
+        "incident",
+        "contact",
+        "reach",
+        "summons",
+        "summons_call",
+    ],
+)
 def test_a_sealed_part_that_was_damaged_or_taken_from_another_row_is_found(
     lived_in: Estate, tmp_path: Path, table: str
 ) -> None:
