@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.support.damages.calling import ADDRESSES, SUMMONS
+from tests.support.damages.holds import HOLDS
 from tests.support.damages.ledger import ATTEMPTS, LEDGER
 from tests.support.damages.record import DUTIES, PEOPLE, PROOFS, RELEASED, SEALED
 from tests.support.damages.work import ALERTS, JOBS, PROGRESS, RUNS
@@ -15,6 +16,7 @@ DAMAGES = (
     *RELEASED,
     *RUNS,
     *ALERTS,
+    *HOLDS,
     *DUTIES,
     *JOBS,
     *PROOFS,
