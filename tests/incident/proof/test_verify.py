@@ -14,7 +14,7 @@ from incident.record.incidents import log_entry
 from incident.store.tables import ROW_TABLES
 from tests.support.chat_desks import chat_desk
 from tests.support.commands import Answer, snapshot, sql
-from tests.support.estates import Estate, with_people, with_release
+from tests.support.estates import Estate, make_key, with_people, with_release
 from tests.support.relays import recording_relay
 from tests.support.workspaces import make_workspace, open_one
 
@@ -181,6 +181,11 @@ def lived_in(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> 
         estate.done("run", "personal-data-breach", "--on", estate.id)
     estate.done("--as", "anna", "hold", "add", estate.id, "--by", "police", "--until", "+48h")
     estate.done("instruction", "add", estate.id, "hand it over", "--from", "CAC", "--effect", "require")
+    asked = ("--question", "Portal off?", "--decision", "yes", "--reasons", "the leak goes on")
+    estate.done("--as", "anna", "decide", estate.id, *asked)
+    make_key(folder / "lex")
+    estate.done("operator", "add", "lex", "--key", folder / "lex", "--roles", "counsel")
+    estate.done("--as", "lex", "counsel", "add", estate.id, "settle it")
     assert _verify(estate) == []
     return estate
 
@@ -200,9 +205,11 @@ _CHANGES = {
     "notice": "released_at = '2020-01-01 00:00:00.000000'",
     "operator": "roles = 'counsel'",
     "people_import": "added = added + 1",
+    "privileged_note": "digest = 'x'",
     "public_notice": "sha256 = 'x'",
     "reach": "deputy_id = NULL",
     "report": "version = version + 1",
+    "resolution": "recorded_by = 'mallory'",
     "run": "state = 'succeeded'",
     "run_effect": "state = 'settled'",
     "summons": "answered_by = 'mallory'",
@@ -238,6 +245,8 @@ def test_a_changed_and_a_removed_row_are_found_in_each_journalled_table(
         "report",
         "decision",
         "incident",
+        "resolution",
+        "privileged_note",
         "contact",
         "reach",
         "summons",
