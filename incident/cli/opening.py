@@ -135,16 +135,13 @@ def _tell(desk: Desk, incident_id: str, title: str, facts: int, arisen: Sequence
 
 def _questions(desk: Desk, incident_id: str) -> Sequence[Question]:
     """The questions that decide the most."""
+    from incident.duties.asking import questions_of
     from incident.duties.evaluating import rules_in_use
-    from incident.law.questions import open_questions
     from incident.record.dossier import load_dossier
 
-    return open_questions(
-        rules_in_use(desk.paths).regimes,
-        load_dossier(desk.store, incident_id).sheet,
-        scope_countries=desk.settings.scope.countries,
-        now=desk.now(),
-    )[:_SHOWN_QUESTIONS]
+    dossier = load_dossier(desk.store, incident_id)
+    asked = questions_of(dossier, desk.settings, rules_in_use(desk.paths), met=(), now=desk.now())
+    return [each.question for each in asked[:_SHOWN_QUESTIONS]]
 
 
 def _must_be_at_a_terminal() -> None:

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from incident.law.questions import Question
     from incident.record.facts import Field, Value
 
-_LINES = 3
+_LINES = 2
 WORDS = {
     "en": {
         "head": "{id}: {count} questions are open; those that decide the most stand first",
         "none": "{id}: no question is open that a rule in scope needs",
         "more": "{count} more questions decide less: incident ask {id} --all",
         "decides": "decides",
-        "more_lines": "and {count} more duties (--json names them)",
+        "more_lines": "and {count} more (--json names them)",
         "soon": "how soon",
         "who": "who can say",
         "how": "answer",
@@ -213,10 +213,12 @@ class Questions:
         if question.soonest is not None:
             left = question.soonest - self._desk.now()
             kind = "overdue" if left.total_seconds() < 0 else "due"
-            return words[kind].format(at=self._desk.show(question.soonest), left=span(left))
+            return words[kind].format(
+                at=self._desk.show(question.soonest), left=span(left, language=self._desk.language)
+            )
         if question.at_once:
             return words["at_once"]
-        lengths = [one.now.within for one in question.stakes if one.now.within is not None]
+        lengths = [one.now.within for one in question.bearing if one.now.within is not None]
         if not lengths:
             return words["promptly"]
         shortest = min(lengths, key=lambda within: within.nominal_seconds)
@@ -251,10 +253,12 @@ def possible_values(desk: Desk, field: Field) -> str:
     """What may be answered: each choice with its title, or examples."""
     words = WORDS[desk.language]
     if field.choices:
-        titles = [
-            words["note"].format(name=key, title=title[desk.language]) for key, title in field.choices.items()
+        titles = {key: title[desk.language] for key, title in field.choices.items()}
+        choices = [
+            key if key.replace("_", " ") == title else words["note"].format(name=key, title=title)
+            for key, title in titles.items()
         ]
-        return words["comma"].join((*titles, "unknown"))
+        return words["comma"].join((*choices, "unknown"))
     if field.type == "bool":
         return words["or"].join(("yes", "no", "unknown"))
     example = _EXAMPLES[field.type].format_map(

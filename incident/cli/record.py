@@ -12,7 +12,7 @@ from incident.cli.desk import Desk, desk_of, read_input
 from incident.errors import BadInput, WrongUsage
 
 if TYPE_CHECKING:
-    from incident.record.facts import Certainty, Fact
+    from incident.record.facts import Certainty, Fact, Field, Value
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 ID = typer.Argument(..., metavar="ID", help="The incident, for example INC-2026-0001.")
@@ -20,20 +20,22 @@ ID = typer.Argument(..., metavar="ID", help="The incident, for example INC-2026-
 
 @app.command("list", help="List the incidents.")
 def list_(ctx: typer.Context) -> None:
+    from incident.cli.calling import roles_needed
     from incident.errors import KeyMissing, Unreadable
     from incident.record.dossier import must_be_readable
     from incident.record.incidents import list_incidents
 
     desk = desk_of(ctx)
     rows = []
+    needed = roles_needed(desk)
     for row in list_incidents(desk.store):
         try:
             must_be_readable(desk.store, row)
             title = desk.store.open(row, incident_id=row.id)["title"]
         except (KeyMissing, Unreadable) as error:
             title = f"({error.what})"
-        rows.append((row.id, row.state, row.opened_at, row.origin, title))
-    desk.table(("Incident", "State", "Opened", "Origin", "Title"), rows)
+        rows.append((row.id, row.state, row.opened_at, row.origin, title, needed.get(row.id, "")))
+    desk.table(("Incident", "State", "Opened", "Origin", "Title", "Needs"), rows)
 
 
 @app.command("show", help="Show an incident, now or as it was known at a time.")
@@ -42,6 +44,8 @@ def show(
     incident_id: str = ID,
     as_of: str | None = typer.Option(None, "--as-of", metavar="TIME", help="What was recorded by then."),
 ) -> None:
+    from incident.cli.calling import needs_as_document, needs_in_words
+    from incident.cli.hold import hold_document, one_line, standing_holds
     from incident.record.dossier import load_dossier, load_dossier_as_of
     from incident.record.facts import field_named, show_value, value_to_json
 
@@ -80,13 +84,21 @@ def show(
         "told_by": dossier.told_by,
         "measures": [{"action": each.action, "at": each.at, "by": each.by} for each in dossier.measures],
     }
+    holds = standing_holds(desk, incident_id) if as_of is None else []
     if not desk.as_json:
         as_then = f", as recorded at {as_of}" if as_of else ""
         typer.echo(
             f"{dossier.id}  {dossier.title}  ({dossier.state}, opened {desk.show(dossier.opened_at)}{as_then})"
         )
+        if as_of is None:
+            for line in needs_in_words(desk, incident_id):
+                typer.echo(line)
+            for each in holds:
+                typer.echo(one_line(desk, each))
     columns = ("Fact", "Title", "Value", "Sure", "Said by", "Source", "Known since")
-    desk.table(columns, rows, document={**head, "facts": facts})
+    needs = needs_as_document(desk, incident_id) if as_of is None else []
+    standing = [hold_document(desk, each) for each in holds]
+    desk.table(columns, rows, document={**head, "facts": facts, "needs": needs, "holds": standing})
 
 
 @app.command("set", help="Record facts: FIELD=VALUE ...")
@@ -181,6 +193,19 @@ def read_time(desk: Desk, text: str, *, option: str, future: bool = False, echo:
     return moment
 
 
+def read_value(desk: Desk, field: Field, given: str, *, echo: bool = True) -> Value | None:
+    """The value of a fact as a person types it; times as `read_time` takes them. Raises `BadInput`."""
+    from incident.duties.asking import AHEAD
+    from incident.law.categories import check_categories
+    from incident.record.facts import parse_value, says_unknown
+
+    if field.type == "time" and not says_unknown(field, given):
+        return read_time(desk, given, option=field.name, future=field.name in AHEAD, echo=echo)
+    value = parse_value(field, given, zone=desk.zone)
+    check_categories({field.name: value})
+    return value
+
+
 def in_full(desk: Desk, moment: datetime) -> str:
     """A time with its offset, the zone and how far it is from now."""
     from incident.record.times import show_when
@@ -217,13 +242,11 @@ def read_certainty(sure: str) -> Certainty:
 
 
 def _fact(desk: Desk, word: str, *, said_by: str, source: str, sure: str, known_at: datetime) -> Fact:
-    from incident.law.categories import check_categories
-    from incident.record.facts import Fact, field_named, parse_value
+    from incident.record.facts import Fact, field_named
 
     name, equals, raw = word.partition("=")
     if not equals:
         raise WrongUsage(f"{word!r} is no FIELD=VALUE", next_step="write for example persons=1200")
     certainty = read_certainty(sure)
-    value = parse_value(field_named(name), raw, zone=desk.zone)
-    check_categories({name: value})
+    value = read_value(desk, field_named(name), raw)
     return Fact(name, value, said_by, source, certainty, known_at)

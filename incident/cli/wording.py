@@ -36,13 +36,14 @@ def duty_changes(desk: Desk, changes: Sequence[DutyChange]) -> list[str]:
     return lines
 
 
-def span(length: timedelta) -> str:
-    """A length of time in days, hours and minutes: 2 d 3 h, 3 h 20 min, 5 min."""
+def span(length: timedelta, *, language: str = "en") -> str:
+    """A length of time in days, hours and minutes: 2 d 3 h, 3 h 20 min, 5 min; in Chinese 3 小时 20 分钟."""
     minutes = int(abs(length).total_seconds() // 60)
     days, hours, rest = minutes // 1440, minutes % 1440 // 60, minutes % 60
+    day, hour, minute = ("天", "小时", "分钟") if language == "zh-Hans" else ("d", "h", "min")
     if days:
-        return f"{days} d {hours} h"
-    return f"{hours} h {rest:02d} min" if hours else f"{rest} min"
+        return f"{days} {day} {hours} {hour}"
+    return f"{hours} {hour} {rest:02d} {minute}" if hours else f"{rest} {minute}"
 
 
 def defused(cell: str) -> str:

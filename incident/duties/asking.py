@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from incident.duties.evaluating import Rules, findings_for
+from incident.duties.orders import reopened_by
 from incident.errors import NotFound, Refused
 from incident.law.questions import Question, open_questions
 from incident.record.dossier import Dossier, dossier_in
@@ -55,6 +56,7 @@ def questions_of(
         now=now,
         evaluated=lambda sheet: findings_for(sheet, settings, rules, now=now, orders=dossier.instructions),
         met=met,
+        reopened=reopened_by(dossier.instructions),
         nobody_knows=unknown,
     )
     asked = []
