@@ -107,7 +107,7 @@ wheel: $(VENV)/.stamp-runtime  ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir $(DIST) .
 
 # One resolution for every Python from 3.11 on and every platform. No address is written: a lock names
-# versions and hashes, and whoever installs brings the index. runtime, postgres and build take their versions from dev.
+# versions and hashes, and whoever installs brings the index. All but bench take their versions from dev.
 COMPILE = $(UV) --no-config pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
   --universal --python-version 3.11 --custom-compile-command "make lock" $(UPGRADE)
 
@@ -117,6 +117,7 @@ lock:  ## Write requirements/*.lock anew from pyproject.toml (needs uv)
 	$(COMPILE) --all-extras --group test --group lint --group build pyproject.toml -o requirements/dev.lock
 	$(COMPILE) -c requirements/dev.lock pyproject.toml -o requirements/runtime.lock
 	$(COMPILE) -c requirements/dev.lock --extra postgres pyproject.toml -o requirements/postgres.lock
+	$(COMPILE) -c requirements/dev.lock --extra responders pyproject.toml -o requirements/responders.lock
 	$(COMPILE) -c requirements/dev.lock --group build -o requirements/build.lock
 	$(COMPILE) -c requirements/dev.lock --group bench -o requirements/bench.lock
 

@@ -230,6 +230,20 @@ class Targets(Part):
     promptly_hours: float = Field(default=24, gt=0)
 
 
+class Contacts(Part):
+    """Contacts outside: after so many days without a check `incident doctor` complains."""
+
+    max_age_days: int = Field(default=180, ge=1, le=3650)
+
+
+class Escalation(Part):
+    """Who is called when nobody answers: after `minutes` the next round begins, and after `rounds` of them it stands
+    as unanswered. The first calls everybody with the role, the second their deputies, all others everybody."""
+
+    minutes: float = Field(default=15, gt=0, le=1440)
+    rounds: int = Field(default=6, ge=1, le=100)
+
+
 class Settings(Part):
     """All settings of a workspace."""
 
@@ -244,6 +258,8 @@ class Settings(Part):
     hooks: Hooks = Hooks()
     playbooks: Playbooks = Playbooks()
     targets: Targets = Targets()
+    contacts: Contacts = Contacts()
+    escalation: Escalation = Escalation()
 
     @property
     def zone(self) -> ZoneInfo:

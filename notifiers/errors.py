@@ -30,6 +30,14 @@ class BadRelay(CarrierError):
     """Settings of a relay that contradict each other or would give a secret away."""
 
 
+class CarrierMissing(CarrierError):
+    """The library that a carrier sends by is not installed. `package` is the one that is missing."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(f"{package} is not installed")
+        self.package = package
+
+
 class CarrierUnreachable(CarrierError):
     """No session with the carrier could be opened: nothing of any message has left.
 

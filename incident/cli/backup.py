@@ -128,18 +128,19 @@ def move(
 
 
 def _activate(desk: Desk, reason: str) -> None:
-    from incident.ops.activation import activate, needs_signature
+    from incident.ops.activation import Activated, activate, needs_signature
+    from incident.record.decisions import Signer
 
     store = desk.store
+    workspace_id, actor = desk.settings.workspace.id, desk.actor
+
+    def act(signer: Signer | None) -> Activated:
+        return activate(
+            store, workspace_id=workspace_id, actor=actor, reason=reason, signer=signer, now=desk.now()
+        )
+
     signed = desk.operator is not None or needs_signature(store)
-    made = activate(
-        store,
-        workspace_id=desk.settings.workspace.id,
-        actor=desk.actor,
-        reason=reason,
-        signer=desk.signer() if signed else None,
-        now=desk.now(),
-    )
+    made = desk.signed(act) if signed else act(None)
     if made.already:
         lines = [f"this copy is the one that acts already (epoch {made.epoch})"]
     else:

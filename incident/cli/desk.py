@@ -10,13 +10,13 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
@@ -25,7 +25,10 @@ from incident.errors import BadInput, KeyMissing, Refused
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from sqlmodel import Session
+
     from incident.record.decisions import Signer
+    from incident.record.signing import SigningKey
     from incident.record.sshsig import PrivateKey
     from incident.response.housework import House
     from incident.settings import Settings
@@ -33,9 +36,15 @@ if TYPE_CHECKING:
     from incident.store.store import Store
     from incident.workspace import Workspace as WorkspacePaths
 
+T = TypeVar("T")
 SIGNING_KEYS = "signing-keys.json"
 _LINE_WIDTH = 200
 OVERDUE_SECONDS = 60.0
+_MOST_NEEDS = 5
+_NEEDS_SOMEBODY = {
+    "en": "{id} needs somebody: {what}, asked {since}; incident ack {id}",
+    "zh-Hans": "{id} 需要有人处理：{what}（{since} 发起）；接手请用 incident ack {id}",
+}
 
 
 @dataclass
@@ -80,6 +89,9 @@ class Desk:
             overdue = overdue_jobs(session, seconds=OVERDUE_SECONDS)
             parked = parked_jobs(session)
             brakes = brake_names(session)
+            asked = self._who_is_needed(session, store)
+        for line in asked:
+            self.say(line)
         if EVERYTHING in brakes:
             self.say(
                 "warning: the emergency brake is on, nothing leaves the house; `incident worker --release`"
@@ -103,6 +115,32 @@ class Desk:
             self.say(f"warning: a hold stands on {', '.join(held)}; `incident hold list ID` says what waits")
         if any(not name.startswith(BRAKES) for name in brakes):
             self.say("warning: a notice is paused; `incident notice resume ID` lets it go on")
+
+    def _who_is_needed(self, session: Session, store: Store) -> list[str]:
+        """What stands unanswered, a line each. Nothing is read, and little imported, where nobody is needed."""
+        from sqlmodel import col, select
+
+        from incident.errors import Unreadable
+        from incident.store.tables import Summons
+
+        if session.exec(select(Summons.id).where(col(Summons.ended_at).is_(None)).limit(1)).first() is None:
+            return []
+        from incident.record.reaches import needs_somebody
+        from incident.record.summons import REASON_TITLES, Reason
+
+        try:
+            asked = needs_somebody(session, store)
+        except (KeyMissing, Unreadable):
+            return []
+        words = _NEEDS_SOMEBODY[self.language]
+        return [
+            words.format(
+                id=row.incident_id,
+                what=REASON_TITLES[Reason(row.reason)][self.language],
+                since=self.show(row.asked_at),
+            )
+            for row in asked[:_MOST_NEEDS]
+        ]
 
     @contextmanager
     def change(self, incident_id: str, *, kind: str, actor: str | None = None) -> Iterator[Change]:
@@ -154,17 +192,60 @@ class Desk:
             return operator_named(session, self.operator).name
 
     def signer(self) -> Signer:
-        """The operator with their private key, for a decision. Raises `Refused` without `--as`."""
+        """The operator with what signs for them. Raises `Refused` without `--as`, and as `_key_of`."""
         from incident.record.decisions import Signer
-        from incident.record.signing import OpenKey
+        from incident.record.operators import operator_named
 
         if self.operator is None:
             raise Refused(
                 "a decision needs to know who decides",
                 next_step="say it with --as NAME (`incident operator list`)",
             )
-        name = self.actor
-        return Signer(name, OpenKey(self.private_key(self._signing_key(name))))
+        with self.store.read() as session:
+            operator = operator_named(session, self.operator)
+        return Signer(operator.name, self._key_of(operator.name, operator.public_key))
+
+    def signed(self, act: Callable[[Signer], T]) -> T:
+        """Do what the operator signs; nothing waits in the database for their passphrase or touch.
+
+        `act` may be called twice: see `incident.record.decisions.signing_ahead`.
+        """
+        from incident.record.decisions import signing_ahead
+
+        return signing_ahead(self.signer(), act)
+
+    def _key_of(self, name: str, public: str) -> SigningKey:
+        """What signs for an operator, in the order of `incident.record.signing`.
+
+        Raises `Refused` when nothing here reaches their key, `BadInput` for a file that holds none.
+        """
+        from incident.record.signing import KeygenKey, OpenKey, agent_is_there, public_line_of, ssh_keygen
+        from incident.record.sshsig import is_on_device
+
+        named = os.environ.get("INCIDENT_SIGNING_KEY")
+        file = Path(named) if named else self._remembered_key(name)
+        program = ssh_keygen()
+        if file is None and (program is None or not agent_is_there(os.environ)):
+            raise Refused(
+                f"it is not known where the private key of {name} lies on this machine",
+                next_step="name it in $INCIDENT_SIGNING_KEY, or add it to your agent (`ssh-add`)",
+            )
+        if file is not None and public_line_of(file) not in (None, public):
+            raise Refused(
+                f"the key at hand is not the one that belongs to {name}",
+                where=str(file),
+                next_step="name the right private key with --key or $INCIDENT_SIGNING_KEY",
+            )
+        if program is not None:
+            asked = os.environ.get("INCIDENT_SIGNING_PASSPHRASE")
+            return KeygenKey(public, file, program, asked, may_ask=sys.stderr.isatty(), tell=self.say)
+        if is_on_device(public):
+            raise Refused(
+                f"the key of {name} is on a device, and ssh-keygen is not installed",
+                next_step="install openssh-client",
+            )
+        assert file is not None  # noqa: S101 - without a program there is one
+        return OpenKey(self.private_key(file))
 
     def private_key(self, path: Path) -> PrivateKey:
         """A private key, its passphrase asked for where it needs one. Raises `BadInput`."""
@@ -191,14 +272,13 @@ class Desk:
                 next_step="remove it; then name the key in $INCIDENT_SIGNING_KEY",
             ) from error
 
-    def _signing_key(self, name: str) -> Path:
-        named = os.environ.get("INCIDENT_SIGNING_KEY") or self._known_keys().get(name)
-        if named is None:
-            raise Refused(
-                f"it is not known where the private key of {name} lies on this machine",
-                next_step="name it in $INCIDENT_SIGNING_KEY",
-            )
-        return Path(named)
+    def _remembered_key(self, name: str) -> Path | None:
+        """Where a key of theirs lay: its private half, or the public one if only that is left."""
+        known = self._known_keys().get(name)
+        if known is None:
+            return None
+        halves = (Path(known), Path(f"{known}.pub"))
+        return next((half for half in halves if half.is_file()), None)
 
     # -- output ------------------------------------------------------------------------------------
 

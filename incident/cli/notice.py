@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from incident.delivery.status import Account
     from incident.notice.findings import Finding
     from incident.notice.release import Version
+    from incident.record.decisions import Signer
 
 GROUP = "notice"
 app = typer.Typer(
@@ -109,26 +110,32 @@ def release_(
     ),
     reason: str = typer.Option("", "--reason", help="Why."),
 ) -> None:
-    from incident.notice.release import release
+    from incident.notice.release import NewVersion, ReleaseResult, release
     from incident.record.dossier import dossier_in
     from incident.response.runner import poke_runs
 
     desk = desk_of(ctx)
-    signer = desk.signer()
-    with desk.change(incident_id, kind="notice.signed", actor=signer.name) as change:
-        dossier = dossier_in(change.session, desk.store, incident_id)
-        result = release(
-            change,
-            desk.store,
-            dossier,
-            desk.house.bench(dossier),
-            expected_hash=content,
-            signer=signer,
-            reason=reason,
-            drill=desk.house.drill,
-        )
-        if result.released:
-            poke_runs(change.session, incident_id)
+    new = NewVersion(desk.store.new_id(), desk.now())
+
+    def sign(signer: Signer) -> ReleaseResult:
+        with desk.change(incident_id, kind="notice.signed", actor=signer.name) as change:
+            dossier = dossier_in(change.session, desk.store, incident_id)
+            result = release(
+                change,
+                desk.store,
+                dossier,
+                desk.house.bench(dossier),
+                expected_hash=content,
+                signer=signer,
+                reason=reason,
+                drill=desk.house.drill,
+                new=new,
+            )
+            if result.released:
+                poke_runs(change.session, incident_id)
+            return result
+
+    result = desk.signed(sign)
     row = result.version.row
     said = f"version {row.version} (content {row.content_hash[:12]}) signed by {', '.join(result.signed_by)}"
     if result.released:

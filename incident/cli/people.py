@@ -170,8 +170,13 @@ def problems(
 
 def reveal_list(desk: Desk, incident_id: str, what: str, reason: str) -> None:
     """Record, signed, that the operator looks at a list of people in clear. Raises `Refused` without `--as`."""
+    from incident.record.decisions import Signer
     from incident.record.operators import Role
     from incident.record.revealing import reveal
 
-    signer = desk.signer()
-    reveal(desk.store, incident_id, what, signer=signer, reason=reason, needs=Role.RESPONDER, now=desk.now())
+    def act(signer: Signer) -> None:
+        reveal(
+            desk.store, incident_id, what, signer=signer, reason=reason, needs=Role.RESPONDER, now=desk.now()
+        )
+
+    desk.signed(act)

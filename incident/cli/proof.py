@@ -100,7 +100,7 @@ def purge(
         found = look_at_purge(desk.house, incident_id)
         verb = "would go"
     else:
-        found = destroy(desk.house, incident_id, signer=desk.signer(), reason=reason)
+        found = desk.signed(lambda signer: destroy(desk.house, incident_id, signer=signer, reason=reason))
         verb = "are gone"
     desk.lines(
         [

@@ -67,20 +67,22 @@ def open_(
 
 @app.command("list", help="List the incidents.")
 def list_(ctx: typer.Context) -> None:
+    from incident.cli.calling import roles_needed
     from incident.errors import KeyMissing, Unreadable
     from incident.record.dossier import must_be_readable
     from incident.record.incidents import list_incidents
 
     desk = desk_of(ctx)
     rows = []
+    needed = roles_needed(desk)
     for row in list_incidents(desk.store):
         try:
             must_be_readable(desk.store, row)
             title = desk.store.open(row, incident_id=row.id)["title"]
         except (KeyMissing, Unreadable) as error:
             title = f"({error.what})"
-        rows.append((row.id, row.state, row.opened_at, row.origin, title))
-    desk.table(("Incident", "State", "Opened", "Origin", "Title"), rows)
+        rows.append((row.id, row.state, row.opened_at, row.origin, title, needed.get(row.id, "")))
+    desk.table(("Incident", "State", "Opened", "Origin", "Title", "Needs"), rows)
 
 
 @app.command("show", help="Show an incident, now or as it was known at a time.")
@@ -89,6 +91,8 @@ def show(
     incident_id: str = ID,
     as_of: str | None = typer.Option(None, "--as-of", metavar="TIME", help="What was recorded by then."),
 ) -> None:
+    from incident.cli.calling import needs_as_document, needs_in_words
+    from incident.cli.hold import hold_document, one_line, standing_holds
     from incident.record.dossier import load_dossier, load_dossier_as_of
     from incident.record.facts import field_named, show_value, value_to_json
 
@@ -127,13 +131,21 @@ def show(
         "told_by": dossier.told_by,
         "measures": [{"action": each.action, "at": each.at, "by": each.by} for each in dossier.measures],
     }
+    holds = standing_holds(desk, incident_id) if as_of is None else []
     if not desk.as_json:
         as_then = f", as recorded at {as_of}" if as_of else ""
         typer.echo(
             f"{dossier.id}  {dossier.title}  ({dossier.state}, opened {desk.show(dossier.opened_at)}{as_then})"
         )
+        if as_of is None:
+            for line in needs_in_words(desk, incident_id):
+                typer.echo(line)
+            for each in holds:
+                typer.echo(one_line(desk, each))
     columns = ("Fact", "Title", "Value", "Sure", "Said by", "Source", "Known since")
-    desk.table(columns, rows, document={**head, "facts": facts})
+    needs = needs_as_document(desk, incident_id) if as_of is None else []
+    standing = [hold_document(desk, each) for each in holds]
+    desk.table(columns, rows, document={**head, "facts": facts, "needs": needs, "holds": standing})
 
 
 @app.command("set", help="Record facts: FIELD=VALUE ...")

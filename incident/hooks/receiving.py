@@ -27,6 +27,8 @@ from incident.hooks.values import Alert as MappedAlert
 from incident.hooks.values import Severity, Unmapped
 from incident.record.facts import Certainty, Fact
 from incident.record.incidents import IncidentState, Origin, log_entry, open_incident
+from incident.record.operators import Role
+from incident.record.summons import Reason, summon
 from incident.settings import Settings
 from incident.store.change import Change
 from incident.store.keyring import WORKSPACE_KEY
@@ -221,6 +223,15 @@ def _open(
         )
         _or_log_why_not(
             store, change, incident_id, "the duties", lambda: desk.evaluate(change, incident_id), at=now
+        )
+        summon(
+            change,
+            store,
+            incident_id,
+            reason=Reason.ALERT,
+            subject_id=incident_id,
+            role=Role.RESPONDER,
+            text={language: title},
         )
         playbook = playbook_to_start(source.source, item) if isinstance(item, MappedAlert) else None
         if playbook is not None and source.source.weak_auth:

@@ -174,13 +174,23 @@ def _opened(store: Store, row: Notice) -> Version:
     return Version(row, frozen)
 
 
+@dataclass(frozen=True)
+class NewVersion:
+    """What a version gets that does not come from the record. Made before, it is the same in both calls of a change
+    that is signed ahead (see `signing_ahead`)."""
+
+    id: str
+    at: datetime
+
+
 def current_version(
-    change: Change, store: Store, dossier: Dossier, bench: Workbench
+    change: Change, store: Store, dossier: Dossier, bench: Workbench, *, new: NewVersion | None = None
 ) -> tuple[Version, list[Finding]]:
     """The version that says what the record says now: the newest one, or a new one if the record moved on.
 
     A released version stays as it is. When the record moved on after it, the new draft must be released anew.
     """
+    new = new or NewVersion(store.new_id(), change.at)
     latest = latest_version(change.session, store, dossier.id)
     if latest is not None:
         frozen, findings = assemble(dossier, bench, written_at=latest.row.created_at)
@@ -189,14 +199,14 @@ def current_version(
         if latest.row.state == NoticeState.DRAFT:
             latest.row.state = NoticeState.SUPERSEDED
             change.put(latest.row)
-    frozen, findings = assemble(dossier, bench, written_at=change.at)
+    frozen, findings = assemble(dossier, bench, written_at=new.at)
     row = Notice(
-        id=store.new_id(),
+        id=new.id,
         incident_id=dossier.id,
         version=latest.row.version + 1 if latest else 1,
         state=NoticeState.DRAFT,
         content_hash=frozen.hash,
-        created_at=change.at,
+        created_at=new.at,
         created_by=change.actor,
     )
     change.put(row, frozen.as_document())
@@ -223,6 +233,7 @@ def release(
     signer: Signer,
     reason: str,
     drill: bool,
+    new: NewVersion | None = None,
 ) -> ReleaseResult:
     """Sign the release of the notice as the record has it now; the last signature needed releases it.
 
@@ -231,7 +242,7 @@ def release(
     somebody rejected it, and as `decide` does.
     """
     must_be_open(change.session, dossier.id)
-    version, findings = current_version(change, store, dossier, bench)
+    version, findings = current_version(change, store, dossier, bench, new=new)
     stops = refusals(findings)
     if stops:
         raise Refused(

@@ -27,6 +27,7 @@ from incident.durable.jobs import database_clock, on_one_machine
 from incident.errors import TocsinError
 from incident.ops.checks import (
     attempts,
+    calling,
     holds,
     intake,
     jobs,
@@ -55,6 +56,7 @@ SURVEYS: tuple[Survey, ...] = tuple(
         runs,
         holds,
         intake,
+        calling,
         owed,
         jobs,
         proofs,

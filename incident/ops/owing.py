@@ -17,8 +17,9 @@ from incident.delivery.states import BATCH_JOB, IN_PROGRESS, PUBLISH_JOB, SETTLE
 from incident.durable import JobState, put_job
 from incident.hooks.receiving import ALERT_JOB, AlertState
 from incident.record.holds import HOLD_JOB
+from incident.record.summons import SUMMONS_JOB
 from incident.response.runner import RUN_JOB, RUNNING
-from incident.store.tables import Alert, Batch, Campaign, Delivery, Hold, Job, PublicNotice, Run
+from incident.store.tables import Alert, Batch, Campaign, Delivery, Hold, Job, PublicNotice, Run, Summons
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,15 @@ def work_without_a_job(session: Session) -> Iterator[Owed]:
         )
     ):
         yield Owed(HOLD_JOB, hold_id, incident_id)
+    # One that stands as unanswered calls nobody any more.
+    for summons_id, incident_id in session.exec(
+        select(Summons.id, Summons.incident_id).where(
+            col(Summons.ended_at).is_(None),
+            col(Summons.next_at).is_not(None),
+            ~_has_job(SUMMONS_JOB, col(Summons.id)),
+        )
+    ):
+        yield Owed(SUMMONS_JOB, summons_id, incident_id)
 
 
 def _has_job(kind: str, key: Mapped[str]) -> ColumnElement[bool]:

@@ -32,6 +32,7 @@ from incident.hooks.mapping import CompiledSource
 from incident.hooks.receiving import ALERT_JOB, AlertDesk, work_on_alert
 from incident.notice.publishing import record_pages, write_pages
 from incident.notice.release import version_by_id
+from incident.ops.escalation import SUMMONS_JOB, Caller, work_on_summons
 from incident.ops.hold_reminders import look_at_hold
 from incident.ops.house import evaluate, start_playbook
 from incident.ops.owing import put_missing_jobs
@@ -46,6 +47,7 @@ from incident.workspace import worker_lock
 from notifiers.email.relay import Relay
 
 Watcher = Callable[[str, e.Effect, str], None]
+_CALLING_AT_ONCE = 1  # a service that does not answer keeps a hand of its own busy, and no other
 _UNDER_A_BRAKE = 3600.0  # whoever lifts it makes every open job due at once
 
 
@@ -94,8 +96,10 @@ class Worker:
             evaluate=lambda change, incident_id: evaluate(house, change, incident_id),
             start_playbook=lambda change, incident_id, name: start_playbook(house, change, incident_id, name),
         )
+        caller = Caller(house.settings, house.clock)
         handlers: dict[str, Handler] = {
             ALERT_JOB: lambda lease: work_on_alert(lease, store, lease.claim.key, desk),
+            SUMMONS_JOB: lambda lease: work_on_summons(lease, store, lease.claim.key, caller),
             RUN_JOB: _unless_braked(lambda lease: advance_run(lease, store, lease.claim.key, around)),
             PUBLISH_JOB: _unless_braked(self._publish),
             SETTLE_JOB: self._settle,
@@ -111,16 +115,18 @@ class Worker:
         """A runner with the mail room open for as long as it is needed; jobs that the record lacks are put first."""
         mail = self.house.settings.mail
         relay = self.must_know_the_relay() if self.sends else None
+        calling = {SUMMONS_JOB: _CALLING_AT_ONCE}
         with self.house.store.transaction(in_turn="missing jobs") as session:
             put_missing_jobs(session)
         if relay is None:
-            yield self._runner(self.handlers(None), self._patience, at_once={})
+            patience = replace(self._patience, slots=self._patience.slots + _CALLING_AT_ONCE)
+            yield self._runner(self.handlers(None), patience, at_once=calling)
             return
         with MailRoom(relay, connections=mail.connections, longest=self._patience.longest / 2) as room:
             batches = batches_at_once(mail.connections)
             # One more thread than batches, so that an alert or a run need not wait for a batch to end.
-            patience = replace(self._patience, slots=batches + 1)
-            yield self._runner(self.handlers(room), patience, at_once={BATCH_JOB: batches})
+            patience = replace(self._patience, slots=batches + 1 + _CALLING_AT_ONCE)
+            yield self._runner(self.handlers(room), patience, at_once={BATCH_JOB: batches, **calling})
 
     def _runner(
         self, handlers: dict[str, Handler], patience: Patience, *, at_once: dict[str, int]

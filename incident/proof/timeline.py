@@ -13,6 +13,7 @@ from sqlmodel import Session, SQLModel, col, select
 from incident.record.decisions import SUBJECT_TITLES
 from incident.record.dossier import Dossier, load_dossier
 from incident.record.facts import field_named, show_value
+from incident.record.holds import list_holds
 from incident.record.measures import measure_named
 from incident.store.store import Store
 from incident.store.tables import (
@@ -51,6 +52,8 @@ def timeline(store: Store, incident_id: str, *, language: str, zone: ZoneInfo) -
         events = [
             *_record(dossier, language, zone),
             *_decisions(session, incident_id),
+            *_silence(session, store, incident_id, zone),
+            *_orders(dossier),
             *_people(session, incident_id),
             *_releases(session, incident_id),
             *_runs(session, incident_id),
@@ -106,6 +109,26 @@ def _decisions(session: Session, incident_id: str) -> Iterator[Event]:
             operator.name if operator else "",
             decision.id,
         )
+
+
+def _silence(session: Session, store: Store, incident_id: str, zone: ZoneInfo) -> Iterator[Event]:
+    for each in list_holds(session, store, incident_id):
+        until = f"{each.until_at.astimezone(zone):%Y-%m-%d %H:%M %z}"
+        text = f"{each.label} placed for {each.by}: holds back {', '.join(each.covers)} until {until}"
+        yield Event(each.placed_at, each.placed_at, "hold", text, each.placed_by, each.id)
+        if each.lifted_at is not None:
+            text = f"{each.label} lifted: {each.lifted_why}"
+            yield Event(each.lifted_at, each.lifted_at, "hold", text, "", each.id)
+
+
+def _orders(dossier: Dossier) -> Iterator[Event]:
+    for each in dossier.instructions:
+        about = f" about {each.duty_id}" if each.duty_id else ""
+        text = f"{each.label}, {each.effect}{about}, by {each.from_}: {each.text}"
+        yield Event(each.given_at, each.recorded_at, "instruction", text, each.recorded_by, each.id)
+        if each.settled_at is not None:
+            text = f"{each.label} settled: {each.settled_how}"
+            yield Event(each.settled_at, each.settled_at, "instruction", text, "", each.id)
 
 
 def _people(session: Session, incident_id: str) -> Iterator[Event]:

@@ -209,6 +209,8 @@ def _put_log(
 
 def close_incident(change: Change, incident_id: str, *, reason: str) -> None:
     """Close an incident; its head is anchored. Raises `Refused` while a task is open: who closes it says what became of it."""
+    from incident.record.summons import settle_all_summons  # what it needs is heavy, and only this needs it
+
     row = must_be_open(change.session, incident_id)
     mine = select(Task.number).where(Task.incident_id == incident_id, Task.state == "open")
     waiting = [f"T{number}" for number in change.session.exec(mine.order_by(col(Task.number))).all()]
@@ -219,6 +221,7 @@ def close_incident(change: Change, incident_id: str, *, reason: str) -> None:
         )
     row.state = IncidentState.CLOSED
     row.closed_at = change.at
+    settle_all_summons(change, incident_id)
     change.put(row)
     change.note(reason=reason)
     change.anchor()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 
@@ -10,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from incident.errors import BadInput, NotFound, Refused
 from incident.record.sshsig import fingerprint, read_public_line
+from incident.store.change import Change
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.store import Store
 from incident.store.tables import Operator
@@ -53,8 +55,9 @@ def add_operator(
     simulated: bool,
     actor: str,
     now: datetime,
+    then: Callable[[Change, Operator], None] = lambda change, operator: None,
 ) -> Operator:
-    """Let a person act from now on. `public_key` is one line of OpenSSH.
+    """Let a person act from now on. `public_key` is one line of OpenSSH; `then` belongs to the same change.
 
     Raises `BadInput` for a name or key that cannot be used, `Refused` when the name or the key is taken: two names
     with one key would make four eyes out of two.
@@ -87,6 +90,7 @@ def add_operator(
             added_at=now,
         )
         change.put(operator)
+        then(change, operator)
     return operator
 
 

@@ -10,11 +10,11 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, select
 
-from incident.durable import put_job
+from incident.durable import braked, put_job
 from incident.record.operators import Role
 from incident.store.change import Change
 from incident.store.store import Store
-from incident.store.tables import Summons
+from incident.store.tables import Summons, SummonsCall
 
 SUMMONS_JOB = "summons"
 
@@ -22,12 +22,39 @@ SUMMONS_JOB = "summons"
 class Reason(StrEnum):
     """What somebody is needed for."""
 
+    APPROVAL = "approval"
     STEP = "step"
     HOLD_ENDS = "hold-ends"
     HOLD_ENDED = "hold-ended"
     INSTRUCTION = "instruction"
     ALERT = "alert"
     PERSON = "person"
+
+
+class CallState(StrEnum):
+    """What came of one message. `INTENDED` is kept before it leaves; a worker that dies then leaves it in doubt.
+
+    `ACCEPTED` means that a service took it, not that anybody read it. `UNKNOWN`: it may have been taken.
+    """
+
+    INTENDED = ""
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    UNUSABLE = "unusable"
+    UNKNOWN = "unknown"
+
+
+REASON_TITLES: Mapping[Reason, Mapping[str, str]] = {
+    Reason.APPROVAL: {"zh-Hans": "有一项审批等待决定", "en": "an approval is waiting"},
+    Reason.STEP: {"zh-Hans": "有一个步骤等待处理", "en": "a step is waiting"},
+    Reason.HOLD_ENDS: {"zh-Hans": "有一项保密要求即将到期", "en": "a hold is about to end"},
+    Reason.HOLD_ENDED: {"zh-Hans": "有一项保密要求已经到期", "en": "the time of a hold is over"},
+    Reason.INSTRUCTION: {"zh-Hans": "有一项指令等待处理", "en": "an instruction is waiting"},
+    Reason.ALERT: {"zh-Hans": "一条告警触发了新的事件", "en": "an alert opened it"},
+    Reason.PERSON: {"zh-Hans": "有人请您处理", "en": "somebody asks for you"},
+}
+"""What a summons is about, in words that hold nothing of the incident."""
 
 
 def summon(
@@ -39,10 +66,14 @@ def summon(
     subject_id: str,
     role: Role,
     text: Mapping[str, str],
+    label: str = "",
+    operator: str = "",
 ) -> str:
     """Ask for somebody with a role, once for each reason and subject while it stands open; returns the summons' id.
 
-    `text` says in each language what is asked, for the record; what is sent to people is made elsewhere and holds less.
+    `text` says in each language what is asked, for the record; what is sent to people is made elsewhere and holds less:
+    the reason and `label`, a short name that tells nothing of the incident. `operator` is the one who is called first
+    instead of everybody with the role.
     """
     for standing in open_summons(change.session, incident_id):
         if (standing.reason, standing.subject_id) == (reason, subject_id):
@@ -57,24 +88,78 @@ def summon(
         level=0,
         next_at=change.at,
     )
-    change.put(row, {"text": dict(text)})
+    change.put(row, {"text": dict(text), "label": label, "operator": operator})
     put_job(change.session, SUMMONS_JOB, row.id, incident_id=incident_id)
     return row.id
 
 
-def open_summons(session: Session, incident_id: str) -> list[Summons]:
-    """Those of an incident that nobody has answered and that are not settled, the oldest first."""
+def open_summons(session: Session, incident_id: str | None = None) -> list[Summons]:
+    """Those, of an incident or of all, that nobody has answered and that are not settled, the oldest first."""
     found = (
         select(Summons)
-        .where(Summons.incident_id == incident_id, col(Summons.ended_at).is_(None))
+        .where(col(Summons.ended_at).is_(None))
         .order_by(col(Summons.asked_at), col(Summons.id))
     )
+    if incident_id is not None:
+        found = found.where(Summons.incident_id == incident_id)
     return list(session.exec(found).all())
+
+
+def all_summons(session: Session, incident_id: str) -> list[Summons]:
+    """Everything that was asked in an incident, the oldest first."""
+    found = select(Summons).where(Summons.incident_id == incident_id)
+    return list(session.exec(found.order_by(col(Summons.asked_at), col(Summons.id))).all())
+
+
+def is_unanswered(row: Summons) -> bool:
+    """Whether everybody was called in vain: it stands, and no more calls are made."""
+    return row.ended_at is None and row.next_at is None
+
+
+def waits_for_its_first_call(session: Session, summons_id: str) -> bool:
+    """Whether nobody was called yet though somebody is to be called now: while the brake is on, nobody is."""
+    row = session.get(Summons, summons_id)
+    return row is not None and row.level == 0 and row.next_at is not None and not braked(session)
+
+
+def call_anew(session: Session) -> None:
+    """Let every open summons look at once whom it may call: somebody became reachable."""
+    for row in open_summons(session):
+        put_job(session, SUMMONS_JOB, row.id, incident_id=row.incident_id)
+
+
+def calls_of(session: Session, summons_id: str) -> list[SummonsCall]:
+    """The calls of a summons, in the order in which they were made."""
+    found = select(SummonsCall).where(SummonsCall.summons_id == summons_id)
+    return list(session.exec(found.order_by(col(SummonsCall.called_at), col(SummonsCall.id))).all())
 
 
 def settle_summons(change: Change, incident_id: str, subject_id: str) -> None:
     """End what was asked about a subject: it needs nobody any more."""
+    found = select(Summons).where(
+        Summons.incident_id == incident_id,
+        Summons.subject_id == subject_id,
+        col(Summons.ended_at).is_(None),
+    )
+    for row in change.session.exec(found).all():
+        _end(change, row)
+
+
+def settle_all_summons(change: Change, incident_id: str) -> None:
+    """End everything that was asked of an incident: it is over."""
     for row in open_summons(change.session, incident_id):
-        if row.subject_id == subject_id:
-            row.ended_at, row.next_at = change.at, None
-            change.put(row)
+        _end(change, row)
+
+
+def answer_summons(change: Change, incident_id: str) -> list[Summons]:
+    """Keep that whoever acts is on it: the calls end, and nothing is decided. Returns what was asked."""
+    answered = open_summons(change.session, incident_id)
+    for row in answered:
+        row.answered_at, row.answered_by = change.at, change.actor
+        _end(change, row)
+    return answered
+
+
+def _end(change: Change, row: Summons) -> None:
+    row.ended_at, row.next_at = change.at, None
+    change.put(row)

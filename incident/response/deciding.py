@@ -7,10 +7,10 @@ from datetime import datetime
 
 from incident.errors import Refused
 from incident.record.decisions import Signer, Subject, Verdict, approvals, decide, rejections, voices
-from incident.record.operators import Role
 from incident.response import events as e
 from incident.response.housework import House
 from incident.response.runner import RUNNING, question_at, run_named, tell
+from incident.response.summoning import role_of
 
 STEP_SUBJECT = "run-step"
 
@@ -171,7 +171,7 @@ def decide_step(house: House, run_id: str, step: str, *, signer: Signer, yes: bo
             subject,
             Verdict.APPROVED if yes else Verdict.REJECTED,
             signer=signer,
-            needs=_role(effect.roles),
+            needs=role_of(effect.roles),
             reason=reason,
             decision_id=store.new_id(),
         )
@@ -193,8 +193,3 @@ def decide_step(house: House, run_id: str, step: str, *, signer: Signer, yes: bo
 def _must_run(state: str, run_id: str) -> None:
     if state != RUNNING:
         raise Refused(f"the run {run_id} is over ({state})")
-
-
-def _role(names: list[str]) -> Role:
-    known = [Role(name) for name in names if name in set(Role)]
-    return known[0] if known else Role.APPROVER

@@ -23,10 +23,12 @@ from incident.durable import put_job
 from incident.errors import NotFound, Refused
 from incident.record.facts import in_language
 from incident.record.incidents import must_be_open, record_run_measure
+from incident.record.summons import settle_summons
 from incident.response import events as e
 from incident.response.machine import advance, start
 from incident.response.model import Playbook, dump
 from incident.response.state import State, VisitState, from_json, to_json
+from incident.response.summoning import Asked, summon_for
 from incident.store.change import Change
 from incident.store.store import Store
 from incident.store.tables import Run, RunEffect
@@ -34,7 +36,6 @@ from incident.store.tables import Run, RunEffect
 RUN_JOB = "run.advance"
 RUNNING = "running"
 _EFFECT: TypeAdapter[e.Effect] = TypeAdapter(e.Effect)
-Asked = e.AskPerson | e.AskApproval | e.AskOutcome | e.AskCondition
 Measured = e.RunCommand | e.AskPerson | e.AskOutcome
 """What takes the step's measures when the step has succeeded by it."""
 
@@ -112,6 +113,7 @@ def tell(
         settled.row.state = EffectState.SETTLED
         settled.row.settled_at = change.at
         change.put(settled.row, {**content, "event": event.model_dump(mode="json"), "result": result})
+        settle_summons(change, run.incident_id, settled.row.id)
         _record_measures(change, store, run, settled, event, after, result, at=at or change.at)
     _store(change, store, run, document["playbook"], after, effects)
     return after
@@ -263,7 +265,7 @@ def _store(
             run.state = effect.outcome
             run.ended_at = change.at
         else:
-            _put_effect(change, store, run, effect)
+            _put_effect(change, store, run, effect, playbook)
     run.version += 1
     change.put(run, {"playbook": playbook, "state": to_json(state, with_playbook=False)})
     if run.state == RUNNING:
@@ -273,7 +275,7 @@ def _store(
         change.anchor()
 
 
-def _put_effect(change: Change, store: Store, run: Run, effect: e.Effect) -> None:
+def _put_effect(change: Change, store: Store, run: Run, effect: e.Effect, playbook: dict[str, Any]) -> None:
     assert not isinstance(effect, e.Finish)  # noqa: S101 - handled by the caller
     due_at = change.at + timedelta(milliseconds=effect.in_ms) if isinstance(effect, e.WaitUntil) else None
     row = RunEffect(
@@ -288,21 +290,26 @@ def _put_effect(change: Change, store: Store, run: Run, effect: e.Effect) -> Non
         due_at=due_at,
     )
     change.put(row, {"effect": effect.model_dump(mode="json")})
+    if isinstance(effect, Asked):
+        summon_for(change, store, row, effect, Playbook.model_validate(playbook))
 
 
 def _withdraw(change: Change, run: Run, effect: e.Withdraw) -> None:
     for row in _outstanding(change.session, run):
         if row.visit == effect.visit:
-            row.state = EffectState.WITHDRAWN
-            row.settled_at = change.at
-            change.put(row)
+            _take_back(change, row)
 
 
 def _close_leftovers(change: Change, run: Run) -> None:
     for row in _outstanding(change.session, run):
-        row.state = EffectState.WITHDRAWN
-        row.settled_at = change.at
-        change.put(row)
+        _take_back(change, row)
+
+
+def _take_back(change: Change, row: RunEffect) -> None:
+    row.state = EffectState.WITHDRAWN
+    row.settled_at = change.at
+    change.put(row)
+    settle_summons(change, row.incident_id, row.id)
 
 
 def _outstanding(session: Session, run: Run) -> Sequence[RunEffect]:

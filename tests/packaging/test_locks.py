@@ -26,6 +26,7 @@ EXTRAS: dict[str, list[str]] = PYPROJECT["project"].get("optional-dependencies",
 ASKED = {
     "runtime": CORE,
     "postgres": [*CORE, *EXTRAS["postgres"]],
+    "responders": [*CORE, *EXTRAS["responders"]],
     "build": GROUPS["build"],
     "bench": GROUPS["bench"],
     "dev": [*CORE, *chain(*EXTRAS.values()), *GROUPS["test"], *GROUPS["lint"], *GROUPS["build"]],

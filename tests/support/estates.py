@@ -130,6 +130,7 @@ def make_key(path: Path) -> None:
     """An SSH key pair for an operator: `path` and `path`.pub."""
     key = new_private_key()
     path.write_text(private_text(key), "ascii")
+    path.chmod(0o600)
     path.with_name(path.name + ".pub").write_text(public_line(key) + "\n", "ascii")
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +25,26 @@ from incident.hooks.receiving import StoreIntake
 from incident.ops.check import Checked, check, check_moment
 from incident.ops.checks.base import State
 from incident.ops.drill_estate import facts_text
+from incident.ops.orders import Silence
 from incident.ops.retention import destroy
+from incident.record.contacts import ContactKind, WaysToReach, add_contact, remove_contact
 from incident.record.dossier import load_dossier
 from incident.record.evidence import add_evidence
 from incident.record.facts import read_facts_file
+from incident.record.holds import Cover
 from incident.record.incidents import close_incident
+from incident.record.instructions import OrderEffect
+from incident.record.operators import operator_named
+from incident.record.reaches import put_reach
 from incident.report.versions import fill_report, keep_version, record_submission, report_duties
 from incident.response.housework import House
 from incident.response.runner import cancel_run, run_named
+from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.moment import Moment
 from incident.store.tables import Batch
 from tests.support.breaches import Affected, Breach, make_breach, some_people
+from tests.support.chat_desks import ChatDesk, chat_desk
+from tests.support.holds import accept, hold, lift, order
 from tests.support.postgres import PostgresServer
 from tests.support.relays import RecordingRelay, recording_relay
 from tests.support.runs import Running, start
@@ -68,9 +77,10 @@ class LivedIn:
 
 def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
     """Live through it all."""
-    with CalledService() as service, recording_relay() as relay, _small_batches():
+    with CalledService() as service, recording_relay() as relay, chat_desk() as desk, _small_batches():
         relay.at_rcpt = _answers
         sending = make_breach(tmp_path, people=PEOPLE, relay_port=relay.port, measures=(), on=on)
+        _people_to_call(sending, desk)
         running = _send_by_playbook(sending, service)
         told = _told(_another(sending), relay)
         gone = _destroyed(_another(sending))
@@ -79,6 +89,21 @@ def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
         _killed_in_the_middle(sending)
         _post(sending, {"title": "it has just come in"}, delivery="new")
     return LivedIn(sending, running, told, gone)
+
+
+def _people_to_call(breach: Breach, desk: ChatDesk) -> None:
+    """Two of whom one stands in for the other; contacts outside, of which one was taken off the list."""
+    made = breach.made
+    for key in ("provincial_cac", "public_security", "old_office"):
+        ways = WaysToReach("Office", phone="12387")
+        add_contact(
+            made.store, ContactKind.AUTHORITY, key, ways, countries=["cn"], actor="ana", now=made.clock()
+        )
+    remove_contact(made.store, "old_office", actor="ana", now=made.clock())
+    with made.store.write(WORKSPACE_CHAIN, kind="operator.reach", actor="ana", now=made.clock()) as change:
+        for name, deputy in (("bo", "cy"), ("cy", None)):
+            operator = operator_named(change.session, name)
+            put_reach(change, made.store, operator, urls=[desk.url(f"/{name}")], deputy=deputy)
 
 
 def _answers(address: str) -> str | None:
@@ -152,7 +177,18 @@ def _told(breach: Breach, relay: RecordingRelay) -> Breach:
             change, made.store, breach.id, owed[0].duty.id, at=change.at, how="by fax", reference="7"
         )
     _runs_that_wait_and_end(breach)
+    _silence_and_orders(breach)
     return breach
+
+
+def _silence_and_orders(breach: Breach) -> None:
+    """One hold was accepted and lifted, one stands by an order; one order is to be carried out."""
+    accept(breach, hold(breach, Cover.PEOPLE, Cover.CALENDAR))
+    lift(breach, "H1")
+    silence = Silence("police", (Cover.PUBLIC, Cover.SELFCHECK), breach.made.clock() + timedelta(hours=48))
+    order(breach, OrderEffect.HOLD, from_="police", silence=silence)
+    due = breach.made.clock() + timedelta(hours=30)
+    order(breach, OrderEffect.REQUIRE, text="hand over the access logs", due_at=due)
 
 
 def _runs_that_wait_and_end(breach: Breach) -> None:

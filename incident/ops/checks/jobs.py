@@ -17,6 +17,7 @@ from incident.hooks.receiving import ALERT_JOB
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, scan, table_of
 from incident.ops.checks.progress import RETRY, TOLERANCE
 from incident.record.holds import HOLD_JOB
+from incident.record.summons import SUMMONS_JOB
 from incident.response.runner import RUN_JOB
 from incident.store.instance import Standing, objection
 from incident.store.tables import (
@@ -30,6 +31,7 @@ from incident.store.tables import (
     KindLimit,
     Notice,
     Run,
+    Summons,
     TokenBucket,
 )
 
@@ -40,6 +42,8 @@ UNHEARD = 10
 _LONGEST_SLEEP = 3 * 3600.0
 # A step of a playbook, or a hold, may wait for weeks.
 _LONGEST_TIMER = 10 * 366 * 86400.0
+# `escalation.minutes` is a day at most.
+_LONGEST_ROUND = 86400.0 + _LONGEST_SLEEP
 
 TARGETS: Mapping[str, sa.Table] = {
     ALERT_JOB: table_of(Alert),
@@ -48,6 +52,7 @@ TARGETS: Mapping[str, sa.Table] = {
     SETTLE_JOB: table_of(Campaign),
     BATCH_JOB: table_of(Batch),
     HOLD_JOB: table_of(Hold),
+    SUMMONS_JOB: table_of(Summons),
 }
 """Every kind of job, and the table whose row it works on."""
 
@@ -81,7 +86,11 @@ INSTANCE = Invariant("instance.one", "the record says which copy it is, once, in
 def _look_at_jobs(view: View, findings: Findings) -> None:
     counters = (j.attempt, j.starts, j.beats, j.beat_at, j.asked_at, j.next_at)
     numbers = sa.or_(j.pokes < 1, *(each < 0 for each in counters))
-    longest_sleep = sa.case((j.kind.in_([RUN_JOB, HOLD_JOB]), _LONGEST_TIMER), else_=_LONGEST_SLEEP)
+    longest_sleep = sa.case(
+        (j.kind.in_([RUN_JOB, HOLD_JOB]), _LONGEST_TIMER),
+        (j.kind == SUMMONS_JOB, _LONGEST_ROUND),
+        else_=_LONGEST_SLEEP,
+    )
     scan(
         view,
         findings,

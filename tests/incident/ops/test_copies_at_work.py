@@ -105,6 +105,7 @@ def sending(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Sending]
         signing = private_key_of(breach.signers["bo"])
         assert isinstance(signing, Ed25519PrivateKey)
         key.write_text(private_text(signing))
+        key.chmod(0o600)
         target = ("--store", store_on.url(store_on.create_database())) if store_on is not None else ()
         yield Sending(breach, relay, breach.made.workspace.root, tmp_path / "new", key, target)
 

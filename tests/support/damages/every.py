@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.support.damages.calling import ADDRESSES, SUMMONS
+from tests.support.damages.holds import HOLDS
 from tests.support.damages.ledger import ATTEMPTS, LEDGER
 from tests.support.damages.record import DUTIES, PEOPLE, PROOFS, RELEASED, SEALED
 from tests.support.damages.work import ALERTS, JOBS, PROGRESS, RUNS
@@ -14,8 +16,11 @@ DAMAGES = (
     *RELEASED,
     *RUNS,
     *ALERTS,
+    *HOLDS,
     *DUTIES,
     *JOBS,
     *PROOFS,
     *SEALED,
+    *SUMMONS,
+    *ADDRESSES,
 )
