@@ -9,12 +9,12 @@ import typer
 
 from incident.cli.desk import Desk, desk_of
 from incident.cli.questions import SURE, WORDS, Questions, as_json, possible_values, shown_value
-from incident.cli.record import ID, read_certainty, read_time
+from incident.cli.record import ID, read_certainty, read_time, read_value
 from incident.cli.wording import duty_changes
 from incident.errors import WrongUsage
 
 if TYPE_CHECKING:
-    from incident.record.facts import Fact, Field, Value
+    from incident.record.facts import Fact, Field
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -74,7 +74,14 @@ def answer(
     # A number is what the list says now; a field needs no list.
     field = asked_for(question, Questions(desk, incident_id).asked if question.isdecimal() else ())
     given = " ".join(value) if value else _typed(desk, incident_id, field)
-    fact = Fact(field.name, _value(desk, field, given), said_by or desk.actor, source, certainty, since)
+    fact = Fact(
+        field.name,
+        read_value(desk, field, given, echo=False),
+        said_by or desk.actor,
+        source,
+        certainty,
+        since,
+    )
     with desk.change(incident_id, kind="facts.set") as change:
         answer_question(desk.store, change, incident_id, fact, zone=desk.zone)
         changes = evaluate(desk.house, change, incident_id)
@@ -113,18 +120,6 @@ def _recorded(desk: Desk, field: Field, fact: Fact, *, is_open: bool) -> list[st
     sure = SURE[fact.sure][desk.language]
     lines = [words["recorded"].format(value=shown, sure=sure, who=fact.said_by)]
     return [*lines, words["open_still"].format(value=shown)] if is_open else lines
-
-
-def _value(desk: Desk, field: Field, given: str) -> Value | None:
-    from incident.duties.asking import AHEAD
-    from incident.law.categories import check_categories
-    from incident.record.facts import parse_value, says_unknown
-
-    if field.type == "time" and not says_unknown(field, given):
-        return read_time(desk, given, option=field.name, future=field.name in AHEAD, echo=False)
-    value = parse_value(field, given, zone=desk.zone)
-    check_categories({field.name: value})
-    return value
 
 
 def _typed(desk: Desk, incident_id: str, field: Field) -> str:

@@ -28,6 +28,7 @@ from incident.errors import TocsinError
 from incident.ops.checks import (
     attempts,
     calling,
+    decided,
     holds,
     intake,
     jobs,
@@ -39,6 +40,7 @@ from incident.ops.checks import (
     releases,
     runs,
     sealed,
+    tasks,
 )
 from incident.ops.checks.base import Findings, Invariant, State, Survey, Verdict, View
 from incident.record.incidents import must_exist
@@ -55,9 +57,11 @@ SURVEYS: tuple[Survey, ...] = tuple(
         releases,
         runs,
         holds,
+        tasks,
         intake,
         calling,
         owed,
+        decided,
         jobs,
         proofs,
         sealed,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tests.support.damages.calling import ADDRESSES, SUMMONS
+from tests.support.damages.decided import DECIDED
 from tests.support.damages.holds import HOLDS
 from tests.support.damages.ledger import ATTEMPTS, LEDGER
 from tests.support.damages.record import DUTIES, PEOPLE, PROOFS, RELEASED, SEALED
+from tests.support.damages.tasks import TASKS
 from tests.support.damages.work import ALERTS, JOBS, PROGRESS, RUNS
 
 DAMAGES = (
@@ -18,9 +20,11 @@ DAMAGES = (
     *ALERTS,
     *HOLDS,
     *DUTIES,
+    *DECIDED,
     *JOBS,
     *PROOFS,
     *SEALED,
     *SUMMONS,
     *ADDRESSES,
+    *TASKS,
 )
