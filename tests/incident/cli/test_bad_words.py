@@ -39,6 +39,8 @@ def test_wrong_usage_is_exit_code_2(estate: Estate, words: list[str]) -> None:
         ["timeline", NOBODY],
         ["close", NOBODY],
         ["duties", NOBODY],
+        ["ask", NOBODY],
+        ["answer", NOBODY, "persons", "3"],
         ["grade", NOBODY],
         ["people", "stats", NOBODY],
         ["people", "problems", NOBODY],
