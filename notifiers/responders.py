@@ -20,7 +20,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from smtplib import SMTPRecipientsRefused, SMTPResponseException
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -166,10 +165,11 @@ class _Heard:
             return Result.permanent, Stage.reply, None
         chain = tuple(_chain(self.error))
         for each in chain:
-            if isinstance(each, SMTPResponseException):
-                return Result.permanent, Stage.reply, each.smtp_code
-            if isinstance(each, SMTPRecipientsRefused):
-                return Result.permanent, Stage.rcpt, None
+            # What a mail server says: one code, or one for each recipient it refused.
+            if isinstance(code := getattr(each, "smtp_code", None), int):
+                return Result.permanent, Stage.reply, code
+            if isinstance(refused := getattr(each, "recipients", None), dict):
+                return Result.permanent, Stage.rcpt, next((code for code, _ in refused.values()), None)
         if any(isinstance(each, _UNREACHABLE) or type(each).__name__ == "ConnectTimeout" for each in chain):
             return Result.not_sent, Stage.connect, None
         return Result.ambiguous, Stage.after_dot, None

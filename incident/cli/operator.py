@@ -27,19 +27,16 @@ def add(
 ) -> None:
     from incident.cli.desk import read_input
     from incident.record.operators import add_operator, read_roles
-    from incident.record.sshsig import public_line
+    from incident.record.signing import public_line_of
+    from incident.record.sshsig import kind_of, public_line
 
     desk = desk_of(ctx)
     desk.settings  # noqa: B018 - a broken workspace is told before the key is looked at
     text = read_input(key).decode("ascii", "replace")
     private: Path | None = None
     if "PRIVATE KEY" in text:
-        private, beside = key, key.with_name(key.name + ".pub")
-        public = (
-            read_input(beside).decode("ascii", "replace")
-            if beside.is_file()
-            else public_line(desk.private_key(key))
-        )
+        private = key
+        public = public_line_of(key) or public_line(desk.private_key(key))
     else:
         public = text
         without = key.with_suffix("") if key.suffix == ".pub" else None
@@ -52,24 +49,50 @@ def add(
     where = (
         f"signs here with {private}"
         if private
-        else "signs where their private key is ($INCIDENT_SIGNING_KEY)"
+        else "signs with an agent or a device that holds their private key, or where $INCIDENT_SIGNING_KEY names it"
     )
+    kind = kind_of(operator.public_key)
     desk.lines(
-        [f"{name} may act as {operator.roles}", f"key {operator.fingerprint}", where],
-        document={"name": name, "roles": operator.roles.split(","), "fingerprint": operator.fingerprint},
+        [f"{name} may act as {operator.roles}", f"key {operator.fingerprint} ({kind})", where],
+        document={
+            "name": name,
+            "roles": operator.roles.split(","),
+            "fingerprint": operator.fingerprint,
+            "kind": kind,
+        },
     )
 
 
 @app.command("list", help="List who may act, and who no longer may.")
-def show(ctx: typer.Context) -> None:
+def show(
+    ctx: typer.Context,
+    allowed: bool = typer.Option(
+        False, "--allowed-signers", help="Print their keys as a file for `ssh-keygen -Y verify -f`."
+    ),
+) -> None:
+    from incident.record.decided import allowed_signers
     from incident.record.operators import list_operators
+    from incident.record.sshsig import kind_of
 
     desk = desk_of(ctx)
+    operators = list_operators(desk.store)
+    if allowed:
+        text = allowed_signers(operators)
+        desk.lines(text.splitlines(), document={"allowed_signers": text})
+        return
     rows = [
-        (each.name, each.roles, each.fingerprint, each.added_at, each.retired_at, each.simulated)
-        for each in list_operators(desk.store)
+        (
+            each.name,
+            each.roles,
+            each.fingerprint,
+            kind_of(each.public_key),
+            each.added_at,
+            each.retired_at,
+            each.simulated,
+        )
+        for each in operators
     ]
-    desk.table(("Name", "Roles", "Key", "Added", "Retired", "Simulated"), rows)
+    desk.table(("Name", "Roles", "Key", "Kind", "Added", "Retired", "Simulated"), rows)
 
 
 @app.command("retire", help="End what a person may do; their past decisions stay valid.")

@@ -82,14 +82,19 @@ class Question:
     weight: float = 0.0
 
     @property
+    def bearing(self) -> tuple[Stake, ...]:
+        """The stakes that the answer decides by itself; where there are none, those that it decides with others."""
+        return tuple(one for one in self.stakes if one.kind is not StakeKind.joint) or self.stakes
+
+    @property
     def soonest(self) -> datetime | None:
         """The nearest due time that hangs on it."""
-        return min((each.soonest for each in self.stakes if each.soonest is not None), default=None)
+        return min((one.soonest for one in self.bearing if one.soonest is not None), default=None)
 
     @property
     def at_once(self) -> bool:
         """Whether a duty that is owed without any period hangs on it."""
-        return any(each.at_once for each in self.stakes if each.kind is not StakeKind.joint)
+        return any(one.at_once for one in self.bearing)
 
 
 def open_questions(
@@ -101,19 +106,21 @@ def open_questions(
     scales: Mapping[str, Scale] | None = None,
     evaluated: Callable[[FactSheet], Sequence[Finding]] | None = None,
     met: Collection[str] = (),
+    reopened: Collection[str] = (),
     nobody_knows: Collection[str] = (),
 ) -> tuple[Question, ...]:
     """Every open question in order (see above).
 
     `evaluated`: what the law says of a changed sheet, where more than the regimes decides it (an authority's orders);
     without it the regimes are evaluated. `met`: the ids of duties that were met; nothing is asked for them any more.
+    `reopened`: the duties that no exemption drops any more; nothing is asked for their exemptions.
     `nobody_knows`: the fields to which somebody answered that they do not know. The same input gives the same questions
     in the same order.
     """
     law = _Law(regimes, tuple(scope_countries), now, scales or shipped_scales(), evaluated)
     findings = law.findings(sheet)
     duties = {duty.id: duty for finding in findings for duty in finding.duties if duty.id not in met}
-    needed = law.needed(findings, duties, sheet)
+    needed = law.needed(findings, duties, sheet, frozenset(reopened))
     questions = [
         _question(law, sheet, duties, field, instead, field.name in nobody_knows)
         for field, instead in _folded(law, needed, duties.values(), frozenset(nobody_knows))
@@ -154,8 +161,19 @@ class _Law:
     def duties(self, sheet: FactSheet) -> dict[str, Duty]:
         return {duty.id: duty for finding in self.findings(sheet) for duty in finding.duties}
 
+    def answered(
+        self, sheet: FactSheet, field: Field, answers: Sequence[PossibleAnswer], duty: Duty
+    ) -> dict[PossibleAnswer, Duty]:
+        """The duty under each answer. A regime that is not in force under an answer has no duties to compare."""
+        tried = {answer: self.duties({**sheet, field.name: answer.value}) for answer in answers}
+        return {answer: found[duty.id] for answer, found in tried.items() if duty.id in found}
+
     def needed(
-        self, findings: Iterable[Finding], duties: Mapping[str, Duty], sheet: FactSheet
+        self,
+        findings: Iterable[Finding],
+        duties: Mapping[str, Duty],
+        sheet: FactSheet,
+        reopened: frozenset[str],
     ) -> frozenset[str]:
         """The fields that duties standing open need and cannot tell."""
         grades = {key: grade(scale, sheet) for key, scale in self.scales.items()}
@@ -164,7 +182,12 @@ class _Law:
         return union(
             [
                 *(duty.settled_by | duty.waits_for for duty in standing),
-                *(exemption.decides for duty in standing for exemption in duty.exemptions),
+                *(
+                    exemption.decides
+                    for duty in standing
+                    if duty.id not in reopened
+                    for exemption in duty.exemptions
+                ),
                 *(
                     finding.decides
                     for finding in findings
@@ -188,18 +211,20 @@ def _folded(
 ) -> list[tuple[Field, tuple[str, ...]]]:
     """The fields to ask for, in the order of the list of facts, each with the times that would do instead."""
     waited = [law.rules[duty.id].anchor.fields & needed for duty in duties if duty.waits_for]
-    places = list(field_catalogue())
-    instead: dict[str, tuple[str, ...]] = {}
-    for group in sorted({group for group in waited if len(group) > 1}, key=sorted):
-        leader, *others = sorted(group, key=lambda name: (name in nobody_knows, places.index(name)))
-        instead[leader] = tuple(dict.fromkeys((*instead.get(leader, ()), *others)))
-    told_with = {name for others in instead.values() for name in others}
-    leaders = set(instead) - told_with
+    groups = sorted({group for group in waited if len(group) > 1}, key=sorted)
+    places = {name: place for place, name in enumerate(field_catalogue())}
+    instead: dict[str, list[str]] = {}
+    for group in groups:
+        leader, *others = sorted(group, key=lambda name: (name in nobody_knows, places[name]))
+        # What another clock waits for too, and its own leader does not start, is asked for by itself.
+        instead.setdefault(leader, []).extend(
+            name for name in others if all(leader in each for each in groups if name in each)
+        )
+    folded = {name for others in instead.values() for name in others} - nobody_knows
     return [
-        (field, instead.get(field.name, ()) if field.name in leaders else ())
+        (field, tuple(dict.fromkeys(instead.get(field.name, ()))))
         for field in field_catalogue().values()
-        if field.name in needed
-        and (field.name in leaders or field.name not in told_with or field.name in nobody_knows)
+        if field.name in needed and field.name not in folded
     ]
 
 
@@ -232,7 +257,7 @@ def _exempting(
     law: _Law, sheet: FactSheet, duty: Duty, field: Field, answers: Sequence[PossibleAnswer]
 ) -> Stake | None:
     """What the field decides of an exemption that needs one more answer beside it."""
-    if not duty.is_standing:
+    if not duty.is_standing or not duty.exemptions:
         return None
     shown_by = [
         one.decides
@@ -242,11 +267,11 @@ def _exempting(
     for pair in (pair for pair in shown_by if field.name in pair and len(pair) == 2):
         [other] = pair - {field.name}
         for given in possible_answers(field_catalogue()[other], sheet.get(other), law.comparisons, [law.now]):
-            with_other = {**sheet, other: given.value}
-            tried = {
-                answer: law.duties({**with_other, field.name: answer.value})[duty.id] for answer in answers
-            }
-            found = stake(field.name, law.duties(with_other)[duty.id], tried, given=Given(other, given.value))
+            supposed = {**sheet, other: given.value}
+            now, answered = law.duties(supposed).get(duty.id), law.answered(supposed, field, answers, duty)
+            if now is None or not answered:
+                continue
+            found = stake(field.name, now, answered, given=Given(other, given.value))
             if found is not None and found.kind in (StakeKind.owed, StakeKind.eased):
                 return found
     return None

@@ -27,6 +27,7 @@ from incident.durable.jobs import database_clock, on_one_machine
 from incident.errors import TocsinError
 from incident.ops.checks import (
     attempts,
+    calling,
     holds,
     intake,
     jobs,
@@ -38,6 +39,7 @@ from incident.ops.checks import (
     releases,
     runs,
     sealed,
+    tasks,
 )
 from incident.ops.checks.base import Findings, Invariant, State, Survey, Verdict, View
 from incident.record.incidents import must_exist
@@ -54,7 +56,9 @@ SURVEYS: tuple[Survey, ...] = tuple(
         releases,
         runs,
         holds,
+        tasks,
         intake,
+        calling,
         owed,
         jobs,
         proofs,

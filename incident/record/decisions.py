@@ -222,6 +222,15 @@ def signature_holds(decision: Decision, operator: Operator) -> bool:
     return again == decision.statement
 
 
+def counts(decision: Decision, operator: Operator, *, drill: bool) -> bool:
+    """Whether a decision speaks for its operator: it is theirs, and they might sign it then and in this workspace."""
+    if operator.simulated and not drill:
+        return False
+    if operator.retired_at is not None and decision.decided_at > operator.retired_at:
+        return False
+    return signature_holds(decision, operator)
+
+
 @dataclass(frozen=True)
 class Voice:
     """A decision that counts, with its operator."""
@@ -244,15 +253,9 @@ def voices(session: Session, subject: Subject, *, drill: bool) -> list[Voice]:
     latest: dict[str, Voice] = {}
     for decision in found:
         operator = session.get(Operator, decision.operator_id)
-        if (
-            operator is None
-            or decision.subject_hash != subject.hash
-            or not signature_holds(decision, operator)
-        ):
+        if operator is None or decision.subject_hash != subject.hash:
             continue
-        if operator.simulated and not drill:
-            continue
-        if operator.retired_at is not None and decision.decided_at > operator.retired_at:
+        if not counts(decision, operator, drill=drill):
             continue
         latest[operator.fingerprint] = Voice(operator, decision)
     return list(latest.values())

@@ -125,7 +125,7 @@ def log_entry(
     """
     if action is not None:
         measure_named(action)
-    must_have_happened(at, now=change.at)
+    must_have_happened(at, now=change.at, option="--at")
     must_be_open(change.session, incident_id)
     if corrects is not None:
         corrects = entry_called(change.session, incident_id, corrects).id
@@ -149,13 +149,13 @@ def log_entry(
     )
 
 
-def must_have_happened(at: datetime, *, now: datetime) -> None:
+def must_have_happened(at: datetime, *, now: datetime, option: str = "") -> None:
     """Raises `Refused` for a time that is still to come: the record takes what has happened."""
     if at > now + _FUTURE_SLACK:
         raise Refused(
             "the record takes what has happened; this time is still to come",
             where=at.isoformat(timespec="minutes"),
-            next_step="check the date and the zone of --at",
+            next_step=f"check the date and the zone{f' of {option}' if option else ''}",
         )
 
 

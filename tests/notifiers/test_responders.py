@@ -52,7 +52,15 @@ def test_a_mailbox_that_is_refused_is_refused() -> None:
         relay.at_rcpt = lambda address: "550 5.1.1 unknown"
         url = f"mailto://127.0.0.1:{relay.port}?from=desk@example.org&to=bo@example.org&mode=insecure"
         outcome = send(CALL, url)
-    assert (outcome.result, outcome.stage) == (Result.permanent, Stage.rcpt)
+    assert (outcome.result, outcome.stage, outcome.code) == (Result.permanent, Stage.rcpt, 550)
+
+
+def test_a_mail_server_that_refuses_the_sender_refused_it() -> None:
+    with recording_relay() as relay:
+        relay.at_mail = lambda sender: "554 5.7.1 no"
+        url = f"mailto://127.0.0.1:{relay.port}?from=desk@example.org&to=bo@example.org&mode=insecure"
+        outcome = send(CALL, url)
+    assert (outcome.result, outcome.stage, outcome.code) == (Result.permanent, Stage.reply, 554)
 
 
 @pytest.mark.parametrize(

@@ -26,16 +26,22 @@ from incident.ops.check import Checked, check, check_moment
 from incident.ops.checks.base import State
 from incident.ops.drill_estate import facts_text
 from incident.ops.retention import destroy
+from incident.record.contacts import ContactKind, WaysToReach, add_contact, remove_contact
 from incident.record.dossier import load_dossier
 from incident.record.evidence import add_evidence
 from incident.record.facts import read_facts_file
 from incident.record.incidents import close_incident
+from incident.record.operators import operator_named
+from incident.record.reaches import put_reach
+from incident.record.tasks import TaskState, add_task, end_task
 from incident.report.versions import fill_report, keep_version, record_submission, report_duties
 from incident.response.housework import House
 from incident.response.runner import cancel_run, run_named
+from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.moment import Moment
 from incident.store.tables import Batch
 from tests.support.breaches import Affected, Breach, make_breach, some_people
+from tests.support.chat_desks import ChatDesk, chat_desk
 from tests.support.postgres import PostgresServer
 from tests.support.relays import RecordingRelay, recording_relay
 from tests.support.runs import Running, start
@@ -68,9 +74,11 @@ class LivedIn:
 
 def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
     """Live through it all."""
-    with CalledService() as service, recording_relay() as relay, _small_batches():
+    with CalledService() as service, recording_relay() as relay, chat_desk() as desk, _small_batches():
         relay.at_rcpt = _answers
         sending = make_breach(tmp_path, people=PEOPLE, relay_port=relay.port, measures=(), on=on)
+        _people_to_call(sending, desk)
+        _add_tasks(sending, "write to the host")
         running = _send_by_playbook(sending, service)
         told = _told(_another(sending), relay)
         gone = _destroyed(_another(sending))
@@ -79,6 +87,21 @@ def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
         _killed_in_the_middle(sending)
         _post(sending, {"title": "it has just come in"}, delivery="new")
     return LivedIn(sending, running, told, gone)
+
+
+def _people_to_call(breach: Breach, desk: ChatDesk) -> None:
+    """Two of whom one stands in for the other; contacts outside, of which one was taken off the list."""
+    made = breach.made
+    for key in ("provincial_cac", "public_security", "old_office"):
+        ways = WaysToReach("Office", phone="12387")
+        add_contact(
+            made.store, ContactKind.AUTHORITY, key, ways, countries=["cn"], actor="ana", now=made.clock()
+        )
+    remove_contact(made.store, "old_office", actor="ana", now=made.clock())
+    with made.store.write(WORKSPACE_CHAIN, kind="operator.reach", actor="ana", now=made.clock()) as change:
+        for name, deputy in (("bo", "cy"), ("cy", None)):
+            operator = operator_named(change.session, name)
+            put_reach(change, made.store, operator, urls=[desk.url(f"/{name}")], deputy=deputy)
 
 
 def _answers(address: str) -> str | None:
@@ -132,7 +155,23 @@ def _another(breach: Breach) -> Breach:
         now=made.clock(),
     )
     file.unlink()
+    _add_tasks(other, "call the host", "read the contract")
+    _end_task(other, "T1", TaskState.DONE)
+    _end_task(other, "T2", TaskState.DROPPED)
     return other
+
+
+def _add_tasks(breach: Breach, *titles: str) -> None:
+    store = breach.made.store
+    with store.write(breach.id, kind="task.added", actor="ana", now=breach.made.clock()) as change:
+        for title in titles:
+            add_task(store, change, breach.id, title, owner="bo", due_at=None)
+
+
+def _end_task(breach: Breach, label: str, state: TaskState) -> None:
+    store = breach.made.store
+    with store.write(breach.id, kind=f"task.{state}", actor="bo", now=breach.made.clock()) as change:
+        end_task(store, change, breach.id, label, state=state, result="that was enough")
 
 
 def _told(breach: Breach, relay: RecordingRelay) -> Breach:

@@ -83,6 +83,8 @@ JSON: list[tuple[list[str], int]] = [
     (["evidence", "add", "{id}", "{keys}/anna.pub"], 0),
     (["evidence", "list", "{id}"], 0),
     (["evidence", "verify", "{id}"], 0),
+    (["evidence", "show", "{id}", "00"], 1),
+    (["evidence", "take", "{id}", "00", "-o", "{keys}/copy", "--reason", "an expert looks at it"], 1),
     (["duties", "{id}"], 0),
     (["duties", "{id}", "--why", "--all"], 0),
     (["grade", "{id}", "--why"], 0),

@@ -143,3 +143,16 @@ def test_the_measures_are_listed_in_both_languages(estate: Estate) -> None:
     listed = estate.done("measures", "--json").document
     assert [each["measure"] for each in listed] == list(measure_catalogue())
     assert set(listed[0]["public"]) == {"zh-Hans", "en"}
+
+
+def test_facts_that_are_times_are_set_as_people_type_them(estate: Estate) -> None:
+    answer = estate.done("set", estate.id, "discovered_at=昨天 23:50", "informed_at=unknown")
+    assert "discovered_at: " in answer.err
+    assert "23:50 +0800 (Asia/Shanghai)" in answer.err
+    facts = estate.done("show", estate.id, "--json").document["facts"]
+    [found] = [each["value"] for each in facts if each["field"] == "discovered_at"]
+    yesterday = datetime.now(SHANGHAI).date() - timedelta(days=1)
+    assert (
+        datetime.fromisoformat(found).astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M") == f"{yesterday} 23:50"
+    )
+    estate.refused("set", estate.id, "discovered_at=03/04/2026", says=["discovered_at", "two ways"])

@@ -177,8 +177,12 @@ def _fail_second() -> Callable[[Path], None]:
 
 
 def test_files_that_cannot_be_removed_are_told(closed: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(folder: Path) -> None:
-        raise PermissionError(13, "Permission denied", str(folder))
+    remove = shutil.rmtree
+
+    def refuse(folder: str | Path, *rest: Any, **options: Any) -> None:
+        if Path(folder).is_relative_to(closed.root):
+            raise PermissionError(13, "Permission denied", str(folder))
+        remove(folder, *rest, **options)
 
     monkeypatch.setattr("shutil.rmtree", refuse)
     answer = closed.run(*PURGE, closed.id)

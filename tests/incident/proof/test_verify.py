@@ -174,6 +174,7 @@ def lived_in(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> 
     estate.done("evidence", "add", estate.id, file)
     estate.done("report", estate.id, "--regime", "eu-gdpr")
     estate.done("run", "personal-data-breach", "--on", estate.id)
+    estate.done("task", "add", estate.id, "call the host")
     assert _verify(estate) == []
     return estate
 
@@ -194,6 +195,7 @@ _CHANGES = {
     "report": "version = version + 1",
     "run": "state = 'succeeded'",
     "run_effect": "state = 'settled'",
+    "task": "state = 'done'",
 }
 
 

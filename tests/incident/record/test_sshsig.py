@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -18,12 +17,14 @@ from incident.record.sshsig import (
     PrivateKey,
     fingerprint,
     public_line,
+    public_line_in,
     read_private_key,
     read_public_line,
     sign,
     verifies,
 )
-from tests.support.tools import need_tool
+from tests.support.devices import armoured
+from tests.support.openssh import keygen, openssh_verifies
 
 KINDS = {
     "ed25519": ["-t", "ed25519"],
@@ -35,37 +36,12 @@ KINDS = {
 MESSAGE = '{"verdict":"approved","说明":"同意"}'.encode()
 
 
-def keygen(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    tool = need_tool("ssh-keygen", "openssh-client")
-    return subprocess.run([tool, *arguments], input=stdin, capture_output=True, timeout=60)
-
-
 @pytest.fixture(scope="module", params=KINDS)
 def key_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("keys") / "key"
     made = keygen("-q", *KINDS[request.param], "-N", "", "-C", "ana@example.org", "-f", str(file))
     assert made.returncode == 0, made.stderr
     return file
-
-
-def openssh_accepts(
-    folder: Path, public: str, message: bytes, signature: str, namespace: str = NAMESPACE
-) -> bool:
-    (folder / "allowed").write_text(f"ana {public}\n")
-    (folder / "sig").write_text(signature)
-    arguments = (
-        "-Y",
-        "verify",
-        "-f",
-        str(folder / "allowed"),
-        "-I",
-        "ana",
-        "-n",
-        namespace,
-        "-s",
-        str(folder / "sig"),
-    )
-    return keygen(*arguments, stdin=message).returncode == 0
 
 
 def openssh_signs(folder: Path, key_file: Path, message: bytes, *options: str) -> str:
@@ -79,9 +55,9 @@ def openssh_signs(folder: Path, key_file: Path, message: bytes, *options: str) -
 def test_openssh_accepts_what_we_sign(key_file: Path, tmp_path: Path) -> None:
     key = read_private_key(key_file)
     signature = sign(MESSAGE, key)
-    assert openssh_accepts(tmp_path, public_line(key), MESSAGE, signature)
-    assert not openssh_accepts(tmp_path, public_line(key), MESSAGE + b"x", signature)
-    assert not openssh_accepts(tmp_path, public_line(key), MESSAGE, signature, namespace="file")
+    assert openssh_verifies(tmp_path, public_line(key), MESSAGE, signature)
+    assert not openssh_verifies(tmp_path, public_line(key), MESSAGE + b"x", signature)
+    assert not openssh_verifies(tmp_path, public_line(key), MESSAGE, signature, namespace="file")
 
 
 @pytest.mark.parametrize("options", [(), ("-O", "hashalg=sha256")], ids=["sha512", "sha256"])
@@ -207,11 +183,37 @@ def test_one_key_written_in_two_ways_is_one_key() -> None:
     assert again == plain
 
 
-def test_a_key_on_hardware_is_refused_with_advice() -> None:
-    line = (
-        "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-        "AAAAAAAAAAAABHNzaDo="
-    )
-    with pytest.raises(BadInput) as caught:
-        read_public_line(line, where="key.pub")
-    assert caught.value.where == "key.pub"
+def test_what_stands_behind_a_signature_and_another_algorithm_are_refused_as_openssh_does(
+    key_file: Path, tmp_path: Path
+) -> None:
+    key = read_private_key(key_file)
+    blob = base64.b64decode("".join(sign(MESSAGE, key).splitlines()[1:-1]))
+    assert openssh_verifies(tmp_path, public_line(key), MESSAGE, armoured(blob))
+    at = blob.rindex(b"sha512") + len(b"sha512") + 8  # the name of the algorithm begins after two lengths
+    for changed in (blob + b"\0", blob[:at] + b"x" + blob[at + 1 :]):
+        assert not openssh_verifies(tmp_path, public_line(key), MESSAGE, armoured(changed))
+        assert not verifies(MESSAGE, armoured(changed), public_line(key))
+
+
+@pytest.mark.parametrize("passphrase", ["", "a passphrase"])
+def test_a_private_key_file_tells_its_public_half_without_its_passphrase(
+    tmp_path: Path, passphrase: str
+) -> None:
+    for kind, options in KINDS.items():
+        file = tmp_path / kind
+        assert keygen("-q", *options, "-N", passphrase, "-f", file).returncode == 0
+        public = read_public_line(Path(f"{file}.pub").read_text(), where=kind)
+        assert public_line_in(file.read_text()) == public
+
+
+def test_a_private_key_of_another_form_tells_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    assert keygen("-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "", "-f", file).returncode == 0
+    assert public_line_in(file.read_text()) is None
+
+
+@given(
+    text=st.text(max_size=80) | st.binary(max_size=80).map(lambda raw: armoured(b"openssh-key-v1\0" + raw))
+)
+def test_garbage_for_a_private_key_tells_nothing_and_never_raises(text: str) -> None:
+    assert public_line_in(text) is None

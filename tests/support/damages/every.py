@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tests.support.damages.calling import ADDRESSES, SUMMONS
 from tests.support.damages.ledger import ATTEMPTS, LEDGER
 from tests.support.damages.record import DUTIES, PEOPLE, PROOFS, RELEASED, SEALED
+from tests.support.damages.tasks import TASKS
 from tests.support.damages.work import ALERTS, JOBS, PROGRESS, RUNS
 
 DAMAGES = (
@@ -18,4 +20,7 @@ DAMAGES = (
     *JOBS,
     *PROOFS,
     *SEALED,
+    *SUMMONS,
+    *ADDRESSES,
+    *TASKS,
 )
