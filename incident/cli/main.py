@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ask": ("asking", "The questions that decide the most, in order, and who can answer."),
     "answer": ("asking", "Answer a question; “unknown” is an answer too."),
     "duties": ("duties", "What is owed in the next 24 hours, by when, to whom."),
+    "counsel": ("counsel", "Notes that only counsel writes and reads: add, list."),
     "grade": ("duties", "The grade of an incident, with reasons."),
     "hold": ("hold", "Silence asked for by police or counsel: add, extend, accept, lift, list, show."),
     "instruction": ("instruction", "Orders of authorities: add, list, settle."),

@@ -13,7 +13,7 @@ from incident.proof.verify import verify
 from incident.record.incidents import log_entry
 from incident.store.tables import ROW_TABLES
 from tests.support.commands import Answer, snapshot, sql
-from tests.support.estates import Estate, with_people, with_release
+from tests.support.estates import Estate, make_key, with_people, with_release
 from tests.support.relays import recording_relay
 from tests.support.workspaces import make_workspace, open_one
 
@@ -175,6 +175,11 @@ def lived_in(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> 
     estate.done("report", estate.id, "--regime", "eu-gdpr")
     estate.done("run", "personal-data-breach", "--on", estate.id)
     estate.done("task", "add", estate.id, "call the host")
+    asked = ("--question", "Portal off?", "--decision", "yes", "--reasons", "the leak goes on")
+    estate.done("--as", "anna", "decide", estate.id, *asked)
+    make_key(folder / "lex")
+    estate.done("operator", "add", "lex", "--key", folder / "lex", "--roles", "counsel")
+    estate.done("--as", "lex", "counsel", "add", estate.id, "settle it")
     assert _verify(estate) == []
     return estate
 
@@ -191,8 +196,10 @@ _CHANGES = {
     "notice": "released_at = '2020-01-01 00:00:00.000000'",
     "operator": "roles = 'counsel'",
     "people_import": "added = added + 1",
+    "privileged_note": "digest = 'x'",
     "public_notice": "sha256 = 'x'",
     "report": "version = version + 1",
+    "resolution": "recorded_by = 'mallory'",
     "run": "state = 'succeeded'",
     "run_effect": "state = 'settled'",
     "task": "state = 'done'",
@@ -218,7 +225,10 @@ def test_a_changed_and_a_removed_row_are_found_in_each_journalled_table(
     assert any(f"row missing: {table} " in each for each in _verify(estate))
 
 
-@pytest.mark.parametrize("table", ["fact", "log_entry", "notice", "report", "decision", "incident"])
+@pytest.mark.parametrize(
+    "table",
+    ["fact", "log_entry", "notice", "report", "decision", "incident", "resolution", "privileged_note"],
+)
 def test_a_sealed_part_that_was_damaged_or_taken_from_another_row_is_found(
     lived_in: Estate, tmp_path: Path, table: str
 ) -> None:
