@@ -70,6 +70,12 @@ def check_url(url: str) -> None:
         raise BadAddress("nothing stands after the scheme", where="url")
 
 
+def must_be_callable(url: str) -> None:
+    """As `check_url`, and what only Apprise knows of the URL; nothing is sent. Raises `CarrierMissing` too."""
+    check_url(url)
+    _plugin(url)
+
+
 def masked(url: str) -> str:
     """What of a URL may be shown: its scheme, and its host where that is no secret."""
     try:

@@ -25,6 +25,8 @@ from incident.errors import BadInput, KeyMissing, Refused
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from sqlmodel import Session
+
     from incident.record.decisions import Signer
     from incident.record.signing import SigningKey
     from incident.record.sshsig import PrivateKey
@@ -38,6 +40,11 @@ T = TypeVar("T")
 SIGNING_KEYS = "signing-keys.json"
 _LINE_WIDTH = 200
 OVERDUE_SECONDS = 60.0
+_MOST_NEEDS = 5
+_NEEDS_SOMEBODY = {
+    "en": "{id} needs somebody: {what}, asked {since}; incident ack {id}",
+    "zh-Hans": "{id} 需要有人处理：{what}（{since} 发起）；接手请用 incident ack {id}",
+}
 
 
 @dataclass
@@ -82,6 +89,9 @@ class Desk:
             overdue = overdue_jobs(session, seconds=OVERDUE_SECONDS)
             parked = parked_jobs(session)
             brakes = brake_names(session)
+            asked = self._who_is_needed(session, store)
+        for line in asked:
+            self.say(line)
         if EVERYTHING in brakes:
             self.say(
                 "warning: the emergency brake is on, nothing leaves the house; `incident worker --release`"
@@ -105,6 +115,32 @@ class Desk:
             self.say(f"warning: a hold stands on {', '.join(held)}; `incident hold list ID` says what waits")
         if any(not name.startswith(BRAKES) for name in brakes):
             self.say("warning: a notice is paused; `incident notice resume ID` lets it go on")
+
+    def _who_is_needed(self, session: Session, store: Store) -> list[str]:
+        """What stands unanswered, a line each. Nothing is read, and little imported, where nobody is needed."""
+        from sqlmodel import col, select
+
+        from incident.errors import Unreadable
+        from incident.store.tables import Summons
+
+        if session.exec(select(Summons.id).where(col(Summons.ended_at).is_(None)).limit(1)).first() is None:
+            return []
+        from incident.record.reaches import needs_somebody
+        from incident.record.summons import REASON_TITLES, Reason
+
+        try:
+            asked = needs_somebody(session, store)
+        except (KeyMissing, Unreadable):
+            return []
+        words = _NEEDS_SOMEBODY[self.language]
+        return [
+            words.format(
+                id=row.incident_id,
+                what=REASON_TITLES[Reason(row.reason)][self.language],
+                since=self.show(row.asked_at),
+            )
+            for row in asked[:_MOST_NEEDS]
+        ]
 
     @contextmanager
     def change(self, incident_id: str, *, kind: str, actor: str | None = None) -> Iterator[Change]:

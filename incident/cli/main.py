@@ -24,7 +24,11 @@ from incident.errors import TocsinError
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("workspace", "Make a workspace: settings, database, keyring."),
     "doctor": ("workspace", "Say what is ready and what is missing."),
-    "operator": ("operator", "Who may act: add, list, retire."),
+    "operator": ("operator", "Who may act and how they are reached: add, reach, list, retire."),
+    "contact": (
+        "contact",
+        "Contacts of authorities, police, headquarters, providers: add, list, checked, remove.",
+    ),
     "open": ("opening", "Open an incident."),
     "list": ("record", "List the incidents."),
     "show": ("record", "Show an incident, now or as it was known at a time."),
@@ -47,6 +51,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "grade": ("duties", "The grade of an incident, with reasons."),
     "hold": ("hold", "Silence asked for by police or counsel: add, extend, accept, lift, list, show."),
     "instruction": ("instruction", "Orders of authorities: add, list, settle."),
+    "call": ("calling", "Call somebody: everybody with a role, or one operator; then deputies, then all."),
+    "ack": ("calling", "Say that you are on it: the calls end, and nothing is decided."),
+    "calls": ("calling", "Show for what people were called in an incident, who, and what came of it."),
     "people": ("people", "The people concerned: import, stats, problems."),
     "run": ("playbooks", "Run a playbook on an incident."),
     "runs": ("playbooks", "List runs and what they wait for."),

@@ -20,20 +20,22 @@ ID = typer.Argument(..., metavar="ID", help="The incident, for example INC-2026-
 
 @app.command("list", help="List the incidents.")
 def list_(ctx: typer.Context) -> None:
+    from incident.cli.calling import roles_needed
     from incident.errors import KeyMissing, Unreadable
     from incident.record.dossier import must_be_readable
     from incident.record.incidents import list_incidents
 
     desk = desk_of(ctx)
     rows = []
+    needed = roles_needed(desk)
     for row in list_incidents(desk.store):
         try:
             must_be_readable(desk.store, row)
             title = desk.store.open(row, incident_id=row.id)["title"]
         except (KeyMissing, Unreadable) as error:
             title = f"({error.what})"
-        rows.append((row.id, row.state, row.opened_at, row.origin, title))
-    desk.table(("Incident", "State", "Opened", "Origin", "Title"), rows)
+        rows.append((row.id, row.state, row.opened_at, row.origin, title, needed.get(row.id, "")))
+    desk.table(("Incident", "State", "Opened", "Origin", "Title", "Needs"), rows)
 
 
 @app.command("show", help="Show an incident, now or as it was known at a time.")
@@ -42,6 +44,7 @@ def show(
     incident_id: str = ID,
     as_of: str | None = typer.Option(None, "--as-of", metavar="TIME", help="What was recorded by then."),
 ) -> None:
+    from incident.cli.calling import needs_as_document, needs_in_words
     from incident.record.dossier import load_dossier, load_dossier_as_of
     from incident.record.facts import field_named, show_value, value_to_json
 
@@ -85,8 +88,12 @@ def show(
         typer.echo(
             f"{dossier.id}  {dossier.title}  ({dossier.state}, opened {desk.show(dossier.opened_at)}{as_then})"
         )
+        if as_of is None:
+            for line in needs_in_words(desk, incident_id):
+                typer.echo(line)
     columns = ("Fact", "Title", "Value", "Sure", "Said by", "Source", "Known since")
-    desk.table(columns, rows, document={**head, "facts": facts})
+    needs = needs_as_document(desk, incident_id) if as_of is None else []
+    desk.table(columns, rows, document={**head, "facts": facts, "needs": needs})
 
 
 @app.command("set", help="Record facts: FIELD=VALUE ...")

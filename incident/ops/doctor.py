@@ -13,17 +13,23 @@ from incident.delivery.mailroom import MailRoom, relay_from
 from incident.delivery.promises import must_keep_promises
 from incident.durable import somebody_works
 from incident.duties.evaluating import rules_in_use
+from incident.duties.recipients import recipients_of_reports, without_contact
 from incident.errors import TocsinError
 from incident.ops.house import playbook_names, read_playbook
 from incident.ops.worker import sources_of
+from incident.record.contacts import list_contacts
 from incident.record.incidents import IncidentState, list_incidents
 from incident.record.operators import Role, list_operators, roles_of
+from incident.record.reaches import is_reference, list_reaches, needs_somebody
+from incident.record.summons import REASON_TITLES, Reason
 from incident.response.housework import House
 from incident.settings import resolve_secret
 from incident.store.instance import objection
 from incident.store.keyring import WORKSPACE_KEY
 from incident.store.looking import look_at_database
 from incident.workspace import search_path
+from notifiers.errors import BadAddress, CarrierMissing
+from notifiers.responders import must_be_callable
 
 _ROOM = 1 << 30
 
@@ -52,6 +58,8 @@ def examine(house: House) -> list[Examined]:
         "record": _record,
         "store": _store,
         "operators": _operators,
+        "calls": _reaches,
+        "contacts": _contacts,
         "organisation": _organisation,
         "mail relay": _mail,
         "law": _law,
@@ -162,6 +170,67 @@ def _operators(house: House) -> Iterator[Examined]:
         )
     else:
         yield Examined("operators", State.OK, f"{len(approvers)} approvers")
+
+
+def _reaches(house: House) -> Iterator[Examined]:
+    with house.store.read() as session:
+        lines = list_reaches(session, house.store)
+        unanswered = needs_somebody(session, house.store)
+    for row in unanswered:
+        what = REASON_TITLES[Reason(row.reason)]["en"]
+        yield Examined(
+            "calls", State.FAIL, f"{row.incident_id} needs somebody: {what}", _ack(row.incident_id)
+        )
+    for line in lines:
+        for url, shown in zip(line.urls, line.shown, strict=True):
+            if why := _why_not_callable(url):
+                step = f"incident operator reach {line.name} --clear --url URL"
+                yield Examined("calls", State.FAIL, f"{line.name}, {shown}: {why}", step)
+    silent = [line.name for line in lines if not line.urls]
+    alone = [line.name for line in lines if not line.deputy]
+    if silent:
+        step = "incident operator reach NAME --url URL"
+        yield Examined("calls", State.WARN, f"not called, without an address: {', '.join(silent)}", step)
+    if alone:
+        step = "incident operator reach NAME --deputy NAME"
+        yield Examined("calls", State.WARN, f"nobody stands in for {', '.join(alone)}", step)
+    if lines and not silent and not alone:
+        yield Examined("calls", State.OK, f"{len(lines)} operators have an address and a deputy")
+
+
+def _ack(incident_id: str) -> str:
+    return f"incident ack {incident_id}, and answer what it asks: incident calls {incident_id}"
+
+
+def _why_not_callable(url: str) -> str:
+    try:
+        must_be_callable(resolve_secret(url) if is_reference(url) else url)
+    except CarrierMissing as missing:
+        return f"{missing.package} is not installed: pip install 'tocsin[responders]'"
+    except BadAddress as bad:
+        return bad.what
+    except TocsinError as error:
+        return error.what
+    return ""
+
+
+def _contacts(house: House) -> Iterator[Examined]:
+    with house.store.read() as session:
+        lines = list_contacts(session, house.store)
+    regimes, countries = rules_in_use(house.workspace).regimes, house.settings.scope.countries
+    missing = without_contact(recipients_of_reports(regimes, countries=countries), lines)
+    longest = house.settings.contacts.max_age_days
+    old = [line for line in lines if line.is_older_than(longest, now=house.clock())]
+    for line in old:
+        day = f"{line.checked_at.astimezone(house.settings.zone):%Y-%m-%d}"
+        step = f"try it, then incident contact checked {line.key}"
+        yield Examined("contacts", State.WARN, f"{line.key}: last tried on {day}", step)
+    if missing:
+        told = ", ".join(f"{key} ({name['en']})" for key, name in missing.items())
+        step = "incident contact add KEY --kind authority --name NAME --phone NUMBER"
+        yield Examined("contacts", State.WARN, f"none for {told}", step)
+    if not old and not missing:
+        yield Examined("contacts", State.OK, f"{len(lines)}, all tried within {longest} days")
 
 
 def _organisation(house: House) -> Iterator[Examined]:

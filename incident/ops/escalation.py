@@ -35,7 +35,7 @@ from notifiers.errors import BadAddress, CarrierMissing
 from notifiers.outcome import Outcome, Result
 from notifiers.responders import Message, send
 
-__all__ = ["SUMMONS_JOB", "Caller", "nobody_can_be_called", "work_on_summons"]
+__all__ = ["SUMMONS_JOB", "Caller", "work_on_summons"]
 
 GROUP = 16
 """Messages that are under way at a time: so many may be doubled by a crash."""
@@ -155,11 +155,6 @@ def work_on_summons(lease: Lease, store: Store, summons_id: str, caller: Caller)
         if calls:
             said = _make(calls, message, lease, caller)
             lease.insist(partial(_keep, lease, store, summons_id, said, caller))
-
-
-def nobody_can_be_called(session: Session, store: Store) -> bool:
-    """Whether no active operator has an address."""
-    return not any(line.urls for line in list_reaches(session, store))
 
 
 def _waits(lease: Lease, session: Session, step: _Step) -> float | None:

@@ -14,10 +14,11 @@ from sqlmodel import Session, col, select
 
 from incident.errors import BadInput, Refused
 from incident.record.operators import operator_named
+from incident.record.summons import call_anew, is_unanswered, open_summons
 from incident.store.change import Change
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.store import Store
-from incident.store.tables import Operator, Reach
+from incident.store.tables import Operator, Reach, Summons
 
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:(?!//).+")
 MOST_ADDRESSES = 10
@@ -95,6 +96,7 @@ def put_reach(
         deputy_id = _deputy(change.session, operator, deputy)
     kept = known if urls is None else list(check_addresses(urls))
     change.put(Reach(id=operator.id, deputy_id=deputy_id, changed_at=change.at), {"urls": kept})
+    call_anew(change.session)
 
 
 def _deputy(session: Session, operator: Operator, name: str) -> str | None:
@@ -115,6 +117,19 @@ def list_reaches(session: Session, store: Store) -> list[ReachLine]:
     names = {each.id: each.name for each in active}
     rows = {row.id: row for row in session.exec(select(Reach)).all()}
     return [_line(store, operator, rows.get(operator.id), names) for operator in active]
+
+
+def nobody_can_be_called(session: Session, store: Store) -> bool:
+    """Whether no active operator has an address."""
+    return not any(line.urls for line in list_reaches(session, store))
+
+
+def needs_somebody(session: Session, store: Store) -> list[Summons]:
+    """What stands unanswered: everybody was called in vain, or there is nobody who could be."""
+    asked = open_summons(session)
+    if asked and nobody_can_be_called(session, store):
+        return asked
+    return [row for row in asked if is_unanswered(row)]
 
 
 def _line(store: Store, operator: Operator, row: Reach | None, names: dict[str, str]) -> ReachLine:

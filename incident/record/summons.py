@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, select
 
-from incident.durable import put_job
+from incident.durable import braked, put_job
 from incident.record.operators import Role
 from incident.store.change import Change
 from incident.store.store import Store
@@ -103,6 +103,29 @@ def open_summons(session: Session, incident_id: str | None = None) -> list[Summo
     if incident_id is not None:
         found = found.where(Summons.incident_id == incident_id)
     return list(session.exec(found).all())
+
+
+def all_summons(session: Session, incident_id: str) -> list[Summons]:
+    """Everything that was asked in an incident, the oldest first."""
+    found = select(Summons).where(Summons.incident_id == incident_id)
+    return list(session.exec(found.order_by(col(Summons.asked_at), col(Summons.id))).all())
+
+
+def is_unanswered(row: Summons) -> bool:
+    """Whether everybody was called in vain: it stands, and no more calls are made."""
+    return row.ended_at is None and row.next_at is None
+
+
+def waits_for_its_first_call(session: Session, summons_id: str) -> bool:
+    """Whether nobody was called yet though somebody is to be called now: while the brake is on, nobody is."""
+    row = session.get(Summons, summons_id)
+    return row is not None and row.level == 0 and row.next_at is not None and not braked(session)
+
+
+def call_anew(session: Session) -> None:
+    """Let every open summons look at once whom it may call: somebody became reachable."""
+    for row in open_summons(session):
+        put_job(session, SUMMONS_JOB, row.id, incident_id=row.incident_id)
 
 
 def calls_of(session: Session, summons_id: str) -> list[SummonsCall]:

@@ -12,6 +12,8 @@ from incident.durable import Patience, Runner
 from incident.errors import Refused
 from incident.hooks.receiving import ALERT_JOB
 from incident.ops.worker import Worker, WorksOn, sources_of, utc_now
+from incident.record.holds import HOLD_JOB
+from incident.record.summons import SUMMONS_JOB
 from incident.response.runner import RUN_JOB
 from incident.workspace import worker_lives, worker_lock
 from tests.support.breaches import QUICK, make_breach, some_people
@@ -21,7 +23,7 @@ from tests.support.relays import recording_relay
 def test_every_kind_of_job_has_a_handler(tmp_path: Path) -> None:
     worker = Worker(make_breach(tmp_path).house)
     without_mail = worker.handlers(None)
-    assert set(without_mail) == {SETTLE_JOB, PUBLISH_JOB, RUN_JOB, ALERT_JOB}
+    assert set(without_mail) == {SETTLE_JOB, PUBLISH_JOB, RUN_JOB, ALERT_JOB, HOLD_JOB, SUMMONS_JOB}
     with worker.runner() as runner:
         assert isinstance(runner, Runner)
 

@@ -12,6 +12,7 @@ from incident.cli.main import COMMANDS
 from incident.proof.verify import verify
 from incident.record.incidents import log_entry
 from incident.store.tables import ROW_TABLES
+from tests.support.chat_desks import chat_desk
 from tests.support.commands import Answer, snapshot, sql
 from tests.support.estates import Estate, make_key, with_people, with_release
 from tests.support.relays import recording_relay
@@ -173,13 +174,17 @@ def lived_in(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> 
     file.write_text("evidence")
     estate.done("evidence", "add", estate.id, file)
     estate.done("report", estate.id, "--regime", "eu-gdpr")
-    estate.done("run", "personal-data-breach", "--on", estate.id)
     estate.done("task", "add", estate.id, "call the host")
     asked = ("--question", "Portal off?", "--decision", "yes", "--reasons", "the leak goes on")
     estate.done("--as", "anna", "decide", estate.id, *asked)
     make_key(folder / "lex")
     estate.done("operator", "add", "lex", "--key", folder / "lex", "--roles", "counsel")
     estate.done("--as", "lex", "counsel", "add", estate.id, "settle it")
+    contact = ("--kind", "authority", "--name", "Office", "--phone", "12387")
+    estate.done("contact", "add", "provincial_cac", *contact)
+    with chat_desk() as service:
+        estate.done("operator", "reach", "anna", "--url", service.url(), "--deputy", "bo")
+        estate.done("run", "personal-data-breach", "--on", estate.id)
     assert _verify(estate) == []
     return estate
 
@@ -188,6 +193,7 @@ _CHANGES = {
     "campaign": "expected = expected + 1",
     "decision": "verdict = 'rejected'",
     "duty": "state = 'met'",
+    "contact": "checked_at = '2030-01-01 00:00:00.000000'",
     "evaluation": "rules_hash = 'x'",
     "evidence": "sha256 = 'x'",
     "fact": "known_at = '2020-01-01 00:00:00.000000'",
@@ -198,10 +204,13 @@ _CHANGES = {
     "people_import": "added = added + 1",
     "privileged_note": "digest = 'x'",
     "public_notice": "sha256 = 'x'",
+    "reach": "deputy_id = NULL",
     "report": "version = version + 1",
     "resolution": "recorded_by = 'mallory'",
     "run": "state = 'succeeded'",
     "run_effect": "state = 'settled'",
+    "summons": "answered_by = 'mallory'",
+    "summons_call": "outcome = 'unknown'",
     "task": "state = 'done'",
 }
 
@@ -227,7 +236,20 @@ def test_a_changed_and_a_removed_row_are_found_in_each_journalled_table(
 
 @pytest.mark.parametrize(
     "table",
-    ["fact", "log_entry", "notice", "report", "decision", "incident", "resolution", "privileged_note"],
+    [
+        "fact",
+        "log_entry",
+        "notice",
+        "report",
+        "decision",
+        "incident",
+        "contact",
+        "reach",
+        "summons",
+        "summons_call",
+        "resolution",
+        "privileged_note",
+    ],
 )
 def test_a_sealed_part_that_was_damaged_or_taken_from_another_row_is_found(
     lived_in: Estate, tmp_path: Path, table: str
