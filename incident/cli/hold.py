@@ -13,7 +13,7 @@ from incident.errors import TocsinError
 
 if TYPE_CHECKING:
     from incident.ops.orders import AlreadyOut
-    from incident.record.holds import Cover, HoldLine
+    from incident.record.holds import Conflict, Cover, HoldLine
 
 GROUP = "hold"
 app = typer.Typer(
@@ -37,6 +37,7 @@ _WORDS = {
         "reason": "reason: {reason}",
         "out": "already out, and not called back: {people} people told, {pages} public pages",
         "conflict": "conflicts with {duty}, {article} ({title})",
+        "conflict_since": "conflicts by now with {duty}, {article} ({title})",
         "no_conflict": "conflicts with no duty to tell people, as the record stands",
         "go_on": "duties to authorities go on: {duties}",
         "go_on_none": "duties to authorities go on as they arise",
@@ -64,6 +65,7 @@ _WORDS = {
         "reason": "理由：{reason}",
         "out": "此前已经发出、无法收回：已通知 {people} 人，公开页面 {pages} 个",
         "conflict": "与 {duty} 冲突，{article}（{title}）",
+        "conflict_since": "目前还与 {duty} 冲突，{article}（{title}）",
         "no_conflict": "按目前的记录，不与通知个人的义务冲突",
         "go_on": "向主管部门履行的义务照常进行：{duties}",
         "go_on_none": "向主管部门履行的义务照常进行",
@@ -241,13 +243,16 @@ def hold_document(desk: Desk, each: HoldLine) -> dict[str, Any]:
         "placed_at": each.placed_at,
         "placed_by": each.placed_by,
         "until": each.until_at,
-        "conflicts": [
-            {"duty": one.duty, "article": one.article, "title": dict(one.title)} for one in each.conflicts
-        ],
+        "conflicts": [conflict_document(one) for one in each.conflicts],
         "accepted_by": list(each.accepted_by),
         "lifted_at": each.lifted_at,
         "lifted_why": each.lifted_why,
     }
+
+
+def conflict_document(each: Conflict) -> dict[str, Any]:
+    """A duty that a hold conflicts with, as plain data."""
+    return {"duty": each.duty, "article": each.article, "title": dict(each.title)}
 
 
 def _accept(desk: Desk, incident_id: str, label: str, reason: str) -> None:
@@ -272,24 +277,30 @@ def _show(
     out: AlreadyOut | None = None,
     freed: tuple[Cover, ...] | None = None,
 ) -> None:
-    from incident.ops.orders import duties_that_go_on
+    from incident.duties.evaluating import met_duties
+    from incident.ops.orders import conflicts, duties_that_go_on
     from incident.record.dossier import dossier_in
     from incident.record.holds import hold_called
 
     with desk.store.read() as session:
         line = hold_called(session, desk.store, incident_id, label)
         dossier = dossier_in(session, desk.store, incident_id)
-        go_on = duties_that_go_on(session, incident_id, desk.house.findings(dossier))
+        findings = desk.house.findings(dossier)
+        go_on = duties_that_go_on(session, incident_id, findings)
+        now_against = conflicts(findings, line.covers, met=met_duties(session, incident_id))
+    known = {each.duty for each in line.conflicts}
+    since = [each for each in now_against if line.stands and each.duty not in known]
     document: dict[str, Any] = {
         "incident": incident_id,
         **hold_document(desk, line),
+        "conflicts_since": [conflict_document(each) for each in since],
         "duties_that_go_on": go_on,
     }
     if out is not None:
         document["already_out"] = {"people": out.people, "public_pages": out.pages}
     if freed is not None:
         document["may_go_out_now"] = [str(cover) for cover in freed]
-    lines = _lines(desk, incident_id, line, go_on, out)
+    lines = _lines(desk, incident_id, line, since, go_on, out)
     if freed is not None:
         word = "may_go" if freed else "none_may_go"
         lines = [lines[0], _say(desk, word, covers=_covers(desk, freed))]
@@ -297,7 +308,12 @@ def _show(
 
 
 def _lines(
-    desk: Desk, incident_id: str, line: HoldLine, go_on: Sequence[str], out: AlreadyOut | None
+    desk: Desk,
+    incident_id: str,
+    line: HoldLine,
+    since: Sequence[Conflict],
+    go_on: Sequence[str],
+    out: AlreadyOut | None,
 ) -> list[str]:
     language = desk.language
     said = [
@@ -318,8 +334,9 @@ def _lines(
     if out is not None and (out.people or out.pages):
         said.append(_say(desk, "out", people=out.people, pages=out.pages))
     said += [
-        _say(desk, "conflict", duty=one.duty, article=one.article, title=one.title[language])
-        for one in line.conflicts
+        _say(desk, word, duty=one.duty, article=one.article, title=one.title[language])
+        for word, found in (("conflict", line.conflicts), ("conflict_since", since))
+        for one in found
     ] or [_say(desk, "no_conflict")]
     said.append(_say(desk, "go_on", duties=", ".join(go_on)) if go_on else _say(desk, "go_on_none"))
     if line.accepted_by:

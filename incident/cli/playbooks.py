@@ -224,14 +224,24 @@ def _follow(desk: Desk, run_id: str) -> None:
 
 def _waits(desk: Desk, run: Run) -> list[str]:
     from incident.errors import KeyMissing
-    from incident.response.runner import RUNNING, questions, short_name
+    from incident.record.numbers import label_of
+    from incident.response.runner import RUNNING, open_effects, questions, short_name
+    from incident.response.silence import hold_over
 
     if run.state != RUNNING:
         return []
     try:
         with desk.store.read() as session:
             asked = questions(session, desk.store, run)
-        return [f"{short_name(desk.store, run, each.row.step)} ({_how(each)})" for each in asked]
+            held = [
+                (each, label_of(hold))
+                for each in open_effects(session, desk.store, run)
+                if (hold := hold_over(session, run.incident_id, each.effect)) is not None
+            ]
+        waits = [f"{short_name(desk.store, run, each.row.step)} ({_how(each)})" for each in asked]
+        return waits + [
+            f"{short_name(desk.store, run, each.row.step)} (held back by {label})" for each, label in held
+        ]
     except KeyMissing as error:
         return [error.what]
 

@@ -77,6 +77,7 @@ def _ask(change: Change, store: Store, row: Hold, reason: Reason) -> None:
         reason=reason,
         subject_id=row.id,
         role=Role.COUNSEL,
+        label=label_of(row),
         text={language: text.format(**words) for language, text in _TEXTS[reason].items()},
     )
 

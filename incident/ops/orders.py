@@ -28,6 +28,7 @@ from incident.response.runner import poke_runs
 from incident.store.change import Change
 from incident.store.tables import Delivery, Hold, Instruction, PublicNotice
 
+_COLON = {"en": ": ", "zh-Hans": "："}
 _WORDS_TO_PEOPLE = frozenset({Cover.PEOPLE, Cover.PUBLIC})
 
 
@@ -140,7 +141,10 @@ def conflicts(
         Conflict(
             duty.id,
             duty.article,
-            {language: f"{finding.title[language]}: {title}" for language, title in duty.title.items()},
+            {
+                language: f"{finding.title[language]}{_COLON[language]}{title}"
+                for language, title in duty.title.items()
+            },
         )
         for finding in findings
         for duty in finding.duties

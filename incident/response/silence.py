@@ -11,8 +11,12 @@ from sqlmodel import Session
 
 from incident.record.holds import Cover, held, hold_brake, must_not_be_held
 from incident.record.measures import measure_catalogue
+from incident.response import events as e
+from incident.response.extensions import Extension, NoticeTask
 from incident.store.store import Store
+from incident.store.tables import Hold
 
+_TASKS = {str(NoticeTask.send): (Cover.PEOPLE,), str(NoticeTask.publish): (Cover.PUBLIC,)}
 UNDER_A_HOLD_S = 3600.0  # whoever lifts a hold puts its runs again at once
 
 
@@ -21,6 +25,15 @@ def told_by(measures: Sequence[str]) -> tuple[Cover, ...]:
     known = measure_catalogue()
     tells = {known[each].tells for each in measures if each in known}
     return tuple(cover for cover in Cover if cover in tells)
+
+
+def covers_of_effect(effect: e.Effect) -> tuple[Cover, ...]:
+    """Whom carrying out an effect of a run tells something: a call by its measures, our own work by its task."""
+    if isinstance(effect, e.RunCommand):
+        return told_by(effect.measures)
+    if isinstance(effect, e.DoInHouse) and effect.extension is Extension.notice:
+        return _TASKS.get(str(effect.params["task"]), ())
+    return ()
 
 
 def brakes_over(incident_id: str, measures: Sequence[str]) -> tuple[str, ...]:
@@ -37,3 +50,9 @@ def must_be_free(session: Session, store: Store, incident_id: str, measures: Seq
     """Raises `HeldBack`, naming the hold, while one keeps a step with these measures from being called."""
     for cover in told_by(measures):
         must_not_be_held(session, store, incident_id, cover)
+
+
+def hold_over(session: Session, incident_id: str, effect: e.Effect) -> Hold | None:
+    """The hold that an effect of a run waits for, or None."""
+    found = (held(session, incident_id, cover) for cover in covers_of_effect(effect))
+    return next((row for row in found if row is not None), None)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,15 @@ from incident.hooks.receiving import StoreIntake
 from incident.ops.check import Checked, check, check_moment
 from incident.ops.checks.base import State
 from incident.ops.drill_estate import facts_text
+from incident.ops.orders import Silence
 from incident.ops.retention import destroy
 from incident.record.contacts import ContactKind, WaysToReach, add_contact, remove_contact
 from incident.record.dossier import load_dossier
 from incident.record.evidence import add_evidence
 from incident.record.facts import read_facts_file
+from incident.record.holds import Cover
 from incident.record.incidents import close_incident
+from incident.record.instructions import OrderEffect
 from incident.record.operators import Role, operator_named
 from incident.record.reaches import put_reach
 from incident.record.tasks import TaskState, add_task, end_task
@@ -43,6 +46,7 @@ from incident.store.tables import Batch
 from tests.support.breaches import Affected, Breach, make_breach, some_people
 from tests.support.chat_desks import ChatDesk, chat_desk
 from tests.support.deciding import decide_question, write_note
+from tests.support.holds import accept, hold, lift, order
 from tests.support.postgres import PostgresServer
 from tests.support.relays import RecordingRelay, recording_relay
 from tests.support.runs import Running, start
@@ -202,7 +206,18 @@ def _told(breach: Breach, relay: RecordingRelay) -> Breach:
             change, made.store, breach.id, owed[0].duty.id, at=change.at, how="by fax", reference="7"
         )
     _runs_that_wait_and_end(breach)
+    _silence_and_orders(breach)
     return breach
+
+
+def _silence_and_orders(breach: Breach) -> None:
+    """One hold was accepted and lifted, one stands by an order; one order is to be carried out."""
+    accept(breach, hold(breach, Cover.PEOPLE, Cover.CALENDAR))
+    lift(breach, "H1")
+    silence = Silence("police", (Cover.PUBLIC, Cover.SELFCHECK), breach.made.clock() + timedelta(hours=48))
+    order(breach, OrderEffect.HOLD, from_="police", silence=silence)
+    due = breach.made.clock() + timedelta(hours=30)
+    order(breach, OrderEffect.REQUIRE, text="hand over the access logs", due_at=due)
 
 
 def _runs_that_wait_and_end(breach: Breach) -> None:

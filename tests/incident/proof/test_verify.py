@@ -185,6 +185,8 @@ def lived_in(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> 
     with chat_desk() as service:
         estate.done("operator", "reach", "anna", "--url", service.url(), "--deputy", "bo")
         estate.done("run", "personal-data-breach", "--on", estate.id)
+    estate.done("--as", "anna", "hold", "add", estate.id, "--by", "police", "--until", "+48h")
+    estate.done("instruction", "add", estate.id, "hand it over", "--from", "CAC", "--effect", "require")
     assert _verify(estate) == []
     return estate
 
@@ -197,7 +199,9 @@ _CHANGES = {
     "evaluation": "rules_hash = 'x'",
     "evidence": "sha256 = 'x'",
     "fact": "known_at = '2020-01-01 00:00:00.000000'",
+    "hold": "until_at = '2020-01-01 00:00:00.000000'",
     "incident": "opened_by = 'mallory'",
+    "instruction": "effect = 'reopen'",
     "log_entry": "at = '2020-01-01 00:00:00.000000'",
     "notice": "released_at = '2020-01-01 00:00:00.000000'",
     "operator": "roles = 'counsel'",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.support.damages.calling import ADDRESSES, SUMMONS
 from tests.support.damages.decided import DECIDED
+from tests.support.damages.holds import HOLDS
 from tests.support.damages.ledger import ATTEMPTS, LEDGER
 from tests.support.damages.record import DUTIES, PEOPLE, PROOFS, RELEASED, SEALED
 from tests.support.damages.tasks import TASKS
@@ -17,6 +18,7 @@ DAMAGES = (
     *RELEASED,
     *RUNS,
     *ALERTS,
+    *HOLDS,
     *DUTIES,
     *DECIDED,
     *JOBS,
