@@ -6,7 +6,7 @@ Nothing is left out for want of room, but for the oldest of many changes: what i
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from incident.briefing import lines
@@ -17,6 +17,7 @@ from incident.delivery.states import CampaignState
 from incident.duties.view import DutyView
 from incident.law.clocks import Urgency
 from incident.notice.release import NoticeState
+from incident.record.dossier import StatedFact
 from incident.record.facts import in_language
 from incident.record.holds import HoldState
 from incident.record.measures import measure_named
@@ -46,9 +47,6 @@ class Shift:
 def handover(material: Material, shift: Shift, words: Words) -> list[Section]:
     """The sections, what presses most in front."""
     trouble = tuple(_trouble(material, shift, words))
-    changes = sorted(_changes(material, shift, words), key=lambda line: line.at or shift.since, reverse=True)
-    shown = tuple(changes[:_MOST_CHANGES]) or (Line(words.say("not_changed")),)
-    incident = material.dossier.id
     return [
         _section("trouble", trouble, words, empty="no_trouble"),
         _section("due", _due_soon(material, words), words, empty="nothing_due", title="due_soon"),
@@ -57,14 +55,17 @@ def handover(material: Material, shift: Shift, words: Words) -> list[Section]:
         _section("standing", _standing(material, words), words, empty="nothing_standing"),
         _section("to_answer", _questions(material, words), words, empty="no_questions"),
         _section("state", tuple(_state(material, words)), words, empty="notice_none"),
-        Section(
-            "changed",
-            words.heading("changed"),
-            shown,
-            shown_by=f"incident timeline {incident}",
-            hidden=len(changes) - min(len(changes), _MOST_CHANGES),
-        ),
+        _since("done", _done(material, shift, words), material, words, empty="nothing_done"),
+        _since("changed", _facts_changed(material, shift.since, words), material, words, empty="not_changed"),
     ]
+
+
+def _since(key: str, found: Iterable[Line], material: Material, words: Words, *, empty: str) -> Section:
+    """What came since the shift began, the latest first."""
+    changes = sorted(found, key=lambda line: line.at or material.now, reverse=True)
+    section = _section(key, changes[:_MOST_CHANGES], words, empty=empty)
+    hidden = max(len(changes) - _MOST_CHANGES, 0)
+    return replace(section, hidden=hidden, shown_by=f"incident timeline {material.dossier.id}")
 
 
 def _section(
@@ -77,16 +78,13 @@ def _section(
 
 
 def _trouble(material: Material, shift: Shift, words: Words) -> Iterable[Line]:
-    """What is late, what has come to its end, and what stopped."""
+    """What is late (an order that is late is late as a duty), what has come to its end, and what stopped."""
     now = material.now
     yield from (lines.duty_line(view, words) for view in material.duties if _is_late(view, now))
     yield from (_task(each, words, now=now) for each in material.tasks if each.is_overdue(now))
     for hold in lines.standing_holds(material):
         if hold.state_at(now) is HoldState.ENDED:
             yield lines.hold_line(hold, words, now=now)
-    for order in material.instructions:
-        if order.stands and order.due_at is not None and order.due_at < now:
-            yield lines.instruction_line(order, words, now=now)
     for kind, count in shift.parked:
         yield Line(words.say("parked_work", kind=kind, count=count), marks=(words.mark("parked"),), key=kind)
 
@@ -219,9 +217,8 @@ def _state(material: Material, words: Words) -> Iterable[Line]:
 # -- what changed ----------------------------------------------------------------------------------------
 
 
-def _changes(material: Material, shift: Shift, words: Words) -> Iterable[Line]:
-    """What was recorded since the shift began, each with its own time."""
-    yield from _facts_changed(material, shift.since, words)
+def _done(material: Material, shift: Shift, words: Words) -> Iterable[Line]:
+    """What was recorded as done or decided since the shift began, each with its own time."""
     yield from _logged(material, shift.since, words)
     yield from _decided(material, shift.since, words)
     if shift.accepted or shift.unreachable:
@@ -230,22 +227,27 @@ def _changes(material: Material, shift: Shift, words: Words) -> Iterable[Line]:
 
 
 def _facts_changed(material: Material, since: datetime, words: Words) -> Iterable[Line]:
+    """Each fact that reads otherwise than at the shift's beginning: from what to what, and who said so."""
     before: dict[str, str] = {}
-    now: dict[str, tuple[str, str, datetime]] = {}
+    now: dict[str, StatedFact] = {}
     for stated in material.dossier.history:
-        fact = stated.fact
-        shown = lines.value_in_words(fact.field, fact.value, words)
+        field = stated.fact.field
         if stated.recorded_at <= since:
-            before[fact.field] = shown
+            before[field] = lines.value_in_words(field, stated.fact.value, words)
         else:
-            now[fact.field] = (shown, stated.recorded_by, stated.recorded_at)
-    for field, (shown, by, at) in now.items():
-        if before.get(field) == shown:
+            now[field] = stated
+    for field, stated in now.items():
+        after = lines.value_in_words(field, stated.fact.value, words)
+        if before.get(field) == after:
             continue
-        was = before.get(field, words.say("was_not_recorded"))
         title = lines.titles((field,), words)
-        text = words.say("fact_changed", title=title, before=was, after=shown)
-        yield Line(text, label=words.time(at), note=by, key=field, at=at)
+        text = (
+            words.say("fact_changed", title=title, before=before[field], after=after)
+            if field in before
+            else words.say("fact_new", title=title, after=after)
+        )
+        who = stated.fact.said_by or stated.recorded_by
+        yield Line(text, label=words.time(stated.recorded_at), note=who, key=field, at=stated.recorded_at)
 
 
 def _logged(material: Material, since: datetime, words: Words) -> Iterable[Line]:

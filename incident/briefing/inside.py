@@ -88,10 +88,10 @@ def headquarters(material: Material, words: Words) -> list[Section]:
     decided = lines.decisions(material, words) or (Line(words.say("no_decisions")),)
     holds = tuple(lines.hold_line(each, words, now=material.now) for each in lines.standing_holds(material))
     return [
-        Section("known", words.heading("known"), known, f"incident show {incident}", least=4),
-        Section("people", words.heading("people"), lines.facts(material, _PEOPLE, words), f"incident show {incident}", least=2),
+        Section("known", words.heading("known"), known, f"incident show {incident}", least=5),
+        Section("people", words.heading("people"), lines.facts(material, _PEOPLE, words), f"incident show {incident}", least=3),
         Section("grade", words.heading("grade"), lines.grades(material, words), f"incident grade {incident}"),
-        Section("not_known", words.heading("not_known"), _not_known(material, words), f"incident ask {incident}", least=2),
+        Section("not_known", words.heading("not_known"), _not_known(material, words), f"incident ask {incident}", least=3),
         Section("measures", words.heading("measures"), measures, f"incident timeline {incident}", least=2),
         Section("decided", words.heading("decided"), decided, f"incident timeline {incident}", least=1),
         Section("standing", words.heading("standing"), (*holds, *lines.instructions(material, words)), f"incident hold list {incident}", least=2),

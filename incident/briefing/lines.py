@@ -208,13 +208,19 @@ def hold_line(hold: HoldLine, words: Words, *, now: datetime, with_conflicts: bo
     )
     ended = hold.state_at(now) is HoldState.ENDED
     return Line(
-        text=words.say("hold", by=hold.by, covers=covers, until=words.time(hold.until_at)),
+        text=words.say("hold", by=asker(hold.by, words), covers=covers, until=words.time(hold.until_at)),
         label=hold.label,
         note=words.joined(notes),
         marks=(words.mark("past_end"),) if ended else (),
         key=hold.label,
         at=hold.until_at,
     )
+
+
+def asker(by: str, words: Words) -> str:
+    """Who asks for silence: as typed, but for the words that stand for an office."""
+    known = words.word("askers", by.casefold())
+    return by if known == by.casefold() else known
 
 
 def instruction_line(order: InstructionLine, words: Words, *, now: datetime) -> Line:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,7 +21,7 @@ from incident.briefing.material import (
     zone_words,
 )
 from incident.briefing.outside import call_centre, holding_statement, press, source
-from incident.briefing.page import fit, on_one_line, shortened
+from incident.briefing.page import fit, on_one_line, room_below, shortened
 from incident.briefing.render import Format, render
 from incident.briefing.sheet import Frame, Head, Section, Sheet
 from incident.briefing.words import Words
@@ -105,9 +105,13 @@ def make_brief(
         # A title may name a system; the board is told none.
         title = "" if audience is Audience.BOARD else material.dossier.title
         frame = frame_of(house, incident_id, audience, words, title=title, head=material.head, now=change.at)
-        sheet, holds_back = Sheet(frame, fit(sections)), ""
+        sheet, holds_back = on_one_page(frame, sections), ""
     content, sha256 = finish(change, house, sheet, form, words)
     return Made(sheet, content, sha256, holds_back)
+
+
+def on_one_page(frame: Frame, sections: Sequence[Section]) -> Sheet:
+    return Sheet(frame, fit(sections, room=room_below(frame)))
 
 
 def finish(change: Change, house: House, sheet: Sheet, form: Format, words: Words) -> tuple[str, str]:
@@ -167,7 +171,7 @@ def _outside(
         sections = holding_statement(words, house.settings.organisation, for_callers=for_callers)
         more = ()
     frame = frame_of(house, incident_id, audience, words, title="", head=head, now=now, more=more)
-    return Sheet(frame, fit(sections)), _why_nothing(released)
+    return on_one_page(frame, sections), _why_nothing(released)
 
 
 def _in_language(released: Released, language: str) -> Published:

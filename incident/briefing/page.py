@@ -9,14 +9,16 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from incident.briefing.sheet import Line, Section
+from incident.briefing.sheet import Frame, Line, Section
 
 # Places in a line: of text beside a label, of text without one, of the label; wide characters count as two. And the lines
-# of a page between its title and its foot, in a rehearsal too.
+# of a page between its title and its foot; a rehearsal says that it is one and takes some of them.
 WIDTH = 82
 _WHOLE_WIDTH = 108
 _LABEL_WIDTH = 24
-ROOM = 49.0
+ROOM = 51.5
+_META_WIDTH = 104
+_DRILL = 2.2
 # What a heading takes with the space around it, and the space between two lines.
 _HEADING = 1.65
 _BETWEEN = 0.06
@@ -74,19 +76,34 @@ def fit(sections: Sequence[Section], *, room: float = ROOM) -> tuple[Section, ..
     """The sections on one page: empty ones left out, texts kept to a length, and the rest cut where it is longest.
 
     Lines go from the end of the section that has most above what it keeps at least. Where every section is down to
-    that, texts are cut shorter.
+    that, texts are cut shorter, and at the very last each section keeps but its first line.
     """
     kept = [tidy(section, LONGEST) for section in sections if section.lines]
+    for limit in (LONGEST, 2 * WIDTH, WIDTH):
+        kept = _cut([tidy(section, limit) for section in kept], room)
+        if _total(kept) <= room:
+            return tuple(kept)
+    kept = _cut([replace(section, least=1) for section in kept], room)
+    if _total(kept) > room:
+        kept = [tidy(section, WIDTH // 2) for section in kept]
+    return tuple(kept)
+
+
+def _cut(sections: list[Section], room: float) -> list[Section]:
+    kept = list(sections)
     while _total(kept) > room:
         longest = max(kept, key=_spare, default=None)
         if longest is None or _spare(longest) <= 0:
             break
-        kept[kept.index(longest)] = replace(longest, lines=longest.lines[:-1], hidden=longest.hidden + 1)
-    for limit in (2 * WIDTH, WIDTH, WIDTH // 2):
-        if _total(kept) <= room:
-            break
-        kept = [tidy(section, limit) for section in kept]
-    return tuple(kept)
+        shorter = replace(longest, lines=longest.lines[:-1], hidden=longest.hidden + 1)
+        kept[kept.index(longest)] = shorter
+    return kept
+
+
+def room_below(frame: Frame) -> float:
+    """The lines that a page has for its sections."""
+    meta = -(-width_of(frame.meta) // _META_WIDTH)
+    return ROOM - (meta - 1) - (_DRILL if frame.drill else 0.0)
 
 
 def _total(sections: Sequence[Section]) -> float:
@@ -105,7 +122,7 @@ def tidy(section: Section, limit: int = LONGEST) -> Section:
         return replace(
             line,
             text=shortened(on_one_line(line.text), limit),
-            note=shortened(on_one_line(line.note), min(limit, WIDTH)),
+            note=shortened(on_one_line(line.note), min(limit, 2 * WIDTH)),
             label=shortened(on_one_line(line.label), 2 * _LABEL_WIDTH),
             marks=tuple(shortened(on_one_line(mark), _LABEL_WIDTH) for mark in line.marks),
         )

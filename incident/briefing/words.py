@@ -26,7 +26,7 @@ class _Vocabulary(BaseModel):
     sure: dict[str, InEach]
     urgency: dict[str, InEach]
     roles: dict[str, InEach]
-    covers: dict[str, InEach]
+    askers: dict[str, InEach]
     effects: dict[str, InEach]
     reasons: dict[str, InEach]
     marks: dict[str, InEach]
@@ -67,7 +67,7 @@ class Words:
         return self.pick(vocabulary().audiences[name][what])
 
     def word(
-        self, group: Literal["sure", "urgency", "roles", "covers", "effects", "reasons"], key: str
+        self, group: Literal["sure", "urgency", "roles", "askers", "effects", "reasons"], key: str
     ) -> str:
         """The word for a key of a closed list; a key that is not in the list stands for itself."""
         words: dict[str, InEach] = getattr(vocabulary(), group)
