@@ -29,6 +29,7 @@ from incident.record.incidents import Origin, log_entry, open_incident
 from incident.record.operators import DEFAULT_ROLES, add_operator
 from incident.record.people import import_people, person_from_content
 from incident.record.people_file import Defaults
+from incident.record.signing import OpenKey
 from incident.record.sshsig import new_private_key, public_line
 from incident.response.housework import House
 from incident.settings import Born
@@ -147,7 +148,7 @@ def _release_and_open(house: House, incident_id: str) -> FrozenNotice:
         )
         with store.write(incident_id, kind="notice.signed", actor=name, now=house.clock()) as change:
             held = dossier_in(change.session, store, incident_id)
-            signer = Signer(name, key)
+            signer = Signer(name, OpenKey(key))
             release(
                 change,
                 store,
