@@ -91,11 +91,12 @@ def ack(ctx: typer.Context, incident_id: str = ID) -> None:
 
     desk = desk_of(ctx)
     words = _WORDS[desk.language]
+    actor = desk.actor
     desk.must_be_readable(incident_id)
     with desk.store.read() as session:
         asked = open_summons(session, incident_id)
     if asked:
-        with desk.change(incident_id, kind="summons.answered") as change:
+        with desk.change(incident_id, kind="summons.answered", actor=actor) as change:
             asked = answer_summons(change, incident_id)
     said = [
         words["acked"].format(who=each.answered_by, what=_about(desk, each), since=desk.show(each.asked_at))

@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "decisions",
         "List all that was signed in an incident: who, what, when, and whether it holds.",
     ),
+    "counsel": ("counsel", "Notes that only counsel writes and reads: add, list."),
     "duties": ("duties", "What is owed, by when, to whom."),
     "grade": ("duties", "The grade of an incident, with reasons."),
     "hold": ("hold", "Silence asked for by police or counsel: add, extend, accept, lift, list, show."),

@@ -110,12 +110,11 @@ def release_(
     ),
     reason: str = typer.Option("", "--reason", help="Why."),
 ) -> None:
-    from incident.notice.release import NewVersion, ReleaseResult, release
+    from incident.notice.release import ReleaseResult, release
     from incident.record.dossier import dossier_in
     from incident.response.runner import poke_runs
 
     desk = desk_of(ctx)
-    new = NewVersion(desk.store.new_id(), desk.now())
 
     def sign(signer: Signer) -> ReleaseResult:
         with desk.change(incident_id, kind="notice.signed", actor=signer.name) as change:
@@ -129,7 +128,6 @@ def release_(
                 signer=signer,
                 reason=reason,
                 drill=desk.house.drill,
-                new=new,
             )
             if result.released:
                 poke_runs(change.session, incident_id)

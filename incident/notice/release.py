@@ -174,23 +174,13 @@ def _opened(store: Store, row: Notice) -> Version:
     return Version(row, frozen)
 
 
-@dataclass(frozen=True)
-class NewVersion:
-    """What a version gets that does not come from the record. Made before, it is the same in both calls of a change
-    that is signed ahead (see `signing_ahead`)."""
-
-    id: str
-    at: datetime
-
-
 def current_version(
-    change: Change, store: Store, dossier: Dossier, bench: Workbench, *, new: NewVersion | None = None
+    change: Change, store: Store, dossier: Dossier, bench: Workbench
 ) -> tuple[Version, list[Finding]]:
     """The version that says what the record says now: the newest one, or a new one if the record moved on.
 
     A released version stays as it is. When the record moved on after it, the new draft must be released anew.
     """
-    new = new or NewVersion(store.new_id(), change.at)
     latest = latest_version(change.session, store, dossier.id)
     if latest is not None:
         frozen, findings = assemble(dossier, bench, written_at=latest.row.created_at)
@@ -199,18 +189,24 @@ def current_version(
         if latest.row.state == NoticeState.DRAFT:
             latest.row.state = NoticeState.SUPERSEDED
             change.put(latest.row)
-    frozen, findings = assemble(dossier, bench, written_at=new.at)
+    frozen, findings = assemble(dossier, bench, written_at=change.at)
+    number = latest.row.version + 1 if latest else 1
     row = Notice(
-        id=new.id,
+        id=_id_of(dossier.id, number, frozen.hash),
         incident_id=dossier.id,
-        version=latest.row.version + 1 if latest else 1,
+        version=number,
         state=NoticeState.DRAFT,
         content_hash=frozen.hash,
-        created_at=new.at,
+        created_at=change.at,
         created_by=change.actor,
     )
     change.put(row, frozen.as_document())
     return Version(row, frozen), findings
+
+
+def _id_of(incident_id: str, number: int, content_hash: str) -> str:
+    # Not by chance: who sign one version at the same moment sign it before it is stored, and must name the same one.
+    return hashlib.sha256(f"notice\0{incident_id}\0{number}\0{content_hash}".encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -233,7 +229,6 @@ def release(
     signer: Signer,
     reason: str,
     drill: bool,
-    new: NewVersion | None = None,
 ) -> ReleaseResult:
     """Sign the release of the notice as the record has it now; the last signature needed releases it.
 
@@ -242,7 +237,7 @@ def release(
     somebody rejected it, and as `decide` does.
     """
     must_be_open(change.session, dossier.id)
-    version, findings = current_version(change, store, dossier, bench, new=new)
+    version, findings = current_version(change, store, dossier, bench)
     stops = refusals(findings)
     if stops:
         raise Refused(

@@ -28,6 +28,7 @@ from incident.errors import TocsinError
 from incident.ops.checks import (
     attempts,
     calling,
+    decided,
     holds,
     intake,
     jobs,
@@ -58,6 +59,7 @@ SURVEYS: tuple[Survey, ...] = tuple(
         intake,
         calling,
         owed,
+        decided,
         jobs,
         proofs,
         sealed,

@@ -15,6 +15,7 @@ from incident.record.dossier import Dossier, load_dossier
 from incident.record.facts import field_named, show_value
 from incident.record.holds import list_holds
 from incident.record.measures import measure_named
+from incident.record.summons import REASON_TITLES, Reason
 from incident.store.store import Store
 from incident.store.tables import (
     AlertItem,
@@ -27,6 +28,8 @@ from incident.store.tables import (
     PublicNotice,
     Report,
     Run,
+    Summons,
+    SummonsCall,
 )
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -57,6 +60,7 @@ def timeline(store: Store, incident_id: str, *, language: str, zone: ZoneInfo) -
             *_people(session, incident_id),
             *_releases(session, incident_id),
             *_runs(session, incident_id),
+            *_summons(session, incident_id, language),
         ]
     return sorted(events, key=lambda event: (event.at, event.recorded_at))
 
@@ -183,6 +187,19 @@ def _runs(session: Session, incident_id: str) -> Iterator[Event]:
         )
         if run.ended_at is not None:
             yield Event(run.ended_at, run.ended_at, "run", f"{run.id} ended: {run.state}", "")
+
+
+def _summons(session: Session, incident_id: str, language: str) -> Iterator[Event]:
+    for row in _of(session, Summons, incident_id, Summons.asked_at, Summons.id):
+        what = REASON_TITLES[Reason(row.reason)][language]
+        yield Event(row.asked_at, row.asked_at, "summons", f"{row.role} needed: {what}", "")
+        if row.answered_at is not None:
+            text = f"{row.answered_by} is on it: {what}"
+            yield Event(row.answered_at, row.answered_at, "summons", text, row.answered_by or "")
+    for call in _of(session, SummonsCall, incident_id, SummonsCall.called_at, SummonsCall.id):
+        operator = session.get(Operator, call.operator_id)
+        text = f"{operator.name if operator else call.operator_id} called, round {call.level}: "
+        yield Event(call.called_at, call.called_at, "call", f"{text}{call.outcome or 'under way'}", "")
 
 
 def _of(session: Session, table: type[Row], incident_id: str, *order: object) -> Sequence[Row]:

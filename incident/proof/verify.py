@@ -17,6 +17,7 @@ from sqlmodel import SQLModel, col, select
 from incident.delivery.ledger import ledger_root, people_root
 from incident.errors import BadInput, Unreadable
 from incident.record.decisions import signature_holds
+from incident.record.privileged import digest_of
 from incident.store.change import open_row, row_image
 from incident.store.journal import WORKSPACE_CHAIN, Entry, Fault, Finding, Head, check_chain
 from incident.store.moment import one_moment
@@ -28,6 +29,7 @@ from incident.store.tables import (
     Incident,
     JournalEntry,
     Operator,
+    PrivilegedNote,
 )
 
 HEADS_FORMAT = "tocsin-heads/1"
@@ -241,6 +243,9 @@ def _compare(
     if row_image(row) != image["row"]:
         return [Finding(chain, 0, Fault.CHANGED, f"{Doubt.ROW_CHANGED}: {place}")]
     if image["content"] is None:
+        # Of a note for counsel the journal knows only the digest.
+        if isinstance(row, PrivilegedNote) and digest_of(row.sealed) != row.digest:
+            return [Finding(chain, 0, Fault.CHANGED, f"{Doubt.ROW_CHANGED}: {place}")]
         return []
     try:
         content = open_row(row, key=key)

@@ -279,4 +279,6 @@ SUBJECT_TITLES = {
     "hold": "the risk of a hold",
     "hold-lift": "lifting of a hold",
     "resolution": "decision on a question",
+    "counsel-note": "note for counsel",
+    "counsel-reading": "reading of the notes for counsel",
 }

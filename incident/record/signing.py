@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Protocol
@@ -64,7 +64,7 @@ class SigningKey(Protocol):
 class OpenKey:
     """A private key that lies open in this process."""
 
-    private: PrivateKey
+    private: PrivateKey = field(repr=False)
     takes_a_person = False
 
     @cached_property
@@ -86,7 +86,7 @@ class KeygenKey:
     public: str
     file: Path | None
     program: str
-    passphrase: str | None
+    passphrase: str | None = field(repr=False)
     may_ask: bool
     tell: Callable[[str], None]
     patience: float = PATIENCE_SECONDS

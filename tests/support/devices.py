@@ -85,8 +85,9 @@ class Agent:
     before: Callable[[], object] = lambda: None
 
     @property
-    def environment(self) -> dict[str, str]:
-        return {"SSH_AUTH_SOCK": str(self.socket)}
+    def name(self) -> str:
+        """What $SSH_AUTH_SOCK says of it."""
+        return str(self.socket)
 
     def answer(self, request: bytes) -> bytes | None:
         if request[0] == _REQUEST_IDENTITIES:

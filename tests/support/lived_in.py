@@ -34,7 +34,7 @@ from incident.record.facts import read_facts_file
 from incident.record.holds import Cover
 from incident.record.incidents import close_incident
 from incident.record.instructions import OrderEffect
-from incident.record.operators import operator_named
+from incident.record.operators import Role, operator_named
 from incident.record.reaches import put_reach
 from incident.report.versions import fill_report, keep_version, record_submission, report_duties
 from incident.response.housework import House
@@ -44,12 +44,13 @@ from incident.store.moment import Moment
 from incident.store.tables import Batch
 from tests.support.breaches import Affected, Breach, make_breach, some_people
 from tests.support.chat_desks import ChatDesk, chat_desk
+from tests.support.deciding import decide_question, write_note
 from tests.support.holds import accept, hold, lift, order
 from tests.support.postgres import PostgresServer
 from tests.support.relays import RecordingRelay, recording_relay
 from tests.support.runs import Running, start
 from tests.support.services import CalledService
-from tests.support.workspaces import open_one
+from tests.support.workspaces import make_signer, open_one
 
 REFUSED, LATER = "p00002@example.org", ("p00003@example.org", "p00004@example.org")
 CHILDREN = [
@@ -81,6 +82,7 @@ def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
         relay.at_rcpt = _answers
         sending = make_breach(tmp_path, people=PEOPLE, relay_port=relay.port, measures=(), on=on)
         _people_to_call(sending, desk)
+        sending.signers["lex"] = make_signer(sending.made, "lex", roles=[Role.COUNSEL])
         running = _send_by_playbook(sending, service)
         told = _told(_another(sending), relay)
         gone = _destroyed(_another(sending))
@@ -157,7 +159,16 @@ def _another(breach: Breach) -> Breach:
         now=made.clock(),
     )
     file.unlink()
+    _decided(other)
     return other
+
+
+def _decided(breach: Breach) -> None:
+    """Three questions, of which one was decided anew, and two notes for counsel."""
+    for name, replaces in (("bo", None), ("cy", "D1"), ("bo", None)):
+        decide_question(breach.made, breach.id, breach.signers[name], replaces=replaces)
+    for note in ("settle it", "or do not"):
+        write_note(breach.made, breach.id, breach.signers["lex"], note)
 
 
 def _told(breach: Breach, relay: RecordingRelay) -> Breach:

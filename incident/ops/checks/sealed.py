@@ -67,18 +67,20 @@ def _look_at_keys(view: View, findings: Findings) -> None:
     for incident, state in view.rows(sa.select(columns.id, columns.state).where(view.mine(columns.id))):
         destroyed = _is_destroyed(view, incident)
         if state == IncidentState.DESTROYED:
-            if not destroyed:
+            if not destroyed or keyring.has(counsel_key(incident)):
                 what = "it is destroyed on record, and its key is not"
                 findings.broken(KEYS, incident, what, next_step=GONE.next_step)
         elif destroyed:
             findings.broken(KEYS, incident, "its key was destroyed, and it is not destroyed on record")
+        elif _is_destroyed(view, counsel_key(incident)):
+            findings.broken(KEYS, incident, "the key of its notes for counsel was destroyed, and it was not")
         elif not keyring.has(incident):
             findings.broken(KEYS, incident, "its key is not in the keyring")
 
 
-def _is_destroyed(view: View, incident: str) -> bool:
+def _is_destroyed(view: View, key: str) -> bool:
     try:
-        return view.house.store.keyring.destroyed_at(incident) is not None
+        return view.house.store.keyring.destroyed_at(key) is not None
     except KeyMissing:
         # The note that says when cannot be read; that there is one is enough.
         return True

@@ -12,8 +12,9 @@ from incident.cli.main import COMMANDS
 from incident.proof.verify import verify
 from incident.record.incidents import log_entry
 from incident.store.tables import ROW_TABLES
+from tests.support.chat_desks import chat_desk
 from tests.support.commands import Answer, snapshot, sql
-from tests.support.estates import Estate, with_people, with_release
+from tests.support.estates import Estate, make_key, with_people, with_release
 from tests.support.relays import recording_relay
 from tests.support.workspaces import make_workspace, open_one
 
@@ -173,9 +174,18 @@ def lived_in(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> 
     file.write_text("evidence")
     estate.done("evidence", "add", estate.id, file)
     estate.done("report", estate.id, "--regime", "eu-gdpr")
-    estate.done("run", "personal-data-breach", "--on", estate.id)
+    contact = ("--kind", "authority", "--name", "Office", "--phone", "12387")
+    estate.done("contact", "add", "provincial_cac", *contact)
+    with chat_desk() as service:
+        estate.done("operator", "reach", "anna", "--url", service.url(), "--deputy", "bo")
+        estate.done("run", "personal-data-breach", "--on", estate.id)
     estate.done("--as", "anna", "hold", "add", estate.id, "--by", "police", "--until", "+48h")
     estate.done("instruction", "add", estate.id, "hand it over", "--from", "CAC", "--effect", "require")
+    asked = ("--question", "Portal off?", "--decision", "yes", "--reasons", "the leak goes on")
+    estate.done("--as", "anna", "decide", estate.id, *asked)
+    make_key(folder / "lex")
+    estate.done("operator", "add", "lex", "--key", folder / "lex", "--roles", "counsel")
+    estate.done("--as", "lex", "counsel", "add", estate.id, "settle it")
     assert _verify(estate) == []
     return estate
 
@@ -184,6 +194,7 @@ _CHANGES = {
     "campaign": "expected = expected + 1",
     "decision": "verdict = 'rejected'",
     "duty": "state = 'met'",
+    "contact": "checked_at = '2030-01-01 00:00:00.000000'",
     "evaluation": "rules_hash = 'x'",
     "evidence": "sha256 = 'x'",
     "fact": "known_at = '2020-01-01 00:00:00.000000'",
@@ -194,10 +205,15 @@ _CHANGES = {
     "notice": "released_at = '2020-01-01 00:00:00.000000'",
     "operator": "roles = 'counsel'",
     "people_import": "added = added + 1",
+    "privileged_note": "digest = 'x'",
     "public_notice": "sha256 = 'x'",
+    "reach": "deputy_id = NULL",
     "report": "version = version + 1",
+    "resolution": "recorded_by = 'mallory'",
     "run": "state = 'succeeded'",
     "run_effect": "state = 'settled'",
+    "summons": "answered_by = 'mallory'",
+    "summons_call": "outcome = 'unknown'",
 }
 
 
@@ -220,7 +236,23 @@ def test_a_changed_and_a_removed_row_are_found_in_each_journalled_table(
     assert any(f"row missing: {table} " in each for each in _verify(estate))
 
 
-@pytest.mark.parametrize("table", ["fact", "log_entry", "notice", "report", "decision", "incident"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "fact",
+        "log_entry",
+        "notice",
+        "report",
+        "decision",
+        "incident",
+        "resolution",
+        "privileged_note",
+        "contact",
+        "reach",
+        "summons",
+        "summons_call",
+    ],
+)
 def test_a_sealed_part_that_was_damaged_or_taken_from_another_row_is_found(
     lived_in: Estate, tmp_path: Path, table: str
 ) -> None:

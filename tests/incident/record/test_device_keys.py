@@ -82,7 +82,9 @@ def test_a_device_reached_through_an_agent_signs_by_ssh_keygen(device: Device, t
     public.write_text(device.public)
     message.write_bytes(MESSAGE)
     with agent_with(device) as agent:
-        made = keygen("-Y", "sign", "-f", public, "-n", NAMESPACE, message, environment=agent.environment)
+        made = keygen(
+            "-Y", "sign", "-f", public, "-n", NAMESPACE, message, environment={"SSH_AUTH_SOCK": agent.name}
+        )
     assert made.returncode == 0, made.stderr
     signature = (tmp_path / "message.sig").read_text()
     assert openssh_verifies(tmp_path, device.public, MESSAGE, signature)

@@ -109,7 +109,7 @@ def test_a_device_signs_and_the_person_is_told_to_touch_it(
 ) -> None:
     told: list[str] = []
     with agent_with(Device(kind)) as agent:
-        monkeypatch.setenv("SSH_AUTH_SOCK", str(agent.socket))
+        monkeypatch.setenv("SSH_AUTH_SOCK", agent.name)
         signature = key_with(agent.device.public, told=told).sign(MESSAGE)
     assert verifies(MESSAGE, signature, agent.device.public)
     assert told == ["touch the device that holds the key"]
@@ -118,7 +118,7 @@ def test_a_device_signs_and_the_person_is_told_to_touch_it(
 def test_who_does_not_touch_the_device_is_told_so_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     with agent_with(Device(ED25519)) as agent:
         agent.manner = "keeps silent"
-        monkeypatch.setenv("SSH_AUTH_SOCK", str(agent.socket))
+        monkeypatch.setenv("SSH_AUTH_SOCK", agent.name)
         with pytest.raises(Refused, match="nobody let the key sign within 1 seconds") as caught:
             key_with(agent.device.public, patience=1).sign(MESSAGE)
         agent.manner = "refuses"
@@ -242,7 +242,7 @@ def desk(tmp_path: Path, store_on: PostgresServer | None, monkeypatch: pytest.Mo
     made = make_workspace(tmp_path, on=store_on)
     made_key(tmp_path / "ana")
     with agent_with(Device(ED25519)) as agent:
-        monkeypatch.setenv("SSH_AUTH_SOCK", str(agent.socket))
+        monkeypatch.setenv("SSH_AUTH_SOCK", agent.name)
         lines = {"ana": made_key(tmp_path / "key"), "bo": agent.device.public}
         signers = {
             "ana": Signer("ana", key_with(lines["ana"], tmp_path / "key")),

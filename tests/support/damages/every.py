@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.support.damages.calling import ADDRESSES, SUMMONS
+from tests.support.damages.decided import DECIDED
 from tests.support.damages.holds import HOLDS
 from tests.support.damages.ledger import ATTEMPTS, LEDGER
 from tests.support.damages.record import DUTIES, PEOPLE, PROOFS, RELEASED, SEALED
@@ -18,6 +19,7 @@ DAMAGES = (
     *ALERTS,
     *HOLDS,
     *DUTIES,
+    *DECIDED,
     *JOBS,
     *PROOFS,
     *SEALED,

@@ -213,6 +213,7 @@ SEALED = [
         {
             "sealed.keys": "its key is not",
             "sealed.gone": "rows are left",
+            "summons.rows": "in an incident that is not open",
             **CHANGED,
         },
     ),

@@ -138,6 +138,7 @@ RUNS = [
         {
             "runs.agree": "nobody was asked",
             "runs.advance": "it waits for nothing",
+            "summons.rows": "a step that waits for nobody",
             "journal.chains": "row missing",
         },
     ),
