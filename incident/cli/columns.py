@@ -11,7 +11,10 @@ from collections.abc import Sequence
 
 _GAP = "  "
 _NARROWEST = 8
-_WORD = re.compile(r"\S*\s?")
+# A line may also break between Chinese signs, but not before a closing mark or after an opening one.
+_HAN = "\u3000-\u303f\u3400-\u9fff\uff00-\uffef\u2014\u2026"
+_OPENING, _CLOSING = "（《“「", "，。；：、？！）》”」…%"
+_WORD = re.compile(rf"[{_OPENING}]*(?:[{_HAN}]|[^\s{_HAN}{_OPENING}{_CLOSING}]*)[{_CLOSING}]*\s?")
 
 
 def text_width(text: str) -> int:

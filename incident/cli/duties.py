@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from incident.cli.desk import Desk, desk_of
+from incident.cli.duty_rows import NEXT, STATES, WORDS, row, ways
 from incident.cli.record import ID
-from incident.cli.wording import span
 
 if TYPE_CHECKING:
     from incident.duties.view import DutyView
     from incident.law.findings import Finding
+    from incident.record.dossier import Dossier
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
-_SHOWN_FACTS = 3
-_SHOWN_QUESTIONS = 8
-_STATES = {
-    "en": {"owed": "owed", "may_be_waived": "may be waived", "not_owed": "not owed", "met": "met"},
-    "zh-Hans": {"owed": "应履行", "may_be_waived": "可以免除", "not_owed": "无此义务", "met": "已履行"},
-}
-_URGENCY = {
-    "en": {"immediately": "immediately", "promptly": "promptly"},
-    "zh-Hans": {"immediately": "立即", "promptly": "及时"},
-}
 
-
-@app.command("duties", help="What is owed, by when, to whom.")
+@app.command("duties", help="What is owed in the next 24 hours, by when, to whom.")
 def duties(
     ctx: typer.Context,
     incident_id: str = ID,
     why: bool = typer.Option(False, "--why", help="Show the reasons, also for what is not owed."),
-    everything: bool = typer.Option(False, "--all", help="Show met and unowed duties too."),
+    everything: bool = typer.Option(False, "--all", help="Show later, met and unowed duties too."),
 ) -> None:
     from incident.cli.hold import hold_document, one_line, standing_holds
     from incident.duties.evaluating import duty_document, stored_duties
@@ -48,7 +37,7 @@ def duties(
     with desk.store.read() as session:
         stored = {row.duty_id: row for row in stored_duties(session, incident_id)}
     views = view_duties(findings, stored, desk.settings, now=desk.now())
-    shown = [view for view in views if view.is_open or everything]
+    shown = [view for view in views if everything or view.comes_within(NEXT)]
     document: dict[str, Any] = {
         "incident": incident_id,
         "at": desk.now(),
@@ -59,8 +48,14 @@ def duties(
                 "met_at": view.met_at,
                 "target_at": view.target_at,
                 "overdue": view.is_overdue,
+                "next_24h": view.comes_within(NEXT),
+                "ways": ways(view.duty),
             }
             for view in views
+        ],
+        "measures": [
+            {"action": each.action, "at": each.at, "by": each.by, "origin": each.origin}
+            for each in dossier.measures
         ],
         "not_applying": [
             _why_not(finding, desk.language) for finding in findings if not _has_open(finding, views)
@@ -68,13 +63,12 @@ def duties(
     }
     holds = standing_holds(desk, incident_id)
     document["holds"] = [hold_document(desk, each) for each in holds]
-    columns = ("Duty", "To", "Due", "Left", "Rests on", "State", "Article", "Review")
-    desk.table(columns, [_row(desk, view) for view in shown], document=document)
+    desk.table(WORDS[desk.language]["columns"], [row(desk, view) for view in shown], document=document)
     if desk.as_json:
         return
     for each in holds:
         typer.echo(one_line(desk, each))
-    for note in _notes(desk, shown):
+    for note in (*_measures(desk, dossier, shown), *_notes(desk, views, shown, incident_id)):
         typer.echo(note)
     if why:
         _print_why(desk, views, findings)
@@ -117,69 +111,53 @@ def grade_(
                         typer.echo(f"  {line}")
 
 
-def _row(desk: Desk, view: DutyView) -> tuple[str, ...]:
-    duty, language = view.duty, desk.language
-    to = ", ".join(each.name[language] for each in duty.recipients)
-    state = _STATES[language][view.state]
-    rests = f"assumed, open: {_some(sorted(duty.settled_by))}" if duty.assumed else ""
-    return (
-        f"{duty.id}\n{duty.title[language]}",
-        to,
-        _due(desk, view),
-        _left(view),
-        rests or (f"{duty.anchor_field}" if duty.anchor_field else ""),
-        state if view.met_at is None else f"{state} {desk.show(view.met_at)}",
-        duty.article if duty.ordered is None else f"{duty.article}\n{duty.ordered[language]}",
-        "" if duty.is_reviewed else f"UNREVIEWED ({duty.confidence})",
-    )
+_TELLS_MEASURES = "measures_taken"
+_MEASURES = {
+    "en": (
+        "Measures taken, which must be told under {articles}:",
+        "  none yet: log them with `incident log --measure`",
+    ),
+    "zh-Hans": ("已采取的措施（{articles}要求告知）：", "  尚无记录：请用 `incident log --measure` 记录"),
+}
 
 
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_SHOWN_FACTS])
-    return shown if len(names) <= _SHOWN_FACTS else f"{shown} and {len(names) - _SHOWN_FACTS} more"
+def _measures(desk: Desk, dossier: Dossier, views: Sequence[DutyView]) -> list[str]:
+    """What was done, where a duty that stands asks for it to be told."""
+    from incident.record.measures import summarise_measures
 
-
-def _due(desk: Desk, view: DutyView) -> str:
-    duty = view.duty
-    if duty.due_at is not None:
-        return desk.show(duty.due_at)
-    if duty.waits_for:
-        return "waits for " + ", ".join(sorted(duty.waits_for))
-    word = _URGENCY[desk.language].get(str(duty.urgency), str(duty.urgency))
-    target = f"\nown target {desk.show(view.target_at)}" if view.target_at is not None else ""
-    return word + target
-
-
-def _left(view: DutyView) -> str:
-    if not view.is_open:
-        return ""
-    if view.left is not None:
-        return f"OVERDUE {span(view.left)}" if view.is_overdue else span(view.left)
-    return f"{span(view.elapsed)} passed" if view.elapsed is not None else ""
-
-
-def _notes(desk: Desk, views: Sequence[DutyView]) -> list[str]:
-    from incident.record.facts import field_named
-
-    weight = Counter(name for view in views for name in (*view.duty.settled_by, *view.duty.waits_for))
-    if not weight:
+    told = [dict(view.duty.elements) for view in views if view.is_open]
+    articles = dict.fromkeys(each[_TELLS_MEASURES] for each in told if _TELLS_MEASURES in each)
+    if not articles:
         return []
-    # The fact that settles most duties is asked for first.
-    asked = sorted(weight, key=lambda name: (-weight[name], name))
-    assumed = any(view.duty.assumed for view in views)
-    until = " (until then an assumed clock runs at its earliest)" if assumed else ""
-    lines = ["", f"To be answered{until}:"]
-    for name in asked[:_SHOWN_QUESTIONS]:
-        field = field_named(name)
-        lines.append(f"  {name}: {field.question[desk.language]} [{field.who}]")
-    if len(asked) > _SHOWN_QUESTIONS:
-        lines.append(f"  and {len(asked) - _SHOWN_QUESTIONS} more: {', '.join(asked[_SHOWN_QUESTIONS:])}")
-    return lines
+    head, nothing = _MEASURES[desk.language]
+    joined = ("、" if desk.language == "zh-Hans" else "; ").join(articles)
+    lines = [
+        f"  {each.measure.id}: {each.measure.title[desk.language]}, {desk.show(each.last)}"
+        for each in summarise_measures(dossier.measures)
+    ]
+    return ["", head.format(articles=joined), *(lines or [nothing])]
+
+
+def _notes(desk: Desk, views: Sequence[DutyView], shown: Sequence[DutyView], incident_id: str) -> list[str]:
+    """How many duties are not shown, and how many facts are open, with the commands that show them."""
+    words = WORDS[desk.language]
+    names = {view.duty.id for view in shown}
+    later = sum(1 for view in views if view.is_open and view.duty.id not in names)
+    rest = len(views) - len(shown) - later
+    lines = []
+    if later or rest:
+        lines.append(words["rest"].format(later=later, rest=rest, id=incident_id))
+    unknown = {name for view in shown for name in (*view.duty.settled_by, *view.duty.waits_for)}
+    if any(view.duty.assumed for view in shown):
+        lines.append(words["assumed_note"])
+    if unknown:
+        lines.append(words["open"].format(count=len(unknown), id=incident_id))
+    return ["", *lines] if lines else []
 
 
 def _print_why(desk: Desk, views: Sequence[DutyView], findings: Sequence[Finding]) -> None:
     for view in views:
-        typer.echo(f"\n{view.duty.id}  [{_STATES[desk.language][view.state]}]")
+        typer.echo(f"\n{view.duty.id}  [{STATES[desk.language][view.state]}]")
         for line in view.duty.why.lines(desk.language):
             typer.echo(f"  {line}")
         for exemption in view.duty.exemptions:

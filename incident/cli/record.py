@@ -1,8 +1,7 @@
-"""The record at the terminal: open, list, show, set, log, timeline, close."""
+"""The record at the terminal: list, show, set, timeline, close."""
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,59 +9,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from incident.cli.desk import Desk, desk_of, read_input
-from incident.errors import BadInput, Refused, WrongUsage
+from incident.errors import BadInput, WrongUsage
 
 if TYPE_CHECKING:
-    from incident.record.facts import Fact
+    from incident.record.facts import Certainty, Fact, Field, Value
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 ID = typer.Argument(..., metavar="ID", help="The incident, for example INC-2026-0001.")
-
-
-@app.command("open", help="Open an incident.")
-def open_(
-    ctx: typer.Context,
-    title: str = typer.Option(..., "--title", help="What this is about, in a few words."),
-    facts: Path | None = typer.Option(
-        None, "--facts", metavar="FILE", help="What is known, as YAML (- for standard input)."
-    ),
-    told_by: str = typer.Option("", "--told-by", help="Who told us."),
-    not_state_secret: bool = typer.Option(
-        False, "--not-state-secret", help="No state secret is involved (asked otherwise)."
-    ),
-) -> None:
-    from incident.cli.wording import duty_changes
-    from incident.duties.evaluating import DutyChange
-    from incident.ops.house import evaluate
-    from incident.record.incidents import Origin, open_incident
-    from incident.store.change import Change
-
-    desk = desk_of(ctx)
-    if not title.strip():
-        raise WrongUsage("the title is empty", where="--title")
-    given = _facts_file(desk, facts) if facts is not None else []
-    actor = desk.actor
-    _no_state_secret(not_state_secret)
-    arisen: list[DutyChange] = []
-
-    def then(change: Change, incident_id: str) -> None:
-        arisen.extend(evaluate(desk.house, change, incident_id))
-
-    incident_id = open_incident(
-        desk.store,
-        title.strip(),
-        facts=given,
-        told_by=told_by,
-        origin=Origin.PERSON,
-        actor=actor,
-        now=desk.now(),
-        zone=desk.zone,
-        then=then,
-    )
-    desk.lines(
-        [f"{incident_id} opened", *duty_changes(desk, arisen), f"next: incident duties {incident_id}"],
-        document={"incident": incident_id, "facts": len(given), "duties": [each.duty_id for each in arisen]},
-    )
 
 
 @app.command("list", help="List the incidents.")
@@ -166,7 +119,7 @@ def set_(
     from incident.record.incidents import state_facts
 
     desk = desk_of(ctx)
-    given = _facts_file(desk, file) if file is not None else []
+    given = facts_file(desk, file) if file is not None else []
     since = read_time(desk, known_at, option="--known-at") if known_at else desk.now()
     for word in facts or []:
         given.append(
@@ -185,63 +138,6 @@ def set_(
             "changes": [
                 {"duty": each.duty_id, "change": each.kind, "due_at": each.after} for each in changes
             ],
-        },
-    )
-
-
-@app.command("log", help="Log what people did and saw; with --measure it is a measure taken.")
-def log(
-    ctx: typer.Context,
-    incident_id: str = ID,
-    text: str = typer.Argument(..., metavar="TEXT"),
-    at: str | None = typer.Option(
-        None, "--at", metavar="TIME", help="When it happened: 2026-11-21 01:50, or 01:50."
-    ),
-    by: str = typer.Option("", "--by", help="Who did or saw it."),
-    measure: str | None = typer.Option(
-        None, "--measure", metavar="ACTION", help="For example contain.disable-endpoint."
-    ),
-    evidence: list[Path] = typer.Option(
-        [], "--evidence", metavar="FILE", help="A file that shows it; may be repeated."
-    ),
-    corrects: str | None = typer.Option(
-        None, "--corrects", metavar="ENTRY", help="The entry that this one replaces."
-    ),
-) -> None:
-    from incident.ops.house import evaluate
-    from incident.record.evidence import put_evidence, take_files
-    from incident.record.incidents import log_entry
-
-    desk = desk_of(ctx)
-    if not text.strip():
-        raise WrongUsage("the text is empty", where="TEXT")
-    happened = read_time(desk, at, option="--at") if at else desk.now()
-    who = by or desk.actor
-    with (
-        take_files(desk.store, incident_id, evidence, blobs=desk.paths.blobs) as files,
-        desk.change(incident_id, kind="log.entered") as change,
-    ):
-        kept = [put_evidence(change, incident_id, each, by=who, note=text) for each in files]
-        entry = log_entry(
-            desk.store,
-            change,
-            incident_id,
-            text,
-            at=happened,
-            by=who,
-            action=measure,
-            evidence=[each.id for each in kept],
-            corrects=corrects,
-        )
-        if measure is not None:
-            evaluate(desk.house, change, incident_id)
-    desk.lines(
-        [f"logged for {desk.show(happened)} ({desk.settings.workspace.zone}) as {entry.id[:8]}"],
-        document={
-            "incident": incident_id,
-            "entry": entry.id,
-            "at": happened,
-            "evidence": [each.id for each in kept],
         },
     )
 
@@ -297,6 +193,19 @@ def read_time(desk: Desk, text: str, *, option: str, future: bool = False, echo:
     return moment
 
 
+def read_value(desk: Desk, field: Field, given: str, *, echo: bool = True) -> Value | None:
+    """The value of a fact as a person types it; times as `read_time` takes them. Raises `BadInput`."""
+    from incident.duties.asking import AHEAD
+    from incident.law.categories import check_categories
+    from incident.record.facts import parse_value, says_unknown
+
+    if field.type == "time" and not says_unknown(field, given):
+        return read_time(desk, given, option=field.name, future=field.name in AHEAD, echo=echo)
+    value = parse_value(field, given, zone=desk.zone)
+    check_categories({field.name: value})
+    return value
+
+
 def in_full(desk: Desk, moment: datetime) -> str:
     """A time with its offset, the zone and how far it is from now."""
     from incident.record.times import show_when
@@ -304,7 +213,8 @@ def in_full(desk: Desk, moment: datetime) -> str:
     return show_when(moment, now=desk.now(), zone=desk.zone, language=desk.language)
 
 
-def _facts_file(desk: Desk, path: Path) -> list[Fact]:
+def facts_file(desk: Desk, path: Path) -> list[Fact]:
+    """The facts of a file, or of standard input for `-`. Raises `BadInput`."""
     from incident.law.categories import category_names
     from incident.record.facts import read_facts_file
 
@@ -319,33 +229,24 @@ def _facts_file(desk: Desk, path: Path) -> list[Fact]:
     )
 
 
-def _fact(desk: Desk, word: str, *, said_by: str, source: str, sure: str, known_at: datetime) -> Fact:
-    from incident.law.categories import check_categories
-    from incident.record.facts import Certainty, Fact, field_named, parse_value
+def read_certainty(sure: str) -> Certainty:
+    """How sure somebody is, from `--sure`. Raises `WrongUsage`."""
+    from incident.record.facts import Certainty
 
-    name, equals, raw = word.partition("=")
-    if not equals:
-        raise WrongUsage(f"{word!r} is no FIELD=VALUE", next_step="write for example persons=1200")
     try:
-        certainty = Certainty(sure)
+        return Certainty(sure)
     except ValueError:
         raise WrongUsage(
             f"{sure!r} does not say how sure", where="--sure", next_step=f"use {', '.join(Certainty)}"
         ) from None
-    value = parse_value(field_named(name), raw, zone=desk.zone)
-    check_categories({name: value})
+
+
+def _fact(desk: Desk, word: str, *, said_by: str, source: str, sure: str, known_at: datetime) -> Fact:
+    from incident.record.facts import Fact, field_named
+
+    name, equals, raw = word.partition("=")
+    if not equals:
+        raise WrongUsage(f"{word!r} is no FIELD=VALUE", next_step="write for example persons=1200")
+    certainty = read_certainty(sure)
+    value = read_value(desk, field_named(name), raw)
     return Fact(name, value, said_by, source, certainty, known_at)
-
-
-def _no_state_secret(answered: bool) -> None:
-    if answered:
-        return
-    question = "Does this incident involve state secrets? They must not be put into this tool. [y/n]"
-    typer.echo(question, err=True)
-    answer = sys.stdin.readline().strip().lower()
-    if answer in ("n", "no", "否"):
-        return
-    raise Refused(
-        "the incident was not opened: it was not said that no state secret is involved",
-        next_step="state secrets follow other rules; for all else answer n, or give --not-state-secret",
-    )

@@ -11,23 +11,39 @@ if TYPE_CHECKING:
     from incident.duties.evaluating import DutyChange
 
 
+_CHANGES = {
+    "arisen": "新产生",
+    "fallen away": "不再需要履行",
+    "due changed": "期限改变",
+    "no longer assumed": "不再是推定",
+    "now assumed": "现为推定",
+}
+
+
 def duty_changes(desk: Desk, changes: Sequence[DutyChange]) -> list[str]:
     """One line for each duty that changed."""
     lines = []
     for each in changes:
+        moved = each.before is not None and each.after != each.before
+        if desk.language == "zh-Hans":
+            due = f"期限 {desk.show(each.after)}" if each.after else "没有固定时限"
+            was = f"（原为 {desk.show(each.before)}）" if moved else ""
+            lines.append(f"义务 {each.duty_id}：{_CHANGES[each.kind]}，{due}{was}")
+            continue
         due = f"due {desk.show(each.after)}" if each.after else "no fixed hour"
-        was = f" (was {desk.show(each.before)})" if each.before and each.after != each.before else ""
+        was = f" (was {desk.show(each.before)})" if moved else ""
         lines.append(f"duty {each.duty_id}: {each.kind}, {due}{was}")
     return lines
 
 
-def span(length: timedelta) -> str:
-    """A length of time in days, hours and minutes: 2 d 3 h, 3 h 20 min, 5 min."""
+def span(length: timedelta, *, language: str = "en") -> str:
+    """A length of time in days, hours and minutes: 2 d 3 h, 3 h 20 min, 5 min; in Chinese 3 小时 20 分钟."""
     minutes = int(abs(length).total_seconds() // 60)
     days, hours, rest = minutes // 1440, minutes % 1440 // 60, minutes % 60
+    day, hour, minute = ("天", "小时", "分钟") if language == "zh-Hans" else ("d", "h", "min")
     if days:
-        return f"{days} d {hours} h"
-    return f"{hours} h {rest:02d} min" if hours else f"{rest} min"
+        return f"{days} {day} {hours} {hour}"
+    return f"{hours} {hour} {rest:02d} {minute}" if hours else f"{rest} {minute}"
 
 
 def defused(cell: str) -> str:

@@ -33,6 +33,10 @@ class DutyView:
     def is_overdue(self) -> bool:
         return self.is_open and self.left is not None and self.left < timedelta(0)
 
+    def comes_within(self, length: timedelta) -> bool:
+        """Whether it must be looked at within `length`: overdue, due by then, owed at once, or without a clock yet."""
+        return self.is_open and (self.left is None or self.left <= length)
+
 
 def view_duties(
     findings: Sequence[Finding], stored: Mapping[str, DutyRow], settings: Settings, *, now: datetime

@@ -14,7 +14,7 @@ a range that straddles a bound gives "cannot tell yet", never a guess. Written i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, Protocol
@@ -122,11 +122,18 @@ def evaluate_condition(condition: Condition, sheet: FactSheet, grades: Grades | 
 
 def fields_of(condition: Condition) -> frozenset[str]:
     """Every field that the condition reads itself (not those behind a grade)."""
+    return frozenset(comparison.field for comparison in comparisons_of(condition))
+
+
+def comparisons_of(condition: Condition) -> Iterator[Bound | OneOf | Contains]:
+    """Every comparison in the condition (not those behind a grade), in the order in which they are written."""
     if isinstance(condition, Combined):
-        return NOTHING.union(*(fields_of(part) for part in condition.parts))
-    if isinstance(condition, Negated):
-        return fields_of(condition.part)
-    return NOTHING if isinstance(condition, GradeAtLeast) else frozenset({condition.field})
+        for part in condition.parts:
+            yield from comparisons_of(part)
+    elif isinstance(condition, Negated):
+        yield from comparisons_of(condition.part)
+    elif not isinstance(condition, GradeAtLeast):
+        yield condition
 
 
 def scales_of(condition: Condition) -> frozenset[tuple[str, str]]:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from incident.law.clocks import Urgency, Within
 from incident.law.grading import Confidence
-from incident.law.reasons import NOTHING, Reason
+from incident.law.reasons import NOTHING, Answer, Reason
 from incident.law.regimes import Channel, DutyKind, Effect, Phase, ReportPoint
 from incident.record.facts import FrozenText
 
@@ -123,6 +123,14 @@ class Duty:
     @property
     def is_standing(self) -> bool:
         return self.state in STANDING
+
+    @property
+    def ways(self) -> tuple[Branch, ...]:
+        """How it may go as far as is known: the branch that runs, and the others unless that one is certain."""
+        if not self.branches:
+            return ()
+        runs = self.branches[0].reason
+        return self.branches[:1] if runs is None or runs.answer is Answer.met else self.branches
 
     @property
     def public_notice_instead(self) -> bool:

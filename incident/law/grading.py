@@ -6,7 +6,7 @@ highest that any criterion reaches. Where facts are unknown or straddle a bound,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -211,10 +211,15 @@ def shipped_scales() -> Mapping[str, Scale]:
 
 def fields_of_scale(scale: Scale) -> frozenset[str]:
     """Every fact that the scale reads."""
-    conditions = [
-        one for row in scale.criteria for one in (row.unless, *row.grades.values()) if one is not None
-    ]
-    return NOTHING.union(*(fields_of(condition) for condition in conditions))
+    return NOTHING.union(*(fields_of(condition) for condition in conditions_of_scale(scale)))
+
+
+def conditions_of_scale(scale: Scale) -> Iterator[Condition]:
+    """Every condition of the scale, row by row."""
+    for row in scale.criteria:
+        if row.unless is not None:
+            yield row.unless
+        yield from row.grades.values()
 
 
 def _criterion(scale: Scale, criterion: Criterion, sheet: FactSheet) -> CriterionResult:

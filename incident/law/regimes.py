@@ -292,7 +292,7 @@ def load_regime(path: Path) -> Regime:
 
 def strange_grades(regime: Regime, scales: Mapping[str, Scale]) -> Iterator[tuple[Place, str]]:
     """Every scale or grade that a condition asks for and that does not exist, with its place in the file."""
-    for place, condition in _conditions(regime):
+    for place, condition in conditions_of(regime):
         for scale, grade in sorted(scales_of(condition)):
             if scale not in scales:
                 yield place, f"there is no grading scale called “{scale}”: {', '.join(scales)}"
@@ -318,7 +318,8 @@ def _shipped() -> tuple[Regime, ...]:
     return tuple(map(load_regime, yaml_files(SHIPPED)))
 
 
-def _conditions(regime: Regime) -> Iterator[tuple[Place, Condition]]:
+def conditions_of(regime: Regime) -> Iterator[tuple[Place, Condition]]:
+    """Every condition of a regime with its place in the file."""
     yield ("applies",), regime.applies
     for number, duty in enumerate(regime.duties):
         here: Place = ("duties", number)
@@ -351,6 +352,7 @@ __all__ = [
     "Phase",
     "Place",
     "Regime",
+    "conditions_of",
     "load_regime",
     "load_regimes",
     "strange_grades",

@@ -40,6 +40,7 @@ from incident.ops.checks import (
     releases,
     runs,
     sealed,
+    tasks,
 )
 from incident.ops.checks.base import Findings, Invariant, State, Survey, Verdict, View
 from incident.record.incidents import must_exist
@@ -56,6 +57,7 @@ SURVEYS: tuple[Survey, ...] = tuple(
         releases,
         runs,
         holds,
+        tasks,
         intake,
         calling,
         owed,

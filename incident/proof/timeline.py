@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, SQLModel, col, select
 
+from incident.proof.coordination import coordination, custody
+from incident.proof.events import Event
 from incident.record.decisions import SUBJECT_TITLES
 from incident.record.dossier import Dossier, load_dossier
 from incident.record.facts import field_named, show_value
@@ -36,18 +36,6 @@ Row = TypeVar("Row", bound=SQLModel)
 _UNKNOWN = {"zh-Hans": "尚不清楚", "en": "not known yet"}
 
 
-@dataclass(frozen=True)
-class Event:
-    """One line: when it happened, when it was recorded, what, by whom. `id` is what a correction names."""
-
-    at: datetime
-    recorded_at: datetime
-    kind: str
-    text: str
-    by: str
-    id: str = ""
-
-
 def timeline(store: Store, incident_id: str, *, language: str, zone: ZoneInfo) -> list[Event]:
     """All events of an incident in the order in which they happened. Raises `NotFound` or `KeyDestroyed`."""
     dossier = load_dossier(store, incident_id)
@@ -60,6 +48,8 @@ def timeline(store: Store, incident_id: str, *, language: str, zone: ZoneInfo) -
             *_people(session, incident_id),
             *_releases(session, incident_id),
             *_runs(session, incident_id),
+            *coordination(session, store, incident_id, language=language, zone=zone),
+            *custody(session, store, incident_id, language=language),
             *_summons(session, incident_id, language),
         ]
     return sorted(events, key=lambda event: (event.at, event.recorded_at))

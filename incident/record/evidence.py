@@ -12,6 +12,7 @@ from sqlmodel import col, select
 
 from incident.errors import Unreadable
 from incident.record.incidents import must_be_open, must_exist
+from incident.record.values import clean_line, clean_prose
 from incident.store.blobs import StoredBlob, blob_hash, store_blob
 from incident.store.change import Change
 from incident.store.store import Store
@@ -56,7 +57,9 @@ def take_files(
         for file in files:
             name = store.new_id()
             taken.append(
-                TakenFile(name, file.name, store_blob(folder, file, name=name, key=store.key(incident_id)))
+                TakenFile(
+                    name, _shown(file.name), store_blob(folder, file, name=name, key=store.key(incident_id))
+                )
             )
         yield taken
     except BaseException:
@@ -70,14 +73,22 @@ def take_files(
         raise
 
 
+def _shown(name: str) -> str:
+    """A file's name as text: bytes that are no characters, and signs that steer a terminal, are written out."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text)
+
+
 def _recorded(store: Store, incident_id: str) -> frozenset[str]:
     with store.read() as session:
         return frozenset(session.exec(select(Evidence.id).where(Evidence.incident_id == incident_id)).all())
 
 
 def put_evidence(change: Change, incident_id: str, taken: TakenFile, *, by: str, note: str) -> EvidenceLine:
-    """Record a file in custody, within a change."""
+    """Record a file in custody, within a change. Raises `BadInput` for words that cannot be taken."""
     must_be_open(change.session, incident_id)
+    by = clean_line(by, where="--by")
+    note = clean_prose(note, where="--note") if note else ""
     row = Evidence(
         id=taken.id,
         incident_id=incident_id,

@@ -29,6 +29,7 @@ from incident.record.values import (
     Value,
     parse_time,
     parse_value,
+    says_unknown,
     value_from_json,
     value_to_json,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "parse_time",
     "parse_value",
     "read_facts_file",
+    "says_unknown",
     "seconds_of",
     "show_interval",
     "show_number",

@@ -125,14 +125,15 @@ def log_entry(
     """
     if action is not None:
         measure_named(action)
-    must_have_happened(at, now=change.at)
+    must_have_happened(at, now=change.at, option="--at")
     must_be_open(change.session, incident_id)
     if corrects is not None:
-        corrects = _entry_called(change.session, incident_id, corrects)
+        corrects = entry_called(change.session, incident_id, corrects).id
         later = change.session.exec(select(LogEntry.id).where(LogEntry.corrects == corrects)).first()
         if later is not None:
             raise Refused(
-                f"the entry {corrects} was corrected already, by {later}", next_step="correct that one"
+                f"the entry {corrects} was corrected already, by {later}",
+                next_step=f"look at it (`incident timeline`), then correct that one: --corrects {later[:8]}",
             )
     return _put_log(
         store,
@@ -148,20 +149,20 @@ def log_entry(
     )
 
 
-def must_have_happened(at: datetime, *, now: datetime) -> None:
+def must_have_happened(at: datetime, *, now: datetime, option: str = "") -> None:
     """Raises `Refused` for a time that is still to come: the record takes what has happened."""
     if at > now + _FUTURE_SLACK:
         raise Refused(
             "the record takes what has happened; this time is still to come",
             where=at.isoformat(timespec="minutes"),
-            next_step="check the date and the zone of --at",
+            next_step=f"check the date and the zone{f' of {option}' if option else ''}",
         )
 
 
-def _entry_called(session: Session, incident_id: str, name: str) -> str:
-    """The id of a log entry by the beginning of it that lists show. Raises `NotFound`."""
-    mine = select(LogEntry.id).where(LogEntry.incident_id == incident_id)
-    found = [each for each in session.exec(mine).all() if name and each.startswith(name)]
+def entry_called(session: Session, incident_id: str, name: str) -> LogEntry:
+    """A log entry by the beginning of its id that lists show. Raises `NotFound`."""
+    mine = select(LogEntry).where(LogEntry.incident_id == incident_id)
+    found = [each for each in session.exec(mine).all() if name and each.id.startswith(name)]
     if len(found) != 1:
         what = f"{len(found)} log entries begin with {name}" if found else f"there is no log entry {name}"
         raise NotFound(what, next_step="`incident timeline` shows their ids")

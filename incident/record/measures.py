@@ -142,9 +142,9 @@ def measure_named(action: str) -> Measure:
     near = difflib.get_close_matches(action, catalogue, n=3, cutoff=0.5)
     raise NotFound(
         f"{action!r} is no measure",
-        next_step=f"did you mean {' or '.join(near)}?"
+        next_step=f"did you mean {' or '.join(near)}? `incident measures` lists them all"
         if near
-        else "the ids are in incident/record/measures.yaml",
+        else "`incident measures` lists them all",
     )
 
 

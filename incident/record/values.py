@@ -49,7 +49,10 @@ class Fact:
     known_at: datetime
 
 
-_UNKNOWN = frozenset({"unknown", "null", "~", "未知", "不详", "尚不清楚"})
+_UNKNOWN = frozenset(
+    {"unknown", "null", "~", "not known", "not known yet", "don't know", "i don't know", "nobody knows"}
+    | {"未知", "不详", "尚不清楚", "不知道", "我不知道", "不清楚", "暂不清楚", "暂不知道"}
+)
 _YES = frozenset({"yes", "true", "y", "是"})
 _NO = frozenset({"no", "false", "n", "否"})
 _TIME = re.compile(
@@ -70,7 +73,7 @@ def parse_value(field: Field, raw: object, *, zone: tzinfo) -> Value | None:
     `raw` is what a person or a file wrote: a string, or a plain value from YAML or JSON.
     Raises `BadInput` that names the field and says what to write instead.
     """
-    if _says_unknown(field, raw):
+    if says_unknown(field, raw):
         return None
     try:
         return _PARSERS[field.type](field, raw, zone)
@@ -134,12 +137,13 @@ def value_from_json(field: Field, data: Any) -> Value | None:
         ) from None
 
 
-def _says_unknown(field: Field, raw: object) -> bool:
+def says_unknown(field: Field, raw: object) -> bool:
+    """Whether what a person or a file wrote says that the field is not known: unknown, I don't know, 不知道."""
     if raw is None:
         return True
     if not isinstance(raw, str):
         return False
-    word = normal(raw).lower()
+    word = normal(raw).lower().replace("’", "'").removesuffix(".").removesuffix("。")
     return word in _UNKNOWN and word not in field.choices
 
 

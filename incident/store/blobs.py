@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,27 +35,90 @@ class StoredBlob:
 
 
 def store_blob(folder: Path, source: Path, *, name: str, key: bytes) -> StoredBlob:
-    """Copy a file into the folder, hashing and sealing while it is read. Raises `BadInput` or `StoreUnavailable`."""
+    """Copy a regular file into the folder, hashing and sealing while it is read; what fails keeps nothing.
+
+    Raises `BadInput` for a file that cannot be read, that is a folder, a pipe or a device, or that changed meanwhile;
+    `StoreUnavailable` where the copy cannot be kept.
+    """
     target = folder / f"{name}.sealed"
     scratch = folder / f".{name}.new"
     try:
-        incoming = source.open("rb")
-    except OSError as error:
-        raise BadInput(f"the file cannot be read ({error.strerror})", where=str(source)) from error
-    try:
-        with incoming:
+        with _opened(source) as incoming:
+            before = _marks(incoming)
             folder.mkdir(parents=True, exist_ok=True)
             with scratch.open("wb") as outgoing:
-                digest, size = _seal_pieces(incoming, outgoing, name=name, key=key)
+                digest, size = _seal_pieces(_reading(incoming, source), outgoing, name=name, key=key)
                 outgoing.flush()
                 os.fsync(outgoing.fileno())
+            if _marks(incoming) != before or size != before.size:
+                raise BadInput(
+                    "the file changed while it was read, so its hash would prove nothing",
+                    where=str(source),
+                    next_step="stop what writes to it, or make a copy and take that into custody",
+                )
         scratch.replace(target)
         _sync_folder(folder)
     except OSError as error:
+        raise StoreUnavailable(
+            f"the file cannot be kept ({error.strerror})",
+            where=str(folder),
+            next_step="make room there, or check the folder's rights, then take it again",
+        ) from error
+    finally:
         with suppress(OSError):
             scratch.unlink(missing_ok=True)
-        raise StoreUnavailable(f"the file cannot be kept ({error.strerror})", where=str(folder)) from error
     return StoredBlob(digest, size, target.name)
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """What changes when a file is written to."""
+
+    size: int
+    modified: int
+    changed: int
+
+
+def _marks(file: BinaryIO) -> _Marks:
+    state = os.fstat(file.fileno())
+    return _Marks(state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+
+
+_KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
+
+
+def _opened(source: Path) -> BinaryIO:
+    try:
+        # Whoever opens a pipe that nobody writes to would wait for ever.
+        descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no path has a zero byte"
+        raise BadInput(
+            f"the file cannot be read ({why})",
+            where=str(source),
+            next_step="check the path, and that this account may read it",
+        ) from error
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise BadInput(
+        f"it is {next((kind for test, kind in _KINDS if test(mode)), 'a device')}, no file",
+        where=str(source),
+        next_step="name a file; a folder is packed into one first, and an image made of a device",
+    )
+
+
+def _reading(file: BinaryIO, source: Path) -> Callable[[], bytes]:
+    def read() -> bytes:
+        try:
+            return file.read(_PIECE)
+        except OSError as error:
+            raise BadInput(
+                f"the file cannot be read to its end ({error.strerror})", where=str(source)
+            ) from error
+
+    return read
 
 
 def read_blob(folder: Path, place: str, *, key: bytes) -> Iterator[bytes]:
@@ -97,11 +161,11 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _seal_pieces(incoming: BinaryIO, outgoing: BinaryIO, *, name: str, key: bytes) -> tuple[str, int]:
+def _seal_pieces(read: Callable[[], bytes], outgoing: BinaryIO, *, name: str, key: bytes) -> tuple[str, int]:
     digest, size, number = hashlib.sha256(), 0, 0
-    piece = incoming.read(_PIECE)
+    piece = read()
     while True:
-        following = incoming.read(_PIECE) if piece else b""
+        following = read() if piece else b""
         digest.update(piece)
         size += len(piece)
         sealed = seal(key, (b"\0" if following else b"\1") + piece, bound_to=f"blob/{name}/{number}")

@@ -36,6 +36,7 @@ from incident.record.incidents import close_incident
 from incident.record.instructions import OrderEffect
 from incident.record.operators import Role, operator_named
 from incident.record.reaches import put_reach
+from incident.record.tasks import TaskState, add_task, end_task
 from incident.report.versions import fill_report, keep_version, record_submission, report_duties
 from incident.response.housework import House
 from incident.response.runner import cancel_run, run_named
@@ -82,6 +83,7 @@ def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
         relay.at_rcpt = _answers
         sending = make_breach(tmp_path, people=PEOPLE, relay_port=relay.port, measures=(), on=on)
         _people_to_call(sending, desk)
+        _add_tasks(sending, "write to the host")
         sending.signers["lex"] = make_signer(sending.made, "lex", roles=[Role.COUNSEL])
         running = _send_by_playbook(sending, service)
         told = _told(_another(sending), relay)
@@ -159,8 +161,24 @@ def _another(breach: Breach) -> Breach:
         now=made.clock(),
     )
     file.unlink()
+    _add_tasks(other, "call the host", "read the contract")
+    _end_task(other, "T1", TaskState.DONE)
+    _end_task(other, "T2", TaskState.DROPPED)
     _decided(other)
     return other
+
+
+def _add_tasks(breach: Breach, *titles: str) -> None:
+    store = breach.made.store
+    with store.write(breach.id, kind="task.added", actor="ana", now=breach.made.clock()) as change:
+        for title in titles:
+            add_task(store, change, breach.id, title, owner="bo", due_at=None)
+
+
+def _end_task(breach: Breach, label: str, state: TaskState) -> None:
+    store = breach.made.store
+    with store.write(breach.id, kind=f"task.{state}", actor="bo", now=breach.made.clock()) as change:
+        end_task(store, change, breach.id, label, state=state, result="that was enough")
 
 
 def _decided(breach: Breach) -> None:

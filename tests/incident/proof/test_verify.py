@@ -179,6 +179,7 @@ def lived_in(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> 
     with chat_desk() as service:
         estate.done("operator", "reach", "anna", "--url", service.url(), "--deputy", "bo")
         estate.done("run", "personal-data-breach", "--on", estate.id)
+    estate.done("task", "add", estate.id, "call the host")
     estate.done("--as", "anna", "hold", "add", estate.id, "--by", "police", "--until", "+48h")
     estate.done("instruction", "add", estate.id, "hand it over", "--from", "CAC", "--effect", "require")
     asked = ("--question", "Portal off?", "--decision", "yes", "--reasons", "the leak goes on")
@@ -212,6 +213,7 @@ _CHANGES = {
     "resolution": "recorded_by = 'mallory'",
     "run": "state = 'succeeded'",
     "run_effect": "state = 'settled'",
+    "task": "state = 'done'",
     "summons": "answered_by = 'mallory'",
     "summons_call": "outcome = 'unknown'",
 }

@@ -7,6 +7,7 @@ from tests.support.damages.decided import DECIDED
 from tests.support.damages.holds import HOLDS
 from tests.support.damages.ledger import ATTEMPTS, LEDGER
 from tests.support.damages.record import DUTIES, PEOPLE, PROOFS, RELEASED, SEALED
+from tests.support.damages.tasks import TASKS
 from tests.support.damages.work import ALERTS, JOBS, PROGRESS, RUNS
 
 DAMAGES = (
@@ -25,4 +26,5 @@ DAMAGES = (
     *SEALED,
     *SUMMONS,
     *ADDRESSES,
+    *TASKS,
 )
