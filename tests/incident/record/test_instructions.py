@@ -149,9 +149,9 @@ def test_a_closed_incident_takes_no_order(breach: Breach) -> None:
 
 
 def test_the_words_of_an_order_lie_sealed(breach: Breach) -> None:
-    order(breach, OrderEffect.REQUIRE, from_="Officer Zhang", text="watch the suspect Wu")
+    order(breach, OrderEffect.REQUIRE, from_="Officer Zhang", text="watch the driver Wu")
     held = stored_bytes(breach.made)
-    assert b"Zhang" not in held and b"suspect" not in held
+    assert b"Zhang" not in held and b"driver Wu" not in held
 
 
 def test_effects_are_read_and_unknown_ones_listed() -> None:
