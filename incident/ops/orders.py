@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from incident.delivery.pausing import put_sending_again
 from incident.delivery.states import DeliveryState
@@ -165,10 +165,10 @@ def duties_that_go_on(session: Session, incident_id: str, findings: Iterable[Fin
 
 def already_out(session: Session, incident_id: str) -> AlreadyOut:
     """What has left the house already."""
-    told = select(Delivery.id).where(
+    told = select(func.count()).where(
         Delivery.incident_id == incident_id,
         col(Delivery.principal),
         Delivery.state == DeliveryState.ACCEPTED,
     )
-    pages = select(PublicNotice.id).where(PublicNotice.incident_id == incident_id)
-    return AlreadyOut(len(session.exec(told).all()), len(session.exec(pages).all()))
+    pages = select(func.count()).where(PublicNotice.incident_id == incident_id)
+    return AlreadyOut(session.exec(told).one(), session.exec(pages).one())

@@ -34,6 +34,8 @@ HOLD_JOB = "hold"
 SUBJECT, LIFTING = "hold", "hold-lift"
 BRAKES = "hold:"
 LONGEST_LEAD = timedelta(hours=4)
+LONGEST = timedelta(days=366)
+"""How far ahead the end of a hold may lie: who wants longer silence is asked again within a year."""
 MAY_SIGN = frozenset({Role.COUNSEL, Role.APPROVER})
 
 
@@ -364,6 +366,12 @@ def _must_be_to_come(until: datetime, *, now: datetime) -> None:
             "a hold ends at a time that is still to come",
             where="--until",
             next_step="for example --until +48h; nothing was changed",
+        )
+    if until > now + LONGEST:
+        raise BadInput(
+            f"a hold ends within {LONGEST.days} days",
+            where="--until",
+            next_step="name an earlier time; it can be extended, and it stands until a person lifts it",
         )
 
 

@@ -63,6 +63,17 @@ def test_data_that_a_sending_or_a_run_still_needs_stays(estate: Estate) -> None:
     estate.refused(*PURGE, estate.id, says=[estate.id, "sent"])
 
 
+def test_a_hold_that_stands_keeps_the_data_and_destroyed_data_holds_nothing_back(estate: Estate) -> None:
+    estate.done("hold", "add", estate.id, "--by", "police", "--until", "+1h")
+    estate.done("close", estate.id, "--reason", "all duties met")
+    estate.refused(*PURGE, estate.id, says=["H1 still stands", "incident hold lift"])
+    estate.done("--as", "anna", "hold", "lift", estate.id, "H1", "--reason", "agreed")
+    estate.done(*PURGE, estate.id)
+    estate.refused("hold", "list", estate.id, says=["was destroyed on"])
+    assert "a hold stands" not in estate.done("list").err
+    assert sql(estate.root, "SELECT count(*) FROM hold WHERE length(sealed) > 0") == [(0,)]
+
+
 def test_a_run_that_waits_keeps_the_data(estate: Estate) -> None:
     run_id = estate.done("run", "personal-data-breach", "--on", estate.id, "--json").document["run"]
     estate.done("close", estate.id)

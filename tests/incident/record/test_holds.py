@@ -6,6 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlmodel import Session
 
 from incident.durable import brake_names
@@ -196,6 +198,14 @@ def test_a_hold_that_ends_before_it_begins_is_no_hold(breach: Breach, hours: flo
     assert all_rows(breach.made.store) == before
 
 
+def test_a_hold_ends_within_a_year(breach: Breach) -> None:
+    with pytest.raises(BadInput, match="within 366 days"):
+        hold(breach, hours=24 * 367)
+    label = hold(breach, hours=24 * 366)
+    with pytest.raises(BadInput, match="within 366 days"):
+        extend(breach, label, hours=24 * 400)
+
+
 def test_an_extension_must_be_one(breach: Breach) -> None:
     label = hold(breach, hours=10)
     before = all_rows(breach.made.store)
@@ -263,3 +273,26 @@ def test_the_end_may_be_given_in_any_zone_and_is_signed_as_the_same_moment(breac
         extend_hold(change, made.store, breach.id, label, until=until)
         accept_hold(change, made.store, breach.id, label, signer=breach.signers["bo"], drill=False)
     assert holds(breach)[label].accepted_by == ("bo",)
+
+
+@pytest.fixture(scope="module")
+def one_breach(tmp_path_factory: pytest.TempPathFactory) -> Breach:
+    return make_breach(tmp_path_factory.mktemp("holds"))
+
+
+@settings(max_examples=12)
+@given(steps=st.lists(st.sets(st.sampled_from(ALL), min_size=1) | st.integers(0, 3), max_size=6))
+def test_whatever_is_placed_and_lifted_the_brakes_are_those_of_the_holds_that_stand(
+    one_breach: Breach, steps: list[set[Cover] | int]
+) -> None:
+    """A set of covers places a hold; a number lifts one of those that stand."""
+    for step in [*steps, *range(9)]:
+        standing = [each for each in holds(one_breach).values() if each.stands]
+        if isinstance(step, set):
+            hold(one_breach, *sorted(step))
+        elif standing:
+            lift(one_breach, standing[step % len(standing)].label)
+        covered = {cover for each in holds(one_breach).values() if each.stands for cover in each.covers}
+        assert brakes(one_breach) == {hold_brake(one_breach.id, cover) for cover in covered}
+        assert {cover for cover in Cover if is_held(one_breach, cover)} == covered
+    assert brakes(one_breach) == set()
