@@ -6,6 +6,7 @@ Of a note for counsel only that it was written, by whom and when: its words are 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
+from incident.errors import Unreadable
 from incident.proof.events import Event
 from incident.record.custody import Step, steps_recorded
 from incident.record.holds import COVER_TITLES, HoldLine, list_holds
@@ -54,6 +56,7 @@ _WORDS = {
         "verified": "evidence {label} looked at: it is the one that was taken in",
         "not the same": "evidence {label} looked at: it is NOT the one that was taken in",
         "copied out": "evidence {label} copied out for {who}: {text}",
+        "cannot be read": "what was done with evidence cannot be read any more; `incident verify` says more",
         "sep": ", ",
         "because": ": ",
         "paper": " ({paper})",
@@ -77,6 +80,7 @@ _WORDS = {
         "verified": "证据 {label} 核验：与入库时一致",
         "not the same": "证据 {label} 核验：与入库时不一致",
         "copied out": "证据 {label} 取出副本，交{who}：{text}",
+        "cannot be read": "一条证据流转记录已无法读取，请运行 `incident verify` 查明",
         "sep": "、",
         "because": "：",
         "paper": "（{paper}）",
@@ -176,8 +180,10 @@ def _steps(session: Session, store: Store, incident_id: str) -> Iterator[_Journa
         .order_by(col(JournalEntry.seq))
     ).all()
     for entry in entries:
-        for image in (store.body_of(incident_id, entry.seq) or {}).get("rows", []):
-            if image["table"] in _TABLES:
+        # A damaged entry takes a name from the timeline, and not the timeline from those who need it.
+        with suppress(Unreadable):
+            rows = (store.body_of(incident_id, entry.seq) or {}).get("rows", [])
+            for image in (each for each in rows if each["table"] in _TABLES):
                 yield _JournalledStep(entry.kind, entry.at, entry.actor, image["row"])
 
 

@@ -11,6 +11,7 @@ import pytest
 from incident.proof.coordination import _EFFECTS, _OUTCOMES, _WORDS
 from incident.record.instructions import OrderEffect
 from incident.record.summons import CallState
+from tests.support.commands import sql
 from tests.support.estates import Estate, make_key
 
 NOTE = "we should have known since March"
@@ -169,3 +170,21 @@ def test_both_languages_have_all_words() -> None:
     assert set(_WORDS["en"]) == set(_WORDS["zh-Hans"])
     assert set(_EFFECTS) == set(OrderEffect)
     assert set(_OUTCOMES) == set(CallState)
+
+
+def test_damaged_entries_of_the_journal_take_no_more_than_what_only_they_told(
+    lived: Estate, tmp_path: Path
+) -> None:
+    estate = lived.copy_to(tmp_path / "workspace")
+    sql(
+        estate.root,
+        "UPDATE journal_body SET sealed = X'00' WHERE (chain, seq) IN (SELECT chain, seq FROM journal_entry"
+        " WHERE kind IN ('task.done', 'hold.extended', 'evidence.verified'))",
+    )
+    told = _told(estate)
+    assert ("task", "T1 done: they cut it off", "") in told
+    [lost] = [by for kind, text, by in told if kind == "evidence" and "cannot be read any more" in text]
+    assert lost == "bo"
+    evidence = estate.done("evidence", "list", estate.id, "--json").document[0]["evidence"]
+    custody = estate.done("evidence", "show", estate.id, evidence, "--json").document["custody"]
+    assert [each["step"] for each in custody] == ["taken in", "cannot be read", "copied out"]
