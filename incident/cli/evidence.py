@@ -24,12 +24,14 @@ _STEPS = {
         "verified": "verified",
         "not the same": "NOT THE SAME",
         "copied out": "copied out",
+        "cannot be read": "the entry cannot be read",
     },
     "zh-Hans": {
         "taken in": "入库",
         "verified": "核验一致",
         "not the same": "核验不一致",
         "copied out": "取出副本",
+        "cannot be read": "记录已无法读取",
     },
 }
 _OPEN = {

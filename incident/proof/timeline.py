@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -11,11 +11,9 @@ from sqlmodel import Session, SQLModel, col, select
 from incident.proof.coordination import coordination, custody
 from incident.proof.events import Event
 from incident.record.decisions import SUBJECT_TITLES
-from incident.record.dossier import Dossier, load_dossier
+from incident.record.dossier import Dossier, LogLine, load_dossier
 from incident.record.facts import field_named, show_value
-from incident.record.holds import list_holds
 from incident.record.measures import measure_named
-from incident.record.summons import REASON_TITLES, Reason
 from incident.store.store import Store
 from incident.store.tables import (
     AlertItem,
@@ -28,8 +26,6 @@ from incident.store.tables import (
     PublicNotice,
     Report,
     Run,
-    Summons,
-    SummonsCall,
 )
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -43,14 +39,11 @@ def timeline(store: Store, incident_id: str, *, language: str, zone: ZoneInfo) -
         events = [
             *_record(dossier, language, zone),
             *_decisions(session, incident_id),
-            *_silence(session, store, incident_id, zone),
-            *_orders(dossier),
             *_people(session, incident_id),
             *_releases(session, incident_id),
             *_runs(session, incident_id),
             *coordination(session, store, incident_id, language=language, zone=zone),
             *custody(session, store, incident_id, language=language),
-            *_summons(session, incident_id, language),
         ]
     return sorted(events, key=lambda event: (event.at, event.recorded_at))
 
@@ -84,10 +77,25 @@ def _record(dossier: Dossier, language: str, zone: ZoneInfo) -> Iterator[Event]:
         )
     for line in dossier.log:
         action = f"{line.action} | {measure_named(line.action).title[language]}: " if line.action else ""
-        old = " [corrected later]" if line.superseded else ""
+        marks = "".join(_marks(line, _MARKS[language]))
         kind = "measure" if line.action else "log"
         by = line.by or ("playbook" if line.origin == "run" else "")
-        yield Event(line.at, line.recorded_at, kind, f"{action}{line.text}{old}", by, line.id)
+        yield Event(line.at, line.recorded_at, kind, f"{action}{line.text}{marks}", by, line.id)
+
+
+_MARKS = {
+    "en": {"evidence": " [evidence {id}]", "corrects": " [corrects {id}]", "old": " [corrected later]"},
+    "zh-Hans": {"evidence": " [证据 {id}]", "corrects": " [更正 {id}]", "old": " [后已更正]"},
+}
+
+
+def _marks(line: LogLine, words: Mapping[str, str]) -> Iterator[str]:
+    for one in line.evidence:
+        yield words["evidence"].format(id=one[:8])
+    if line.corrects is not None:
+        yield words["corrects"].format(id=line.corrects[:8])
+    if line.superseded:
+        yield words["old"]
 
 
 def _decisions(session: Session, incident_id: str) -> Iterator[Event]:
@@ -103,26 +111,6 @@ def _decisions(session: Session, incident_id: str) -> Iterator[Event]:
             operator.name if operator else "",
             decision.id,
         )
-
-
-def _silence(session: Session, store: Store, incident_id: str, zone: ZoneInfo) -> Iterator[Event]:
-    for each in list_holds(session, store, incident_id):
-        until = f"{each.until_at.astimezone(zone):%Y-%m-%d %H:%M %z}"
-        text = f"{each.label} placed for {each.by}: holds back {', '.join(each.covers)} until {until}"
-        yield Event(each.placed_at, each.placed_at, "hold", text, each.placed_by, each.id)
-        if each.lifted_at is not None:
-            text = f"{each.label} lifted: {each.lifted_why}"
-            yield Event(each.lifted_at, each.lifted_at, "hold", text, "", each.id)
-
-
-def _orders(dossier: Dossier) -> Iterator[Event]:
-    for each in dossier.instructions:
-        about = f" about {each.duty_id}" if each.duty_id else ""
-        text = f"{each.label}, {each.effect}{about}, by {each.from_}: {each.text}"
-        yield Event(each.given_at, each.recorded_at, "instruction", text, each.recorded_by, each.id)
-        if each.settled_at is not None:
-            text = f"{each.label} settled: {each.settled_how}"
-            yield Event(each.settled_at, each.settled_at, "instruction", text, "", each.id)
 
 
 def _people(session: Session, incident_id: str) -> Iterator[Event]:
@@ -177,19 +165,6 @@ def _runs(session: Session, incident_id: str) -> Iterator[Event]:
         )
         if run.ended_at is not None:
             yield Event(run.ended_at, run.ended_at, "run", f"{run.id} ended: {run.state}", "")
-
-
-def _summons(session: Session, incident_id: str, language: str) -> Iterator[Event]:
-    for row in _of(session, Summons, incident_id, Summons.asked_at, Summons.id):
-        what = REASON_TITLES[Reason(row.reason)][language]
-        yield Event(row.asked_at, row.asked_at, "summons", f"{row.role} needed: {what}", "")
-        if row.answered_at is not None:
-            text = f"{row.answered_by} is on it: {what}"
-            yield Event(row.answered_at, row.answered_at, "summons", text, row.answered_by or "")
-    for call in _of(session, SummonsCall, incident_id, SummonsCall.called_at, SummonsCall.id):
-        operator = session.get(Operator, call.operator_id)
-        text = f"{operator.name if operator else call.operator_id} called, round {call.level}: "
-        yield Event(call.called_at, call.called_at, "call", f"{text}{call.outcome or 'under way'}", "")
 
 
 def _of(session: Session, table: type[Row], incident_id: str, *order: object) -> Sequence[Row]:

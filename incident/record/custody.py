@@ -30,6 +30,8 @@ class Step(StrEnum):
     VERIFIED = "verified"
     FAILED = "not the same"
     TAKEN_OUT = "copied out"
+    UNREADABLE = "cannot be read"
+    """The journal's entry was damaged: which evidence it was about cannot be told."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,12 @@ def evidence_called(lines: Sequence[EvidenceLine], name: str) -> EvidenceLine:
 
 
 def custody_of(store: Store, incident_id: str, line: EvidenceLine) -> list[CustodyStep]:
-    """All steps of one piece of evidence, in the order in which they were recorded."""
+    """All steps of one piece of evidence, in the order in which they were recorded, and those that cannot be read."""
     taken = CustodyStep(line.id, Step.TAKEN_IN, line.recorded_at, line.by, sha256=line.sha256)
     with store.read() as session:
         later = list(steps_recorded(session, store, incident_id))
-    return [taken, *(step for step in later if step.evidence == line.id)]
+    mine = (step for step in later if step.evidence == line.id or step.step is Step.UNREADABLE)
+    return [taken, *mine]
 
 
 def steps_recorded(session: Session, store: Store, incident_id: str) -> Iterator[CustodyStep]:
@@ -70,7 +73,11 @@ def steps_recorded(session: Session, store: Store, incident_id: str) -> Iterator
         .order_by(col(JournalEntry.seq))
     ).all()
     for entry in entries:
-        body = store.body_of(incident_id, entry.seq) or {}
+        try:
+            body = store.body_of(incident_id, entry.seq) or {}
+        except Unreadable:
+            yield CustodyStep("", Step.UNREADABLE, entry.at, entry.actor)
+            continue
         for evidence, holds in body.get("verified", {}).items():
             yield CustodyStep(evidence, Step.VERIFIED if holds else Step.FAILED, entry.at, entry.actor)
         if out := body.get("taken_out"):
