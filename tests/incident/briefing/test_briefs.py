@@ -93,7 +93,8 @@ def planted(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> E
     folder = tmp_path_factory.mktemp("planted")
     estate = first_estate.copy_to(folder / "workspace")
     facts, _ = planted_facts()
-    estate.done("set", estate.id, "--facts", "-", "--said-by", f"{MARK}teller", stdin=facts)
+    estate.done("set", estate.id, "--facts", "-", stdin=facts)
+    estate.done("set", estate.id, f"what_happened={MARK}happened", "--said-by", f"{MARK}teller")
     file = folder / f"{MARK}evidence.log"
     file.write_text("bytes")
     log = ("--measure", "contain.lock-account", "--by", f"{MARK}logger", "--evidence", str(file))
