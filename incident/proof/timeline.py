@@ -10,6 +10,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from incident.proof.coordination import coordination, custody
 from incident.proof.events import Event
+from incident.proof.handed_out import handed_out
 from incident.record.decisions import SUBJECT_TITLES
 from incident.record.dossier import Dossier, LogLine, load_dossier
 from incident.record.facts import field_named, show_value
@@ -44,6 +45,7 @@ def timeline(store: Store, incident_id: str, *, language: str, zone: ZoneInfo) -
             *_runs(session, incident_id),
             *coordination(session, store, incident_id, language=language, zone=zone),
             *custody(session, store, incident_id, language=language),
+            *handed_out(session, store, incident_id, language=language),
         ]
     return sorted(events, key=lambda event: (event.at, event.recorded_at))
 
