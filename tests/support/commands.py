@@ -150,5 +150,6 @@ def _surroundings(stdin: str | bytes, environment: Mapping[str, str]) -> Iterato
 def _bare(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment without what would change what our commands do."""
     given = os.environ if environment is None else environment
-    kept = {name: value for name, value in given.items() if not name.startswith(("INCIDENT_", "LC_", "LANG"))}
+    ours = ("INCIDENT_", "LC_", "LANG", "SSH_")
+    kept = {name: value for name, value in given.items() if not name.startswith(ours)}
     return {**kept, "LC_ALL": "C.UTF-8"}

@@ -54,6 +54,20 @@ class Device:
     def public(self) -> str:
         return f"{self.kind} {base64.b64encode(self.blob).decode()}"
 
+    @property
+    def private_text(self) -> str:
+        """The file that `ssh-keygen -t ed25519-sk` leaves: not the key, but the handle by which the device finds it."""
+        _kind, *rest = _take(self.blob, 3 if self.kind == ED25519 else 4)
+        handle = fields(self.kind.encode(), *rest) + bytes([TOUCHED]) + fields(b"handle", b"")
+        section = struct.pack(">II", 1, 1) + handle + fields(b"a device")
+        section += bytes(range(1, 1 + -len(section) % 8))
+        whole = b"openssh-key-v1\0" + fields(b"none", b"none", b"") + struct.pack(">I", 1)
+        encoded = base64.b64encode(whole + fields(self.blob, section)).decode()
+        lines = [encoded[at : at + 70] for at in range(0, len(encoded), 70)]
+        return "\n".join(
+            ["-----BEGIN OPENSSH PRIVATE KEY-----", *lines, "-----END OPENSSH PRIVATE KEY-----", ""]
+        )
+
     def sign(self, data: bytes, *, application: bytes | None = None) -> bytes:
         """The signature's blob over `data`, with the flags that the device shows now."""
         self.counter += 1

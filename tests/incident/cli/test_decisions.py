@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import select
 import shlex
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.commands import sql
+from tests.support.commands import ROOT, run, sql
 from tests.support.devices import ECDSA, ED25519, Device, Kind, agent_with
 from tests.support.estates import Estate, with_people
 from tests.support.openssh import keygen, ssh_agent
@@ -189,6 +194,74 @@ def test_a_device_decides_once_it_is_touched(estate: Estate, tmp_path: Path, kin
     assert operators == {"anna": "ssh-ed25519", "bo": "ssh-ed25519", "carl": "ssh-ed25519", "dora": kind}
 
 
+def test_whatever_is_signed_can_be_signed_by_a_device(estate: Estate, tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("reference,name,email,language,data\nC1,Ann,none,en,phone_number\n")
+    estate.done("people", "import", estate.id, people, "--keep-problems")
+    public = tmp_path / "dora.pub"
+    with agent_with(Device(ECDSA)) as agent:
+        public.write_text(agent.device.public)
+        estate.done("operator", "add", "dora", "--key", public)
+        shown = estate.run(
+            "--as",
+            "dora",
+            "people",
+            "problems",
+            estate.id,
+            "--reveal",
+            "--reason",
+            "x",
+            SSH_AUTH_SOCK=agent.name,
+        )
+        assert "Ann" in shown.out
+        estate.done("backup", tmp_path / "b.tgz")
+        assert (
+            run("restore", tmp_path / "b.tgz", tmp_path / "r", "--keyring", estate.root / "keyring").code == 0
+        )
+        estate.done("close", estate.id, "--reason", "over")
+        estate.done("--as", "dora", "purge", estate.id, SSH_AUTH_SOCK=agent.name)
+        copy = Estate(tmp_path / "r", estate.id, estate.keys)
+        copy.done(
+            "--as", "dora", "restore", "--activate", "--reason", "the disk broke", SSH_AUTH_SOCK=agent.name
+        )
+        assert agent.asked == 3
+    assert [(line["kind"], line["counts"]) for line in listed(estate)] == [
+        ("reveal", True),
+        ("destruction", True),
+    ]
+    assert copy.done("engine", "status", "--json").document
+
+
+def test_a_device_that_is_not_there_is_asked_for(estate: Estate, tmp_path: Path) -> None:
+    key = tmp_path / "dora"
+    key.write_text(Device(ED25519).private_text)
+    key.chmod(0o600)
+    added = estate.done("operator", "add", "dora", "--key", key)
+    assert f"signs here with {key}" in added.out
+    estate.refused(
+        "--as", "dora", "decide", estate.id, *YES, says=["plug the device in", "nothing was decided"]
+    )
+
+
+def test_a_passphrase_is_asked_for_at_the_terminal_whatever_standard_input_is(
+    estate: Estate, tmp_path: Path
+) -> None:
+    key = new_key(tmp_path / "lex", passphrase="right")
+    estate.done("operator", "add", "lex", "--key", key, "--roles", "counsel")
+    note = tmp_path / "note"
+    note.write_text("settle it")
+    code, said = at_a_terminal(
+        estate, *("--as", "lex", "counsel", "add", estate.id, "-"), given=note, types="right"
+    )
+    assert code == 0, said
+    assert "passphrase" in said and "N1 is kept" in said and "right" not in said
+    code, said = at_a_terminal(
+        estate, *("--as", "lex", "counsel", "list", estate.id), given=note, types="wrong"
+    )
+    assert code == 1
+    assert "INCIDENT_SIGNING_PASSPHRASE" in said and "settle" not in said
+
+
 def test_an_encrypted_key_signs_with_its_passphrase_only(estate: Estate, tmp_path: Path) -> None:
     key = new_key(tmp_path / "dora", passphrase="right")
     Path(f"{key}.pub").unlink()
@@ -281,3 +354,27 @@ def stranger(command: str, folder: Path) -> int:
         return subprocess.run(
             shlex.split(words), cwd=folder, stdin=statement, capture_output=True, timeout=60
         ).returncode
+
+
+def at_a_terminal(estate: Estate, *words: str, given: Path, types: str) -> tuple[int, str]:
+    """Call a command at a terminal of its own, with a file for standard input, and answer its first question."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.dup2(os.open(given, os.O_RDONLY), 0)
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
+        command = [sys.executable, "-m", "incident.cli.main", "--workspace", str(estate.root), *words]
+        os.execve(sys.executable, command, environment)  # noqa: S606
+    said, until, answered = b"", time.monotonic() + 30, False
+    while time.monotonic() < until:
+        ready, _, _ = select.select([terminal], [], [], 1)
+        try:
+            more = os.read(terminal, 4096) if ready else b""
+        except OSError:  # the other side is gone
+            break
+        said += more
+        if b"passphrase" in said and not answered:
+            answered = True
+            os.write(terminal, f"{types}\n".encode())
+    os.close(terminal)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status), said.decode()

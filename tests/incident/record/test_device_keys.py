@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incident.errors import BadInput
-from incident.record.sshsig import NAMESPACE, fingerprint, is_on_device, kind_of, read_public_line, verifies
+from incident.record.sshsig import (
+    NAMESPACE,
+    fingerprint,
+    is_on_device,
+    kind_of,
+    public_line_in,
+    read_public_line,
+    verifies,
+)
 from tests.support.devices import ECDSA, ED25519, TOUCHED, Device, Kind, agent_with, armoured, fields
 from tests.support.openssh import keygen, openssh_verifies
 
@@ -98,6 +106,16 @@ def test_openssh_shows_the_same_fingerprint(device: Device, tmp_path: Path) -> N
     line = read_public_line(public.read_text(), where="key.pub")
     assert (fingerprint(line), line) == (shown, device.public)
     assert (kind_of(line), is_on_device(line)) == (device.kind, True)
+
+
+def test_the_file_that_names_the_device_s_key_tells_its_public_half(device: Device, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(device.private_text)
+    file.chmod(0o600)
+    shown = keygen("-y", "-f", file)
+    assert shown.returncode == 0, shown.stderr
+    assert read_public_line(shown.stdout.decode(), where="key") == device.public
+    assert public_line_in(file.read_text()) == device.public
 
 
 def test_a_point_written_in_its_short_form_is_the_same_key() -> None:

@@ -93,6 +93,17 @@ def test_an_agent_signs_when_the_private_key_is_gone(
         assert verifies(MESSAGE, key_with(public, file).sign(MESSAGE), public)
 
 
+def test_an_agent_that_has_the_key_spares_the_passphrase(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public = made_key(tmp_path / "key")
+    with ssh_agent(tmp_path / "key") as environment:
+        monkeypatch.setenv("SSH_AUTH_SOCK", environment["SSH_AUTH_SOCK"])
+        locked = keygen("-q", "-p", "-N", "a passphrase", "-P", "", "-f", tmp_path / "key")
+        assert locked.returncode == 0, locked.stderr
+        assert verifies(MESSAGE, key_with(public, tmp_path / "key").sign(MESSAGE), public)
+
+
 def test_an_agent_without_the_key_signs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made_key(tmp_path / "other")
     public = made_key(tmp_path / "key")
