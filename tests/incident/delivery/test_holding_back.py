@@ -11,6 +11,7 @@ import pytest
 from sqlmodel import select
 
 from incident.delivery.states import CampaignState, DeliveryState
+from incident.ops import worker
 from incident.ops.check import check
 from incident.record.holds import Cover, HeldBack
 from incident.store.tables import Attempt, Campaign, PublicNotice
@@ -208,3 +209,18 @@ def test_of_a_sending_and_a_hold_at_the_same_moment_nothing_leaves_under_the_hol
     breach.open_sending()
     breach.work()
     assert len(relay.taken) == 5
+
+
+def test_a_hold_that_comes_after_a_page_was_read_is_seen_by_its_brake_before_the_page_is_written(
+    tmp_path: Path, relay: RecordingRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay.at_rcpt = lambda address: None
+    breach = sending(tmp_path, relay, None, people=2)
+    label = hold(breach, Cover.PUBLIC)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(worker, "held", lambda *about: None)
+        breach.work()
+    assert pages(breach) == [] and not list(breach.made.workspace.public.rglob("*.html"))
+    lift(breach, label)
+    breach.work()
+    assert sorted(pages(breach)) == ["en", "zh-Hans"]
