@@ -37,7 +37,7 @@ from incident.delivery.states import MAIL_LIMIT, SETTLE_JOB, Why, campaign_brake
 from incident.durable import Lease, braked, put_job, take_tokens
 from incident.errors import NotFound, Unreadable
 from incident.notice.release import version_by_id
-from incident.record.holds import Cover, held, hold_brake
+from incident.record.holds import Cover, hold_brake, is_held
 from incident.record.people import person_from_content
 from incident.record.people_file import PersonRow
 from incident.store.change import open_sealed
@@ -123,7 +123,7 @@ def _next_group(
         write_outcomes(session, batch, settled, key=key, now=now)
         # The hold itself is asked besides its brake: it is what the journal keeps.
         if not lease.stopping and (
-            braked(session, *_brakes_of(batch)) or held(session, batch.incident_id, Cover.PEOPLE) is not None
+            braked(session, *_brakes_of(batch)) or is_held(session, batch.incident_id, Cover.PEOPLE)
         ):
             lease.again(session, after=_UNDER_A_BRAKE)
             return None

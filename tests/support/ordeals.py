@@ -37,7 +37,7 @@ from incident.store.tables import Job, Run, RunEffect
 from tests.support.breaches import Breach
 from tests.support.halting import PATIENCE, Halting, Order, Saying, clock_from
 from tests.support.services import EffectService
-from tests.support.workspaces import START
+from tests.support.workspaces import START, private_key_of
 
 LOOK_UP, GATE, DISABLE, RESET, CONFIRM = "look-up", "isolate", "disable", "reset", "confirm"
 PROBE, ESCALATE, NOTIFY, FINAL, WAIT = "probe", "escalate", "notify", "final", "wait"
@@ -186,7 +186,7 @@ class Ordeal:
         self.house: House = replace(self.breach.house, clock=clock_from(START, self.real_began))
         self.store = self.breach.made.store
         for name in ("bo", "cy"):
-            key: Any = self.breach.signers[name].key
+            key: Any = private_key_of(self.breach.signers[name])
             file = self.breach.made.workspace.root / f"{name}.key"
             file.write_text(private_text(key), encoding="ascii")
             file.chmod(0o600)

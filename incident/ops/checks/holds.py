@@ -110,12 +110,12 @@ def _look_at_jobs(view: View, findings: Findings) -> None:
 
 def _look_at_signatures(view: View, findings: Findings) -> None:
     """Of the incidents that can still be read: what was signed is bound to the sealed words too."""
-    drill = born_as(view.house.store) == Born.DRILL
     for incident in view.readable():
         rows = view.session.exec(
             select(Hold).where(Hold.incident_id == incident, col(Hold.lifted_at).is_not(None))
-        )
-        for row in rows.all():
+        ).all()
+        drill = bool(rows) and born_as(view.house.store) == Born.DRILL
+        for row in rows:
             try:
                 content = view.house.store.open(row, incident_id=incident)
             except Unreadable:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from incident.settings import read_settings
-from incident.store.keyring import counsel_key
+from incident.store.keyring import Keyring, counsel_key
 from incident.store.opening import open_store
 from incident.workspace import Workspace
 from tests.support.commands import run, sql
@@ -212,6 +213,13 @@ def test_a_destroyed_incident_whose_counsel_key_is_left_is_found(advised: Estate
     assert "its key is not" in answer.text
     advised.done("--as", "anna", "purge", advised.id)
     advised.done("check")
+
+
+def test_a_counsel_key_that_somebody_destroyed_by_itself_is_found(advised: Estate) -> None:
+    Keyring(advised.root / "keyring").destroy(counsel_key(advised.id), now=datetime.now(UTC))
+    answer = advised.run("check")
+    assert answer.code == 1
+    assert "the key of its notes for counsel was destroyed" in answer.text
 
 
 # -- carried ------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from incident.durable import brake_names
 from incident.errors import BadInput, NotFound, Refused
+from incident.record import holds as holding
 from incident.record.holds import (
     Cover,
     HeldBack,
@@ -46,7 +47,9 @@ def brakes(breach: Breach) -> set[str]:
 
 def is_held(breach: Breach, cover: Cover) -> bool:
     with breach.made.store.read() as session:
-        return held(session, breach.id, cover) is not None
+        row = held(session, breach.id, cover)
+        assert holding.is_held(session, breach.id, cover) == (row is not None)
+    return row is not None
 
 
 def test_a_hold_stands_at_once_with_what_was_said_and_the_duties_that_it_conflicts_with(
