@@ -19,6 +19,11 @@ _WORDS = {
         "called": "{id}: {whom} is called",
         "nobody": "nobody can be reached, so nobody is called; incident operator reach NAME --url URL",
         "unasked": "{id}: nobody is being called",
+        "answered": "answered by {who}",
+        "settled": "settled",
+        "standing": "UNANSWERED",
+        "calling": "calling; next round {next}",
+        "under way": "under way",
         "needs": "needs somebody ({role}) since {since}, round {round}: {about}",
         "unanswered": "needs somebody ({role}) since {since}, NOBODY ANSWERED: {about}",
         "acked": "{who} is on it: {what} (asked {since}). The calls end; nothing is decided.",
@@ -27,6 +32,11 @@ _WORDS = {
         "called": "{id}：正在呼叫 {whom}",
         "nobody": "没有任何人登记了联系方式，因此没有呼叫任何人；请用 incident operator reach NAME --url URL 登记",
         "unasked": "{id}：目前没有在呼叫任何人",
+        "answered": "{who} 已接手",
+        "settled": "已处理",
+        "standing": "无人应答",
+        "calling": "呼叫中，下一轮 {next}",
+        "under way": "呼叫中",
         "needs": "{since} 起需要有人处理（{role}，第 {round} 轮呼叫）：{about}",
         "unanswered": "{since} 起需要有人处理（{role}），至今无人应答：{about}",
         "acked": "{who} 已接手：{what}（{since} 发起）。呼叫到此为止；没有因此作出任何决定。",
@@ -82,7 +92,7 @@ def call(
     Worker(desk.house, sends=False).work_until(called)
     document = _summons_of(desk, incident_id, only=summons_id)[0]
     lines = [] if unreachable else [words["called"].format(id=incident_id, whom=named or wanted)]
-    desk.lines([*lines, *(_call_line(each) for each in document["calls"])], document=document)
+    desk.lines([*lines, *(_call_line(desk, each) for each in document["calls"])], document=document)
 
 
 @app.command("ack", help="Say that you are on it: the calls end, and nothing is decided.")
@@ -113,6 +123,7 @@ def ack(ctx: typer.Context, incident_id: str = ID) -> None:
 def calls(ctx: typer.Context, incident_id: str = ID) -> None:
     desk = desk_of(ctx)
     desk.must_be_readable(incident_id)
+    words = _WORDS[desk.language]
     found = _summons_of(desk, incident_id)
     rows = []
     for each in found:
@@ -122,7 +133,7 @@ def calls(ctx: typer.Context, incident_id: str = ID) -> None:
             called = (
                 ("", "", "", "")
                 if one is None
-                else (one["round"], one["operator"], one["to"], one["outcome"] or "under way")
+                else (one["round"], one["operator"], one["to"], one["outcome"] or words["under way"])
             )
             rows.append((*(first if not number else ("", "", "", "")), *called))
     columns = ("Asked", "For", "Role", "State", "Round", "Called", "Over", "Outcome")
@@ -217,9 +228,10 @@ def _call_document(desk: Desk, row: SummonsCall, names: dict[str, str]) -> dict[
     }
 
 
-def _call_line(each: dict[str, Any]) -> str:
-    words = f" ({each['words']})" if each["words"] else ""
-    return f"  {each['operator']}  {each['to']}  {each['outcome'] or 'under way'}{words}"
+def _call_line(desk: Desk, each: dict[str, Any]) -> str:
+    said = f" ({each['words']})" if each["words"] else ""
+    outcome = each["outcome"] or _WORDS[desk.language]["under way"]
+    return f"  {each['operator']}  {each['to']}  {outcome}{said}"
 
 
 def _about(desk: Desk, row: Summons) -> str:
@@ -231,10 +243,11 @@ def _about(desk: Desk, row: Summons) -> str:
 
 
 def _state(desk: Desk, each: dict[str, Any]) -> str:
+    words = _WORDS[desk.language]
     if each["answered_by"]:
-        return f"answered by {each['answered_by']}"
+        return words["answered"].format(who=each["answered_by"])
     if each["ended_at"]:
-        return "settled"
+        return words["settled"]
     if each["unanswered"]:
-        return "UNANSWERED"
-    return f"calling; next round {desk.show(each['next_at'])}"
+        return words["standing"]
+    return words["calling"].format(next=desk.show(each["next_at"]))

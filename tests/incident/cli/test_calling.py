@@ -121,6 +121,7 @@ def test_an_answer_ends_the_calls(estate: Estate, service: ChatDesk) -> None:
     [asked] = calls(estate)
     assert (asked["answered_by"], asked["next_at"], asked["unanswered"]) == ("anna", None, False)
     assert "answered by anna" in estate.done("calls", estate.id).out
+    assert "anna 已接手" in estate.done("calls", estate.id, INCIDENT_LANGUAGE="zh-Hans").out
     again = estate.done("--as", "anna", "ack", estate.id, "--json")
     assert again.document == {"incident": estate.id, "answered": []}
     assert "nobody is being called" in estate.done("ack", estate.id).out
