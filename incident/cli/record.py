@@ -45,6 +45,7 @@ def show(
     as_of: str | None = typer.Option(None, "--as-of", metavar="TIME", help="What was recorded by then."),
 ) -> None:
     from incident.cli.calling import needs_as_document, needs_in_words
+    from incident.cli.hold import hold_document, one_line, standing_holds
     from incident.record.dossier import load_dossier, load_dossier_as_of
     from incident.record.facts import field_named, show_value, value_to_json
 
@@ -83,6 +84,7 @@ def show(
         "told_by": dossier.told_by,
         "measures": [{"action": each.action, "at": each.at, "by": each.by} for each in dossier.measures],
     }
+    holds = standing_holds(desk, incident_id) if as_of is None else []
     if not desk.as_json:
         as_then = f", as recorded at {as_of}" if as_of else ""
         typer.echo(
@@ -91,9 +93,12 @@ def show(
         if as_of is None:
             for line in needs_in_words(desk, incident_id):
                 typer.echo(line)
+            for each in holds:
+                typer.echo(one_line(desk, each))
     columns = ("Fact", "Title", "Value", "Sure", "Said by", "Source", "Known since")
     needs = needs_as_document(desk, incident_id) if as_of is None else []
-    desk.table(columns, rows, document={**head, "facts": facts, "needs": needs})
+    standing = [hold_document(desk, each) for each in holds]
+    desk.table(columns, rows, document={**head, "facts": facts, "needs": needs, "holds": standing})
 
 
 @app.command("set", help="Record facts: FIELD=VALUE ...")

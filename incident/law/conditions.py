@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
+from functools import lru_cache
 from typing import Any, Protocol
 
 from incident.errors import BadInput
@@ -273,6 +274,8 @@ _OPERATORS = {
 }
 
 
+# "What if" evaluates the same comparisons many times over; making their lines took most of it.
+@lru_cache(maxsize=4096)
 def _line(condition: Bound | OneOf | Contains, value: Value | None, answer: Answer) -> FrozenText:
     field = field_catalogue()[condition.field]
     texts = {}

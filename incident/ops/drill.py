@@ -41,6 +41,7 @@ from incident.record.people import import_people
 from incident.record.people_file import Defaults
 from incident.record.signing import OpenKey
 from incident.record.sshsig import new_private_key, private_text, public_line
+from incident.record.summons import answer_summons
 from incident.report.render import render_report_html, render_report_json
 from incident.report.versions import fill_report, keep_version, report_duties
 from incident.response import events as e
@@ -204,7 +205,15 @@ class _Drill:
         incident_id = list_incidents(self.house.store)[0].id
         dossier = load_dossier(self.house.store, incident_id)
         self.screen.line(f"{incident_id} opened: {dossier.title}")
+        self._take_over(incident_id)
         return incident_id
+
+    def _take_over(self, incident_id: str) -> None:
+        """Somebody answers the call that an alert makes, as `incident ack` does."""
+        store, name = self.house.store, OPERATORS[0]
+        with store.write(incident_id, kind="summons.answered", actor=name, now=self.house.clock()) as change:
+            answered = answer_summons(change, incident_id)
+        self.screen.line(f"{name} is on it: {len(answered)} calls answered")
 
     def _record_findings(self, result: DrillResult) -> None:
         house, store = self.house, self.house.store

@@ -20,13 +20,23 @@ from incident.record.instructions import InstructionLine, OrderEffect, list_inst
 from incident.record.numbers import label_of
 from incident.record.resolutions import ResolutionLine, list_resolutions
 from incident.record.showing import show_time
+from incident.record.summons import REASON_TITLES, CallState, Reason
 from incident.record.tasks import TaskLine, TaskState, list_tasks
 from incident.store.store import Store
-from incident.store.tables import Hold, Instruction, JournalEntry, PrivilegedNote, Task
+from incident.store.tables import (
+    Hold,
+    Instruction,
+    JournalEntry,
+    Operator,
+    PrivilegedNote,
+    Summons,
+    SummonsCall,
+    Task,
+)
 
 _WORDS = {
     "en": {
-        "hold": "{label} placed: {who} asks for silence until {until}; it covers {covers}",
+        "hold": "{label} placed for {who}: silence until {until}, about {covers}",
         "extended": "{label} lasts longer: until {until}",
         "lifted": "{label} lifted",
         "instruction": "{label} by {who}: {effect}",
@@ -37,6 +47,9 @@ _WORDS = {
         "dropped": "{label} dropped",
         "resolution": "{label}: {question} Decided: {decision}",
         "replaces": " (replaces {old})",
+        "summons": "{role} needed: {what}",
+        "answered": "{who} is on it: {what}",
+        "call": "{who} called, round {round}: {outcome}",
         "note": "a note for counsel was written, {label}; it is not shown here",
         "verified": "evidence {label} looked at: it is the one that was taken in",
         "not the same": "evidence {label} looked at: it is NOT the one that was taken in",
@@ -57,6 +70,9 @@ _WORDS = {
         "dropped": "{label} 已取消",
         "resolution": "{label} {question} 决定：{decision}",
         "replaces": "（取代 {old}）",
+        "summons": "需要 {role} 处理：{what}",
+        "answered": "{who} 已接手：{what}",
+        "call": "第 {round} 轮呼叫 {who}：{outcome}",
         "note": "律师留存记录 {label}，此处不显示内容",
         "verified": "证据 {label} 核验：与入库时一致",
         "not the same": "证据 {label} 核验：与入库时不一致",
@@ -71,6 +87,15 @@ _EFFECTS = {
     OrderEffect.REQUIRE: {"en": "do", "zh-Hans": "要求履行"},
     OrderEffect.DEADLINE: {"en": "do in time", "zh-Hans": "限期办理"},
     OrderEffect.REOPEN: {"en": "do after all", "zh-Hans": "恢复义务"},
+}
+
+_OUTCOMES = {
+    CallState.INTENDED: {"en": "under way", "zh-Hans": "进行中"},
+    CallState.ACCEPTED: {"en": "accepted", "zh-Hans": "已送出"},
+    CallState.REFUSED: {"en": "refused", "zh-Hans": "被拒收"},
+    CallState.UNREACHABLE: {"en": "unreachable", "zh-Hans": "无法连通"},
+    CallState.UNUSABLE: {"en": "unusable", "zh-Hans": "联系方式不可用"},
+    CallState.UNKNOWN: {"en": "unknown", "zh-Hans": "结果不明"},
 }
 
 
@@ -103,6 +128,12 @@ class _Teller:
     def covers(self, line: HoldLine) -> str:
         return self._words["sep"].join(COVER_TITLES[cover][self._language] for cover in line.covers)
 
+    def reason(self, reason: Reason) -> str:
+        return REASON_TITLES[reason][self._language]
+
+    def outcome(self, outcome: CallState) -> str:
+        return _OUTCOMES[outcome][self._language]
+
     def effect(self, line: InstructionLine) -> str:
         return _EFFECTS[line.effect][self._language] + (f" {line.duty_id}" if line.duty_id else "")
 
@@ -119,6 +150,7 @@ def coordination(
     yield from _resolutions(list_resolutions(session, store, incident_id), tell)
     yield from _tasks(list_tasks(session, store, incident_id), ended_by, tell)
     yield from _notes(session, incident_id, tell)
+    yield from _summons(session, incident_id, tell)
 
 
 _PLACED, _EXTENDED = "hold.placed", "hold.extended"
@@ -230,3 +262,22 @@ def _notes(session: Session, incident_id: str, tell: _Teller) -> Iterator[Event]
     for row in session.exec(mine.order_by(col(PrivilegedNote.number))).all():
         text = tell.say("note", label=label_of(row))
         yield Event(row.written_at, row.written_at, "counsel", text, row.written_by, row.id)
+
+
+def _summons(session: Session, incident_id: str, tell: _Teller) -> Iterator[Event]:
+    asked = select(Summons).where(Summons.incident_id == incident_id)
+    for row in session.exec(asked.order_by(col(Summons.asked_at), col(Summons.id))).all():
+        what = tell.reason(Reason(row.reason))
+        text = tell.say("summons", role=row.role, what=what)
+        yield Event(row.asked_at, row.asked_at, "summons", text, "")
+        if row.answered_at is not None:
+            text = tell.say("answered", who=row.answered_by or "", what=what)
+            yield Event(row.answered_at, row.answered_at, "summons", text, row.answered_by or "")
+    called = select(SummonsCall, Operator.name).where(
+        SummonsCall.incident_id == incident_id, SummonsCall.operator_id == Operator.id
+    )
+    for call, name in session.exec(called.order_by(col(SummonsCall.called_at), col(SummonsCall.id))).all():
+        text = tell.say(
+            "call", who=name, round=str(call.level), outcome=tell.outcome(CallState(call.outcome))
+        )
+        yield Event(call.called_at, call.called_at, "call", text, "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from incident.proof.coordination import coordination, custody
 from incident.proof.events import Event
 from incident.proof.handed_out import handed_out
 from incident.record.decisions import SUBJECT_TITLES
-from incident.record.dossier import Dossier, load_dossier
+from incident.record.dossier import Dossier, LogLine, load_dossier
 from incident.record.facts import field_named, show_value
 from incident.record.measures import measure_named
 from incident.store.store import Store
@@ -79,10 +79,25 @@ def _record(dossier: Dossier, language: str, zone: ZoneInfo) -> Iterator[Event]:
         )
     for line in dossier.log:
         action = f"{line.action} | {measure_named(line.action).title[language]}: " if line.action else ""
-        old = " [corrected later]" if line.superseded else ""
+        marks = "".join(_marks(line, _MARKS[language]))
         kind = "measure" if line.action else "log"
         by = line.by or ("playbook" if line.origin == "run" else "")
-        yield Event(line.at, line.recorded_at, kind, f"{action}{line.text}{old}", by, line.id)
+        yield Event(line.at, line.recorded_at, kind, f"{action}{line.text}{marks}", by, line.id)
+
+
+_MARKS = {
+    "en": {"evidence": " [evidence {id}]", "corrects": " [corrects {id}]", "old": " [corrected later]"},
+    "zh-Hans": {"evidence": " [证据 {id}]", "corrects": " [更正 {id}]", "old": " [后已更正]"},
+}
+
+
+def _marks(line: LogLine, words: Mapping[str, str]) -> Iterator[str]:
+    for one in line.evidence:
+        yield words["evidence"].format(id=one[:8])
+    if line.corrects is not None:
+        yield words["corrects"].format(id=line.corrects[:8])
+    if line.superseded:
+        yield words["old"]
 
 
 def _decisions(session: Session, incident_id: str) -> Iterator[Event]:

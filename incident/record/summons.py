@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from sqlmodel import Session, col, select
 
 from incident.durable import braked, put_job
-from incident.record.operators import Role
-from incident.store.change import Change
-from incident.store.store import Store
 from incident.store.tables import Summons, SummonsCall
+
+if TYPE_CHECKING:
+    from incident.record.operators import Role
+    from incident.store.change import Change
+    from incident.store.store import Store
 
 SUMMONS_JOB = "summons"
 

@@ -86,6 +86,19 @@ def test_what_is_known_only_within_bounds_is_said_with_the_question(fresh: Estat
     assert _asked(fresh)["persons"]["known"] == {"min": 800000, "likely": None, "max": 1300000}
 
 
+def test_an_order_of_an_authority_asks_nothing_and_ends_the_question_of_its_exemption(fresh: Estate) -> None:
+    fresh.done("answer", fresh.id, "discovered_at", "20 minutes ago")
+    fresh.done("answer", fresh.id, "personal_data_breach", "actual")
+    fresh.done("answer", fresh.id, "harm_to_rights", "no")
+    before = _asked(fresh, "--all")
+    assert "harm_effectively_avoided" in before
+    order = ("instruction", "add", fresh.id, "--from", "Provincial CAC", "--effect")
+    fresh.done(*order, "require", "hand over the access logs")
+    assert list(_asked(fresh, "--all")) == list(before)
+    fresh.done(*order, "reopen", "tell everybody", "--duty", "cn-pipl-57/people")
+    assert "harm_effectively_avoided" not in _asked(fresh, "--all")
+
+
 # -- answer ---------------------------------------------------------------------------------------------
 
 
@@ -299,6 +312,19 @@ def test_what_is_overdue_and_what_waits_for_its_start_is_shown(fresh: Estate) ->
     flags = _duties(fresh)
     assert flags["eu-gdpr/authority"]["next_24h"]
     assert flags["cn-cac-incident-2025/initial"]["overdue"]
+
+
+def test_a_deadline_that_was_ordered_stands_without_the_periods_of_the_law(fresh: Estate) -> None:
+    fresh.done("answer", fresh.id, "discovered_at", "20 minutes ago")
+    assert "1 h (assumed; 2 h if" in fresh.done("duties", fresh.id).out
+    fresh.done(
+        "instruction", "add", fresh.id, "report now", "--from", "Provincial CAC",
+        "--effect", "deadline", "--duty", "cn-cac-incident-2025/initial", "--due", "+15m",
+    )  # fmt: skip
+    assert "1 h (assumed; 2 h if" not in fresh.done("duties", fresh.id).out
+    ordered = _duties(fresh)["cn-cac-incident-2025/initial"]
+    assert ordered["next_24h"]
+    assert "Provincial CAC" in ordered["ordered"]["en"]
 
 
 def test_the_reasons_are_told_as_before(fresh: Estate) -> None:

@@ -77,6 +77,8 @@ def test_without_the_keyring_nothing_is_read_or_written_and_the_chain_still_veri
         ("set", estate.id, "persons=3"),
         ("log", estate.id, "text"),
         ("duties", estate.id),
+        ("ask", estate.id),
+        ("answer", estate.id, "persons", "3"),
         ("timeline", estate.id),
         ("notice", "draft", estate.id),
         ("close", estate.id),

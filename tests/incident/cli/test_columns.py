@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from incident.cli.columns import as_columns, fold, text_width
 
-texts = st.text(st.sampled_from("ab Z0-，。泄露事件ée\u0301\n"), max_size=60)
+texts = st.text(st.sampled_from("ab Z0-，。泄露事件（“《》”）…%ée\u0301\n"), max_size=60)
 
 
 def test_chinese_lines_up_with_ascii() -> None:
@@ -31,6 +31,16 @@ def test_a_long_text_is_folded_between_words_and_the_first_column_stays_whole() 
         "               on a public",
         "               share",
     ]
+
+
+def test_chinese_is_folded_between_signs_and_no_line_begins_with_a_closing_mark() -> None:
+    assert fold("是：1 小时内向公安机关报告（《办法》第四条）；否：及时", 14) == [
+        "是：1 小时内向",
+        "公安机关报告",
+        "（《办法》第四",
+        "条）；否：及时",
+    ]
+    assert fold("如果是“1,000,000 以上”，即可确定", 13) == ["如果是", "“1,000,000 以", "上”，即可确定"]
 
 
 def test_a_table_without_rows_has_its_headings() -> None:

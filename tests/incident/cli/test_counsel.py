@@ -51,7 +51,7 @@ def test_counsel_reads_and_is_told_that_it_is_on_record(advised: Estate) -> None
     chinese = advised.done("--as", "lex", "counsel", "list", advised.id, INCIDENT_LANGUAGE="zh-Hans")
     assert "记录在案" in chinese.err
     timeline = advised.done("timeline", advised.id, "--json").document["events"]
-    said = [event["text"] for event in timeline if event["by"] == "lex"]
+    said = [event["text"] for event in timeline if event["by"] == "lex" and event["kind"] == "decision"]
     assert [each.partition(" approved")[0] for each in said] == [
         "note for counsel",
         "reading of the notes for counsel",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.support.copies import unpack_by_hand
 from tests.support.estates import Estate
 
 
@@ -91,3 +93,19 @@ def test_evidence_of_a_log_entry_that_is_refused_is_not_kept(estate: Estate, tmp
     file.write_text("x")
     estate.refused("log", estate.id, "x", "--evidence", file, "--measure", "contain.nothing")
     assert not (estate.root / "blobs" / estate.id).exists()
+
+
+def test_a_copy_of_the_record_that_may_not_act_still_looks_at_its_evidence(
+    estate: Estate, evidence: str, tmp_path: Path
+) -> None:
+    estate.done("backup", tmp_path / "b.tgz")
+    unpack_by_hand(tmp_path / "b.tgz", tmp_path / "out")
+    shutil.copytree(estate.root / "keyring", tmp_path / "out" / "keyring")
+    copy = Estate(tmp_path / "out", estate.id, estate.keys)
+    answer = copy.done("evidence", "verify", estate.id, "--json")
+    assert [each["holds"] for each in answer.document] == [True]
+    assert "not journalled" in answer.err
+    copy.refused(
+        "evidence", "take", estate.id, evidence, "-o", tmp_path / "c", "--reason", "x", says=["copy"]
+    )
+    assert not (tmp_path / "c").exists()

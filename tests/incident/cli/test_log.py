@@ -88,14 +88,15 @@ def test_evidence_stays_with_a_correction(estate: Estate, tmp_path: Path) -> Non
     file.write_text("cut at 01:50")
     said = estate.done("log", estate.id, "cut", "--evidence", file).out
     assert "in custody: change-4711.txt, SHA-256 " in said
-    [entry] = [
-        each["id"]
-        for each in estate.done("timeline", estate.id, "--json").document["events"]
-        if each["text"] == "cut"
-    ]
+    entry = said.partition(", as ")[2][:8]
     corrected = estate.done("log", estate.id, "cut for all", "--corrects", entry, "--json").document
     [kept] = estate.done("evidence", "list", estate.id, "--json").document
     assert [each[:8] for each in corrected["evidence"]] == [kept["evidence"]]
+    timeline = estate.done("timeline", estate.id).out
+    assert f"cut [evidence {kept['evidence']}] [corrected later]" in timeline
+    assert f"cut for all [evidence {kept['evidence']}] [corrects {entry}]" in timeline
+    chinese = estate.done("timeline", estate.id, INCIDENT_LANGUAGE="zh-Hans").out
+    assert f"cut [证据 {kept['evidence']}] [后已更正]" in chinese
 
 
 def test_text_can_come_from_standard_input(estate: Estate) -> None:

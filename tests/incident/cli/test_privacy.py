@@ -123,6 +123,8 @@ def lived(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> Liv
             ("timeline", estate.id),
             ("timeline", estate.id, "--json"),
             ("duties", estate.id, "--why", "--all"),
+            ("ask", estate.id, "--all"),
+            ("ask", estate.id, "--json"),
             ("report", estate.id, "--json"),
             ("runs", "--json"),
             ("list", "--json"),

@@ -15,6 +15,7 @@ from incident.ops.check import check
 from incident.record.holds import Cover, HeldBack
 from incident.store.tables import Attempt, Campaign, PublicNotice
 from notifiers.outcome import Result
+from tests.support.at_once import at_once
 from tests.support.breaches import Breach, make_breach, some_people
 from tests.support.holds import hold, holds, lift
 from tests.support.lived_in import broken
@@ -190,3 +191,20 @@ def test_a_brake_that_somebody_removed_does_not_open_a_hold(tmp_path: Path, rela
     run_sql(breach.made.store, "DELETE FROM brake")
     breach.work()
     assert relay.taken == [] and pages(breach) == []
+
+
+def test_of_a_sending_and_a_hold_at_the_same_moment_nothing_leaves_under_the_hold(
+    tmp_path: Path, relay: RecordingRelay, store_on: PostgresServer | None
+) -> None:
+    relay.at_rcpt = lambda address: None
+    breach = make_breach(tmp_path, people=some_people(5), relay_port=relay.port, on=store_on)
+    breach.release()
+    opened, placed = at_once(breach.open_sending, lambda: hold(breach, Cover.PEOPLE))
+    assert placed == "H1"
+    assert isinstance(opened, str | HeldBack), opened
+    breach.work()
+    assert relay.taken == []
+    lift(breach, "H1")
+    breach.open_sending()
+    breach.work()
+    assert len(relay.taken) == 5

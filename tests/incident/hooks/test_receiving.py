@@ -22,6 +22,8 @@ from incident.ops.house import evaluate, start_playbook
 from incident.ops.worker import Worker, sources_of
 from incident.record.dossier import Dossier, load_dossier
 from incident.record.incidents import close_incident, list_incidents
+from incident.record.operators import Role
+from incident.record.summons import SUMMONS_JOB, Reason, open_summons
 from incident.response import events as e
 from incident.response.housework import House
 from incident.response.runner import RUNNING, questions, runs_of
@@ -94,6 +96,24 @@ def alert_row(made: Made, receipt: Receipt) -> Alert:
         row = session.get(Alert, receipt.id)
     assert row is not None
     return row
+
+
+# -- who is called -------------------------------------------------------------------------------------
+
+
+def test_an_alert_that_opens_an_incident_calls_a_responder_and_one_that_joins_it_does_not(
+    made: Made,
+) -> None:
+    post(made, {"title": "the secret title", "host": "crm-1"})
+    map_all(made)
+    post(made, {"title": "the secret title", "host": "crm-1"}, delivery="d2")
+    map_all(made)
+    assert len(items(made.store)) == 2
+    [incident] = list_incidents(made.store)
+    with made.store.read() as session:
+        [asked] = open_summons(session)
+        assert session.get(Job, (SUMMONS_JOB, asked.id)) is not None
+    assert (asked.incident_id, asked.reason, asked.role) == (incident.id, Reason.ALERT, Role.RESPONDER)
 
 
 # -- receiving ---------------------------------------------------------------------------------------

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from incident.durable import EVERYTHING, Lease, lift_brake, look_again, put_job, set_brake
+from incident.durable import EVERYTHING, Brakes, Lease, lift_brake, look_again, put_job, set_brake
+from incident.ops import escalation
 from incident.ops.escalation import MOST_TRIES, Caller, work_on_summons
-from incident.record.holds import Cover, place_hold
+from incident.record.holds import Cover, hold_brake, place_hold
 from incident.record.operators import Role, operator_named, retire_operator
 from incident.record.reaches import list_reaches, put_reach
 from incident.record.summons import (
@@ -80,14 +81,14 @@ class Night:
                 operator=operator,
             )
 
-    def work(self, summons_id: str, **caller: Any) -> None:
+    def work(self, summons_id: str, *, brakes: Brakes | None = None, **caller: Any) -> None:
         """Do what is due of the job now, as a worker would."""
         with self.made.store.transaction() as session:
             look_again(session)
         claimed = claim_by_hand(self.made.store, summons_id, kind=SUMMONS_JOB)
         if claimed is None:
             return
-        lease = Lease(self.made.store, claimed, threading.Event())
+        lease = Lease(self.made.store, claimed, threading.Event(), brakes=brakes)
         work_on_summons(
             lease, self.made.store, summons_id, Caller(self.made.settings, self.made.clock, **caller)
         )
@@ -409,3 +410,82 @@ def test_a_worker_that_comes_back_after_hours_calls_one_round_and_not_all_that_w
     night.later(summons, minutes=600)
     assert [level for _, level, _ in night.calls(summons)] == [1, 3]
     assert night.row(summons).next_at == night.made.clock() + timedelta(minutes=15)
+
+
+# -- what happens in between ---------------------------------------------------------------------------
+
+
+def test_whoever_answers_before_the_intent_is_committed_is_not_called(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night.operator("bo")
+    summons = night.ask()
+    intend: Any = escalation._intend
+
+    def answered_first(*given: Any) -> Any:
+        with night.made.store.write(night.id, kind="ack", actor="bo", now=night.made.clock()) as change:
+            answer_summons(change, night.id)
+        return intend(*given)
+
+    monkeypatch.setattr(escalation, "_intend", answered_first)
+    night.work(summons)
+    assert (night.paths, night.calls(summons), night.row(summons).level) == ([], [], 0)
+    assert sound(night.made.store)
+
+
+def test_a_brake_before_the_intent_is_committed_holds_the_calls(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night.operator("bo")
+    summons = night.ask()
+    intend: Any = escalation._intend
+
+    def braked_first(*given: Any) -> Any:
+        with night.made.store.transaction() as session:
+            set_brake(session, EVERYTHING, at=night.made.clock(), by="ana")
+        return intend(*given)
+
+    monkeypatch.setattr(escalation, "_intend", braked_first)
+    night.work(summons)
+    assert (night.paths, night.calls(summons)) == ([], [])
+
+
+def test_a_hold_between_the_intent_and_the_message_leaves_no_more_than_that_somebody_is_needed(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The brake of the hold is what the worker sees; the call is made anew, with fewer words."""
+    night.operator("bo")
+    summons = night.ask()
+    make: Any = escalation._make
+    brakes = Brakes()
+
+    def held_first(*given: Any) -> Any:
+        if not brakes.on(hold_brake(night.id, Cover.CHAT)):
+            with night.made.store.write(night.id, kind="hold", actor="ana", now=night.made.clock()) as change:
+                until = night.made.clock() + timedelta(days=2)
+                place_hold(change, night.made.store, night.id, covers=[Cover.CHAT], by="police", until=until)
+            brakes.seen([hold_brake(night.id, Cover.CHAT)])
+        return make(*given)
+
+    monkeypatch.setattr(escalation, "_make", held_first)
+    night.work(summons, brakes=brakes)
+    assert night.service.texts == [f"{night.id} 需要您处理\n{night.id} needs you"]
+    assert night.calls(summons) == [("bo", 1, "accepted")]
+
+
+def test_an_answer_during_a_call_ends_the_rounds_and_its_outcome_is_kept(night: Night) -> None:
+    night.operator("bo")
+    night.service.silent = threading.Event()
+    summons = night.ask()
+    worker = threading.Thread(target=night.work, args=(summons,))
+    worker.start()
+    while not night.service.told:
+        worker.join(0.02)
+    with night.made.another().store.write(night.id, kind="ack", actor="bo", now=night.made.clock()) as change:
+        answer_summons(change, night.id)
+    night.service.silent.set()
+    worker.join()
+    assert night.calls(summons) == [("bo", 1, "accepted")]
+    night.later(summons)
+    assert night.paths == ["/bo"]
+    assert night.row(summons).answered_by == "bo"

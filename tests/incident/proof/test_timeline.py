@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from incident.settings import read_settings
-from incident.store.opening import open_store
-from incident.store.tables import PrivilegedNote
-from incident.workspace import Workspace
-from tests.support.estates import Estate
+from incident.proof.coordination import _EFFECTS, _OUTCOMES, _WORDS
+from incident.record.instructions import OrderEffect
+from incident.record.summons import CallState
+from tests.support.estates import Estate, make_key
 
 NOTE = "we should have known since March"
 
@@ -64,20 +63,10 @@ def lived(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def _write_to_counsel(estate: Estate) -> None:
-    workspace = Workspace(estate.root)
-    store, now = open_store(workspace, read_settings(workspace.settings_file)), datetime.now(UTC)
-    with store.write(estate.id, kind="counsel.noted", actor="carl", now=now) as change:
-        note = PrivilegedNote(
-            id="note-1",
-            incident_id=estate.id,
-            number=1,
-            written_at=now,
-            written_by="carl",
-            digest="0" * 64,
-            sealed=NOTE.encode(),
-        )
-        change.put(note)
-    store.close()
+    key = estate.root.parent / "lex"
+    make_key(key)
+    estate.done("operator", "add", "lex", "--key", key, "--roles", "counsel")
+    estate.done("--as", "lex", "counsel", "add", estate.id, NOTE)
 
 
 def _told(estate: Estate, language: str = "en") -> list[tuple[str, str, str]]:
@@ -88,7 +77,7 @@ def _told(estate: Estate, language: str = "en") -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(
     ("kind", "parts", "by"),
     [
-        ("hold", ["H1 placed: police, Li Si (No. 7) asks for silence until ", "messages to people, public pages: they watch the buyer"], "anna"),
+        ("hold", ["H1 placed for police, Li Si (No. 7): silence until ", "about messages to people, public pages: they watch the buyer"], "anna"),
         ("hold", ["H1 lasts longer: until "], "account "),
         ("hold", ["H1 lifted: Li Si agreed at 09:10"], "anna"),
         ("instruction", ["I1 by CAC, Wang Wu: do, due ", ": hand in the access logs"], "account "),
@@ -99,7 +88,7 @@ def _told(estate: Estate, language: str = "en") -> list[tuple[str, str, str]]:
         ("task", ["T2 dropped: they called back"], "account "),
         ("evidence", ["looked at: it is the one that was taken in"], "bo"),
         ("evidence", ["copied out for Officer Li: the police asked"], "anna"),
-        ("counsel", ["a note for counsel was written, N1; it is not shown here"], "carl"),
+        ("counsel", ["a note for counsel was written, N1; it is not shown here"], "lex"),
     ],
     ids=lambda value: str(value)[:30],
 )  # fmt: skip
@@ -132,7 +121,7 @@ def test_it_is_told_in_chinese_too(lived: Estate) -> None:
 def test_a_hold_is_told_with_the_end_that_it_had_and_then_with_the_new_one(lived: Estate) -> None:
     texts = [text for kind, text, _ in _told(lived) if kind == "hold"]
     [placed], [longer] = ([each for each in texts if word in each] for word in ("placed", "longer"))
-    first = placed.split("until ")[1].split(";")[0]
+    first = placed.split("until ")[1].split(", about")[0]
     assert first < longer.split("until ")[1]
 
 
@@ -149,7 +138,6 @@ def test_what_counsel_wrote_is_nowhere(lived: Estate, words: tuple[str, ...]) ->
     for language in ("en", "zh-Hans"):
         answer = lived.done("timeline", lived.id, *words, INCIDENT_LANGUAGE=language)
         assert NOTE not in answer.text
-        assert "0" * 64 not in answer.text
 
 
 def test_an_answer_that_nobody_knows_is_told(estate: Estate) -> None:
@@ -161,3 +149,23 @@ def test_a_task_shows_on_the_screen_beside_all_else(lived: Estate, tmp_path: Pat
     said = lived.done("timeline", lived.id).out
     assert "T1 done: they cut it off" in said
     assert "closed the interface" in said
+
+
+def test_who_was_called_and_who_answered_is_told_in_both_languages(estate: Estate) -> None:
+    estate.done("--as", "anna", "call", estate.id, "--role", "approver")
+    estate.done("--as", "bo", "ack", estate.id)
+    for language, asked, answered in (
+        ("en", "approver needed: ", "bo is on it: "),
+        ("zh-Hans", "需要 approver 处理：", "bo 已接手："),
+    ):
+        said = [text for kind, text, _ in _told(estate, language) if kind == "summons"]
+        assert [each.startswith(start) for each, start in zip(said, (asked, answered), strict=True)] == [
+            True,
+            True,
+        ]
+
+
+def test_both_languages_have_all_words() -> None:
+    assert set(_WORDS["en"]) == set(_WORDS["zh-Hans"])
+    assert set(_EFFECTS) == set(OrderEffect)
+    assert set(_OUTCOMES) == set(CallState)

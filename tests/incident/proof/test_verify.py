@@ -174,19 +174,19 @@ def lived_in(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> 
     file.write_text("evidence")
     estate.done("evidence", "add", estate.id, file)
     estate.done("report", estate.id, "--regime", "eu-gdpr")
-    estate.done("task", "add", estate.id, "call the host")
-    asked = ("--question", "Portal off?", "--decision", "yes", "--reasons", "the leak goes on")
-    estate.done("--as", "anna", "decide", estate.id, *asked)
-    make_key(folder / "lex")
-    estate.done("operator", "add", "lex", "--key", folder / "lex", "--roles", "counsel")
-    estate.done("--as", "lex", "counsel", "add", estate.id, "settle it")
     contact = ("--kind", "authority", "--name", "Office", "--phone", "12387")
     estate.done("contact", "add", "provincial_cac", *contact)
     with chat_desk() as service:
         estate.done("operator", "reach", "anna", "--url", service.url(), "--deputy", "bo")
         estate.done("run", "personal-data-breach", "--on", estate.id)
+    estate.done("task", "add", estate.id, "call the host")
     estate.done("--as", "anna", "hold", "add", estate.id, "--by", "police", "--until", "+48h")
     estate.done("instruction", "add", estate.id, "hand it over", "--from", "CAC", "--effect", "require")
+    asked = ("--question", "Portal off?", "--decision", "yes", "--reasons", "the leak goes on")
+    estate.done("--as", "anna", "decide", estate.id, *asked)
+    make_key(folder / "lex")
+    estate.done("operator", "add", "lex", "--key", folder / "lex", "--roles", "counsel")
+    estate.done("--as", "lex", "counsel", "add", estate.id, "settle it")
     assert _verify(estate) == []
     return estate
 
@@ -213,9 +213,9 @@ _CHANGES = {
     "resolution": "recorded_by = 'mallory'",
     "run": "state = 'succeeded'",
     "run_effect": "state = 'settled'",
+    "task": "state = 'done'",
     "summons": "answered_by = 'mallory'",
     "summons_call": "outcome = 'unknown'",
-    "task": "state = 'done'",
 }
 
 
@@ -247,12 +247,12 @@ def test_a_changed_and_a_removed_row_are_found_in_each_journalled_table(
         "report",
         "decision",
         "incident",
+        "resolution",
+        "privileged_note",
         "contact",
         "reach",
         "summons",
         "summons_call",
-        "resolution",
-        "privileged_note",
     ],
 )
 def test_a_sealed_part_that_was_damaged_or_taken_from_another_row_is_found(

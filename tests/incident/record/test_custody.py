@@ -346,3 +346,19 @@ def test_after_the_key_is_destroyed_nothing_is_handed_out(made: Made, log: Path,
     with pytest.raises(KeyDestroyed):
         copy(made, incident, line.id, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
+
+
+def test_a_copy_that_fills_the_disk_is_taken_away(made: Made, log: Path, tmp_path: Path) -> None:
+    incident = open_one(made)
+    line = take_in(made, incident, log)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(CONTENT) // 2, before[1]))
+    try:
+        with pytest.raises(BadInput, match="cannot be written"):
+            copy(made, incident, line.id, tmp_path / "copy")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert not (tmp_path / "copy").exists()
+    assert [each.step for each in custody_of(made.store, incident, line)] == [Step.TAKEN_IN]

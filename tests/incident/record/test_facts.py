@@ -92,7 +92,10 @@ def test_what_is_no_count_is_refused_by_name(raw: object) -> None:
     assert refusal.value.next_step
 
 
-@pytest.mark.parametrize("raw", [None, "unknown", "Unknown", "null", "未知", "不详", " ~ "])
+@pytest.mark.parametrize(
+    "raw",
+    [None, "unknown", "Unknown", "null", "I don't know", "don’t know.", "未知", "不详", "不知道。", " ~ "],
+)
 def test_unknown_is_a_value_of_every_field(raw: object) -> None:
     for name in field_catalogue():
         if name != "cause_kind":

@@ -10,6 +10,7 @@ import pytest
 
 from incident.errors import BadInput, NotFound, Refused, WrongUsage
 from incident.record.dossier import load_dossier
+from incident.record.incidents import record_run_measure
 from incident.record.log import Entered, Said, enter
 from incident.store.store import Store
 from tests.support.at_once import at_once
@@ -75,6 +76,17 @@ def test_a_measure_can_be_taken_off_and_the_entries_stay(made: Made) -> None:
         "portal cut": True,
         "it was another portal": False,
     }
+
+
+def test_what_a_playbook_did_is_put_right_by_a_person(made: Made) -> None:
+    incident = open_one(made)
+    with made.store.write(incident, kind="run.settled", actor="run", now=EARLIER) as change:
+        record_run_measure(made.store, change, incident, action=MEASURE, text="portal cut", by="", at=EARLIER)
+    [before] = load_dossier(made.store, incident).log
+    log(made, incident, Said("only one of two portals was cut"), corrects=before.id)
+    [measure] = load_dossier(made.store, incident).measures
+    assert (measure.action, measure.at, measure.by, measure.origin) == (MEASURE, EARLIER, "ana", "log")
+    assert measure.text == "only one of two portals was cut"
 
 
 def test_of_two_people_who_correct_one_entry_at_once_one_is_refused(made: Made) -> None:

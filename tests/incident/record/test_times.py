@@ -330,6 +330,16 @@ def test_what_is_counted_from_now_goes_both_ways_alike(
     assert now - back[0] == ahead[0] - now >= timedelta(0)
 
 
+@given(st.integers(1, 99), st.sampled_from(["分钟", "小时", "天", "个小时"]), zones)
+def test_numbers_written_in_chinese_are_the_same_as_digits(number: int, unit: str, zone: ZoneInfo) -> None:
+    tens, ones = divmod(number, 10)
+    digits = "零一二三四五六七八九"
+    written = ("" if tens < 2 else digits[tens]) + ("十" if tens else "") + (digits[ones] if ones else "")
+    for direction in ("前", "后"):
+        said = read(f"{written}{unit}{direction}", zone=zone)
+        assert said == read(f"{number}{unit}{direction}", zone=zone)
+
+
 @given(
     st.one_of(
         st.text(max_size=80),

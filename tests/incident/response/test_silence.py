@@ -12,6 +12,7 @@ from incident.response.runner import open_effects, run_named
 from incident.response.silence import hold_over, told_by
 from incident.workspace import find_data
 from tests.support.breaches import Breach, make_breach, some_people
+from tests.support.commands import run
 from tests.support.holds import hold, lift
 from tests.support.postgres import PostgresServer
 from tests.support.relays import recording_relay
@@ -58,6 +59,8 @@ def test_a_call_that_tells_people_waits_for_the_hold_and_is_made_once_when_it_is
         running.work()
         assert service.asked == [], "it was called under a hold, or a time limit decided instead"
         assert waits_for(running) == {label}
+        [shown] = run("--workspace", breach.made.workspace.root, "--json", "runs").document
+        assert shown["waits_for"] == [f"cut-off-by-service (held back by {label})"]
         lift(breach, label)
         running.work()
         assert len(service.asked) == 1
