@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 READMES = ("README.md", "README.zh-CN.md")
 WALK = ("<!-- walk-through -->", "<!-- end of the walk-through -->")
+FIRST_HOUR = ("<!-- first hour -->", "<!-- end of the first hour -->")
 ALERTS = ("<!-- alerts -->", "<!-- end of the alerts -->")
 SECONDS = 300
 
@@ -61,7 +62,7 @@ class Walked:
 
 @pytest.fixture(scope="module", params=READMES)
 def walked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Walked:
-    """The walk-through and the alert, run by bash in a folder that holds docs/examples only.
+    """The walk-through, the first hour and the alert, run by bash in a folder that holds docs/examples only.
 
     Only the two ports are other ones, as those of the README may be in use here; and before the alert's server is
     stopped, the script waits for what the README says happens a moment later.
@@ -81,7 +82,9 @@ def walked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     settings = home / "checkout" / "docs" / "examples" / "settings.toml"
     settings.write_text(on_free_ports(settings.read_text(encoding="utf-8")), encoding="utf-8")
     lines = ["set -e -o pipefail"]
-    for command in [*commands_in(between(readme, WALK)), *commands_in(between(readme, ALERTS))]:
+    for command in [
+        each for part in (WALK, FIRST_HOUR, ALERTS) for each in commands_in(between(readme, part))
+    ]:
         lines.append(f"cat <<'COMMAND'\n$ {command}\nCOMMAND")
         lines.append(on_free_ports(command))
         if command.startswith("curl "):
@@ -192,6 +195,18 @@ def test_the_alert_opened_an_incident_whose_run_waits_for_a_person(walked: Walke
     assert len(waiting) == 1
     assert waiting[0]["incident"] != first_incident(walked)
     assert "cut-off-by-hand" in waiting[0]["waits_for"][0]
+
+
+def test_the_first_hour_left_its_record(walked: Walked) -> None:
+    [hour] = [each for each in incident(walked, "list") if each["title"].startswith("Portal shows")]
+    held = incident(walked, "hold", "list", hour["incident"])
+    assert [(each["hold"], each["state"], each["accepted_by"]) for each in held["holds"]] == [
+        ("H1", "lifted", ["anna"])
+    ]
+    signed = incident(walked, "decisions", hour["incident"])
+    assert isinstance(signed, list)
+    assert len(signed) == 3 and all(each["holds"] for each in signed)
+    assert "“yes”" not in walked.output and "客服应答口径" in walked.output
 
 
 def test_both_readmes_give_the_same_commands() -> None:
