@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, func, select
 
 from incident.briefing.handover import Shift, handover
-from incident.briefing.making import Made, finish, frame_of
+from incident.briefing.making import Made, closed_when, finish, frame_of
 from incident.briefing.material import gather, zone_words
 from incident.briefing.page import tidy
 from incident.briefing.render import Format
@@ -67,7 +67,7 @@ def give_handover(
         title=material.dossier.title,
         head=material.head,
         now=change.at,
-        more=tuple(told),
+        more=(*closed_when(material, words), *told),
     )
     sheet = Sheet(frame, tuple(tidy(section) for section in handover(material, shift, words)))
     content, sha256 = finish(change, house, sheet, form, words)

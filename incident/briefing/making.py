@@ -104,10 +104,25 @@ def make_brief(
         sections = _INSIDE[audience](material, words)
         # A title may name a system; the board is told none.
         title = "" if audience is Audience.BOARD else material.dossier.title
-        frame = frame_of(house, incident_id, audience, words, title=title, head=material.head, now=change.at)
+        frame = frame_of(
+            house,
+            incident_id,
+            audience,
+            words,
+            title=title,
+            head=material.head,
+            now=change.at,
+            more=closed_when(material, words),
+        )
         sheet, holds_back = on_one_page(frame, sections), ""
     content, sha256 = finish(change, house, sheet, form, words)
     return Made(sheet, content, sha256, holds_back)
+
+
+def closed_when(material: Material, words: Words) -> tuple[str, ...]:
+    """That the incident was closed, and when; nothing while it is open."""
+    closed_at = material.dossier.closed_at
+    return (words.say("closed", time=words.time(closed_at)),) if closed_at is not None else ()
 
 
 def on_one_page(frame: Frame, sections: Sequence[Section]) -> Sheet:

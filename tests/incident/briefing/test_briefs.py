@@ -374,7 +374,10 @@ def test_a_file_that_cannot_be_written_leaves_no_trace_in_the_journal(estate: Es
 
 def test_a_closed_incident_is_briefed_on_and_a_destroyed_one_is_not(estate: Estate) -> None:
     estate.done("close", estate.id)
-    assert estate.id in brief(estate, "hq")
+    for audience in (Audience.HQ, Audience.BOARD, Audience.POLICE):
+        assert "the incident was closed " in brief(estate, audience)
+    assert "the incident was closed " in estate.done("handover", estate.id).out
+    assert "closed" not in brief(estate, Audience.PRESS)
     estate.done("--as", "anna", "purge", estate.id, "--reason", "its time is up")
     for audience in AUDIENCES:
         estate.refused("brief", estate.id, "--for", audience, says=["destroyed on"])

@@ -13,6 +13,7 @@ from incident.briefing.words import Words, vocabulary
 from incident.record.fields import field_catalogue
 from incident.record.operators import Role
 from incident.record.summons import Reason
+from tests.support.commands import ROOT
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -25,6 +26,13 @@ def test_each_sentence_takes_the_same_values_in_both_languages() -> None:
     for name, texts in vocabulary().sentences.items():
         assert set(texts) == {"zh-Hans", "en"}, name
         assert _placeholders(texts["zh-Hans"]) == _placeholders(texts["en"]), name
+
+
+def test_no_word_stands_there_unused() -> None:
+    sources = [file.read_text("utf-8") for file in (ROOT / "incident" / "briefing").glob("*.py")]
+    known = vocabulary()
+    for name in (*known.sentences, *known.headings, *known.marks):
+        assert any(f'"{name}"' in text or f"'{name}'" in text for text in sources), name
 
 
 def test_every_audience_role_and_reason_has_its_words() -> None:
