@@ -198,8 +198,11 @@ def test_the_alert_opened_an_incident_whose_run_waits_for_a_person(walked: Walke
 
 
 def test_the_first_hour_left_its_record(walked: Walked) -> None:
-    [hour] = [each for each in incident(walked, "list") if each["title"].startswith("Portal shows")]
+    listed = incident(walked, "list")
+    assert isinstance(listed, list)
+    [hour] = [each for each in listed if each["title"].startswith("Portal shows")]
     held = incident(walked, "hold", "list", hour["incident"])
+    assert isinstance(held, dict)
     assert [(each["hold"], each["state"], each["accepted_by"]) for each in held["holds"]] == [
         ("H1", "lifted", ["anna"])
     ]
