@@ -1,6 +1,7 @@
 """A handover: what the next shift must know, and what changed since the last one. Pure.
 
-Nothing is left out for want of room, but for the oldest of many changes: what is not handed over is forgotten.
+Nothing is left out for want of room, but for the oldest of many changes and the questions that decide least: what is
+not handed over is forgotten.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from incident.briefing import lines
-from incident.briefing.material import Material
+from incident.briefing.material import Material, OpenQuestion
 from incident.briefing.sheet import Line, Section
 from incident.briefing.words import Words
 from incident.delivery.states import CampaignState
@@ -26,6 +27,7 @@ from incident.report.versions import SUBMITTED
 
 AHEAD = timedelta(hours=24)
 _MOST_CHANGES = 60
+_MOST_QUESTIONS = 8  # as many as `incident ask` shows
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def handover(material: Material, shift: Shift, words: Words) -> list[Section]:
         _section("waiting", tuple(_waiting(material, words)), words, empty="nothing_waits"),
         _section("tasks", _tasks(material, words), words, empty="no_tasks"),
         _section("standing", _standing(material, words), words, empty="nothing_standing"),
-        _section("to_answer", _questions(material, words), words, empty="no_questions"),
+        _to_answer(material, words),
         _section("state", tuple(_state(material, words)), words, empty="notice_none"),
         _since("done", _done(material, shift, words), material, words, empty="nothing_done"),
         _since("changed", _facts_changed(material, shift.since, words), material, words, empty="not_changed"),
@@ -163,16 +165,22 @@ def _standing(material: Material, words: Words) -> tuple[Line, ...]:
     return (*holds, *orders)
 
 
-def _questions(material: Material, words: Words) -> tuple[Line, ...]:
-    """Questions nobody has answered, then those answered with “don't know”."""
-    return tuple(
-        Line(
-            text=each.question[words.language],
-            label=words.word("roles", each.who),
-            note=words.say("said_unknown") if each.said_unknown else "",
-            key=each.field,
-        )
-        for each in material.questions
+def _to_answer(material: Material, words: Words) -> Section:
+    """The questions that decide the most, of those nobody has answered, and all that were answered with “don't know”."""
+    unanswered = [each for each in material.questions if not each.said_unknown]
+    nobody_knows = [each for each in material.questions if each.said_unknown]
+    found = [_question(each, words) for each in (*unanswered[:_MOST_QUESTIONS], *nobody_knows)]
+    section = _section("to_answer", found, words, empty="no_questions")
+    hidden = max(len(unanswered) - _MOST_QUESTIONS, 0)
+    return replace(section, hidden=hidden, shown_by=f"incident ask {material.dossier.id} --all")
+
+
+def _question(asked: OpenQuestion, words: Words) -> Line:
+    return Line(
+        text=asked.question[words.language],
+        label=words.word("roles", asked.who),
+        note=words.say("said_unknown") if asked.said_unknown else "",
+        key=asked.field,
     )
 
 

@@ -19,11 +19,11 @@ from incident.settings import Organisation
 def holding_statement(words: Words, house: Organisation, *, for_callers: bool) -> list[Section]:
     """What to say while nothing is published: nothing of the facts, and take name and number."""
     say = _said(words, ("hold_say_1", "hold_say_2", "hold_say_3"))
-    note = "hold_note_call" if for_callers else "hold_note_press"
-    avoid = _said(words, ("hold_do_1", "hold_do_2", "hold_do_3", note))
+    avoid = _said(words, ("hold_do_1", "hold_do_2", "hold_do_3"))
     return [
         Section("say", words.heading("say"), say, least=len(say), spoken=True),
         Section("do_not_say", words.heading("do_not_say"), avoid, least=len(avoid)),
+        _write_down(words, "hold_note_call" if for_callers else "hold_note_press"),
         Section("contact", words.heading("contact"), _own_contact(words, house)),
     ]
 
@@ -31,12 +31,13 @@ def holding_statement(words: Words, house: Organisation, *, for_callers: bool) -
 def call_centre(words: Words, published: Published, incident_id: str) -> list[Section]:
     """What to tell callers, what not, how to check a code, and answers to what they ask; all from the released notice."""
     content = published.content
-    avoid = _said(words, ("released_do_1", "released_do_2", "released_do_3", "released_do_4"))
+    avoid = _said(words, ("released_do_1", "released_do_2", "released_do_3"))
     command = Line(f"incident notice verify {incident_id} CODE", key="command")
     lookup = (*_said(words, ("lookup_1", "lookup_2")), command, *_said(words, ("lookup_3", "lookup_4")))
     return [
         Section("say", words.heading("say"), _statement(words, content), least=3, spoken=True),
         Section("do_not_say", words.heading("do_not_say"), avoid, least=len(avoid)),
+        _write_down(words, "released_note_down"),
         Section("lookup", words.heading("lookup"), lookup, least=len(lookup)),
         Section("questions", words.heading("questions"), _answers(words, content), least=4, spoken=True),
         Section("contact", words.heading("contact"), _contact_of(words, content), least=1),
@@ -50,7 +51,7 @@ def press(words: Words, published: Published) -> list[Section]:
         Line(line.text, label=line.when, key="measures_taken") for line in content.measures_taken or ()
     )
     open_points = _each(content.not_known, "not_known")
-    avoid = _said(words, ("released_do_1", "released_do_press", "released_do_4"))
+    avoid = _said(words, ("released_do_1", "released_do_press"))
     kinds = words.listed(content.data_types or ())
     data = _each((words.say("said_data", data=kinds),) if kinds else (), "data_types")
     return [
@@ -61,8 +62,13 @@ def press(words: Words, published: Published) -> list[Section]:
             "next", words.heading("next"), (Line(_more(words, content), key="next_update"),), spoken=True
         ),
         Section("do_not_say", words.heading("do_not_say"), avoid, least=len(avoid)),
+        _write_down(words, "released_note_down"),
         Section("contact", words.heading("contact"), _contact_of(words, content), least=1),
     ]
+
+
+def _write_down(words: Words, what: str) -> Section:
+    return Section("write_down", words.heading("write_down"), _said(words, (what,)), least=1)
 
 
 def source(words: Words, published: Published) -> str:

@@ -112,7 +112,10 @@ class Desk:
 
         held = sorted({name.split(":")[1] for name in brakes if name.startswith(BRAKES)})
         if held:
-            self.say(f"warning: a hold stands on {', '.join(held)}; `incident hold list ID` says what waits")
+            which = held[0] if len(held) == 1 else "ID"
+            self.say(
+                f"warning: a hold stands on {', '.join(held)}; `incident hold list {which}` says what waits"
+            )
         if any(not name.startswith(BRAKES) for name in brakes):
             self.say("warning: a notice is paused; `incident notice resume ID` lets it go on")
 

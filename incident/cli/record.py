@@ -119,8 +119,8 @@ def set_(
     from incident.record.incidents import state_facts
 
     desk = desk_of(ctx)
-    given = facts_file(desk, file) if file is not None else []
     since = read_time(desk, known_at, option="--known-at") if known_at else desk.now()
+    given = facts_file(desk, file, said_by=said_by, known_at=since) if file is not None else []
     for word in facts or []:
         given.append(
             _fact(desk, word, said_by=said_by or desk.actor, source=source, sure=sure, known_at=since)
@@ -213,8 +213,11 @@ def in_full(desk: Desk, moment: datetime) -> str:
     return show_when(moment, now=desk.now(), zone=desk.zone, language=desk.language)
 
 
-def facts_file(desk: Desk, path: Path) -> list[Fact]:
-    """The facts of a file, or of standard input for `-`. Raises `BadInput`."""
+def facts_file(desk: Desk, path: Path, *, said_by: str = "", known_at: datetime | None = None) -> list[Fact]:
+    """The facts of a file, or of standard input for `-`; who said them and since when, where the file does not say.
+
+    Raises `BadInput`.
+    """
     from incident.law.categories import category_names
     from incident.record.facts import read_facts_file
 
@@ -223,8 +226,8 @@ def facts_file(desk: Desk, path: Path) -> list[Fact]:
         read_input(path),
         name=name,
         zone=desk.zone,
-        known_at=desk.now(),
-        said_by=desk.actor,
+        known_at=known_at or desk.now(),
+        said_by=said_by or desk.actor,
         categories=category_names(),
     )
 

@@ -190,3 +190,18 @@ def test_nothing_of_a_note_for_counsel_or_of_a_person_is_in_it(estate: Estate) -
     assert "Zqxprivileged" not in told
     assert "person00001@example.org" not in told
     assert "13800000001" not in told
+
+
+def test_of_many_questions_those_that_decide_the_most_are_handed_over_and_the_rest_is_counted(
+    estate: Estate,
+) -> None:
+    opened = estate.done(
+        "--json", "open", "--title", "x", "--found-at", "-1h", "--not-state-secret"
+    ).document["incident"]
+    open_questions = estate.done("--json", "ask", opened, "--all").document
+    document = estate.done("--json", "handover", opened).document
+    told = next(each for each in document["sections"] if each["key"] == "to_answer")
+    assert len(told["lines"]) == 8
+    assert told["hidden"] == open_questions["open"] - 8 > 0
+    shown = estate.done("handover", opened, "--language", "en").out
+    assert f"and {told['hidden']} more: incident ask {opened} --all" in shown

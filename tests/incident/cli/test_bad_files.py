@@ -207,3 +207,14 @@ def test_files_to_lint_that_are_not_there_are_named(estate: Estate, tmp_path: Pa
 def test_a_released_notice_goes_nowhere_when_the_relay_is_not_there(estate: Estate) -> None:
     with_release(estate)
     estate.refused("notice", "send", estate.id, says=["127.0.0.1:9", "connect", "[mail]"])
+
+
+def test_who_said_what_a_file_holds_and_since_when_may_be_said_beside_it(
+    estate: Estate, tmp_path: Path
+) -> None:
+    (tmp_path / "facts.yaml").write_text("persons: 41\n")
+    said = ("--said-by", "the database team", "--known-at", "2025-12-03 02:00")
+    estate.done("set", estate.id, "--facts", tmp_path / "facts.yaml", *said)
+    facts = {each["field"]: each for each in estate.done("--json", "show", estate.id).document["facts"]}
+    assert facts["persons"]["said_by"] == "the database team"
+    assert facts["persons"]["known_at"] == "2025-12-02T18:00:00+00:00"
