@@ -13,6 +13,14 @@ from incident.store.tables import Hold, Instruction, PrivilegedNote, Resolution,
 Numbered = TypeVar("Numbered", Hold, Instruction, PrivilegedNote, Resolution, Task)
 LETTERS = {"hold": "H", "instruction": "I", "privileged_note": "N", "resolution": "D", "task": "T"}
 
+_LISTED_BY = {
+    "H": "hold list",
+    "I": "instruction list",
+    "N": "counsel list",
+    "D": "decisions",
+    "T": "task list --all",
+}
+
 
 def next_number(session: Session, table: type[Numbered], incident_id: str) -> int:
     """The next number of a table within an incident, counted from 1. Inside a change of the incident it is ours."""
@@ -36,5 +44,8 @@ def row_called(session: Session, table: type[Numbered], incident_id: str, label:
     ).first()
     if found is None:
         name = str(table.__tablename__).replace("_", " ")
-        raise NotFound(f"there is no {name} {letter}{match[1]} of {incident_id}")
+        raise NotFound(
+            f"there is no {name} {letter}{match[1]} of {incident_id}",
+            next_step=f"`incident {_LISTED_BY[letter]} {incident_id}` shows what there is",
+        )
     return found
