@@ -11,11 +11,11 @@ from sqlmodel import Session, col, select
 from incident.briefing.sheet import Head
 from incident.briefing.words import Words
 from incident.delivery.status import Account, account, campaigns_of
+from incident.duties.asking import questions_of
 from incident.duties.evaluating import MET, rules_in_use, stored_duties
 from incident.duties.view import DutyView, view_duties
 from incident.errors import Refused
 from incident.law.grading import GradeResult, grade, shipped_scales
-from incident.law.questions import open_questions
 from incident.notice.content import NoticeContent
 from incident.notice.release import NoticeState, must_be_released
 from incident.record.contacts import ContactLine, list_contacts
@@ -212,17 +212,10 @@ def _questions(
     house: House, dossier: Dossier, views: Sequence[DutyView], *, now: datetime
 ) -> tuple[OpenQuestion, ...]:
     """The open questions in the order of what they decide and how soon; those nobody can answer at the end."""
-    told = dossier.current
-    asked = open_questions(
-        rules_in_use(house.workspace).regimes,
-        dossier.sheet,
-        scope_countries=house.settings.scope.countries,
-        now=now,
-        met=frozenset(view.duty.id for view in views if view.state == MET),
-        nobody_knows=frozenset(name for name, stated in told.items() if stated.fact.value is None),
-    )
+    met = frozenset(view.duty.id for view in views if view.state == MET)
+    asked = questions_of(dossier, house.settings, rules_in_use(house.workspace), met=met, now=now)
     return tuple(
-        OpenQuestion(each.field.name, each.field.question, each.field.who, each.nobody_knows)
+        OpenQuestion(each.name, each.question.field.question, each.question.field.who, each.nobody_knows)
         for each in asked
     )
 

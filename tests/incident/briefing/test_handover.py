@@ -205,3 +205,18 @@ def test_of_many_questions_those_that_decide_the_most_are_handed_over_and_the_re
     assert told["hidden"] == open_questions["open"] - 8 > 0
     shown = estate.done("handover", opened, "--language", "en").out
     assert f"and {told['hidden']} more: incident ask {opened} --all" in shown
+
+
+def test_its_questions_are_those_of_ask_also_under_an_order(estate: Estate) -> None:
+    opened = estate.done(
+        "--json", "open", "--title", "x", "--found-at", "-1h", "--not-state-secret"
+    ).document["incident"]
+    order = ("--from", "CAC", "--effect", "reopen", "--duty", "cn-pipl-57/people")
+    for words in ((), ("instruction", "add", opened, "tell the people", *order)):
+        if words:
+            estate.done(*words)
+        ask = estate.done("--json", "ask", opened).document
+        document = estate.done("--json", "handover", opened).document
+        told = next(each for each in document["sections"] if each["key"] == "to_answer")
+        assert [line["key"] for line in told["lines"]] == [each["field"] for each in ask["questions"]]
+        assert len(told["lines"]) + told["hidden"] == ask["open"]
