@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -15,31 +16,85 @@ if TYPE_CHECKING:
     from incident.duties.view import DutyView
     from incident.law.findings import Finding
     from incident.record.dossier import Dossier
+    from incident.record.holds import HoldLine
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """The duties of one incident as they stand now."""
+
+    dossier: Dossier
+    findings: Sequence[Finding]
+    views: Sequence[DutyView]
+    holds: Sequence[HoldLine]
 
 
 @app.command("duties", help="What is owed in the next 24 hours, by when, to whom.")
 def duties(
     ctx: typer.Context,
-    incident_id: str = ID,
+    incident_id: str | None = typer.Argument(
+        None, metavar="[ID]", help="The incident; without it, all that are open."
+    ),
     why: bool = typer.Option(False, "--why", help="Show the reasons, also for what is not owed."),
     everything: bool = typer.Option(False, "--all", help="Show later, met and unowed duties too."),
 ) -> None:
-    from incident.cli.hold import hold_document, one_line, standing_holds
-    from incident.duties.evaluating import duty_document, stored_duties
+    desk = desk_of(ctx)
+    if incident_id is not None:
+        looked = _look(desk, incident_id)
+        if desk.as_json:
+            desk.document(_document(desk, looked))
+        else:
+            _print(desk, looked, why=why, everything=everything)
+        return
+    found = list(_look_at_all(desk))
+    if desk.as_json:
+        desk.document({"at": desk.now(), "incidents": [_document(desk, looked) for looked in found]})
+        return
+    for looked in found:
+        typer.echo(f"{looked.dossier.id}  {looked.dossier.title}")
+        _print(desk, looked, why=why, everything=everything)
+        typer.echo()
+    if not found:
+        typer.echo(WORDS[desk.language]["none_open"])
+
+
+def _look(desk: Desk, incident_id: str) -> _Looked:
+    from incident.cli.hold import standing_holds
+    from incident.duties.evaluating import stored_duties
     from incident.duties.view import view_duties
     from incident.record.dossier import load_dossier
 
-    desk = desk_of(ctx)
     dossier = load_dossier(desk.store, incident_id)
     findings = desk.house.findings(dossier)
     with desk.store.read() as session:
         stored = {row.duty_id: row for row in stored_duties(session, incident_id)}
     views = view_duties(findings, stored, desk.settings, now=desk.now())
-    shown = [view for view in views if everything or view.comes_within(NEXT)]
-    document: dict[str, Any] = {
-        "incident": incident_id,
+    return _Looked(dossier, findings, views, standing_holds(desk, incident_id))
+
+
+def _look_at_all(desk: Desk) -> Iterator[_Looked]:
+    """Every open incident, the newest first; of one that cannot be read it is said, and the others are shown."""
+    from incident.errors import BadInput, KeyMissing, Unreadable
+    from incident.record.incidents import IncidentState, list_incidents
+
+    for each in list_incidents(desk.store):
+        if each.state != IncidentState.OPEN:
+            continue
+        try:
+            yield _look(desk, each.id)
+        except (KeyMissing, Unreadable, BadInput) as error:
+            desk.say(f"warning: {each.id} cannot be read, so its duties are not shown: {error.what}")
+
+
+def _document(desk: Desk, looked: _Looked) -> dict[str, Any]:
+    from incident.cli.hold import hold_document
+    from incident.duties.evaluating import duty_document
+
+    views = looked.views
+    return {
+        "incident": looked.dossier.id,
         "at": desk.now(),
         "duties": [
             {
@@ -55,23 +110,27 @@ def duties(
         ],
         "measures": [
             {"action": each.action, "at": each.at, "by": each.by, "origin": each.origin}
-            for each in dossier.measures
+            for each in looked.dossier.measures
         ],
         "not_applying": [
-            _why_not(finding, desk.language) for finding in findings if not _has_open(finding, views)
+            _why_not(finding, desk.language) for finding in looked.findings if not _has_open(finding, views)
         ],
+        "holds": [hold_document(desk, each) for each in looked.holds],
     }
-    holds = standing_holds(desk, incident_id)
-    document["holds"] = [hold_document(desk, each) for each in holds]
-    desk.table(WORDS[desk.language]["columns"], [row(desk, view) for view in shown], document=document)
-    if desk.as_json:
-        return
-    for each in holds:
+
+
+def _print(desk: Desk, looked: _Looked, *, why: bool, everything: bool) -> None:
+    from incident.cli.hold import one_line
+
+    views = looked.views
+    shown = [view for view in views if everything or view.comes_within(NEXT)]
+    desk.table(WORDS[desk.language]["columns"], [row(desk, view) for view in shown])
+    for each in looked.holds:
         typer.echo(one_line(desk, each))
-    for note in (*_measures(desk, dossier, shown), *_notes(desk, views, shown, incident_id)):
+    for note in (*_measures(desk, looked.dossier, shown), *_notes(desk, views, shown, looked.dossier.id)):
         typer.echo(note)
     if why:
-        _print_why(desk, views, findings)
+        _print_why(desk, views, looked.findings)
 
 
 @app.command("grade", help="The grade of an incident, with reasons.")

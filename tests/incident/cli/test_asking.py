@@ -331,3 +331,25 @@ def test_the_reasons_are_told_as_before(fresh: Estate) -> None:
     said = fresh.done("duties", fresh.id, "--why").out
     assert "cannot tell yet" in said
     assert "cn-cac-incident-2025/final  [owed]" in said
+
+
+def test_duties_without_an_incident_are_those_of_all_that_are_open(fresh: Estate) -> None:
+    opened = ("open", "--title", "a second one", "--found-at", "-1h", "--not-state-secret")
+    second = fresh.done("--json", *opened).document["incident"]
+    still_open = [each["incident"] for each in fresh.done("--json", "list").document]
+    document = fresh.done("--json", "duties").document
+    assert [each["incident"] for each in document["incidents"]] == still_open
+    alone = fresh.done("--json", "duties", second).document
+    told = {each["incident"]: [duty["id"] for duty in each["duties"]] for each in document["incidents"]}
+    assert told[second] == [each["id"] for each in alone["duties"]]
+    assert f"{second}  a second one" in fresh.done("duties").out
+    key, aside = fresh.root / "keyring" / f"{second}.key", fresh.root / "kept-elsewhere"
+    key.rename(aside)
+    answer = fresh.done("duties")
+    assert f"warning: {second} cannot be read" in answer.err
+    assert fresh.id in answer.out and second not in answer.out
+    aside.rename(key)
+    for each in still_open:
+        fresh.done("close", each, "--reason", "a false alarm")
+    assert fresh.done("duties").out == "no incident is open\n"
+    assert fresh.done("duties", **ZH).out == "没有未结案的事件\n"
