@@ -26,11 +26,12 @@ from incident.law.categories import category_catalogue, category_names
 from incident.notice.findings import refusals
 from incident.notice.release import assemble, release
 from incident.ops.drill_estate import ALERT, ContainmentService, facts_text, settings_text, write_people
+from incident.ops.drill_first_hour import ask, decide_to_tell, hand_out, keep_silence, lift
+from incident.ops.drill_papers import write_drill_report, write_reports
 from incident.ops.founding import found_workspace
 from incident.ops.house import evaluate
 from incident.ops.mail_catcher import MailCatcher
 from incident.ops.worker import Worker
-from incident.proof.timeline import timeline
 from incident.proof.verify import heads_document, verify
 from incident.record.decisions import Signer
 from incident.record.dossier import dossier_in, load_dossier
@@ -42,8 +43,6 @@ from incident.record.people_file import Defaults
 from incident.record.signing import OpenKey
 from incident.record.sshsig import new_private_key, private_text, public_line
 from incident.record.summons import answer_summons
-from incident.report.render import render_report_html, render_report_json
-from incident.report.versions import fill_report, keep_version, report_duties
 from incident.response import events as e
 from incident.response.deciding import answer_question, decide_step
 from incident.response.housework import House
@@ -51,13 +50,13 @@ from incident.response.runner import RUNNING, poke_runs, questions, run_named, r
 from incident.settings import Born
 from incident.store.opening import open_store
 from incident.store.tables import Run
-from incident.workspace import search_path
 
 if TYPE_CHECKING:
     from incident.ops.worker import WorksOn
 
 OPERATORS = ("anna", "bo")
 _PATIENCE_SECONDS = 120.0
+_SILENCE_SECONDS = 1.0
 
 
 class Screen(Protocol):
@@ -107,7 +106,14 @@ def rehearse(
         with drill.worker():
             result = drill.run()
         result.files["mail"] = catcher.folder
-        drill.write_report(result, seconds=time.monotonic() - started)
+        result.files["drill report"] = write_drill_report(
+            house,
+            result.incident_id,
+            people=people,
+            failed=result.failed,
+            seconds=time.monotonic() - started,
+        )
+        result.files["record (SQLite)"] = house.workspace.root / "incident.db"
     return result
 
 
@@ -139,20 +145,27 @@ class _Drill:
         result = DrillResult(incident_id, self.house.workspace.root)
         self.screen.section("2. What is owed, as far as the alert tells")
         self._show_duties(incident_id)
+        ask(self.house, incident_id, self.screen)
         self.screen.section("3. People find out what happened")
         self._record_findings(result)
         self._show_duties(incident_id)
         self.screen.section("4. The playbook acts, and waits where people must decide")
         self._answer_questions(incident_id)
-        self.screen.section("5. Two people read and release the notice")
+        self.screen.section("5. The police ask for silence")
+        hold = keep_silence(self.house, incident_id, self.signers[0], self.screen)
+        decide_to_tell(self.house, incident_id, self.signers[0], self.screen)
+        self.screen.section("6. Two people read and release the notice, which waits")
         self._release(incident_id)
         self._approve_release(incident_id)
-        self.screen.section("6. Everyone concerned is told")
+        self._must_be_silent(result)
+        self.screen.section("7. The silence ends, and everyone concerned is told")
+        lift(self.house, incident_id, hold, self.signers[1], self.screen)
         self._watch_sending(incident_id)
         self._account(result)
-        self.screen.section("7. The authorities' reports")
-        self._write_reports(result)
-        self.screen.section("8. Proof")
+        self.screen.section("8. The authorities' reports, the briefs and the handover")
+        result.files |= write_reports(self.house, incident_id, by=OPERATORS[0], screen=self.screen)
+        self._hand_out(result)
+        self.screen.section("9. Proof")
         self._verify(result)
         return result
 
@@ -314,6 +327,26 @@ class _Drill:
                 missing = decide_step(self.house, run.id, step, signer=signer, yes=True, reason="演练")
                 self.screen.line(f"{step}: approved by {signer.name}{'' if missing else ', the run goes on'}")
 
+    def _must_be_silent(self, result: DrillResult) -> None:
+        """Give the worker time to run into the hold, and see that nothing has left."""
+        time.sleep(_SILENCE_SECONDS)
+        self._raise_failure()
+        if self.catcher.caught or self._campaign_id(result.incident_id) is not None:
+            result.failed.append("nothing leaves under a hold")
+        self.screen.line(f"released and approved, and held back: {self.catcher.caught} messages left")
+
+    def _hand_out(self, result: DrillResult) -> None:
+        folder = self.house.workspace.reports / result.incident_id
+
+        def write(name: str, content: str) -> Path:
+            file = folder / name
+            file.write_text(content, encoding="utf-8")
+            return file
+
+        first, second = OPERATORS
+        result.files |= hand_out(self.house, result.incident_id, by=first, to=second, write=write)
+        self.screen.line(f"briefs for five audiences, and a handover from {first} to {second}")
+
     def _watch_sending(self, incident_id: str) -> None:
         self._settle("the campaign is opened", lambda: self._campaign_id(incident_id) is not None)
         campaign_id = self._campaign_id(incident_id)
@@ -366,30 +399,6 @@ class _Drill:
                 .where(Delivery.incident_id == incident_id, col(Delivery.principal).is_(False))
             ).one()
 
-    def _write_reports(self, result: DrillResult) -> None:
-        house, now = self.house, self.house.clock()
-        dossier = load_dossier(house.store, result.incident_id)
-        folder = house.workspace.reports / result.incident_id
-        folder.mkdir(parents=True)
-        standing = report_duties(house.findings(dossier), standing_only=True)
-        first = {each.duty.regime: each for each in reversed(standing)}
-        for regime in sorted(first):
-            filled = fill_report(first[regime], dossier, house.workspace, house.settings, now=now)
-            with house.store.write(
-                result.incident_id, kind="report.filled", actor=OPERATORS[0], now=now
-            ) as change:
-                version = keep_version(change, house.store, result.incident_id, filled)
-            name = f"{regime}-{filled.phase}-v{version.version}"
-            html, document = folder / f"{name}.html", folder / f"{name}.json"
-            html.write_text(
-                render_report_html(filled, templates=search_path(house.workspace, "templates")),
-                encoding="utf-8",
-            )
-            document.write_text(render_report_json(filled), encoding="utf-8")
-            result.files[f"report {regime} ({filled.phase})"] = html
-            result.files[f"report {regime} ({filled.phase}), JSON"] = document
-            self.screen.line(f"{regime}, {filled.phase}: {len(filled.questions)} questions open")
-
     def _verify(self, result: DrillResult) -> None:
         found = verify(self.house.store)
         heads = self.house.workspace.root / "heads.json"
@@ -400,29 +409,6 @@ class _Drill:
             self.screen.line(f"chain {chain.chain}: {chain.entries} entries, head {chain.head[:16]}")
         self.screen.line("the record is sound" if found.sound else "the record is NOT sound")
         result.failed += [f"{each.chain}/{each.seq}: {each.fault}: {each.detail}" for each in found.findings]
-
-    def write_report(self, result: DrillResult, *, seconds: float) -> None:
-        """The report of the rehearsal: what was rehearsed, how long it took, what did not hold, and the timeline."""
-        house = self.house
-        events = timeline(house.store, result.incident_id, language="en", zone=house.settings.zone)
-        lines = [
-            f"# Drill report, {result.incident_id}",
-            "",
-            f"- {self.people} made-up people, {seconds:.0f} s from the alert to the proof",
-            f"- checks that did not hold: {'; '.join(result.failed) or 'none'}",
-            "",
-            "| when | what | by |",
-            "|---|---|---|",
-        ]
-        for event in events:
-            text = event.text.replace("|", "/").replace("\n", " ")
-            lines.append(
-                f"| {event.at.astimezone(house.settings.zone):%H:%M:%S} | {event.kind}: {text} | {event.by} |"
-            )
-        file = house.workspace.root / "drill-report.md"
-        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        result.files["drill report"] = file
-        result.files["record (SQLite)"] = house.workspace.root / "incident.db"
 
     # -- helpers -----------------------------------------------------------------------------------
 

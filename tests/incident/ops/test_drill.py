@@ -55,7 +55,14 @@ def test_it_is_quick_and_leaves_no_thread_behind(drilled: Drilled) -> None:
 
 
 def test_it_shows_its_steps_on_stderr(drilled: Drilled) -> None:
-    for said in ("1. An alert comes in", "cn-cac-incident-2025/initial", "released", "8. Proof"):
+    for said in (
+        "1. An alert comes in",
+        "cn-cac-incident-2025/initial",
+        "released",
+        "9. Proof",
+        "0 messages left",
+        "H1 lifted by bo",
+    ):
         assert said in drilled.answer.err
 
 
@@ -73,6 +80,17 @@ def test_the_account_of_everyone_adds_up_to_the_mail_that_was_caught(drilled: Dr
     first = caught[0].read_bytes()
     assert b"X-Envelope-To: <" in first
     assert b"Message-ID: <" in first
+
+
+def test_the_silence_held_and_the_briefs_say_no_more_than_each_may_know(drilled: Drilled) -> None:
+    incident, files = drilled.answer.document["incident"], drilled.answer.document["files"]
+    [hold] = run("--workspace", drilled.root, "hold", "list", incident, "--json").document["holds"]
+    assert (hold["state"], hold["accepted_by"]) == ("lifted", ["anna"])
+    first_intent = sql(drilled.root, "SELECT min(intent_at) FROM attempt")[0][0]
+    assert first_intent > sql(drilled.root, "SELECT lifted_at FROM hold")[0][0]
+    briefs = {what: Path(file).read_text("utf-8") for what, file in files.items() if what.startswith("brief")}
+    assert len(briefs) == 5 and Path(files["handover"]).is_file()
+    assert "/api/v2/members/search" not in briefs["brief (press)"] + briefs["brief (board)"]
 
 
 def test_its_record_verifies_against_its_own_heads(drilled: Drilled) -> None:
