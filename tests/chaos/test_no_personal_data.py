@@ -296,8 +296,8 @@ def assert_it_truly_happened(scene: Scene, failing: int) -> None:
     assert (account.expected, account.accepted, account.unreachable_total) == (PEOPLE, PEOPLE - 2, 1)
     assert [FAMILY in asked["member"] for asked in scene.service.asked] == [True]
     assert {mail.to for mail in scene.relay.taken} >= {address(failing), f"guardian@{DOMAIN}"}
-    shown = run("--workspace", scene.root, "list", "--json").text
-    assert len(json.loads(shown)) == 4, "each alert opened an incident"
+    shown = run("--workspace", scene.root, "list", "--json").document
+    assert len(shown) == 4, "each alert opened an incident"
     assert_the_check_holds(scene.root)
     said = b"".join(file.read_bytes() for file in files_below(scene.logs))
     assert b"ValueError" in said and b"DEBUG" in said
