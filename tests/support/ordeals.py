@@ -354,9 +354,8 @@ class Ordeal:
             assert len(counts) == runs, f"{step} was called {len(counts)} times over {runs} runs"
             if step != DISABLE:
                 assert set(counts.values()) == {1}, f"{step} was done twice: {counts}"
-        assert all(len(bodies) == 1 for bodies in self.service.bodies.values()), (
-            "a repeated call had other bytes"
-        )
+        others = {key: bodies for key, bodies in self.service.bodies.items() if len(bodies) != 1}
+        assert others == {}, "a repeated call had other bytes"
         assert self.measures() == {action: count * runs for action, count in MEASURES.items()}
         self.assert_the_record_is_whole()
 

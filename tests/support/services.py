@@ -72,7 +72,7 @@ class CalledService:
 class EffectService:
     """A service whose calls have effects: each call that it receives has one, counted by its `Idempotency-Key`.
 
-    It knows no key from before, so a second call is a second effect. The first call to a path of `hold` gets no answer
+    It knows no key from before, so a second call is a second effect; a call that breaks off in its body has none. The first call to a path of `hold` gets no answer
     before its caller is gone; of as many calls to a path as `cut` says the connection is cut after their effect.
     """
 
@@ -109,7 +109,11 @@ class EffectService:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
     def _serve(self, call: http.server.BaseHTTPRequestHandler) -> None:
-        body = call.rfile.read(int(call.headers["Content-Length"]))
+        length = int(call.headers["Content-Length"])
+        body = call.rfile.read(length)
+        if len(body) < length:  # its caller was killed after the head: no service acts on half a request
+            call.close_connection = True
+            return
         key = call.headers["Idempotency-Key"]
         with self._guard:
             self.effects[key] += 1
