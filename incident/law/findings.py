@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from incident.law.clocks import Urgency, Within
+from incident.law.clocks import NOT_STARTED, AnchorTime, Urgency, Within
 from incident.law.grading import Confidence
 from incident.law.reasons import NOTHING, Answer, Reason
 from incident.law.regimes import Channel, DutyKind, Effect, Phase, ReportPoint
@@ -41,7 +41,7 @@ class Recipient:
 
 @dataclass(frozen=True)
 class Branch:
-    """One way a duty may still go. `reason` says how far the facts support it."""
+    """One way a duty may still go. `reason` says how far the facts support it; `start` from when its clock runs."""
 
     path: str
     title: FrozenText
@@ -51,6 +51,7 @@ class Branch:
     due_at: datetime | None
     article: str
     reason: Reason | None
+    start: AnchorTime = NOT_STARTED
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class Duty:
     `due_at` (UTC) is None where the law names no period, or where the anchor is not known
     yet: then `waits_for` names the times that a person has to say. `branches`: every way it may still go, the
     one that runs first in front. `elements`: notice element to article. `items` and `minimum`: report items.
+    `waits_for_duty`: the duty that must be met before the clock of this one runs.
     """
 
     id: str
@@ -119,6 +121,7 @@ class Duty:
     confidence: Confidence
     is_reviewed: bool
     ordered: FrozenText | None = None
+    waits_for_duty: str | None = None
 
     @property
     def is_standing(self) -> bool:
