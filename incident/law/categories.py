@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, TypeAdapter
 
 from incident.errors import BadInput
-from incident.law.data import Strict, read_yaml
+from incident.law.data import Strict, plain_data
 from incident.law.grading import Confidence, Text
 from incident.record.facts import FactSheet
 
@@ -50,7 +50,7 @@ class Category(Strict):
 def category_catalogue() -> Mapping[str, Category]:
     """All kinds of data by key, in the order in which a notice lists them."""
     text = files("incident.law").joinpath("categories.yaml").read_text("utf-8")
-    listed = TypeAdapter(dict[str, Category]).validate_python(read_yaml(text, name="categories.yaml"))
+    listed = TypeAdapter(dict[str, Category]).validate_python(plain_data(text, name="categories.yaml"))
     return MappingProxyType(listed)
 
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from pydantic import TypeAdapter
 
-from incident.law.data import Strict, read_yaml
+from incident.law.data import Strict, plain_data
 from incident.law.grading import Text
 
 
@@ -24,5 +24,5 @@ class Element(Strict):
 def element_catalogue() -> Mapping[str, Element]:
     """All elements by name, in the order in which a notice tells them."""
     text = files("incident.law").joinpath("elements.yaml").read_text("utf-8")
-    listed = TypeAdapter(dict[str, Element]).validate_python(read_yaml(text, name="elements.yaml"))
+    listed = TypeAdapter(dict[str, Element]).validate_python(plain_data(text, name="elements.yaml"))
     return MappingProxyType(listed)
