@@ -23,7 +23,7 @@ from incident.law.findings import (
     Recipient,
     RequiredFields,
 )
-from incident.law.grading import Scale, grade, shipped_scales
+from incident.law.grading import GradesOf, Scale, shipped_scales
 from incident.law.reasons import NOTHING, Answer, Reason, all_of, negated, union, with_answer
 from incident.law.regimes import DutyKind, DutyRule, Effect, Exemption, PathRule, Regime
 from incident.record.facts import FactSheet, FrozenText, LocalText
@@ -48,7 +48,7 @@ def evaluate(
     review is still valid, and whether a regime is in force while no time of the incident is known. `reopened`: the
     duties that an authority asks for whatever exemption is shown; no exemption drops them.
     """
-    grades = {key: grade(scale, sheet) for key, scale in (scales or shipped_scales()).items()}
+    grades = GradesOf(scales or shipped_scales(), sheet)
     scope = frozenset(country.upper() for country in scope_countries)
     ordered = sorted(regimes, key=lambda regime: regime.id)
     return tuple(_finding(regime, sheet, grades, scope, now, reopened) for regime in ordered)
