@@ -56,7 +56,7 @@ class Criterion(Strict):
     confidence: Confidence | None = None
     unless: AnyCondition | None = None
     grades: dict[str, AnyCondition]
-    ruled_out: dict[str, AnyCondition] = {}
+    ruled_out: dict[str, AnyCondition] = Field(default_factory=dict)
 
 
 class Scale(Strict):
