@@ -21,6 +21,7 @@ from incident.law.findings import (
     Finding,
     Outcome,
     Recipient,
+    ReportItem,
     RequiredFields,
 )
 from incident.law.grading import GradesOf, Scale, shipped_scales
@@ -63,6 +64,25 @@ def required_notice_elements(findings: Iterable[Finding]) -> Mapping[str, tuple[
                 for element, article in duty.elements:
                     asked.setdefault(element, []).append((duty.regime, article))
     return {element: tuple(sources) for element, sources in asked.items()}
+
+
+def required_report_items(
+    findings: Iterable[Finding], *, minimum: bool = False
+) -> Mapping[ReportItem, tuple[tuple[str, str], ...]]:
+    """Report item to the (regime, article) pairs that ask for it: the union over all standing reports to authorities.
+
+    `minimum`: only what the first version must hold, where a law lets the rest follow; all items where it does not.
+    """
+    asked: dict[ReportItem, list[tuple[str, str]]] = {}
+    for finding in findings:
+        for duty in finding.duties:
+            if duty.kind is not DutyKind.report_authority or not duty.is_standing:
+                continue
+            articles = dict(duty.item_articles)
+            for item in (duty.minimum if minimum else ()) or duty.items:
+                place = ReportItem(duty.form or duty.id, duty.phase, item)
+                asked.setdefault(place, []).append((duty.regime, articles.get(item, duty.article)))
+    return {place: tuple(sources) for place, sources in asked.items()}
 
 
 def _finding(
@@ -140,6 +160,7 @@ def _duty(
         exemptions=exemptions,
         elements=tuple(rule.elements.items()),
         items=rule.items,
+        item_articles=tuple(rule.item_articles.items()),
         minimum=rule.minimum,
         extra_fields=_extra_fields(rule, sheet, grades),
         late_fields=rule.late_fields,
