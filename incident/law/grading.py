@@ -62,12 +62,13 @@ class Criterion(Strict):
 class Scale(Strict):
     """A grading guide. `grades` from the lowest to the highest; the lowest holds where no criterion is met.
 
-    `countries`, `sectors`: where it is in use; one that names no sectors is in use in all of them.
+    `countries`, `organisations`: where it is in use, and for which kinds of organisation (the words of a regime); one
+    that names no kinds is in use for all.
     """
 
     id: str
     countries: Annotated[tuple[CountryCode, ...], Field(min_length=1)]
-    sectors: tuple[str, ...] = ()
+    organisations: tuple[str, ...] = ()
     title: Text
     grades: Annotated[dict[str, Text], BeforeValidator(dict)]
     source: str
@@ -84,11 +85,11 @@ class Scale(Strict):
                 raise ValueError(f"{criterion.id} rules out {', '.join(strange)}, which it does not reach")
         return self
 
-    def is_in_scope(self, countries: Collection[str], sectors: Collection[str]) -> bool:
-        """Whether it is in use in one of the countries and, where it is for some sectors only, in one of these."""
+    def is_in_scope(self, countries: Collection[str], organisations: Collection[str]) -> bool:
+        """Whether it is in use in one of the countries and, where it is for some kinds only, for one of these."""
         in_play = {country.upper() for country in countries}
         return not in_play.isdisjoint(self.countries) and (
-            not self.sectors or not frozenset(sectors).isdisjoint(self.sectors)
+            not self.organisations or not frozenset(organisations).isdisjoint(self.organisations)
         )
 
     def rank(self, grade: str) -> int:
@@ -274,9 +275,9 @@ def shipped_scales() -> Mapping[str, Scale]:
     return _Shelf(SHIPPED)
 
 
-def scales_in_scope(countries: Collection[str], sectors: Collection[str]) -> tuple[Scale, ...]:
-    """The shipped scales that are in use for a workspace in these countries and sectors, in the order of their ids."""
-    return tuple(scale for scale in shipped_scales().values() if scale.is_in_scope(countries, sectors))
+def scales_in_scope(countries: Collection[str], organisations: Collection[str]) -> tuple[Scale, ...]:
+    """The shipped scales in use in these countries for these kinds of organisation, in the order of their ids."""
+    return tuple(scale for scale in shipped_scales().values() if scale.is_in_scope(countries, organisations))
 
 
 def _read_scale(path: Path) -> Scale:

@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from incident.law.categories import EnisaType, category_catalogue
 from incident.law.conditions import evaluate_condition
 from incident.law.grading import Confidence
 from incident.law.reasons import NOTHING, Reason, union
 from incident.law.severity_method import (
     NOT_INVOLVED,
     Circumstance,
-    DataType,
     EdpbSeverity,
     Malice,
     Named,
@@ -119,14 +119,19 @@ class SeverityResult:
 
 
 def assess_severity(
-    sheet: FactSheet, *, types: Mapping[str, DataType | None], method: SeverityMethod | None = None
+    sheet: FactSheet,
+    *,
+    types: Mapping[str, EnisaType | None] | None = None,
+    method: SeverityMethod | None = None,
 ) -> SeverityResult | None:
     """The severity that the facts allow. None where the record says that no personal data is involved.
 
-    `types`: the data type of each kind of data that `data_categories` may name. None, or no entry: it is of whatever
-    type it opens or turns out to be, so that any of the four may be involved.
+    `types`: the data type of each kind of data that `data_categories` may name; without it, those of the catalogue.
+    A kind without a type is of whatever it opens or turns out to be, so that any of the four may be involved.
     """
     method = method or severity_method()
+    if types is None:
+        types = types_of_categories()
     context = None if sheet.get("personal_data_breach") == "none" else _context(method, sheet, types)
     if context is None:
         return None
@@ -143,6 +148,11 @@ def assess_severity(
             for rule in method.flags
         ),
     )
+
+
+def types_of_categories() -> Mapping[str, EnisaType | None]:
+    """The data type of each kind of data in the catalogue; None where it has none of its own (sign-in details)."""
+    return {key: category.enisa for key, category in category_catalogue().items()}
 
 
 def edpb_severity(result: SeverityResult | None) -> EdpbSeverity:
@@ -166,9 +176,11 @@ class _Involved:
     possibly: bool
 
 
-def _context(method: SeverityMethod, sheet: FactSheet, types: Mapping[str, DataType | None]) -> Factor | None:
+def _context(
+    method: SeverityMethod, sheet: FactSheet, types: Mapping[str, EnisaType | None]
+) -> Factor | None:
     """The highest score of the types involved; None where none is involved."""
-    each = [_involved(name, method.context.types[name], sheet, types) for name in DataType]
+    each = [_involved(name, method.context.types[name], sheet, types) for name in EnisaType]
     possible = [one.factor for one in each if one.possibly]
     if not possible:
         return None
@@ -190,7 +202,7 @@ def _context(method: SeverityMethod, sheet: FactSheet, types: Mapping[str, DataT
 
 
 def _involved(
-    name: DataType, rated: RatedType, sheet: FactSheet, types: Mapping[str, DataType | None]
+    name: EnisaType, rated: RatedType, sheet: FactSheet, types: Mapping[str, EnisaType | None]
 ) -> _Involved:
     listed = _listed(name, sheet, types)
     stated = sheet.get(rated.field)
@@ -223,7 +235,7 @@ def _involved(
     return _Involved(open_, certainly=bool(listed) and stated is None, possibly=True)
 
 
-def _listed(name: DataType, sheet: FactSheet, types: Mapping[str, DataType | None]) -> bool | None:
+def _listed(name: EnisaType, sheet: FactSheet, types: Mapping[str, EnisaType | None]) -> bool | None:
     """Whether the kinds of data in the record are of this type; None where they are unknown or may be of any."""
     kinds = sheet.get("data_categories")
     if not isinstance(kinds, tuple):
@@ -309,7 +321,7 @@ _SAID = {
 _ABSENT = {"zh-Hans": "：不涉及", "en": ": not involved"}
 _OPEN_CONTEXT = FrozenText(
     {
-        "zh-Hans": "已涉及，从中能看出什么待查明；未发现加重或者减轻情形时为 {base}",
+        "zh-Hans": "涉及，从中能看出什么待查明；未发现加重或者减轻情形时为 {base}",
         "en": "involved; what they give away is open; {base} where nothing makes it better or worse",
     }
 )

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 
+from incident.law.categories import EnisaType
 from incident.law.data import Strict, both_languages, checked, read_file
 from incident.law.grading import AnyCondition, Confidence, Text
 from incident.record.facts import FrozenText, field_catalogue
@@ -19,15 +20,6 @@ _SHIPPED = Path(__file__).with_name("severity.yaml")
 
 Scores = Annotated[dict[str, Decimal], BeforeValidator(dict)]
 Examples = Annotated[dict[str, Annotated[FrozenText, PlainValidator(both_languages)]], BeforeValidator(dict)]
-
-
-class DataType(StrEnum):
-    """The kinds of data that the method tells apart."""
-
-    simple = "simple"
-    behavioural = "behavioural"
-    financial = "financial"
-    sensitive = "sensitive"
 
 
 class Circumstance(StrEnum):
@@ -96,7 +88,7 @@ class Named(Rated):
 
 class Context(Strict):
     title: Text
-    types: dict[DataType, RatedType]
+    types: dict[EnisaType, RatedType]
 
 
 class Malice(Strict):
@@ -142,7 +134,7 @@ class SeverityMethod(Strict):
 
     @model_validator(mode="after")
     def _is_whole(self) -> SeverityMethod:
-        if set(self.context.types) != set(DataType) or set(self.circumstances) != set(Circumstance):
+        if set(self.context.types) != set(EnisaType) or set(self.circumstances) != set(Circumstance):
             raise ValueError("every data type and every circumstance needs its scores")
         starts = [band.since for band in self.bands.values()]
         if not starts or starts[0] != 0 or sorted(set(starts)) != starts:

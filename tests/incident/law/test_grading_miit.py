@@ -193,18 +193,20 @@ def test_a_number_of_sensitive_data_above_that_of_all_persons_is_not_overruled_b
 
 
 @pytest.mark.parametrize(
-    ("countries", "sectors", "wanted"),
+    ("countries", "organisations", "wanted"),
     [
         (["cn"], [], ["cn-cac"]),
-        (["CN", "EU"], ["health"], ["cn-cac"]),
-        (["cn"], ["telecom"], ["cn-cac", "cn-miit-data", "cn-miit-internet"]),
-        (["eu"], ["telecom"], []),
+        (["CN", "EU"], ["health_care_entity"], ["cn-cac"]),
+        (["cn"], ["telecom_operator"], ["cn-cac", "cn-miit-data", "cn-miit-internet"]),
+        (["cn"], ["industry_data_handler"], ["cn-cac", "cn-miit-data"]),
+        (["cn"], ["central_enterprise", "internet_service"], ["cn-cac", "cn-miit-internet"]),
+        (["eu"], ["telecom_operator"], []),
     ],
 )
-def test_a_scale_is_in_use_in_its_country_and_where_it_names_sectors_in_these(
-    countries: list[str], sectors: list[str], wanted: list[str]
+def test_a_scale_is_in_use_in_its_country_and_where_it_names_kinds_of_organisation_for_these(
+    countries: list[str], organisations: list[str], wanted: list[str]
 ) -> None:
-    assert [scale.id for scale in scales_in_scope(countries, sectors)] == wanted
+    assert [scale.id for scale in scales_in_scope(countries, organisations)] == wanted
 
 
 def test_what_was_not_read_in_the_text_says_so_row_by_row() -> None:

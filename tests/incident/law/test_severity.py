@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incident.errors import BadInput
+from incident.law.categories import EnisaType
 from incident.law.data import checked
 from incident.law.reasons import Answer
 from incident.law.severity import SeverityResult, assess_severity, edpb_severity
 from incident.law.severity_method import (
     Circumstance,
-    DataType,
     EdpbSeverity,
     SeverityMethod,
     severity_method,
@@ -24,12 +24,12 @@ from incident.record.facts import FactSheet, Interval, Value, field_catalogue
 METHOD = severity_method()
 SHIPPED = Path(__file__).parents[3] / "incident" / "law" / "severity.yaml"
 
-TYPES: dict[str, DataType | None] = {
-    "name": DataType.simple,
-    "email_address": DataType.simple,
-    "call_records": DataType.behavioural,
-    "payment_card": DataType.financial,
-    "health": DataType.sensitive,
+TYPES: dict[str, EnisaType | None] = {
+    "name": EnisaType.simple,
+    "email_address": EnisaType.simple,
+    "call_records": EnisaType.behavioural,
+    "payment_card": EnisaType.financial,
+    "health": EnisaType.sensitive,
     "account_password": None,
 }
 
@@ -113,7 +113,7 @@ def test_a_band_begins_with_its_own_number(score: str, band: str) -> None:
 def test_each_situation_of_a_data_type_has_its_score(
     name: str, base: int, situations: dict[str, int]
 ) -> None:
-    assert METHOD.context.types[DataType(name)].base == base
+    assert METHOD.context.types[EnisaType(name)].base == base
     for situation, score in situations.items():
         facts: Sheet = {f"enisa_{name}": situation}
         assert scored(**facts)[0] == score
@@ -158,7 +158,7 @@ def test_with_nothing_known_every_score_is_possible_and_every_factor_would_help_
 
 
 def test_the_kinds_of_data_say_which_types_are_involved_but_not_what_they_give_away() -> None:
-    open_types: Sheet = {**SETTLED, **{f"enisa_{each}": None for each in DataType}}
+    open_types: Sheet = {**SETTLED, **{f"enisa_{each}": None for each in EnisaType}}
     result = assessed({**open_types, "data_categories": ("name", "call_records")})
     assert [result.lowest, result.highest] == [1, 4]
     assert result.decides == {"enisa_simple", "enisa_behavioural"}
@@ -175,19 +175,29 @@ def test_a_type_that_cannot_raise_the_score_is_not_asked_about() -> None:
 
 
 def test_sign_in_details_count_as_what_they_open_which_a_person_has_to_say() -> None:
-    open_types: Sheet = {**SETTLED, **{f"enisa_{each}": None for each in DataType}}
+    open_types: Sheet = {**SETTLED, **{f"enisa_{each}": None for each in EnisaType}}
     result = assessed({**open_types, "data_categories": ("account_password",)})
-    assert result.decides == {f"enisa_{each}" for each in DataType}
+    assert result.decides == {f"enisa_{each}" for each in EnisaType}
     opened = assessed(
         {**SETTLED, "enisa_behavioural": "daily_life", "data_categories": ("account_password",)}
     )
     assert opened.lowest == opened.highest == 3
 
 
+def test_the_catalogue_says_of_which_type_the_kinds_of_data_are() -> None:
+    open_types: Sheet = {**SETTLED, **{f"enisa_{each}": None for each in EnisaType}}
+    result = assess_severity({**open_types, "data_categories": ("phone_number", "location_track")})
+    assert result is not None
+    assert result.decides == {"enisa_simple", "enisa_behavioural"}
+    opening = assess_severity({**open_types, "data_categories": ("account_password",)})
+    assert opening is not None
+    assert opening.decides == {f"enisa_{each}" for each in EnisaType}
+
+
 def test_a_kind_of_data_without_a_type_may_be_of_any() -> None:
     result = assess_severity({"data_categories": ("name",)}, types={})
     assert result is not None
-    assert {f"enisa_{each}" for each in DataType} <= result.decides
+    assert {f"enisa_{each}" for each in EnisaType} <= result.decides
 
 
 @pytest.mark.parametrize("circumstance", list(Circumstance))
