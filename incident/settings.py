@@ -26,6 +26,7 @@ POSTGRES_PREFIX = "postgresql://"
 _PASSWORD_IN_URL = re.compile(r"[^?]*://[^@?]*:[^@?]*@|.*[?&][a-z]*password=", re.IGNORECASE)
 _SECRET_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
 _COUNTRY = re.compile(r"[a-z]{2}")
+_COUNTRY_OR_PART = re.compile(r"[a-z]{2}(-[a-z0-9]{1,3})?")
 
 
 def _known_zone(name: str) -> str:
@@ -56,6 +57,15 @@ def _country(text: str) -> str:
     return code
 
 
+def _country_or_part(text: str) -> str:
+    code = text.strip().lower()
+    if not _COUNTRY_OR_PART.fullmatch(code):
+        raise ValueError(
+            f"{text!r} is no country code; write two letters (ISO 3166-1), for example cn, or a part: us-ca"
+        )
+    return code
+
+
 def _country_or_none(text: str) -> str:
     return _country(text) if text else ""
 
@@ -75,6 +85,7 @@ def _store_url(text: str) -> str:
 
 
 Country = Annotated[str, AfterValidator(_country)]
+CountryOrPart = Annotated[str, AfterValidator(_country_or_part)]
 SecretReference = Annotated[str, AfterValidator(_secret_reference)]
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
 
@@ -131,9 +142,14 @@ class Organisation(Part):
 
 
 class Scope(Part):
-    """The countries in play (ISO 3166-1 alpha-2; `eu` for the Union). The rest is reference."""
+    """The countries in play (ISO 3166-1 alpha-2; `eu` for the Union; a part as us-ca). The rest is reference.
 
-    countries: list[Country] = Field(default_factory=lambda: ["cn"], min_length=1)
+    `organisation`: what the organisation is, where a law binds only some (`incident.law.regimes.OrganisationKind`);
+    None: nobody said.
+    """
+
+    countries: list[CountryOrPart] = Field(default_factory=lambda: ["cn"], min_length=1)
+    organisation: list[str] | None = None
 
 
 class StoreSettings(Part):

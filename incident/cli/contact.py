@@ -77,7 +77,8 @@ def add(
     desk = desk_of(ctx)
     wanted = _kind(kind)
     ways = WaysToReach(name, person, phone, email, url, address, note)
-    countries = [country for country in desk.settings.scope.countries if country != "eu"]
+    # A part of a country (us-ca) dials as the country does.
+    countries = [country[:2] for country in desk.settings.scope.countries if country != "eu"]
     line = add_contact(desk.store, wanted, key, ways, countries=countries, actor=desk.actor, now=desk.now())
     if wanted in RECIPIENTS:
         _warn_of_unknown_key(desk, key)
@@ -157,8 +158,11 @@ def _recipients(desk: Desk, *, in_scope: bool) -> Names:
     from incident.duties.evaluating import rules_in_use
     from incident.duties.recipients import recipients_of_reports
 
-    countries = desk.settings.scope.countries if in_scope else None
-    return recipients_of_reports(rules_in_use(desk.paths).regimes, countries=countries)
+    scope = desk.settings.scope
+    countries = scope.countries if in_scope else None
+    return recipients_of_reports(
+        rules_in_use(desk.paths).regimes, countries=countries, organisations=scope.organisation or ()
+    )
 
 
 def _warn_of_unknown_key(desk: Desk, key: str) -> None:

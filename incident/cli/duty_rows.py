@@ -34,6 +34,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "else_to": "else {names}",
         "others": ", ",
         "waits": "waits for {names}",
+        "waits_duty": "runs once {duty} is submitted",
         "target": "own target {at}",
         "overdue": "OVERDUE {span}",
         "passed": "{span} passed",
@@ -54,6 +55,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "else_to": "或者{names}",
         "others": "；",
         "waits": "待查明 {names}",
+        "waits_duty": "自 {duty} 提交后起算",
         "target": "内部目标 {at}",
         "overdue": "已逾期 {span}",
         "passed": "已过 {span}",
@@ -96,6 +98,8 @@ def ways(duty: Duty) -> list[dict[str, Any]]:
             "urgency": way.urgency,
             "within_seconds": way.within.seconds or None if way.within else None,
             "within_days": way.within.days or None if way.within else None,
+            "within_months": way.within.months or None if way.within else None,
+            "within_working_days": way.within.working_days or None if way.within else None,
             "due_at": way.due_at,
         }
         for way in duty.ways
@@ -130,6 +134,8 @@ def _due(desk: Desk, view: DutyView) -> str:
         first = desk.show(duty.due_at)
     elif duty.waits_for:
         first = words["waits"].format(names=words["comma"].join(sorted(duty.waits_for)))
+    elif duty.waits_for_duty:
+        first = words["waits_duty"].format(duty=duty.waits_for_duty)
     else:
         first = _URGENCY[desk.language].get(str(duty.urgency), str(duty.urgency))
     lengths = _lengths(desk, duty)

@@ -26,8 +26,8 @@ def show(ctx: typer.Context) -> None:
             regime.id,
             regime.title[desk.language],
             regime.country,
-            bool(regime.countries() & scope),
-            str(regime.in_force.since),
+            regime.is_in_scope(scope, desk.settings.scope.organisation or ()),
+            str(regime.in_force.since) if regime.in_force else str(regime.status),
             str(regime.confidence),
             f"until {regime.reviewed.until}"
             if regime.reviewed and regime.is_reviewed(today)

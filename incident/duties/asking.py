@@ -54,7 +54,10 @@ def questions_of(
         dossier.sheet,
         scope_countries=settings.scope.countries,
         now=now,
-        evaluated=lambda sheet: findings_for(sheet, settings, rules, now=now, orders=dossier.instructions),
+        organisations=settings.scope.organisation or (),
+        evaluated=lambda sheet: findings_for(
+            sheet, settings, rules, now=now, orders=dossier.instructions, met=dossier.met
+        ),
         met=met,
         reopened=reopened_by(dossier.instructions),
         nobody_knows=unknown,

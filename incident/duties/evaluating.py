@@ -7,9 +7,9 @@ stored with them. Inputs, the rules' hash and the result are kept, so that it ca
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -55,10 +55,14 @@ class DutyChange:
 
 @dataclass(frozen=True)
 class Rules:
-    """The regimes in use, the workspace's own first, and a hash that names them."""
+    """The regimes in use, the workspace's own first, and a hash that names them.
+
+    `reviewed`: until which day counsel of this workspace approved a regime as its file stands, by its id.
+    """
 
     regimes: tuple[Regime, ...]
     hash: str
+    reviewed: Mapping[str, date] = field(default_factory=dict)
 
 
 def rules_in_use(workspace: Workspace) -> Rules:
@@ -79,10 +83,22 @@ def findings_for(
     *,
     now: datetime,
     orders: Sequence[InstructionLine] = (),
+    met: Mapping[str, datetime] | None = None,
 ) -> tuple[Finding, ...]:
-    """What each regime says of these facts within the workspace's scope, and what was ordered beside the law."""
-    countries, reopened = settings.scope.countries, reopened_by(orders)
-    found = evaluate(rules.regimes, sheet, scope_countries=countries, now=now, reopened=reopened)
+    """What each regime says of these facts within the workspace's scope, and what was ordered beside the law.
+
+    `met`: when duties were met, by their ids (`Dossier.met`): the clocks of others run from there.
+    """
+    found = evaluate(
+        rules.regimes,
+        sheet,
+        scope_countries=settings.scope.countries,
+        organisations=settings.scope.organisation or (),
+        now=now,
+        reopened=reopened_by(orders),
+        submitted=met,
+        reviewed=rules.reviewed,
+    )
     return under_orders(found, orders, zone=settings.zone)
 
 
@@ -92,7 +108,9 @@ def evaluate_duties(
     """Evaluate the record as this change leaves it and store the duties; returns what changed."""
     dossier = dossier_in(change.session, store, incident_id)
     rules = rules_in_use(workspace)
-    findings = findings_for(dossier.sheet, settings, rules, now=change.at, orders=dossier.instructions)
+    findings = findings_for(
+        dossier.sheet, settings, rules, now=change.at, orders=dossier.instructions, met=dossier.met
+    )
     stored = {row.duty_id: row for row in stored_duties(change.session, incident_id)}
     differences: list[DutyChange] = []
     for finding in findings:
@@ -209,6 +227,7 @@ def duty_document(finding: Finding, duty: Duty) -> dict[str, Any]:
         "assumed": duty.assumed,
         "settled_by": sorted(duty.settled_by),
         "waits_for": sorted(duty.waits_for),
+        "waits_for_duty": duty.waits_for_duty,
         "elements": dict(duty.elements),
         "items": list(duty.items),
         "minimum": list(duty.minimum),
@@ -233,7 +252,9 @@ def _store_evaluation(
     inputs = {
         "facts": evaluated_facts(dossier.sheet),
         "orders": evaluated_orders(dossier.instructions),
+        "met": evaluated_times(dossier.met, rules),
         "scope": sorted(settings.scope.countries),
+        "organisation": sorted(settings.scope.organisation or ()),
         "now": _iso(change.at),
     }
     row = Evaluation(
@@ -250,6 +271,18 @@ def _store_evaluation(
 def evaluated_facts(sheet: FactSheet) -> dict[str, Any]:
     """The facts as an evaluation keeps them, as JSON values."""
     return {name: value_to_json(value) for name, value in sorted(sheet.items())}
+
+
+def evaluated_times(met: Mapping[str, datetime], rules: Rules) -> dict[str, str]:
+    """When the duties were met from which the clocks of others run, as an evaluation keeps it, as JSON values."""
+    anchors = {
+        f"{regime.id}/{anchor.submission_of}"
+        for regime in rules.regimes
+        for duty in regime.duties
+        for anchor in duty.anchors()
+        if anchor.submission_of
+    }
+    return {duty_id: at.isoformat() for duty_id, at in sorted(met.items()) if duty_id in anchors}
 
 
 def evaluated_orders(orders: Sequence[InstructionLine]) -> list[dict[str, Any]]:

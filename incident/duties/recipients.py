@@ -7,17 +7,22 @@ from collections.abc import Collection, Iterable, Mapping
 from incident.law.regimes import DutyKind, Regime
 from incident.record.contacts import RECIPIENTS, ContactLine
 
-_REPORTS = frozenset({DutyKind.report_authority, DutyKind.report_police})
+_REPORTS = frozenset({DutyKind.report_authority, DutyKind.report_police, DutyKind.report_headquarters})
 Names = Mapping[str, Mapping[str, str]]
 """A recipient's key, and what it is called in each language."""
 
 
-def recipients_of_reports(regimes: Iterable[Regime], *, countries: Collection[str] | None = None) -> Names:
+def recipients_of_reports(
+    regimes: Iterable[Regime],
+    *,
+    countries: Collection[str] | None = None,
+    organisations: Collection[str] = (),
+) -> Names:
     """The recipients of reports, in the order of the regimes; with `countries`, of those in play there only."""
     scope = None if countries is None else {country.upper() for country in countries}
     found: dict[str, Mapping[str, str]] = {}
     for regime in regimes:
-        if scope is not None and not regime.countries() & scope:
+        if scope is not None and not regime.is_in_scope(scope, organisations):
             continue
         for duty in regime.duties:
             for path in duty.as_paths() if duty.kind in _REPORTS else ():

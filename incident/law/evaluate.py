@@ -9,10 +9,11 @@ hand, counts only when it is shown. One duty never closes another: every rule is
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from incident.law.clocks import AnchorTime, anchor_time, due_at
-from incident.law.conditions import Grades, evaluate_condition
+from incident.law.clocks import NOT_STARTED, AnchorTime, Within, anchor_time, due_at
+from incident.law.conditions import Condition, Grades, evaluate_condition
 from incident.law.findings import (
     Branch,
     Duty,
@@ -26,11 +27,23 @@ from incident.law.findings import (
 )
 from incident.law.grading import GradesOf, Scale, shipped_scales
 from incident.law.reasons import NOTHING, Answer, Reason, all_of, negated, union, with_answer
-from incident.law.regimes import DutyKind, DutyRule, Effect, Exemption, PathRule, Regime
+from incident.law.regimes import Cap, DutyKind, DutyRule, Effect, Exemption, PathRule, Regime, Status
 from incident.record.facts import FactSheet, FrozenText, LocalText
 
 _ALWAYS = FrozenText({"zh-Hans": "适用本法即有此义务", "en": "owed wherever the regime applies"})
 _SHOWN = FrozenText({"zh-Hans": "例外须已查明", "en": "the exemption must be shown"})
+_STATUS = {
+    Status.in_force: FrozenText(
+        {"zh-Hans": "施行日期未载明", "en": "it does not say since when it is in force"}
+    ),
+    Status.proposed: FrozenText(
+        {"zh-Hans": "尚为草案，不产生义务", "en": "a proposal, not law; it raises no duty"}
+    ),
+    Status.adopted_not_effective: FrozenText(
+        {"zh-Hans": "已通过，尚未施行，不产生义务", "en": "adopted, not yet in effect; it raises no duty"}
+    ),
+    Status.repealed: FrozenText({"zh-Hans": "已废止，不产生义务", "en": "repealed; it raises no duty"}),
+}
 _NOT_REOPENED = FrozenText({"zh-Hans": "没有恢复义务的情形", "en": "nothing reopens the duty"})
 
 
@@ -42,17 +55,29 @@ def evaluate(
     now: datetime,
     scales: Mapping[str, Scale] | None = None,
     reopened: Collection[str] = (),
+    organisations: Collection[str] = (),
+    submitted: Mapping[str, datetime] | None = None,
+    reviewed: Mapping[str, date] | None = None,
 ) -> tuple[Finding, ...]:
     """One finding for each regime, in the order of their ids.
 
-    `scope_countries`: the countries in play for the workspace (CN, EU, DE...). `now` decides only whether a
+    `scope_countries`: the countries in play for the workspace (CN, EU, DE, US-CA...). `organisations`: what the
+    organisation is, where a law binds only some. `submitted`: when duties were met, by their ids. `reviewed`: until
+    which day counsel of the workspace approved a regime, by its id, beside what its file says. `now` decides only whether a
     review is still valid, and whether a regime is in force while no time of the incident is known. `reopened`: the
     duties that an authority asks for whatever exemption is shown; no exemption drops them.
     """
-    grades = GradesOf(scales or shipped_scales(), sheet)
-    scope = frozenset(country.upper() for country in scope_countries)
-    ordered = sorted(regimes, key=lambda regime: regime.id)
-    return tuple(_finding(regime, sheet, grades, scope, now, reopened) for regime in ordered)
+    given = _Given(
+        sheet=sheet,
+        grades=GradesOf(scales or shipped_scales(), sheet),
+        scope=frozenset(country.upper() for country in scope_countries),
+        organisations=frozenset(organisations),
+        now=now,
+        reopened=frozenset(reopened),
+        submitted=submitted or {},
+        reviewed=reviewed or {},
+    )
+    return tuple(_finding(regime, given) for regime in sorted(regimes, key=lambda regime: regime.id))
 
 
 def required_notice_elements(findings: Iterable[Finding]) -> Mapping[str, tuple[tuple[str, str], ...]]:
@@ -85,24 +110,38 @@ def required_report_items(
     return {place: tuple(sources) for place, sources in asked.items()}
 
 
-def _finding(
-    regime: Regime,
-    sheet: FactSheet,
-    grades: Grades,
-    scope: frozenset[str],
-    now: datetime,
-    reopened: Collection[str],
-) -> Finding:
-    applies = evaluate_condition(regime.applies, sheet, grades)
+@dataclass(frozen=True)
+class _Given:
+    """Everything that an evaluation goes by beside the regimes."""
+
+    sheet: FactSheet
+    grades: Grades
+    scope: frozenset[str]
+    organisations: frozenset[str]
+    now: datetime
+    reopened: frozenset[str]
+    submitted: Mapping[str, datetime]
+    reviewed: Mapping[str, date]
+
+    def answer(self, condition: Condition) -> Reason:
+        return evaluate_condition(condition, self.sheet, self.grades)
+
+    def is_reviewed(self, regime: Regime) -> bool:
+        today = self.now.astimezone(regime.zone).date()
+        until = self.reviewed.get(regime.id)
+        return regime.is_reviewed(today) or (until is not None and today <= until)
+
+
+def _finding(regime: Regime, given: _Given) -> Finding:
+    applies = given.answer(regime.applies)
     outcome, why = Outcome(applies.answer.value), _headed(regime.title, applies)
-    if not regime.countries() & scope:
-        outcome, why = Outcome.out_of_scope, _out_of_scope(regime, applies, scope)
-    elif line := _not_in_force(regime, sheet, now):
+    if not regime.is_in_scope(given.scope, given.organisations):
+        outcome, why = Outcome.out_of_scope, _out_of_scope(regime, applies, given)
+    elif line := _not_in_force(regime, given.sheet, given.now):
         outcome, why = Outcome.not_in_force, Reason(Answer.not_met, FrozenText(line))
-    today = now.astimezone(regime.zone).date()
     duties: tuple[Duty, ...] = ()
     if outcome in (Outcome.met, Outcome.not_met, Outcome.cannot_tell):
-        duties = tuple(_duty(regime, rule, applies, sheet, grades, today, reopened) for rule in regime.duties)
+        duties = tuple(_duty(regime, rule, applies, given) for rule in regime.duties)
     return Finding(
         regime=regime.id,
         title=regime.title,
@@ -111,32 +150,27 @@ def _finding(
         why=why,
         duties=duties,
         confidence=regime.confidence,
-        is_reviewed=regime.is_reviewed(today),
+        is_reviewed=given.is_reviewed(regime),
         source=regime.source,
     )
 
 
-def _duty(
-    regime: Regime,
-    rule: DutyRule,
-    applies: Reason,
-    sheet: FactSheet,
-    grades: Grades,
-    today: date,
-    reopened: Collection[str],
-) -> Duty:
+def _duty(regime: Regime, rule: DutyRule, applies: Reason, given: _Given) -> Duty:
     duty_id = f"{regime.id}/{rule.id}"
-    start = anchor_time(rule.anchor, sheet)
-    owed = _owed(rule, applies, sheet, grades)
-    exemptions = tuple(_exemption(one, sheet, grades) for one in rule.exemptions)
-    branches = _branches(regime, rule, start, sheet, grades)
+    owed = _owed(rule, applies, given)
+    exemptions = tuple(_exemption(one, given) for one in rule.exemptions)
+    branches = _branches(regime, rule, given)
     first = branches[0] if branches else None
-    state, why = _state(owed, () if duty_id in reopened else exemptions, branches, rule)
-    open_facts = NOTHING
+    start = first.start if first else NOT_STARTED
+    state, why = _state(owed, () if duty_id in given.reopened else exemptions, branches)
+    open_facts, waits_for, waits_for_duty = NOTHING, NOTHING, None
     if state is not DutyState.not_owed:
         open_facts = union([owed.decides, _open_on_the_way(branches), start.open_fields])
         if start.at is None:
-            open_facts -= start.open_fields
+            waits_for = start.open_fields
+            open_facts -= waits_for
+        if start.waits_for_duty:
+            waits_for_duty = f"{regime.id}/{start.waits_for_duty}"
     return Duty(
         id=duty_id,
         regime=regime.id,
@@ -153,7 +187,7 @@ def _duty(
         anchor_field=start.field,
         anchor_at=start.at,
         due_at=first.due_at if first and state is not DutyState.not_owed else None,
-        waits_for=start.open_fields if start.at is None and state is not DutyState.not_owed else NOTHING,
+        waits_for=waits_for,
         assumed=bool(open_facts),
         settled_by=open_facts,
         branches=branches,
@@ -162,18 +196,19 @@ def _duty(
         items=rule.items,
         item_articles=tuple(rule.item_articles.items()),
         minimum=rule.minimum,
-        extra_fields=_extra_fields(rule, sheet, grades),
+        extra_fields=_extra_fields(rule, given),
         late_fields=rule.late_fields,
         channels=rule.channels,
         report_points=tuple(point for point in regime.report_points if point.channel in rule.channels),
         form=rule.form,
         needs_first=f"{regime.id}/{rule.needs_first}" if rule.needs_first else None,
         confidence=rule.confidence,
-        is_reviewed=regime.is_reviewed(today),
+        is_reviewed=given.is_reviewed(regime),
+        waits_for_duty=waits_for_duty,
     )
 
 
-def _owed(rule: DutyRule, applies: Reason, sheet: FactSheet, grades: Grades) -> Reason:
+def _owed(rule: DutyRule, applies: Reason, given: _Given) -> Reason:
     """Whether the duty arises at all, exemptions aside: the regime applies and the rule's own condition holds."""
     if rule.only_if is None:
         return Reason(
@@ -183,19 +218,19 @@ def _owed(rule: DutyRule, applies: Reason, sheet: FactSheet, grades: Grades) -> 
             applies.rests_on,
             (applies,),
         )
-    return all_of((applies, evaluate_condition(rule.only_if, sheet, grades)), rule.title)
+    return all_of((applies, given.answer(rule.only_if)), rule.title)
 
 
-def _exemption(rule: Exemption, sheet: FactSheet, grades: Grades) -> ExemptionFinding:
-    shown = evaluate_condition(rule.condition, sheet, grades)
+def _exemption(rule: Exemption, given: _Given) -> ExemptionFinding:
+    shown = given.answer(rule.condition)
     if rule.unless is not None:
-        reopened = evaluate_condition(rule.unless, sheet, grades)
+        reopened = given.answer(rule.unless)
         shown = all_of((shown, negated(reopened, _NOT_REOPENED)), _SHOWN)
     return ExemptionFinding(rule.effect, rule.title, rule.article, shown)
 
 
 def _state(
-    owed: Reason, exemptions: tuple[ExemptionFinding, ...], branches: tuple[Branch, ...], rule: DutyRule
+    owed: Reason, exemptions: tuple[ExemptionFinding, ...], branches: tuple[Branch, ...]
 ) -> tuple[DutyState, Reason]:
     if owed.answer is Answer.not_met:
         return DutyState.not_owed, owed
@@ -221,20 +256,18 @@ def _exempted(exemption: ExemptionFinding) -> Reason:
     return Reason(Answer.not_met, FrozenText(text), rests_on=shown.rests_on, parts=(shown,))
 
 
-def _branches(
-    regime: Regime, rule: DutyRule, start: AnchorTime, sheet: FactSheet, grades: Grades
-) -> tuple[Branch, ...]:
+def _branches(regime: Regime, rule: DutyRule, given: _Given) -> tuple[Branch, ...]:
     """Every way that is not ruled out, the one with the earliest deadline first."""
     possible = []
     for path in rule.as_paths():
-        reason = None if path.only_if is None else evaluate_condition(path.only_if, sheet, grades)
+        reason = None if path.only_if is None else given.answer(path.only_if)
         if reason is None or reason.answer is not Answer.not_met:
-            possible.append(_branch(regime, path, start, reason))
+            possible.append(_branch(regime, rule, path, given, reason))
     return tuple(sorted(possible, key=_runs_first))
 
 
-def _branch(regime: Regime, path: PathRule, start: AnchorTime, reason: Reason | None) -> Branch:
-    due = due_at(start.at, path.within, zone=regime.zone) if start.at and path.within else None
+def _branch(regime: Regime, rule: DutyRule, path: PathRule, given: _Given, reason: Reason | None) -> Branch:
+    start, due = _clock(regime, rule, path, given)
     return Branch(
         path=path.id,
         title=path.title,
@@ -244,7 +277,44 @@ def _branch(regime: Regime, path: PathRule, start: AnchorTime, reason: Reason | 
         due_at=due,
         article=path.article,
         reason=reason,
+        start=start,
     )
+
+
+def _clock(
+    regime: Regime, rule: DutyRule, path: PathRule, given: _Given
+) -> tuple[AnchorTime, datetime | None]:
+    """From when the way's clock runs, and when it ends: by its own period, or by a cap that ends earlier."""
+    submitted = {
+        other.id: at
+        for other in regime.duties
+        if (at := given.submitted.get(f"{regime.id}/{other.id}")) is not None
+    }
+
+    def end(start: AnchorTime, within: Within | None) -> datetime | None:
+        if start.at is None or within is None:
+            return None
+        return due_at(start.at, within, zone=regime.zone, working_days=regime.working_days)
+
+    start = anchor_time(rule.anchor, given.sheet, submitted)
+    due = end(start, path.within)
+    for cap in path.caps:
+        capped = anchor_time(cap.anchor, given.sheet, submitted)
+        capped_due = end(capped, cap.within)
+        if capped_due is None or _gave_way(cap, capped_due, given.sheet):
+            continue
+        if due is None or capped_due < due:
+            unknown = start.open_fields if start.at is None else NOTHING
+            start = replace(
+                capped, open_fields=capped.open_fields | unknown, assumed=bool(unknown) or capped.assumed
+            )
+            due = capped_due
+    return start, due
+
+
+def _gave_way(cap: Cap, due: datetime, sheet: FactSheet) -> bool:
+    happened = sheet.get(cap.gives_way_to) if cap.gives_way_to is not None else None
+    return isinstance(happened, datetime) and happened > due
 
 
 def _runs_first(branch: Branch) -> tuple[bool, float, bool]:
@@ -262,10 +332,10 @@ def _open_on_the_way(branches: tuple[Branch, ...]) -> frozenset[str]:
     return union(branch.reason.decides for branch in branches if branch.reason is not None)
 
 
-def _extra_fields(rule: DutyRule, sheet: FactSheet, grades: Grades) -> tuple[RequiredFields, ...]:
+def _extra_fields(rule: DutyRule, given: _Given) -> tuple[RequiredFields, ...]:
     asked = []
     for extra in rule.extra_fields:
-        answer = evaluate_condition(extra.condition, sheet, grades).answer
+        answer = given.answer(extra.condition).answer
         if answer is not Answer.not_met:
             asked.append(RequiredFields(extra.fields, extra.article, answer is Answer.cannot_tell))
     return tuple(asked)
@@ -277,9 +347,11 @@ def _headed(title: LocalText, applies: Reason) -> Reason:
     )
 
 
-def _out_of_scope(regime: Regime, applies: Reason, scope: frozenset[str]) -> Reason:
+def _out_of_scope(regime: Regime, applies: Reason, given: _Given) -> Reason:
     """Out of scope is a setting, not a fact; where the facts meet the trigger all the same, the line warns."""
-    shown = ", ".join(sorted(scope))
+    if regime.countries() & given.scope:
+        return Reason(Answer.not_met, _binds_others(regime))
+    shown = ", ".join(sorted(given.scope))
     chinese = f"{regime.title['zh-Hans']}：不在本工作区的范围内（范围：{shown or '未设置'}，本规定：{regime.country}）"
     english = f"{regime.title['en']}: not in the scope of this workspace (scope: {shown or 'none set'}; this one: {regime.country})"
     if applies.answer is Answer.met:
@@ -291,8 +363,24 @@ def _out_of_scope(regime: Regime, applies: Reason, scope: frozenset[str]) -> Rea
     return Reason(Answer.not_met, FrozenText({"zh-Hans": chinese, "en": english}))
 
 
+def _binds_others(regime: Regime) -> FrozenText:
+    kinds = ", ".join(regime.organisations)
+    return FrozenText(
+        {
+            "zh-Hans": f"{regime.title['zh-Hans']}：仅适用于 {kinds}，本工作区的 [scope] organisation 未列入",
+            "en": f"{regime.title['en']}: it binds only {kinds}, which [scope] organisation of this workspace does not name",
+        }
+    )
+
+
 def _not_in_force(regime: Regime, sheet: FactSheet, now: datetime) -> dict[str, str] | None:
     """The law of the day of the incident: by the earliest of its times that is known, else by `now`."""
+    if regime.status is not Status.in_force or regime.in_force is None:
+        told = _STATUS[regime.status]
+        return {
+            "zh-Hans": f"{regime.title['zh-Hans']}：{told['zh-Hans']}",
+            "en": f"{regime.title['en']}: {told['en']}",
+        }
     moment = anchor_time(regime.in_force_by, sheet).at or now
     day = moment.astimezone(regime.zone).date()
     since, to = regime.in_force.since, regime.in_force.to

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from incident.law.clocks import Urgency, Within
+from incident.law.clocks import NOT_STARTED, AnchorTime, Urgency, Within
 from incident.law.grading import Confidence
 from incident.law.reasons import NOTHING, Answer, Reason
 from incident.law.regimes import Channel, DutyKind, Effect, Phase, ReportPoint
@@ -42,7 +42,7 @@ class Recipient:
 
 @dataclass(frozen=True)
 class Branch:
-    """One way a duty may still go. `reason` says how far the facts support it."""
+    """One way a duty may still go. `reason` says how far the facts support it; `start` from when its clock runs."""
 
     path: str
     title: FrozenText
@@ -52,6 +52,7 @@ class Branch:
     due_at: datetime | None
     article: str
     reason: Reason | None
+    start: AnchorTime = NOT_STARTED
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Duty:
     yet: then `waits_for` names the times that a person has to say. `branches`: every way it may still go, the
     one that runs first in front. `elements`: notice element to article. `items` and `minimum`: report items,
     the latter those that the first version must hold; `item_articles`: those that have an article of their own.
+    `waits_for_duty`: the duty that must be met before the clock of this one runs.
     """
 
     id: str
@@ -122,6 +124,7 @@ class Duty:
     is_reviewed: bool
     ordered: FrozenText | None = None
     item_articles: tuple[tuple[str, str], ...] = ()
+    waits_for_duty: str | None = None
 
     @property
     def is_standing(self) -> bool:

@@ -199,13 +199,24 @@ def _within_time(deed: str, within: Within | None, urgency: Urgency, place: int)
 
 
 def period(within: Within, language: str) -> str:
-    """The length of a period as the law says it: 72 h, 30 days; in Chinese 72 小时, 30 日."""
+    """The length of a period as the law says it: 72 h, 30 days, 3 working days; in Chinese 72 小时, 30 日."""
     chinese = language == "zh-Hans"
     if within.days:
-        return f"{within.days} 日" if chinese else f"{within.days} days"
+        length = f"{within.days} 日" if chinese else _counted(within.days, "day")
+        if within.from_year_end:
+            return f"年末起 {length}" if chinese else f"{length} after the end of the year"
+        return length
+    if within.working_days:
+        return f"{within.working_days} 个工作日" if chinese else _counted(within.working_days, "working day")
+    if within.months:
+        return f"{within.months} 个月" if chinese else _counted(within.months, "month")
     if within.seconds % 3600:
         return show_seconds(within.seconds, language=language)
     return f"{within.seconds // 3600} 小时" if chinese else f"{within.seconds // 3600} h"
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
 def _verb(duty: Duty, place: int) -> str:

@@ -103,6 +103,7 @@ def open_questions(
     sheet: FactSheet,
     *,
     scope_countries: Iterable[str],
+    organisations: Collection[str] = (),
     now: datetime,
     scales: Mapping[str, Scale] | None = None,
     evaluated: Callable[[FactSheet], Sequence[Finding]] | None = None,
@@ -118,7 +119,9 @@ def open_questions(
     `nobody_knows`: the fields to which somebody answered that they do not know. The same input gives the same questions
     in the same order.
     """
-    law = _Law(regimes, tuple(scope_countries), now, scales or shipped_scales(), evaluated)
+    law = _Law(
+        regimes, tuple(scope_countries), tuple(organisations), now, scales or shipped_scales(), evaluated
+    )
     findings = law.findings(sheet)
     duties = {duty.id: duty for finding in findings for duty in finding.duties if duty.id not in met}
     needed = law.needed(findings, duties, sheet, frozenset(reopened))
@@ -137,13 +140,15 @@ class _Law:
         self,
         regimes: Iterable[Regime],
         scope: tuple[str, ...],
+        organisations: tuple[str, ...],
         now: datetime,
         scales: Mapping[str, Scale],
         evaluated: Callable[[FactSheet], Sequence[Finding]] | None,
     ) -> None:
         countries = {country.upper() for country in scope}
-        self.regimes = tuple(regime for regime in regimes if regime.countries() & countries)
+        self.regimes = tuple(regime for regime in regimes if regime.is_in_scope(countries, organisations))
         self.scope = scope
+        self.organisations = organisations
         self.now = now
         self._evaluated = evaluated
         conditions = [one for regime in self.regimes for _, one in conditions_of(regime)]
@@ -159,7 +164,14 @@ class _Law:
     def findings(self, sheet: FactSheet) -> Sequence[Finding]:
         if self._evaluated is not None:
             return self._evaluated(sheet)
-        return evaluate(self.regimes, sheet, scope_countries=self.scope, now=self.now, scales=self.scales)
+        return evaluate(
+            self.regimes,
+            sheet,
+            scope_countries=self.scope,
+            organisations=self.organisations,
+            now=self.now,
+            scales=self.scales,
+        )
 
     def duties(self, sheet: FactSheet) -> dict[str, Duty]:
         return {duty.id: duty for finding in self.findings(sheet) for duty in finding.duties}

@@ -6,7 +6,7 @@ that a workspace's own copy replaces the shipped one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -17,11 +17,12 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 
 from incident.errors import BadInput
-from incident.law.clocks import Anchor, Urgency, Within, parse_within
+from incident.law.clocks import Anchor, Urgency, Within, WorkingDays, parse_within
 from incident.law.conditions import Condition, scales_of
 from incident.law.data import Strict, checked, line_of, read_file
 from incident.law.elements import element_catalogue
 from incident.law.grading import AnyCondition, Confidence, Scale, Text, shipped_scales
+from incident.law.working_days import known_calendar
 from incident.record.facts import FieldType, field_catalogue
 
 SHIPPED = Path(__file__).with_name("regimes")
@@ -30,12 +31,49 @@ Place = tuple[int | str, ...]
 
 
 class DutyKind(StrEnum):
-    """`follow_order` is for what an authority ordered in one incident; no regime holds such a duty."""
+    """`follow_order` is for what an authority ordered in one incident; no regime holds such a duty.
+
+    `assess`: the handler must finish an assessment of its own. `prepare`: nothing is owed yet, but an authority may now
+    ask for it. `report_partner`: other organisations (the owner of the data, credit bureaus, business customers).
+    """
 
     report_authority = "report_authority"
     notify_people = "notify_people"
     report_police = "report_police"
+    report_headquarters = "report_headquarters"
+    report_partner = "report_partner"
+    notify_media = "notify_media"
+    assess = "assess"
+    prepare = "prepare"
     follow_order = "follow_order"
+
+
+class Status(StrEnum):
+    """Whether a text is law. What is not in force ships all the same, with its status, and raises no duty."""
+
+    in_force = "in_force"
+    proposed = "proposed"
+    adopted_not_effective = "adopted_not_effective"
+    repealed = "repealed"
+
+
+class OrganisationKind(StrEnum):
+    """What an organisation is, where a law binds only some. A workspace names its own in `[scope] organisation`."""
+
+    telecom_operator = "telecom_operator"
+    internet_service = "internet_service"
+    platform_operator = "platform_operator"
+    central_enterprise = "central_enterprise"
+    cii_operator = "cii_operator"
+    industry_data_handler = "industry_data_handler"
+    payment_institution = "payment_institution"
+    nis2_entity = "nis2_entity"
+    financial_entity = "financial_entity"
+    digital_product_manufacturer = "digital_product_manufacturer"
+    health_care_entity = "health_care_entity"
+    nonbank_financial_institution = "nonbank_financial_institution"
+    listed_company = "listed_company"
+    critical_infrastructure_operator = "critical_infrastructure_operator"
 
 
 class Phase(StrEnum):
@@ -79,8 +117,12 @@ def _zone(name: Any) -> ZoneInfo:
 def _anchor(data: Any) -> Anchor:
     if isinstance(data, Anchor):
         return data
+    if isinstance(data, dict) and set(data) == {"submission_of"} and str(data["submission_of"]):
+        return Anchor((), submission_of=str(data["submission_of"]))
     if not isinstance(data, dict) or not data.get("earliest") or set(data) - {"earliest", "assume"}:
-        raise ValueError("an anchor is {earliest: [discovered_at, ...]}, and may name assume: [...]")
+        raise ValueError(
+            "an anchor is {earliest: [discovered_at, ...]}, which may name assume: [...], or {submission_of: DUTY}"
+        )
     anchor = Anchor(tuple(data["earliest"]), tuple(data.get("assume", ())))
     if strange := sorted(name for name in anchor.fields if not _is_time(name)):
         raise ValueError(f"{', '.join(strange)} is no time in the list of facts")
@@ -104,6 +146,27 @@ def _element_name(name: Any) -> str:
     return str(name)
 
 
+def _calendar(data: Any) -> WorkingDays:
+    if isinstance(data, WorkingDays):
+        return data
+    if not isinstance(data, dict) or set(data) - {"calendar", "closed"} or not data.get("calendar"):
+        raise ValueError("working days are {calendar: CN}, and may name closed: ['12-29', ...]")
+    if not known_calendar(str(data["calendar"])):
+        raise ValueError(
+            f"there is no calendar called “{data['calendar']}”; write for example CN, US-NY or XECB"
+        )
+    return WorkingDays(str(data["calendar"]), frozenset(map(_month_day, data.get("closed", ()))))
+
+
+def _month_day(text: Any) -> tuple[int, int]:
+    month, _, day = str(text).partition("-")
+    try:
+        found = date(2024, int(month), int(day))  # a leap year, so that 02-29 is a day
+    except ValueError:
+        raise ValueError(f"“{text}” is no day of the year; write for example 12-29") from None
+    return found.month, found.day
+
+
 def _period(text: Any) -> Within:
     return text if isinstance(text, Within) else parse_within(text)
 
@@ -112,6 +175,8 @@ Words = Annotated[str, Field(min_length=1)]
 ZoneName = Annotated[ZoneInfo, PlainValidator(_zone)]
 AnyAnchor = Annotated[Anchor, PlainValidator(_anchor)]
 Period = Annotated[Within, PlainValidator(_period)]
+Calendar = Annotated[WorkingDays, PlainValidator(_calendar)]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 FactName = Annotated[str, PlainValidator(_fact_name)]
 ElementName = Annotated[str, PlainValidator(_element_name)]
 
@@ -157,6 +222,18 @@ class ExtraFields(Strict):
     article: Words
 
 
+class Cap(Strict):
+    """A second clock of the same duty, which ends it earlier: no later than 24 hours after awareness.
+
+    It no longer counts once the time in `gives_way_to` is known and lies after its end (DORA RTS 2025/301 Art. 5(1)).
+    """
+
+    anchor: AnyAnchor
+    within: Period
+    gives_way_to: FactName | None = None
+    article: Words
+
+
 class PathRule(Strict):
     """One of several ways a duty may go: to whom and how fast depends on the facts."""
 
@@ -166,6 +243,7 @@ class PathRule(Strict):
     recipients: tuple[Words, ...] = Field(min_length=1)
     within: Period | None = None
     urgency: Urgency = Urgency.within
+    caps: tuple[Cap, ...] = ()
     article: Words
 
     @model_validator(mode="after")
@@ -191,6 +269,7 @@ class DutyRule(Strict):
     recipients: tuple[Words, ...] = ()
     within: Period | None = None
     urgency: Urgency | None = None
+    caps: tuple[Cap, ...] = ()
     paths: tuple[PathRule, ...] = ()
     elements: Annotated[dict[ElementName, Words], BeforeValidator(dict)] = Field(default_factory=dict)
     items: tuple[Words, ...] = ()
@@ -209,8 +288,8 @@ class DutyRule(Strict):
             raise ValueError(f"the duty {self.id}: {self.kind} is for orders in one incident, not for a law")
         if bool(self.paths) == bool(self.recipients):
             raise ValueError(f"the duty {self.id} needs either recipients or paths")
-        if self.paths and (self.within or self.urgency):
-            raise ValueError(f"the duty {self.id} has paths; within and urgency belong to each of them")
+        if self.paths and (self.within or self.urgency or self.caps):
+            raise ValueError(f"the duty {self.id} has paths; within, urgency and caps belong to each of them")
         if not self.paths:
             _speed(self.within, self.urgency or Urgency.within)
         if strange := [item for item in self.item_articles if item not in self.items]:
@@ -232,24 +311,42 @@ class DutyRule(Strict):
             recipients=self.recipients,
             within=self.within,
             urgency=self.urgency or Urgency.within,
+            caps=self.caps,
             article=self.article,
         )
         return (only,)
+
+    def anchors(self) -> tuple[Anchor, ...]:
+        """Every event from which a clock of this duty may run."""
+        return (self.anchor, *(cap.anchor for path in self.as_paths() for cap in path.caps))
+
+    def periods(self) -> tuple[Within, ...]:
+        return tuple(
+            period
+            for path in self.as_paths()
+            for period in (path.within, *(cap.within for cap in path.caps))
+            if period is not None
+        )
 
 
 class Regime(Strict):
     """One law (or one article of it) with the duties that a breach can raise under it.
 
-    `country` and `also_countries`: the scope entries that bring it into play. `applies`: when it bites at all.
+    `country` and `also_countries`: the scope entries that bring it into play; a part of a country (US-CA) is brought
+    in by its own name only. `organisations`: it binds only these kinds; empty: any. `applies`: when it bites at all.
+    `working_days`: needed where a period counts them, or moves its end to one.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     title: Text
     authority: Text
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-    also_countries: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = ()
+    country: Country
+    also_countries: tuple[Country, ...] = ()
+    organisations: tuple[OrganisationKind, ...] = ()
     zone: ZoneName
-    in_force: InForce
+    working_days: Calendar | None = None
+    status: Status = Status.in_force
+    in_force: InForce | None = None
     in_force_by: AnyAnchor = Anchor(("discovered_at", "informed_at", "aware_at", "occurred_at"))
     applies: AnyCondition
     article: Words
@@ -263,6 +360,8 @@ class Regime(Strict):
 
     @model_validator(mode="after")
     def _names_hold_together(self) -> Regime:
+        if self.status is Status.in_force and self.in_force is None:
+            raise ValueError("a law in force says since when: in_force: {from: 2025-01-01}")
         ids = [duty.id for duty in self.duties]
         if repeated := sorted({name for name in ids if ids.count(name) > 1}):
             raise ValueError(f"two duties are called {', '.join(repeated)}")
@@ -270,6 +369,17 @@ class Regime(Strict):
             if duty.needs_first and (duty.needs_first not in ids or duty.needs_first == duty.id):
                 raise ValueError(
                     f"the duty {duty.id} needs {duty.needs_first} first, which is no other duty here"
+                )
+            for anchor in duty.anchors():
+                if anchor.submission_of and (
+                    anchor.submission_of not in ids or anchor.submission_of == duty.id
+                ):
+                    raise ValueError(
+                        f"the duty {duty.id} runs from the submission of {anchor.submission_of}, which is no other duty here"
+                    )
+            if self.working_days is None and any(period.needs_calendar for period in duty.periods()):
+                raise ValueError(
+                    f"the duty {duty.id} counts working days; say whose: working_days: {{calendar: CN}}"
                 )
             for path in duty.as_paths():
                 if strange := [key for key in path.recipients if key not in self.recipients]:
@@ -283,6 +393,13 @@ class Regime(Strict):
 
     def countries(self) -> frozenset[str]:
         return frozenset({self.country, *self.also_countries})
+
+    def is_in_scope(self, countries: Collection[str], organisations: Collection[str]) -> bool:
+        """`countries` in capitals; `organisations`: the kinds that the workspace says its own organisation is."""
+        return bool(self.countries() & set(countries)) and self.binds(organisations)
+
+    def binds(self, organisations: Collection[str]) -> bool:
+        return not self.organisations or bool(set(self.organisations) & set(organisations))
 
 
 def load_regime(path: Path) -> Regime:
@@ -356,10 +473,12 @@ __all__ = [
     "DutyRule",
     "Effect",
     "Exemption",
+    "OrganisationKind",
     "PathRule",
     "Phase",
     "Place",
     "Regime",
+    "Status",
     "conditions_of",
     "load_regime",
     "load_regimes",

@@ -217,8 +217,11 @@ def _why_not_callable(url: str) -> str:
 def _contacts(house: House) -> Iterator[Examined]:
     with house.store.read() as session:
         lines = list_contacts(session, house.store)
-    regimes, countries = rules_in_use(house.workspace).regimes, house.settings.scope.countries
-    missing = without_contact(recipients_of_reports(regimes, countries=countries), lines)
+    regimes, scope = rules_in_use(house.workspace).regimes, house.settings.scope
+    recipients = recipients_of_reports(
+        regimes, countries=scope.countries, organisations=scope.organisation or ()
+    )
+    missing = without_contact(recipients, lines)
     longest = house.settings.contacts.max_age_days
     old = [line for line in lines if line.is_older_than(longest, now=house.clock())]
     for line in old:
@@ -272,8 +275,9 @@ def _mail(house: House) -> Iterator[Examined]:
 def _law(house: House) -> Iterator[Examined]:
     regimes = rules_in_use(house.workspace).regimes
     today = house.clock().astimezone(house.settings.zone).date()
-    scope = {country.upper() for country in house.settings.scope.countries}
-    mine = [regime for regime in regimes if regime.countries() & scope]
+    countries = {country.upper() for country in house.settings.scope.countries}
+    organisations = house.settings.scope.organisation or ()
+    mine = [regime for regime in regimes if regime.is_in_scope(countries, organisations)]
     unreviewed = [regime.id for regime in mine if not regime.is_reviewed(today)]
     if unreviewed:
         finding = f"{len(mine)} regimes in scope; UNREVIEWED: {', '.join(unreviewed)}"

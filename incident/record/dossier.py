@@ -5,12 +5,12 @@ One builder for both: today's rows, or the journal's entries up to a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import Session, SQLModel, col, select
 
 from incident.errors import KeyDestroyed, NotFound
 from incident.record.facts import Certainty, Fact, FactSheet, field_named, value_from_json
@@ -19,7 +19,7 @@ from incident.record.instructions import InstructionLine, instruction_of
 from incident.record.measures import MeasureTaken
 from incident.store.change import row_image
 from incident.store.store import Store
-from incident.store.tables import FactRow, Incident, Instruction, LogEntry
+from incident.store.tables import DutyRow, FactRow, Incident, Instruction, LogEntry
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ class Dossier:
     history: tuple[StatedFact, ...]
     log: tuple[LogLine, ...]
     instructions: tuple[InstructionLine, ...] = ()
+    met: Mapping[str, datetime] = field(default_factory=dict)
+    """When duties were met, by their ids: the clocks of others run from there."""
 
     @property
     def current(self) -> dict[str, StatedFact]:
@@ -107,8 +109,15 @@ def dossier_in(session: Session, store: Store, incident_id: str) -> Dossier:
     facts = session.exec(select(FactRow).where(FactRow.incident_id == incident_id)).all()
     log = session.exec(select(LogEntry).where(LogEntry.incident_id == incident_id)).all()
     orders = session.exec(select(Instruction).where(Instruction.incident_id == incident_id)).all()
+    met = session.exec(
+        select(DutyRow.duty_id, DutyRow.met_at).where(
+            DutyRow.incident_id == incident_id, col(DutyRow.met_at).is_not(None)
+        )
+    ).all()
     rows: list[SQLModel] = [incident, *facts, *log, *orders]
-    return _build(incident_id, [(str(row.__tablename__), _image(store, row, incident_id)) for row in rows])
+    images = [(str(row.__tablename__), _image(store, row, incident_id)) for row in rows]
+    duties = [("duty", {"duty_id": duty_id, "met_at": at.isoformat()}) for duty_id, at in met if at]
+    return _build(incident_id, [*images, *duties])
 
 
 def load_dossier_as_of(store: Store, incident_id: str, at: datetime) -> Dossier:
@@ -121,9 +130,10 @@ def load_dossier_as_of(store: Store, incident_id: str, at: datetime) -> Dossier:
     rows: dict[tuple[str, str], Image] = {}
     for recorded in store.recorded(incident_id, until=at):
         for image in (recorded.body or {}).get("rows", []):
-            key = (image["table"], str(image["row"].get("id")))
+            row = image["row"]
+            key = (image["table"], str(row.get("id") or row.get("duty_id")))
             content = image.get("content", rows.get(key, {}).get("content", {}))
-            rows[key] = {**image["row"], "content": content}
+            rows[key] = {**row, "content": content}
     images = [(table, image) for (table, _), image in rows.items()]
     if not any(table == Incident.__tablename__ for table, _ in images):
         raise NotFound(
@@ -168,6 +178,9 @@ def _build(incident_id: str, images: Iterable[tuple[str, Image]]) -> Dossier:
             instruction_of(each)
             for each in sorted(by_table.get("instruction", []), key=lambda image: int(image["number"]))
         ),
+        met={
+            image["duty_id"]: _time(image["met_at"]) for image in by_table.get("duty", []) if image["met_at"]
+        },
     )
 
 

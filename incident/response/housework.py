@@ -62,6 +62,7 @@ class House:
             rules_in_use(self.workspace),
             now=self.clock(),
             orders=dossier.instructions,
+            met=dossier.met,
         )
 
     def bench(self, dossier: Dossier) -> Workbench:

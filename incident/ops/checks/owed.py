@@ -14,6 +14,7 @@ from incident.duties.evaluating import (
     Rules,
     evaluated_facts,
     evaluated_orders,
+    evaluated_times,
     findings_for,
     rules_in_use,
     stored_duties,
@@ -78,7 +79,7 @@ def _look_at_clocks(view: View, findings: Findings) -> None:
         rules = rules or rules_in_use(view.house.workspace)
         try:
             dossier = dossier_in(view.session, view.house.store, incident)
-            last = _last_evaluation(view, dossier)
+            last = _last_evaluation(view, dossier, rules)
         except (TocsinError, ValueError, KeyError):
             for invariant in (EVALUATED, CLOCKS):
                 findings.untold(invariant, f"the facts of {incident}, or their evaluation, cannot be read")
@@ -87,10 +88,8 @@ def _look_at_clocks(view: View, findings: Findings) -> None:
             findings.broken(
                 EVALUATED, incident, "the duties were never evaluated over the facts that it holds"
             )
-        elif last.scope != sorted(view.house.settings.scope.countries):
-            findings.untold(
-                CLOCKS, f"the countries in scope changed since {incident} was evaluated: {_EVALUATE}"
-            )
+        elif last.scope != _scope_of(view):
+            findings.untold(CLOCKS, f"the scope changed since {incident} was evaluated: {_EVALUATE}")
         elif last.rules_hash != rules.hash:
             findings.untold(CLOCKS, f"the rules changed since {incident} was evaluated: {_EVALUATE}")
         else:
@@ -101,21 +100,30 @@ def _look_at_clocks(view: View, findings: Findings) -> None:
 class _Evaluated:
     at: datetime
     rules_hash: str
-    scope: list[str]
+    scope: tuple[list[str], list[str]]
 
 
-def _last_evaluation(view: View, dossier: Dossier) -> _Evaluated | None:
+def _scope_of(view: View) -> tuple[list[str], list[str]]:
+    scope = view.house.settings.scope
+    return sorted(scope.countries), sorted(scope.organisation or ())
+
+
+def _last_evaluation(view: View, dossier: Dossier, rules: Rules) -> _Evaluated | None:
     """The last evaluation over these facts and orders; of all of them, as a clock may have been set back in between."""
     rows = view.session.exec(
         select(Evaluation).where(Evaluation.incident_id == dossier.id).order_by(col(Evaluation.at).desc())
     ).all()
     facts = rfc8785.dumps(evaluated_facts(dossier.sheet))
-    orders = evaluated_orders(dossier.instructions)
+    orders, met = evaluated_orders(dossier.instructions), evaluated_times(dossier.met, rules)
     for row in rows:
         inputs = view.house.store.open(row, incident_id=dossier.id)["inputs"]
-        # Evaluations of earlier versions knew no orders.
-        if rfc8785.dumps(inputs["facts"]) == facts and inputs.get("orders", []) == orders:
-            return _Evaluated(row.at, row.rules_hash, inputs["scope"])
+        # Evaluations of earlier versions knew no orders, no duties that were met, and no kinds of organisations.
+        if (
+            rfc8785.dumps(inputs["facts"]) == facts
+            and inputs.get("orders", []) == orders
+            and inputs.get("met", met) == met
+        ):
+            return _Evaluated(row.at, row.rules_hash, (inputs["scope"], inputs.get("organisation", [])))
     return None
 
 
@@ -123,7 +131,7 @@ def _must_be_in_the_table(
     view: View, findings: Findings, dossier: Dossier, rules: Rules, at: datetime
 ) -> None:
     incident, orders = dossier.id, dossier.instructions
-    found = findings_for(dossier.sheet, view.house.settings, rules, now=at, orders=orders)
+    found = findings_for(dossier.sheet, view.house.settings, rules, now=at, orders=orders, met=dossier.met)
     duties = {duty.id: duty for finding in found for duty in finding.duties}
     rows = {row.duty_id: row for row in stored_duties(view.session, incident)}
     for duty_id, what in _differences(duties, rows):

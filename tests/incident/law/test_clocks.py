@@ -32,7 +32,9 @@ def test_a_period_is_hours_or_days(text: str, wanted: Within) -> None:
     assert parse_within(text) == wanted
 
 
-@pytest.mark.parametrize("text", ["P1DT2H", "72h", "P1M", "PT0H", "P0D", "P", "PT", "", None, 72, "P-3D"])
+@pytest.mark.parametrize(
+    "text", ["P1DT2H", "72h", "P1M2D", "P1Y", "PT0H", "P0D", "P", "PT", "", None, 72, "P-3D"]
+)
 def test_a_period_of_mixed_or_unknown_units_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match="no period"):
         parse_within(text)
