@@ -42,7 +42,7 @@ endef
 export FIND_PYTHON
 export PYTHON
 
-.PHONY: help venv bench-peers drill test test-chaos lint format data-lint bench wheel lock lock-upgrade lock-check clean
+.PHONY: help venv bench-peers drill test test-chaos lint format data data-lint bench wheel lock lock-upgrade lock-check clean
 .DELETE_ON_ERROR:
 
 help:  ## Say what there is (this text)
@@ -95,7 +95,11 @@ format: $(VENV)/.stamp-dev  ## Put the code in shape
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
+data: $(VENV)/.stamp-runtime  ## Compile the law's YAML, which every command reads
+	$(BIN)/python -m incident.law.compiling
+
 data-lint: $(VENV)/.stamp-runtime  ## Check the data: regimes, alert sources, playbooks
+	$(BIN)/python -m incident.law.compiling --check
 	$(BIN)/incident law lint
 	$(BIN)/incident source lint
 	$(BIN)/incident playbook lint

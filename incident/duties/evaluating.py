@@ -180,7 +180,8 @@ def _store_duty(
     if row is not None and before is not None and row.state == MET:
         state, met_at = MET, row.met_at
         content["met_by"] = before.get("met_by", "")
-    if before == content:
+    # Rows of earlier versions have nothing in the columns that lie open.
+    if before == content and row is not None and row.urgency is not None:
         return
     fresh = DutyRow(
         incident_id=incident_id,
@@ -192,6 +193,9 @@ def _store_duty(
         due_at=duty.due_at,
         met_at=met_at,
         evaluated_at=change.at,
+        path=duty.path or None,
+        urgency=duty.urgency,
+        anchor_at=duty.anchor_at,
     )
     change.put(fresh, content)
 

@@ -9,7 +9,7 @@ a range that straddles a bound gives "cannot tell yet", never a guess. Written i
     {field: personal_data_breach, in: [actual], open: [possible]}   `open`: known, but it leaves this undecided
     {field: breach_effects, contains_any: [confidentiality]}        lists
     {grade: cn-cac, at_least: relatively_serious}
-    {all: [...]}, {any: [...]}, {not: {...}}
+    {all: [...]}, {any: [...]}, {not: {...}}, {at_least: 2, of: [...]}
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from incident.errors import BadInput
-from incident.law.reasons import NOTHING, Answer, Reason, all_of, any_of, negated, with_answer
+from incident.law.reasons import NOTHING, Answer, Reason, all_of, any_of, at_least_of, negated, with_answer
 from incident.record.facts import (
     QUANTITIES,
     FactSheet,
@@ -83,10 +83,11 @@ class GradeAtLeast:
 
 @dataclass(frozen=True)
 class Combined:
-    """`how` is all or any."""
+    """`how` is all, any, or at_least: then at least `count` of the parts must be met."""
 
     how: str
     parts: tuple[Condition, ...]
+    count: int = 0
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,9 @@ _NOT = FrozenText({"zh-Hans": "下项不成立", "en": "not this"})
 def evaluate_condition(condition: Condition, sheet: FactSheet, grades: Grades | None = None) -> Reason:
     """The answer with its reasons. A grade that is not in `grades` is a `KeyError`: the caller's mistake."""
     if isinstance(condition, Combined):
-        parts = (evaluate_condition(part, sheet, grades) for part in condition.parts)
+        parts = [evaluate_condition(part, sheet, grades) for part in condition.parts]
+        if condition.how == "at_least":
+            return at_least_of(condition.count, parts, _at_least(condition.count))
         return all_of(parts, _ALL) if condition.how == "all" else any_of(parts, _ANY)
     if isinstance(condition, Negated):
         return negated(evaluate_condition(condition.part, sheet, grades), _NOT)
@@ -155,6 +158,8 @@ def parse_condition(data: Any) -> Condition:
     for how in ("all", "any"):
         if how in data:
             return _combined(how, data)
+    if "of" in data:
+        return _at_least_of(data)
     if "not" in data:
         _only(data, {"not"})
         return Negated(parse_condition(data["not"]))
@@ -171,6 +176,20 @@ def _combined(how: str, data: Mapping[str, Any]) -> Condition:
     if not isinstance(data[how], list) or not data[how]:
         raise ValueError(f"“{how}” needs a list of conditions that is not empty")
     return Combined(how, tuple(parse_condition(part) for part in data[how]))
+
+
+def _at_least_of(data: Mapping[str, Any]) -> Condition:
+    _only(data, {"at_least", "of"})
+    parts, count = data["of"], data.get("at_least")
+    if not isinstance(parts, list) or isinstance(count, bool) or not isinstance(count, int):
+        raise ValueError("write {at_least: 2, of: [...]} with a list of conditions")
+    if not 0 < count <= len(parts):
+        raise ValueError(f"at least {count} of {len(parts)} conditions can never be asked")
+    return Combined("at_least", tuple(parse_condition(part) for part in parts), count)
+
+
+def _at_least(count: int) -> FrozenText:
+    return FrozenText({"zh-Hans": f"以下至少 {count} 项符合", "en": f"at least {count} of these"})
 
 
 def _comparison(data: Mapping[str, Any]) -> Condition:

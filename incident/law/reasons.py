@@ -68,6 +68,22 @@ def any_of(parts: Iterable[Reason], text: LocalText) -> Reason:
     return _joined(tuple(parts), text, stops=Answer.met, otherwise=Answer.not_met)
 
 
+def at_least_of(count: int, parts: Iterable[Reason], text: LocalText) -> Reason:
+    """Met where `count` parts are; not met as soon as so many can no longer be."""
+    given = tuple(parts)
+    met = sum(part.answer is Answer.met for part in given)
+    possible = met + sum(part.answer is Answer.cannot_tell for part in given)
+    answer = Answer.met if met >= count else Answer.not_met if possible < count else Answer.cannot_tell
+    bearing = [part for part in given if part.answer is answer]
+    return Reason(
+        answer=answer,
+        text=with_answer(text, answer),
+        decides=union(part.decides for part in bearing),
+        rests_on=union(part.rests_on for part in bearing),
+        parts=given,
+    )
+
+
 def negated(part: Reason, text: LocalText) -> Reason:
     opposite = {
         Answer.met: Answer.not_met,

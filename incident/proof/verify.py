@@ -234,13 +234,18 @@ def _rows(store: Store, chain: str) -> list[Finding]:
     return findings
 
 
+def _with_later_columns(journalled: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """A row as it was journalled; columns that its table got since then held nothing at that time."""
+    return {**dict.fromkeys(now.keys() - journalled.keys()), **journalled}
+
+
 def _compare(
     chain: str, name: tuple[str, str], row: SQLModel, image: dict[str, Any] | None, *, key: bytes
 ) -> list[Finding]:
     place = f"{name[0]} {name[1]}"
     if image is None:
         return [Finding(chain, 0, Fault.CHANGED, f"{Doubt.ROW_UNKNOWN}: {place}")]
-    if row_image(row) != image["row"]:
+    if row_image(row) != _with_later_columns(image["row"], row_image(row)):
         return [Finding(chain, 0, Fault.CHANGED, f"{Doubt.ROW_CHANGED}: {place}")]
     if image["content"] is None:
         # Of a note for counsel the journal knows only the digest.

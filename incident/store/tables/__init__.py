@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from incident.store.tables.delivering import Attempt, Batch, Campaign, Delivery
     from incident.store.tables.intake import Alert, AlertItem
     from incident.store.tables.journalling import JournalBody, JournalEntry, JournalHead
-    from incident.store.tables.owing import DutyRow, Evaluation
+    from incident.store.tables.owing import DutyReminder, DutyRow, Evaluation, RegimeReview, Waiver
     from incident.store.tables.people import PeopleImport, PeopleProblem, Person
     from incident.store.tables.recording import Evidence, FactRow, Incident, LogEntry
     from incident.store.tables.releasing import Notice, PublicNotice, Report
@@ -36,7 +36,7 @@ _MODULES = {
     "delivering": ("Attempt", "Batch", "Campaign", "Delivery"),
     "intake": ("Alert", "AlertItem"),
     "journalling": ("JournalBody", "JournalEntry", "JournalHead"),
-    "owing": ("DutyRow", "Evaluation"),
+    "owing": ("DutyReminder", "DutyRow", "Evaluation", "RegimeReview", "Waiver"),
     "people": ("PeopleImport", "PeopleProblem", "Person"),
     "recording": ("Evidence", "FactRow", "Incident", "LogEntry"),
     "releasing": ("Notice", "PublicNotice", "Report"),
@@ -45,7 +45,7 @@ _MODULES = {
 }
 _BULK = ("Alert", "AlertItem", "Attempt", "Batch", "Delivery", "PeopleProblem", "Person")
 # Of no incident: the workspace's own chain holds them, and its key seals them.
-_OF_THE_WORKSPACE = ("Contact", "Operator", "Reach")
+_OF_THE_WORKSPACE = ("Contact", "Operator", "Reach", "RegimeReview")
 # The journal itself, and what only says how work goes on; who changes a brake or a limit is noted in an entry.
 _NOT_JOURNALLED = ("JournalBody", "JournalEntry", "JournalHead", *_MODULES["working"])
 
@@ -90,6 +90,7 @@ __all__ = [
     "Contact",
     "Decision",
     "Delivery",
+    "DutyReminder",
     "DutyRow",
     "Evaluation",
     "Evidence",
@@ -112,6 +113,7 @@ __all__ = [
     "PrivilegedNote",
     "PublicNotice",
     "Reach",
+    "RegimeReview",
     "Report",
     "Resolution",
     "Run",
@@ -120,6 +122,7 @@ __all__ = [
     "SummonsCall",
     "Task",
     "TokenBucket",
+    "Waiver",
     "Worker",
     "load_all",
 ]

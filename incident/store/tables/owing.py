@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, UniqueConstraint
 
 from incident.store.columns import optional_time, sealed_column, time_column
 
@@ -21,7 +21,11 @@ class Evaluation(SQLModel, table=True):
 
 
 class DutyRow(SQLModel, table=True):
-    """A duty as last evaluated. Sealed: its full description with reasons."""
+    """A duty as last evaluated. Sealed: its full description with reasons.
+
+    `path`, `urgency` and `anchor_at` lie open, so that the duties of many incidents are listed without unsealing any;
+    None in rows of earlier versions.
+    """
 
     __tablename__ = "duty"
 
@@ -34,4 +38,58 @@ class DutyRow(SQLModel, table=True):
     due_at: datetime | None = optional_time()
     met_at: datetime | None = optional_time()
     evaluated_at: datetime = time_column()
+    path: str | None = None
+    urgency: str | None = None
+    anchor_at: datetime | None = optional_time()
     sealed: bytes = sealed_column()
+
+
+class Waiver(SQLModel, table=True):
+    """The decision not to do what the law leaves to the organisation. It ends when it is withdrawn or the duty reopens.
+
+    Sealed: why, on what evidence, under which article. Who signed it stands in `decision`.
+    """
+
+    __tablename__ = "waiver"
+    __table_args__ = (UniqueConstraint("incident_id", "number"),)
+
+    id: str = Field(primary_key=True)
+    incident_id: str = Field(index=True)
+    number: int
+    duty_id: str
+    waived_at: datetime = time_column()
+    waived_by: str
+    ended_at: datetime | None = optional_time()
+    sealed: bytes = sealed_column()
+
+
+class DutyReminder(SQLModel, table=True):
+    """That somebody was reminded of a duty. `moment`: before its end, at it, or after it; `due_at`: the end that counted."""
+
+    __tablename__ = "duty_reminder"
+
+    id: str = Field(primary_key=True)
+    incident_id: str = Field(index=True)
+    duty_id: str
+    due_at: datetime = time_column()
+    moment: str
+    told_at: datetime = time_column()
+
+
+class RegimeReview(SQLModel, table=True):
+    """Counsel's approval of a regime as its file stood, in the workspace's own chain. `until_day`: the last day, ISO.
+
+    `statement` is exactly what was signed.
+    """
+
+    __tablename__ = "regime_review"
+
+    id: str = Field(primary_key=True)
+    regime: str = Field(index=True)
+    file_hash: str
+    operator_id: str
+    approved_at: datetime = time_column()
+    until_day: str
+    withdrawn_at: datetime | None = optional_time()
+    statement: str
+    signature: str
