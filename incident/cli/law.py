@@ -38,13 +38,26 @@ def show(ctx: typer.Context) -> None:
     desk.table(("Regime", "Title", "Country", "In scope", "In force since", "Confidence", "Review"), rows)
 
 
-@app.command("lint", help="Check regime files; without a name, the shipped ones.")
+@app.command(
+    "lint",
+    short_help="Check regime files and the catalogues of the law.",
+    help="Check regime files, and the catalogues of the law by their names (categories.yaml, remedies.yaml, "
+    "elements.yaml); without a name, all that are shipped.",
+)
 def lint(ctx: typer.Context, files: list[Path] = typer.Argument(None, metavar="[FILE...]")) -> None:
     from incident.law.lint import lint_regimes
+    from incident.law.lint_catalogues import catalogue_files, is_catalogue, lint_catalogues
     from incident.law.regimes import SHIPPED
+    from incident.notice.lint_catalogues import lint_for_notices
 
     desk = desk_of(ctx)
-    problems = lint_regimes(files or [SHIPPED])
+    given = files or [SHIPPED, *catalogue_files()]
+    catalogues = [file for file in given if is_catalogue(file)]
+    problems = [
+        *lint_regimes(file for file in given if not is_catalogue(file)),
+        *lint_catalogues(catalogues),
+        *lint_for_notices(catalogues),
+    ]
     rows = [(Path(each.file).name, each.line, str(each.severity), each.what) for each in problems]
     desk.table(("File", "Line", "Severity", "What"), rows)
     if any(str(each.severity) == "error" for each in problems):
