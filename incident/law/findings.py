@@ -112,6 +112,7 @@ class Duty:
     elements: tuple[tuple[str, str], ...]
     items: tuple[str, ...]
     minimum: tuple[str, ...]
+    item_articles: tuple[tuple[str, str], ...]
     extra_fields: tuple[RequiredFields, ...]
     late_fields: tuple[str, ...]
     channels: tuple[Channel, ...]
@@ -121,7 +122,6 @@ class Duty:
     confidence: Confidence
     is_reviewed: bool
     ordered: FrozenText | None = None
-    item_articles: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_standing(self) -> bool:
