@@ -85,8 +85,7 @@ class Duty:
     that would settle it. `ordered`: by whose instruction it is owed, or due, where that is not by the law alone.
     `due_at` (UTC) is None where the law names no period, or where the anchor is not known
     yet: then `waits_for` names the times that a person has to say. `branches`: every way it may still go, the
-    one that runs first in front. `elements`: notice element to article. `items` and `minimum`: report items,
-    the latter those that the first version must hold; `item_articles`: those that have an article of their own.
+    one that runs first in front. `elements`: notice element to article. `items` and `minimum`: report items.
     """
 
     id: str
@@ -111,8 +110,8 @@ class Duty:
     exemptions: tuple[ExemptionFinding, ...]
     elements: tuple[tuple[str, str], ...]
     items: tuple[str, ...]
+    item_articles: tuple[tuple[str, str], ...]  # of the items that have one of their own
     minimum: tuple[str, ...]
-    item_articles: tuple[tuple[str, str], ...]
     extra_fields: tuple[RequiredFields, ...]
     late_fields: tuple[str, ...]
     channels: tuple[Channel, ...]

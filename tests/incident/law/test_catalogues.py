@@ -1,13 +1,15 @@
 """Elements, kinds of data and remedies: closed lists with both languages."""
 
+from collections.abc import Callable, Mapping
 from importlib.resources import files
-from types import MappingProxyType
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
 from incident.errors import BadInput
 from incident.law.categories import (
+    EEA,
     EnisaType,
     IsSensitive,
     category_catalogue,
@@ -16,6 +18,7 @@ from incident.law.categories import (
 )
 from incident.law.elements import element_catalogue
 from incident.law.grading import Confidence
+from incident.law.regimes import load_regimes
 from incident.law.remedies import OWNER_TITLES, Owner, check_remedies, remedy_catalogue, remedy_names
 from incident.record.facts import FieldType, field_named
 
@@ -34,7 +37,9 @@ KEPT = {
     ("name", "catalogue"),
     [("categories", category_catalogue), ("remedies", remedy_catalogue), ("elements", element_catalogue)],
 )
-def test_the_fast_reading_gives_what_yaml_gives(name: str, catalogue: MappingProxyType[str, object]) -> None:
+def test_the_fast_reading_gives_what_yaml_gives(
+    name: str, catalogue: Callable[[], Mapping[str, Any]]
+) -> None:
     text = files("incident.law").joinpath(f"{name}.yaml").read_text("utf-8")
     listed = YAML(typ="safe", pure=True).load(text)
     assert list(catalogue()) == list(listed)
@@ -118,6 +123,18 @@ def test_sensitivity_is_told_by_country_and_left_to_a_person_where_it_is_a_judge
     key: str, country: str, wanted: IsSensitive
 ) -> None:
     assert category_catalogue()[key].sensitive_in(country) is wanted
+
+
+def test_the_members_of_the_european_economic_area_have_the_labels_of_the_union() -> None:
+    health = category_catalogue()["health"]
+    assert health.sensitive_in("DE") is health.sensitive_in("NO") is IsSensitive.yes
+    assert health.sensitive_in("CH") is IsSensitive.review
+    assert set(health.labels_in(["cn", "de"])) == {"CN", "EU"}
+    assert set(health.labels_in(["US"])) == {"US-CA", "US-NY"}
+    assert set(health.labels_in(["US-NY"])) == {"US-NY"}
+    assert health.labels_in([]) == health.labels_in(["CH"]) == {}
+    gdpr = next(regime for regime in load_regimes() if regime.id == "eu-gdpr")
+    assert gdpr.countries() == EEA | {"EU"}
 
 
 def test_what_the_law_was_read_for_is_not_said_to_rest_on_memory() -> None:
