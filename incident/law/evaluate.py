@@ -22,6 +22,7 @@ from incident.law.findings import (
     Finding,
     Outcome,
     Recipient,
+    ReportItem,
     RequiredFields,
 )
 from incident.law.grading import Scale, grade, shipped_scales
@@ -78,6 +79,25 @@ def evaluate(
         reviewed=reviewed or {},
     )
     return tuple(_finding(regime, given) for regime in sorted(regimes, key=lambda regime: regime.id))
+
+
+def required_report_items(
+    findings: Iterable[Finding], *, minimum: bool = False
+) -> Mapping[ReportItem, tuple[tuple[str, str], ...]]:
+    """Report item to the (regime, article) pairs that ask for it: the union over all standing reports to authorities.
+
+    `minimum`: only what the first version must hold, where a law lets the rest follow; all items where it does not.
+    """
+    asked: dict[ReportItem, list[tuple[str, str]]] = {}
+    for finding in findings:
+        for duty in finding.duties:
+            if duty.kind is not DutyKind.report_authority or not duty.is_standing:
+                continue
+            articles = dict(duty.item_articles)
+            for item in (duty.minimum if minimum else ()) or duty.items:
+                place = ReportItem(duty.form or duty.id, duty.phase, item)
+                asked.setdefault(place, []).append((duty.regime, articles.get(item, duty.article)))
+    return {place: tuple(sources) for place, sources in asked.items()}
 
 
 def required_notice_elements(findings: Iterable[Finding]) -> Mapping[str, tuple[tuple[str, str], ...]]:
@@ -175,6 +195,7 @@ def _duty(regime: Regime, rule: DutyRule, applies: Reason, given: _Given) -> Dut
         exemptions=exemptions,
         elements=tuple(rule.elements.items()),
         items=rule.items,
+        item_articles=tuple(rule.item_articles.items()),
         minimum=rule.minimum,
         extra_fields=_extra_fields(rule, given),
         late_fields=rule.late_fields,
