@@ -80,17 +80,6 @@ def evaluate(
     return tuple(_finding(regime, given) for regime in sorted(regimes, key=lambda regime: regime.id))
 
 
-def required_notice_elements(findings: Iterable[Finding]) -> Mapping[str, tuple[tuple[str, str], ...]]:
-    """Notice element to the (regime, article) pairs that ask for it: the union over all standing notices."""
-    asked: dict[str, list[tuple[str, str]]] = {}
-    for finding in findings:
-        for duty in finding.duties:
-            if duty.kind is DutyKind.notify_people and duty.is_standing:
-                for element, article in duty.elements:
-                    asked.setdefault(element, []).append((duty.regime, article))
-    return {element: tuple(sources) for element, sources in asked.items()}
-
-
 def required_report_items(
     findings: Iterable[Finding], *, minimum: bool = False
 ) -> Mapping[ReportItem, tuple[tuple[str, str], ...]]:
@@ -108,6 +97,17 @@ def required_report_items(
                 place = ReportItem(duty.form or duty.id, duty.phase, item)
                 asked.setdefault(place, []).append((duty.regime, articles.get(item, duty.article)))
     return {place: tuple(sources) for place, sources in asked.items()}
+
+
+def required_notice_elements(findings: Iterable[Finding]) -> Mapping[str, tuple[tuple[str, str], ...]]:
+    """Notice element to the (regime, article) pairs that ask for it: the union over all standing notices."""
+    asked: dict[str, list[tuple[str, str]]] = {}
+    for finding in findings:
+        for duty in finding.duties:
+            if duty.kind is DutyKind.notify_people and duty.is_standing:
+                for element, article in duty.elements:
+                    asked.setdefault(element, []).append((duty.regime, article))
+    return {element: tuple(sources) for element, sources in asked.items()}
 
 
 @dataclass(frozen=True)

@@ -86,8 +86,7 @@ class Duty:
     that would settle it. `ordered`: by whose instruction it is owed, or due, where that is not by the law alone.
     `due_at` (UTC) is None where the law names no period, or where the anchor is not known
     yet: then `waits_for` names the times that a person has to say. `branches`: every way it may still go, the
-    one that runs first in front. `elements`: notice element to article. `items` and `minimum`: report items,
-    the latter those that the first version must hold; `item_articles`: those that have an article of their own.
+    one that runs first in front. `elements`: notice element to article. `items` and `minimum`: report items.
     `waits_for_duty`: the duty that must be met before the clock of this one runs.
     """
 
@@ -113,6 +112,7 @@ class Duty:
     exemptions: tuple[ExemptionFinding, ...]
     elements: tuple[tuple[str, str], ...]
     items: tuple[str, ...]
+    item_articles: tuple[tuple[str, str], ...]  # of the items that have one of their own
     minimum: tuple[str, ...]
     extra_fields: tuple[RequiredFields, ...]
     late_fields: tuple[str, ...]
@@ -123,7 +123,6 @@ class Duty:
     confidence: Confidence
     is_reviewed: bool
     ordered: FrozenText | None = None
-    item_articles: tuple[tuple[str, str], ...] = ()
     waits_for_duty: str | None = None
 
     @property
