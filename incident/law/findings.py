@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from incident.law.clocks import NOT_STARTED, AnchorTime, Urgency, Within
 from incident.law.grading import Confidence
@@ -111,6 +112,7 @@ class Duty:
     exemptions: tuple[ExemptionFinding, ...]
     elements: tuple[tuple[str, str], ...]
     items: tuple[str, ...]
+    item_articles: tuple[tuple[str, str], ...]  # of the items that have one of their own
     minimum: tuple[str, ...]
     extra_fields: tuple[RequiredFields, ...]
     late_fields: tuple[str, ...]
@@ -142,6 +144,14 @@ class Duty:
             one.effect is Effect.public_notice_instead and one.reason.answer.value == "met"
             for one in self.exemptions
         )
+
+
+class ReportItem(NamedTuple):
+    """An item of a report: of which form (without a form, of which duty), in which phase, by its number there."""
+
+    form: str
+    phase: Phase
+    item: str
 
 
 @dataclass(frozen=True)

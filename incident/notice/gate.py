@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from incident.law.elements import element_catalogue
-from incident.notice.content import Element, NoticeContent
+from incident.notice.content import Element, Missing, NoticeContent
 from incident.notice.draft import MOST_STEPS
 from incident.notice.findings import Article, Finding, Severity
-from incident.notice.phrases import language_key, phrases
+from incident.notice.phrases import WordGroup, language_key, phrases
 from incident.notice.readability import (
     HIGHEST_GRADE,
     LONGEST_NOTICE,
@@ -23,6 +23,7 @@ from incident.notice.readability import (
     long_sentences,
     reading_grade,
 )
+from incident.record.facts import field_named
 
 Required = Mapping[str, Sequence[Article]]
 """Element -> the articles that ask for it."""
@@ -64,7 +65,7 @@ def _missing_elements(content: NoticeContent, required: Required) -> Iterator[Fi
     for element, articles in required.items():
         if content.element(element) is not None and not _open_without_date(content, element):
             continue
-        gaps = [gap for gap in content.missing if gap.element == element]
+        gaps = _gaps(content, element)
         title = element_catalogue()[element].title
         ask = {tag: " ".join(dict.fromkeys(gap.question[tag] for gap in gaps)) for tag in ("zh-Hans", "en")}
         message = {
@@ -85,6 +86,14 @@ def _missing_elements(content: NoticeContent, required: Required) -> Iterator[Fi
             articles=tuple((regime, article) for regime, article in articles),
             fields=tuple(dict.fromkeys(gap.field for gap in gaps)),
         )
+
+
+def _gaps(content: NoticeContent, element: str) -> list[Missing]:
+    """What to ask for: the facts that drafting missed, or the text that a person has to write."""
+    if gaps := [gap for gap in content.missing if gap.element == element]:
+        return gaps
+    text = element_catalogue()[element].text
+    return [] if text is None else [Missing(element, text, field_named(text).question)]
 
 
 def _open_without_date(content: NoticeContent, element: str) -> bool:
@@ -157,16 +166,20 @@ def _hedges(content: NoticeContent) -> Iterator[Finding]:
 
 
 def _words_to_avoid(content: NoticeContent) -> Iterator[Finding]:
+    for place, texts in content.texts().items():
+        for word, group in words_to_avoid("\n".join(texts), content.language):
+            message = {
+                "zh-Hans": f"“{word}”：{group.why['zh-Hans']}",
+                "en": f'"{word}": {group.why["en"]}',
+            }
+            yield Finding(Severity.WARNING, group.code, place, content.language, message)
+
+
+def words_to_avoid(text: str, language: str) -> Iterator[tuple[str, WordGroup]]:
+    """Each word of a text that a notice should not hold, once, with the group that says why."""
     for group in phrases().lint.groups:
-        for place, texts in content.texts().items():
-            for word in dict.fromkeys(
-                word for text in texts for word in _found(group.words[language_key(content.language)], text)
-            ):
-                message = {
-                    "zh-Hans": f"“{word}”：{group.why['zh-Hans']}",
-                    "en": f'"{word}": {group.why["en"]}',
-                }
-                yield Finding(Severity.WARNING, group.code, place, content.language, message)
+        for word in dict.fromkeys(_found(group.words[language_key(language)], text)):
+            yield word, group
 
 
 def _found(words: Iterable[str], text: str) -> list[str]:

@@ -72,7 +72,10 @@ def _planted(field: Field, number: int) -> tuple[object, list[str]]:
             f"{MARK}text{number}",
             f"{MARK}文{number}",
         ]
-    if field.type is FieldType.texts and field.name != "data_categories":
+    if field.type is FieldType.texts and field.name not in (
+        "data_categories",
+        "remedies_chosen",
+    ):
         return [f"{MARK}item{number}"], [f"{MARK}item{number}"]
     if field.type is FieldType.counted:
         many = 7_340_000 + number
