@@ -197,12 +197,14 @@ def read_value(desk: Desk, field: Field, given: str, *, echo: bool = True) -> Va
     """The value of a fact as a person types it; times as `read_time` takes them. Raises `BadInput`."""
     from incident.duties.asking import AHEAD
     from incident.law.categories import check_categories
+    from incident.law.remedies import check_remedies
     from incident.record.facts import parse_value, says_unknown
 
     if field.type == "time" and not says_unknown(field, given):
         return read_time(desk, given, option=field.name, future=field.name in AHEAD, echo=echo)
     value = parse_value(field, given, zone=desk.zone)
     check_categories({field.name: value})
+    check_remedies({field.name: value})
     return value
 
 
@@ -219,6 +221,7 @@ def facts_file(desk: Desk, path: Path, *, said_by: str = "", known_at: datetime 
     Raises `BadInput`.
     """
     from incident.law.categories import category_names
+    from incident.law.remedies import remedy_names
     from incident.record.facts import read_facts_file
 
     name = "standard input" if str(path) == "-" else path.name
@@ -229,6 +232,7 @@ def facts_file(desk: Desk, path: Path, *, said_by: str = "", known_at: datetime 
         known_at=known_at or desk.now(),
         said_by=said_by or desk.actor,
         categories=category_names(),
+        remedies=remedy_names(),
     )
 
 

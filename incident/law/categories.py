@@ -1,4 +1,5 @@
-"""Kinds of personal data: their names, whether a country's law calls them sensitive, and what to tell people."""
+"""Kinds of personal data: their names, whether a country's law calls them sensitive, what to tell people, and what help
+to offer them."""
 
 from __future__ import annotations
 
@@ -10,11 +11,12 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, TypeAdapter
+from pydantic import BeforeValidator, Field, field_validator
 
 from incident.errors import BadInput
-from incident.law.data import Strict, plain_data
+from incident.law.data import Strict, checked_entries
 from incident.law.grading import Confidence, Text
+from incident.law.remedies import RemedyKey
 from incident.record.facts import FactSheet
 
 
@@ -26,19 +28,52 @@ class IsSensitive(StrEnum):
     review = "review"
 
 
+class EnisaType(StrEnum):
+    """The four types of data of ENISA's severity method (2013), from the least grave to the gravest."""
+
+    simple = "simple"
+    behavioural = "behavioural"
+    financial = "financial"
+    sensitive = "sensitive"
+
+
+Words = Annotated[str, Field(min_length=1)]
+Jurisdiction = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z]{2})?$")]
+
+
 class Sensitivity(Strict):
+    """A country's label with its `basis` (article or standard): given by whoever wrote the file, never worked out."""
+
     answer: IsSensitive = Field(alias="is")
-    basis: str
+    basis: Words
     confidence: Confidence
 
 
 class Category(Strict):
-    """One kind of data. `harm` and `advice` address the reader of a notice and are printed as they stand."""
+    """One kind of data. `harm` and `advice` address the reader of a notice and are printed as they stand.
+
+    `remedies`: what can be offered, most useful first; a suggestion, never a promise. `edpb`: the letter in row 70 of
+    the EDPB's template for a notification. `veris`: the variety of data in VERIS. `enisa` is None where the kind has
+    no type of its own: what opens an account counts as what it opens.
+    """
 
     title: Text
-    sensitive: Annotated[dict[str, Sensitivity], BeforeValidator(dict)]
+    sensitive: Annotated[dict[Jurisdiction, Sensitivity], BeforeValidator(dict)]
     harm: Text
     advice: Text
+    remedies: tuple[RemedyKey, ...] = ()
+    edpb: Annotated[str, Field(pattern=r"^[a-u]$")] | None = None
+    veris: Words | None = None
+    enisa: EnisaType | None = None
+
+    @field_validator("sensitive")
+    @classmethod
+    def _china_and_europe_are_labelled(
+        cls, labels: dict[Jurisdiction, Sensitivity]
+    ) -> dict[Jurisdiction, Sensitivity]:
+        if missing := [country for country in ("CN", "EU") if country not in labels]:
+            raise ValueError(f"the label for {' and '.join(missing)} is missing")
+        return labels
 
     def sensitive_in(self, country: str) -> IsSensitive:
         """Whether the country's law calls it sensitive; where the data says nothing, a person has to judge."""
@@ -50,8 +85,7 @@ class Category(Strict):
 def category_catalogue() -> Mapping[str, Category]:
     """All kinds of data by key, in the order in which a notice lists them."""
     text = files("incident.law").joinpath("categories.yaml").read_text("utf-8")
-    listed = TypeAdapter(dict[str, Category]).validate_python(plain_data(text, name="categories.yaml"))
-    return MappingProxyType(listed)
+    return MappingProxyType(checked_entries(Category, text, name="categories.yaml"))
 
 
 def category_names() -> frozenset[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from incident.errors import BadInput
 from incident.record.facts import LANGUAGES, FrozenText
@@ -22,6 +23,8 @@ class Strict(BaseModel):
 
 
 Model = TypeVar("Model", bound=Strict)
+EntryKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+"""The key of an entry of a catalogue: what the record and other files name it by."""
 
 COMPILED = Path(__file__).with_name("compiled.json")
 """The shipped YAML as plain data by the SHA-256 of each text (`incident.law.compiling` writes it).
@@ -59,6 +62,58 @@ def read_yaml(text: str, *, name: str) -> Any:
         ) from None
     except (YAMLError, ValueError, RecursionError) as error:
         raise BadInput(f"this is not valid YAML: {error}", where=name, next_step="correct the file") from None
+
+
+_ENTRY = re.compile(r"( *)([A-Za-z][A-Za-z0-9_-]*):(?: (\S.*))?")
+
+
+def read_lines(text: str, *, name: str) -> Any:
+    """YAML whose values are written as JSON behind their names: the same data as `read_yaml`, much faster.
+
+    What is written in another way is read as the YAML it is. Raises `BadInput` as `read_yaml` does.
+    """
+    found = _quickly(text)
+    return read_yaml(text, name=name) if found is None else found
+
+
+def _quickly(text: str) -> dict[str, Any] | None:
+    """The data where every line is a name, or a name with JSON, two blanks deeper a level; None for all else."""
+    data: dict[str, Any] = {}
+    open_levels = [data]
+    for line in text.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        entry = _ENTRY.fullmatch(line)
+        depth = len(entry[1]) // 2 if entry else 0
+        if entry is None or len(entry[1]) % 2 or depth >= len(open_levels) or entry[2] in open_levels[depth]:
+            return None
+        del open_levels[depth + 1 :]
+        if entry[3] is None:
+            open_levels.append({})
+            open_levels[depth][entry[2]] = open_levels[-1]
+            continue
+        try:
+            open_levels[depth][entry[2]] = json.loads(
+                entry[3], object_pairs_hook=_said_once, parse_constant=_not_json
+            )
+        except ValueError:
+            return None
+    return data if data and all(_holds_values(each) for each in data.values()) else None
+
+
+def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise ValueError("a name stands here twice")
+    return dict(pairs)
+
+
+def _not_json(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _holds_values(value: Any) -> bool:
+    """Whether no name stands without a value, which in YAML means null and not an empty mapping."""
+    return all(map(_holds_values, value.values())) and bool(value) if isinstance(value, dict) else True
 
 
 def read_file(path: Path) -> str:
@@ -121,6 +176,20 @@ def checked(model: type[Model], text: str, *, name: str) -> Model:
     data = plain_data(text, name=name)
     try:
         return model.model_validate(data)
+    except ValidationError as error:
+        location, sentence = told(error)[0]
+        raise BadInput(
+            sentence,
+            where=f"{name}, line {line_of(text, location)}",
+            next_step="correct the file; incident law lint shows all findings",
+        ) from None
+
+
+def checked_entries(model: type[Model], text: str, *, name: str) -> dict[str, Model]:
+    """The file's entries by key, each as `model`; `BadInput` names the line of the first thing that is wrong."""
+    data = read_lines(text, name=name)
+    try:
+        return TypeAdapter(dict[EntryKey, model]).validate_python(data)  # type: ignore[valid-type]
     except ValidationError as error:
         location, sentence = told(error)[0]
         raise BadInput(

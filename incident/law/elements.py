@@ -6,23 +6,36 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
+from typing import Annotated
 
-from pydantic import TypeAdapter
+from pydantic import AfterValidator
 
-from incident.law.data import Strict, plain_data
+from incident.law.data import Strict, checked_entries
 from incident.law.grading import Text
+from incident.record.facts import FieldType, field_catalogue
+
+
+def _text_fact(name: str) -> str:
+    field = field_catalogue().get(name)
+    if field is None or field.type is not FieldType.text:
+        raise ValueError(f"“{name}” is no fact that holds a text")
+    return name
 
 
 class Element(Strict):
-    """`asks`: what the element has to say, for the person who writes it."""
+    """`asks`: what the element has to say, for the person who writes it.
+
+    `text`: the fact whose text a person writes for it, and a notice prints under `title` as it stands. Without one,
+    the notice draws the element from what the record holds anyway.
+    """
 
     title: Text
     asks: Text
+    text: Annotated[str, AfterValidator(_text_fact)] | None = None
 
 
 @cache
 def element_catalogue() -> Mapping[str, Element]:
     """All elements by name, in the order in which a notice tells them."""
     text = files("incident.law").joinpath("elements.yaml").read_text("utf-8")
-    listed = TypeAdapter(dict[str, Element]).validate_python(plain_data(text, name="elements.yaml"))
-    return MappingProxyType(listed)
+    return MappingProxyType(checked_entries(Element, text, name="elements.yaml"))

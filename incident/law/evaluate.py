@@ -22,9 +22,10 @@ from incident.law.findings import (
     Finding,
     Outcome,
     Recipient,
+    ReportItem,
     RequiredFields,
 )
-from incident.law.grading import Scale, grade, shipped_scales
+from incident.law.grading import GradesOf, Scale, shipped_scales
 from incident.law.reasons import NOTHING, Answer, Reason, all_of, negated, union, with_answer
 from incident.law.regimes import Cap, DutyKind, DutyRule, Effect, Exemption, PathRule, Regime, Status
 from incident.record.facts import FactSheet, FrozenText, LocalText
@@ -66,10 +67,9 @@ def evaluate(
     review is still valid, and whether a regime is in force while no time of the incident is known. `reopened`: the
     duties that an authority asks for whatever exemption is shown; no exemption drops them.
     """
-    grades = {key: grade(scale, sheet) for key, scale in (scales or shipped_scales()).items()}
     given = _Given(
         sheet=sheet,
-        grades=grades,
+        grades=GradesOf(scales or shipped_scales(), sheet),
         scope=frozenset(country.upper() for country in scope_countries),
         organisations=frozenset(organisations),
         now=now,
@@ -89,6 +89,25 @@ def required_notice_elements(findings: Iterable[Finding]) -> Mapping[str, tuple[
                 for element, article in duty.elements:
                     asked.setdefault(element, []).append((duty.regime, article))
     return {element: tuple(sources) for element, sources in asked.items()}
+
+
+def required_report_items(
+    findings: Iterable[Finding], *, minimum: bool = False
+) -> Mapping[ReportItem, tuple[tuple[str, str], ...]]:
+    """Report item to the (regime, article) pairs that ask for it: the union over all standing reports to authorities.
+
+    `minimum`: only what the first version must hold, where a law lets the rest follow; all items where it does not.
+    """
+    asked: dict[ReportItem, list[tuple[str, str]]] = {}
+    for finding in findings:
+        for duty in finding.duties:
+            if duty.kind is not DutyKind.report_authority or not duty.is_standing:
+                continue
+            articles = dict(duty.item_articles)
+            for item in (duty.minimum if minimum else ()) or duty.items:
+                place = ReportItem(duty.form or duty.id, duty.phase, item)
+                asked.setdefault(place, []).append((duty.regime, articles.get(item, duty.article)))
+    return {place: tuple(sources) for place, sources in asked.items()}
 
 
 @dataclass(frozen=True)
@@ -175,6 +194,7 @@ def _duty(regime: Regime, rule: DutyRule, applies: Reason, given: _Given) -> Dut
         exemptions=exemptions,
         elements=tuple(rule.elements.items()),
         items=rule.items,
+        item_articles=tuple(rule.item_articles.items()),
         minimum=rule.minimum,
         extra_fields=_extra_fields(rule, given),
         late_fields=rule.late_fields,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from incident.law.clocks import NOT_STARTED, AnchorTime, Urgency, Within
 from incident.law.grading import Confidence
@@ -85,7 +86,8 @@ class Duty:
     that would settle it. `ordered`: by whose instruction it is owed, or due, where that is not by the law alone.
     `due_at` (UTC) is None where the law names no period, or where the anchor is not known
     yet: then `waits_for` names the times that a person has to say. `branches`: every way it may still go, the
-    one that runs first in front. `elements`: notice element to article. `items` and `minimum`: report items.
+    one that runs first in front. `elements`: notice element to article. `items` and `minimum`: report items,
+    the latter those that the first version must hold; `item_articles`: those that have an article of their own.
     `waits_for_duty`: the duty that must be met before the clock of this one runs.
     """
 
@@ -121,6 +123,7 @@ class Duty:
     confidence: Confidence
     is_reviewed: bool
     ordered: FrozenText | None = None
+    item_articles: tuple[tuple[str, str], ...] = ()
     waits_for_duty: str | None = None
 
     @property
@@ -142,6 +145,14 @@ class Duty:
             one.effect is Effect.public_notice_instead and one.reason.answer.value == "met"
             for one in self.exemptions
         )
+
+
+class ReportItem(NamedTuple):
+    """An item of a report: of which form (without a form, of which duty), in which phase, by its number there."""
+
+    form: str
+    phase: Phase
+    item: str
 
 
 @dataclass(frozen=True)

@@ -253,7 +253,10 @@ class PathRule(Strict):
 
 
 class DutyRule(Strict):
-    """One duty of a regime. It goes either to `recipients`, or by one of its `paths`."""
+    """One duty of a regime. It goes either to `recipients`, or by one of its `paths`.
+
+    `item_articles`: where an item of the report has an article of its own; the others stand under `article`.
+    """
 
     id: Words
     kind: DutyKind
@@ -270,6 +273,7 @@ class DutyRule(Strict):
     paths: tuple[PathRule, ...] = ()
     elements: Annotated[dict[ElementName, Words], BeforeValidator(dict)] = Field(default_factory=dict)
     items: tuple[Words, ...] = ()
+    item_articles: Annotated[dict[Words, Words], BeforeValidator(dict)] = Field(default_factory=dict)
     minimum: tuple[Words, ...] = ()
     extra_fields: tuple[ExtraFields, ...] = ()
     late_fields: tuple[FactName, ...] = ()
@@ -288,6 +292,10 @@ class DutyRule(Strict):
             raise ValueError(f"the duty {self.id} has paths; within, urgency and caps belong to each of them")
         if not self.paths:
             _speed(self.within, self.urgency or Urgency.within)
+        if strange := [item for item in self.item_articles if item not in self.items]:
+            raise ValueError(
+                f"item_articles names items that the duty {self.id} has not: {', '.join(strange)}"
+            )
         if strange := [item for item in self.minimum if item not in self.items]:
             raise ValueError(f"the minimum names items that the duty {self.id} has not: {', '.join(strange)}")
         return self

@@ -1,8 +1,8 @@
 """What a notice says, in one language: a frozen value that is hashed, checked, signed and rendered.
 
 It holds the eight elements of a notice in mainland China (PIPL Art. 57, Network Data Regulations Art. 11,
-GB/T 35273 10.2), which cover GDPR Art. 34(2) too, and what is not known yet. It holds nothing about one person:
-that is put into the slots of the rendered message.
+GB/T 35273 10.2), which cover GDPR Art. 34(2) too, what other laws ask for in a person's own words, and what is not
+known yet. It holds nothing about one person: that is put into the slots of the rendered message.
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ from enum import StrEnum
 from typing import Any
 
 from incident.errors import BadInput
+from incident.law.elements import element_catalogue
 
 
 class Element(StrEnum):
-    """The parts of a notice that laws ask for. The first eight are its body."""
+    """The elements of the law's catalogue that a notice draws from the record. The first eight are its body.
+
+    The others of the catalogue have a `text`: a person writes them, and they stand in `more`.
+    """
 
     WHAT_HAPPENED = "what_happened"
     DATA_TYPES = "data_types"
@@ -30,6 +34,10 @@ class Element(StrEnum):
     CONTACT = "contact"
     BREACH_DATE = "breach_date"
     DISCOVERY_DATE = "discovery_date"
+    INDIVIDUAL_SPECIFIC_DATA = "individual_specific_data"
+    NEXT_UPDATE = "next_update"
+    DPO = "dpo"
+    NOTICE_DATE = "notice_date"
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,15 @@ class Contact:
 
 
 @dataclass(frozen=True)
+class Section:
+    """An element that a person wrote, under its heading; one paragraph a line."""
+
+    element: str
+    heading: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class NoticeContent:
     """One language's version of a notice. An element that is None could not be filled; `missing` says why.
 
@@ -93,14 +110,28 @@ class NoticeContent:
     next_update: str | None
     missing: tuple[Missing, ...]
     only_elsewhere: tuple[str, ...] = ()
+    more: tuple[Section, ...] = ()
 
     def element(self, name: str) -> object | None:
         """The value of an element by its name; None when it is empty or not filled. Raises `BadInput` for another."""
+        must_be_element(name)
         if name not in set(Element):
-            raise BadInput(
-                f"{name!r} is no element of a notice", next_step=f"elements are {', '.join(Element)}"
-            )
+            return next((section.lines for section in self.more if section.element == name), None) or None
         return getattr(self, name) or None
+
+    @property
+    def individual_specific_data(self) -> tuple[str, ...] | None:
+        """Each person's message names their own kinds of data in its slot; without any kind there is nothing to name."""
+        return self.data_types
+
+    @property
+    def dpo(self) -> str:
+        """The name of the person in charge of data protection, or how to reach them; empty without either."""
+        return (self.contact.officer_name or self.contact.officer_contact) if self.contact else ""
+
+    @property
+    def notice_date(self) -> str:
+        return self.written_on
 
     def texts(self) -> Mapping[str, tuple[str, ...]]:
         """All running text by place, for checks; in the order in which it is read."""
@@ -114,6 +145,7 @@ class NoticeContent:
             "planned": (self.planned,) if self.planned else (),
             "remedies": self.remedies or (),
             "not_known": self.not_known,
+            **{section.element: section.lines for section in self.more},
         }
 
     def as_document(self) -> dict[str, Any]:
@@ -123,6 +155,9 @@ class NoticeContent:
             {"element": gap.element, "field": gap.field, "question": dict(gap.question)}
             for gap in self.missing
         ]
+        if not self.more:
+            # Versions from before there was such a part were hashed without it.
+            del document["more"]
         plain = json.loads(json.dumps(document, ensure_ascii=False))
         assert isinstance(plain, dict)  # noqa: S101 - asdict of a dataclass
         return plain
@@ -140,6 +175,10 @@ class NoticeContent:
                 fields["measures_taken"] = tuple(DatedLine(**line) for line in fields["measures_taken"])
             fields["contact"] = None if fields["contact"] is None else Contact(**fields["contact"])
             fields["missing"] = tuple(Missing(**gap) for gap in fields["missing"])
+            fields["more"] = tuple(
+                Section(part["element"], part["heading"], tuple(part["lines"]))
+                for part in fields.get("more", ())
+            )
             return cls(**fields)
         except (KeyError, TypeError) as error:
             raise BadInput(
@@ -151,3 +190,11 @@ class NoticeContent:
         import rfc8785
 
         return hashlib.sha256(rfc8785.dumps(self.as_document())).hexdigest()
+
+
+def must_be_element(name: str) -> None:
+    """Raise `BadInput` where the law's catalogue has no element of this name."""
+    if name not in element_catalogue():
+        raise BadInput(
+            f"{name!r} is no element of a notice", next_step=f"elements are {', '.join(element_catalogue())}"
+        )

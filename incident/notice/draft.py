@@ -13,7 +13,9 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Protocol
 
 from incident.errors import BadInput
-from incident.notice.content import Contact, DatedLine, Element, Missing, NoticeContent
+from incident.law.elements import element_catalogue
+from incident.law.remedies import check_remedies, remedy_catalogue
+from incident.notice.content import Contact, DatedLine, Element, Missing, NoticeContent, Section
 from incident.notice.phrases import language_key, only_in_language, phrases, show_day, show_days, show_number
 from incident.record.facts import Certainty, Fact, Interval, field_named
 from incident.record.measures import MeasureTaken, summarise_measures
@@ -36,6 +38,8 @@ class CategoryTexts(Protocol):
     def harm(self) -> Mapping[str, str]: ...
     @property
     def advice(self) -> Mapping[str, str]: ...
+    @property
+    def remedies(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,31 @@ def draft(inputs: NoticeInputs, language: str) -> NoticeContent:
     return _Draft(inputs, language).content()
 
 
+def chosen_categories(inputs: NoticeInputs) -> list[CategoryTexts]:
+    """The recorded kinds of data in the order of the catalogue. Raises `BadInput` for one that is not in it."""
+    return [inputs.categories[key] for key in inputs.categories if key in _chosen_keys(inputs)]
+
+
+def by_urgency(inputs: NoticeInputs) -> list[CategoryTexts]:
+    """The recorded kinds of data, those first whose misuse comes soonest. Raises as `chosen_categories` does."""
+    chosen = _chosen_keys(inputs)
+    order = dict.fromkeys([*phrases().urgent_first, *inputs.categories])
+    return [inputs.categories[key] for key in order if key in chosen]
+
+
+def _chosen_keys(inputs: NoticeInputs) -> tuple[str, ...]:
+    fact = inputs.facts.get("data_categories")
+    keys = fact.value if fact is not None and isinstance(fact.value, tuple) else ()
+    for key in keys:
+        if key not in inputs.categories:
+            raise BadInput(
+                f"{key!r} is no category of data",
+                where="data_categories",
+                next_step="use the keys of incident/law/categories.yaml",
+            )
+    return tuple(map(str, keys))
+
+
 class _Draft:
     """One drafting, collecting what is missing as it goes."""
 
@@ -71,6 +100,8 @@ class _Draft:
     def content(self) -> NoticeContent:
         organisation = self._organisation_name()
         next_update = self._day("next_update_at")
+        if next_update is None:
+            self._ask(Element.NEXT_UPDATE, "next_update_at")
         cause, cause_open = self._cause(next_update)
         return NoticeContent(
             language=self.language,
@@ -95,6 +126,7 @@ class _Draft:
             contact=self._contact(organisation),
             not_known=self._not_known(cause, cause_open),
             next_update=next_update,
+            more=self._more(),
             missing=tuple(self.missing),
             only_elsewhere=tuple(dict.fromkeys(self.only_elsewhere)),
         )
@@ -166,27 +198,6 @@ class _Draft:
         sure = self.inputs.facts["persons"].sure is Certainty.confirmed
         return self._say("persons_exact" if sure else "persons_about", number=show_number(low))
 
-    def _chosen_categories(self) -> list[CategoryTexts]:
-        keys = self._value("data_categories")
-        if not isinstance(keys, tuple):
-            return []
-        known = self.inputs.categories
-        for key in keys:
-            if key not in known:
-                raise BadInput(
-                    f"{key!r} is no category of data",
-                    where="data_categories",
-                    next_step="use the keys of incident/law/categories.yaml",
-                )
-        return [known[key] for key in known if key in keys]
-
-    def _chosen_by_urgency(self) -> list[CategoryTexts]:
-        self._chosen_categories()
-        chosen, known = self._value("data_categories"), self.inputs.categories
-        order = [*phrases().urgent_first, *known]
-        keys = [key for key in dict.fromkeys(order) if isinstance(chosen, tuple) and key in chosen]
-        return [known[key] for key in keys]
-
     def _by_kind(self, told: Sequence[tuple[CategoryTexts, Mapping[str, str]]]) -> tuple[str, ...]:
         """Each text once. Of several kinds of data each is named before its text, because not every reader is
         concerned by all of them."""
@@ -199,9 +210,10 @@ class _Draft:
         return tuple(_capital(pause.join(names)) + colon + text for text, names in kinds.items())
 
     def _data_types(self) -> tuple[str, ...] | None:
-        chosen = [category.title[self.language] for category in self._chosen_categories()]
+        chosen = [category.title[self.language] for category in chosen_categories(self.inputs)]
         if not chosen:
             self._ask(Element.DATA_TYPES, "data_categories")
+            self._ask(Element.INDIVIDUAL_SPECIFIC_DATA, "data_categories")
         return tuple(chosen) or None
 
     def _cause(self, next_update: str | None) -> tuple[str | None, bool]:
@@ -228,7 +240,7 @@ class _Draft:
         so_far = _paragraphs(self._text("impact_so_far") or "")
         possible = _paragraphs(self._text("possible_harm") or "")
         if not possible and "possible_harm" not in self.only_elsewhere:
-            possible = self._by_kind([(each, each.harm) for each in self._chosen_categories()])
+            possible = self._by_kind([(each, each.harm) for each in chosen_categories(self.inputs)])
         if not possible:
             self._ask(Element.CONSEQUENCES, "possible_harm")
             return None
@@ -257,23 +269,43 @@ class _Draft:
         if "self_protection" in self.only_elsewhere:
             self._ask(Element.STEPS_FOR_PERSON, "self_protection")
             return None
-        steps = self._by_kind([(each, each.advice) for each in self._chosen_by_urgency()])[:MOST_STEPS]
+        steps = self._by_kind([(each, each.advice) for each in by_urgency(self.inputs)])[:MOST_STEPS]
         if not steps:
             self._ask(Element.STEPS_FOR_PERSON, "self_protection")
         return steps or None
 
     def _remedies(self) -> tuple[str, ...] | None:
-        text = self._text("remedies_offered")
-        if text is None:
+        """What is offered by the record alone: the confirmed remedies of the catalogue, then the organisation's words."""
+        chosen = self._value("remedies_chosen")
+        check_remedies({"remedies_chosen": chosen if isinstance(chosen, tuple) else None})
+        keys = chosen if isinstance(chosen, tuple) else ()
+        confirmed = [remedy_catalogue()[key].offer[language_key(self.language)] for key in keys]
+        offered = tuple(dict.fromkeys([*confirmed, *_paragraphs(self._text("remedies_offered") or "")]))
+        if not offered:
             self._ask(Element.REMEDIES, "remedies_offered")
-            return None
-        return _paragraphs(text)
+        return offered or None
+
+    def _more(self) -> tuple[Section, ...]:
+        """The elements that a person wrote, each under its heading, in the order of the catalogue."""
+        written = [
+            (name, element.title[language_key(self.language)], self._text(element.text))
+            for name, element in element_catalogue().items()
+            if element.text is not None
+        ]
+        return tuple(Section(name, heading, _paragraphs(text)) for name, heading, text in written if text)
 
     def _organisation_name(self) -> str:
         return self.inputs.organisation.name.get(self.language, "").strip()
 
     def _contact(self, organisation: str) -> Contact | None:
         own = self.inputs.organisation
+        officer = own.protection_officer
+        if not (officer.name.get(self.language) or officer.contact):
+            question = {
+                "zh-Hans": "个人信息保护负责人是谁，怎样联系？请在 incident.toml 的 protection_officer 中写明。",
+                "en": "Who is the data protection officer? Set protection_officer in incident.toml.",
+            }
+            self.missing.append(Missing(Element.DPO, "organisation.protection_officer", question))
         if not organisation or not (own.phone or own.email):
             question = {
                 "zh-Hans": "当事人怎样联系我们？请在 incident.toml 的 organisation 中写明名称、电话或者邮箱。",
@@ -287,8 +319,8 @@ class _Draft:
             email=own.email,
             website=own.website,
             address=own.address.get(self.language, ""),
-            officer_name=own.protection_officer.name.get(self.language, ""),
-            officer_contact=own.protection_officer.contact,
+            officer_name=officer.name.get(self.language, ""),
+            officer_contact=officer.contact,
         )
 
     def _not_known(self, cause: str | None, cause_open: bool) -> tuple[str, ...]:

@@ -11,10 +11,11 @@ Article = tuple[str, str]
 
 
 class Severity(StrEnum):
-    """`refused` stops a release; `warning` is shown to the people who sign it."""
+    """`refused` stops a release; `warning` is shown to the people who sign it; `suggestion` only offers something."""
 
     REFUSED = "refused"
     WARNING = "warning"
+    SUGGESTION = "suggestion"
 
 
 @dataclass(frozen=True)

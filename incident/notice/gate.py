@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from incident.law.elements import element_catalogue
-from incident.notice.content import Element, NoticeContent
+from incident.notice.content import Element, Missing, NoticeContent
 from incident.notice.draft import MOST_STEPS
 from incident.notice.findings import Article, Finding, Severity
 from incident.notice.phrases import language_key, phrases
@@ -23,6 +23,7 @@ from incident.notice.readability import (
     long_sentences,
     reading_grade,
 )
+from incident.record.facts import field_named
 
 Required = Mapping[str, Sequence[Article]]
 """Element -> the articles that ask for it."""
@@ -64,7 +65,7 @@ def _missing_elements(content: NoticeContent, required: Required) -> Iterator[Fi
     for element, articles in required.items():
         if content.element(element) is not None and not _open_without_date(content, element):
             continue
-        gaps = [gap for gap in content.missing if gap.element == element]
+        gaps = _gaps(content, element)
         title = element_catalogue()[element].title
         ask = {tag: " ".join(dict.fromkeys(gap.question[tag] for gap in gaps)) for tag in ("zh-Hans", "en")}
         message = {
@@ -85,6 +86,14 @@ def _missing_elements(content: NoticeContent, required: Required) -> Iterator[Fi
             articles=tuple((regime, article) for regime, article in articles),
             fields=tuple(dict.fromkeys(gap.field for gap in gaps)),
         )
+
+
+def _gaps(content: NoticeContent, element: str) -> list[Missing]:
+    """What to ask for: the facts that drafting missed, or the text that a person has to write."""
+    if gaps := [gap for gap in content.missing if gap.element == element]:
+        return gaps
+    text = element_catalogue()[element].text
+    return [] if text is None else [Missing(element, text, field_named(text).question)]
 
 
 def _open_without_date(content: NoticeContent, element: str) -> bool:

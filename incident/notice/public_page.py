@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from incident.notice.content import NoticeContent
-from incident.notice.render import refuse_marks
+from incident.notice.render import refuse_lost_sections, refuse_marks
 from incident.notice.templates import render_template
 
 LANGUAGE_NAMES: Mapping[str, str] = {"zh-Hans": "简体中文", "en": "English"}
@@ -42,7 +42,8 @@ def render_public_pages(
             if other != language
         ]
         values = {"content": content, "others": others}
-        pages[named[language]] = render_template(
-            f"notice/{language}/public.html.j2", values, templates=templates
-        )
+        template = f"notice/{language}/public.html.j2"
+        page = render_template(template, values, templates=templates)
+        refuse_lost_sections(content, page, where=template)
+        pages[named[language]] = page
     return pages

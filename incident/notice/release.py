@@ -23,6 +23,7 @@ from incident.notice.draft import CategoryTexts, NoticeInputs, draft
 from incident.notice.findings import Finding, refusals
 from incident.notice.gate import Required, check_notice
 from incident.notice.public_page import render_public_pages
+from incident.notice.remedies import suggested_remedies
 from incident.notice.render import RenderedEmail, render_email
 from incident.record.decisions import Signer, Subject, Verdict, Voice, approvals, decide, rejections, voices
 from incident.record.dossier import Dossier
@@ -132,7 +133,7 @@ def assemble(
             for name, category in bench.categories.items()
         },
     )
-    return frozen, check_notice(contents, bench.required)
+    return frozen, [*check_notice(contents, bench.required), *suggested_remedies(inputs, contents)]
 
 
 @dataclass(frozen=True)
@@ -332,14 +333,14 @@ def with_promises(required: Required, promised: list[str]) -> Required:
 
     Raises `BadInput` for a name that is no element of a notice.
     """
-    from incident.notice.content import Element
+    from incident.law.elements import element_catalogue
 
-    unknown = [name for name in promised if name not in set(Element)]
+    unknown = [name for name in promised if name not in element_catalogue()]
     if unknown:
         raise BadInput(
             f"{', '.join(unknown)} is no element of a notice",
             where="promises.notice_contains in incident.toml",
-            next_step=f"elements are {', '.join(Element)}",
+            next_step=f"elements are {', '.join(element_catalogue())}",
         )
     joined = {element: list(articles) for element, articles in required.items()}
     for element in promised:

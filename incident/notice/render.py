@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 
 from incident.errors import BadInput
@@ -53,6 +54,7 @@ def render_email(content: NoticeContent, *, templates: Sequence[Path]) -> Render
                 where=f"{folder}/{name}",
                 next_step="each person's message needs all of " + ", ".join(SLOT_NAMES),
             )
+        refuse_lost_sections(content, body, where=f"{folder}/{name}")
     return RenderedEmail(subject=content.subject, text=text, html=html, language=content.language)
 
 
@@ -74,4 +76,16 @@ def refuse_marks(content: NoticeContent) -> None:
                 "the text holds a character that is kept for personal slots",
                 where=f"{place} ({content.language})",
                 next_step="type this part again",
+            )
+
+
+def refuse_lost_sections(content: NoticeContent, body: str, *, where: str) -> None:
+    """Raise `BadInput` when a template leaves out what a person wrote because a law asks for it."""
+    shown = (body, unescape(body))
+    for section in content.more:
+        if not all(any(line in each for each in shown) for line in section.lines):
+            raise BadInput(
+                f"the template leaves out “{section.heading}” ({section.element})",
+                where=where,
+                next_step="show content.more in it, as the shipped template of the same name does",
             )

@@ -20,7 +20,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from incident.errors import BadInput
-from incident.record.fields import FieldType, field_catalogue, nearest_names
+from incident.record.fields import field_catalogue, nearest_names
 from incident.record.values import Certainty, Fact, parse_time, parse_value
 
 _PROVENANCE = ("said_by", "source", "sure", "known_at")
@@ -69,15 +69,20 @@ def read_facts_file(
     known_at: datetime,
     said_by: str = "",
     categories: frozenset[str] | None = None,
+    remedies: frozenset[str] | None = None,
 ) -> list[Fact]:
     """The facts of a file, in its order.
 
     `name` is how errors call the file; `zone` holds for times without an offset; `known_at` and `said_by`
-    are the defaults where the file says nothing (source: the file's name; sure: claimed). `categories`, if
-    given, is the closed list for `data_categories`. Raises `BadInput` naming line, field and what to write.
+    are the defaults where the file says nothing (source: the file's name; sure: claimed). `categories` and
+    `remedies`, if given, are the closed lists for `data_categories` and `remedies_chosen`. Raises `BadInput` naming line, field and what to write.
     """
     entries = list(_top_entries(_decoded(text, name), name))
     complaints = _Complaints(name)
+    listed = {
+        "data_categories": _ClosedList("kind of data", categories or frozenset()),
+        "remedies_chosen": _ClosedList("remedy", remedies or frozenset()),
+    }
     defaults = _Provenance(said_by, name, Certainty.claimed, known_at)
     for key, line, raw in entries:
         if key in _PROVENANCE:
@@ -86,7 +91,7 @@ def read_facts_file(
         fact
         for key, line, raw in entries
         if key not in _PROVENANCE
-        and (fact := _fact(key, line, raw, defaults, zone, categories, complaints)) is not None
+        and (fact := _fact(key, line, raw, defaults, zone, listed.get(key), complaints)) is not None
     ]
     complaints.raise_if_any()
     if not facts:
@@ -100,7 +105,7 @@ def _fact(
     raw: Any,
     defaults: _Provenance,
     zone: tzinfo,
-    categories: frozenset[str] | None,
+    listed: _ClosedList | None,
     complaints: _Complaints,
 ) -> Fact | None:
     known = field_catalogue().get(key)
@@ -126,10 +131,10 @@ def _fact(
     except BadInput as error:
         complaints.add(line, error)
         return None
-    if known.type is FieldType.texts and key == "data_categories" and categories and isinstance(value, tuple):
-        for category in value:
-            if category not in categories:
-                complaints.add(line, _no_category(category, categories), about=key)
+    if listed is not None and listed.keys and isinstance(value, tuple):
+        for word in value:
+            if word not in listed.keys:
+                complaints.add(line, listed.refusal(word), about=key)
     return Fact(key, value, provenance.said_by, provenance.source, provenance.sure, provenance.known_at)
 
 
@@ -170,12 +175,19 @@ def _with_provenance(
     return base
 
 
-def _no_category(category: str, categories: frozenset[str]) -> BadInput:
-    import difflib
+@dataclass(frozen=True)
+class _ClosedList:
+    """The keys that a list of words may hold, and what each is called. Without keys, any word will do."""
 
-    near = difflib.get_close_matches(category, categories, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"use one of: {', '.join(sorted(categories))}"
-    return BadInput(f"there is no kind of data called “{category}”", next_step=hint)
+    kind: str
+    keys: frozenset[str]
+
+    def refusal(self, word: str) -> BadInput:
+        import difflib
+
+        near = difflib.get_close_matches(word, self.keys, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"use one of: {', '.join(sorted(self.keys))}"
+        return BadInput(f"there is no {self.kind} called “{word}”", next_step=hint)
 
 
 def _decoded(text: str | bytes, name: str) -> str:
