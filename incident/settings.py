@@ -108,6 +108,7 @@ class OrganisationKind(StrEnum):
     industry_data_handler = "industry_data_handler"
     payment_institution = "payment_institution"
     nis2_entity = "nis2_entity"
+    trust_service_provider = "trust_service_provider"
     financial_entity = "financial_entity"
     digital_product_manufacturer = "digital_product_manufacturer"
     health_care_entity = "health_care_entity"

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from incident.law.clocks import NOT_STARTED, AnchorTime, Within, anchor_time, due_at
+from incident.law.clocks import NOT_STARTED, AnchorTime, Rolls, Within, anchor_time, due_at
 from incident.law.conditions import Condition, Grades, evaluate_condition
 from incident.law.findings import (
     Branch,
@@ -261,6 +261,8 @@ def _branches(regime: Regime, rule: DutyRule, given: _Given) -> tuple[Branch, ..
     """Every way that is not ruled out, the one with the earliest deadline first."""
     possible = []
     for path in rule.as_paths():
+        if not path.is_open_to(given.organisations):
+            continue
         reason = None if path.only_if is None else given.answer(path.only_if)
         if reason is None or reason.answer is not Answer.not_met:
             possible.append(_branch(regime, rule, path, given, reason))
@@ -297,12 +299,14 @@ def _clock(
             return None
         return due_at(start.at, within, zone=regime.zone, working_days=regime.working_days)
 
-    start = anchor_time(rule.anchor, given.sheet, submitted)
+    start = anchor_time(path.anchor or rule.anchor, given.sheet, submitted)
     due = end(start, path.within)
     for cap in path.caps:
         capped = anchor_time(cap.anchor, given.sheet, submitted)
         capped_due = end(capped, cap.within)
-        if capped_due is None or _gave_way(cap, capped_due, given.sheet):
+        if capped_due is None or _gave_way(
+            cap, end(capped, replace(cap.within, rolls=Rolls.stays)), given.sheet
+        ):
             continue
         if due is None or capped_due < due:
             unknown = start.open_fields if start.at is None else NOTHING
@@ -313,18 +317,26 @@ def _clock(
     return start, due
 
 
-def _gave_way(cap: Cap, due: datetime, sheet: FactSheet) -> bool:
+def _gave_way(cap: Cap, end: datetime | None, sheet: FactSheet) -> bool:
+    """`end`: of the cap as it was before a day off moved it; what happened after that came too late for the cap."""
     happened = sheet.get(cap.gives_way_to) if cap.gives_way_to is not None else None
-    return isinstance(happened, datetime) and happened > due
+    return isinstance(happened, datetime) and end is not None and happened > end
 
 
-def _runs_first(branch: Branch) -> tuple[bool, float, bool]:
-    """A period before none, the earlier before the later, what is certain before what is only possible."""
+def _runs_first(branch: Branch) -> tuple[bool, bool, float, bool]:
+    """A period before none, one that runs before one that waits, the earlier before the later, and what is certain
+    before what is only possible."""
     if branch.due_at is not None:
         length = branch.due_at.timestamp()
     else:
         length = float(branch.within.nominal_seconds) if branch.within else 0.0
-    return branch.within is None, length, branch.reason is not None and branch.reason.answer is not Answer.met
+    waits = branch.within is not None and branch.due_at is None
+    return (
+        branch.within is None,
+        waits,
+        length,
+        branch.reason is not None and branch.reason.answer is not Answer.met,
+    )
 
 
 def _open_on_the_way(branches: tuple[Branch, ...]) -> frozenset[str]:

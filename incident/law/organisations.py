@@ -27,6 +27,7 @@ ORGANISATION_TITLES = {
     OrganisationKind.nis2_entity: _title(
         "NIS2 指令所称重要或者关键实体", "essential and important entities under NIS2"
     ),
+    OrganisationKind.trust_service_provider: _title("信任服务提供者", "trust service providers"),
     OrganisationKind.financial_entity: _title("DORA 条例所称金融实体", "financial entities under DORA"),
     OrganisationKind.digital_product_manufacturer: _title(
         "含数字元素产品的制造商", "manufacturers of products with digital elements"

@@ -217,11 +217,18 @@ class Cap(Strict):
 
 
 class PathRule(Strict):
-    """One of several ways a duty may go: to whom and how fast depends on the facts."""
+    """One of several ways a duty may go: to whom and how fast depends on the facts.
+
+    `organisations`: the way is open to these kinds only; `except_organisations`: not to these. `anchor`: where this way
+    counts from another event than the duty does.
+    """
 
     id: Words
     title: Text
     only_if: AnyCondition | None = None
+    organisations: tuple[OrganisationKind, ...] = ()
+    except_organisations: tuple[OrganisationKind, ...] = ()
+    anchor: AnyAnchor | None = None
     recipients: tuple[Words, ...] = Field(min_length=1)
     within: Period | None = None
     urgency: Urgency = Urgency.within
@@ -232,6 +239,13 @@ class PathRule(Strict):
     def _speed_is_said_once(self) -> PathRule:
         _speed(self.within, self.urgency)
         return self
+
+    def is_open_to(self, organisations: Collection[str]) -> bool:
+        """`organisations`: the kinds that the workspace says its own organisation is."""
+        kinds = set(organisations)
+        return (not self.organisations or bool(kinds & set(self.organisations))) and not (
+            kinds & set(self.except_organisations)
+        )
 
 
 class DutyRule(Strict):
@@ -290,6 +304,9 @@ class DutyRule(Strict):
             id="",
             title=self.title,
             only_if=None,
+            organisations=(),
+            except_organisations=(),
+            anchor=None,
             recipients=self.recipients,
             within=self.within,
             urgency=self.urgency or Urgency.within,
@@ -300,7 +317,13 @@ class DutyRule(Strict):
 
     def anchors(self) -> tuple[Anchor, ...]:
         """Every event from which a clock of this duty may run."""
-        return (self.anchor, *(cap.anchor for path in self.as_paths() for cap in path.caps))
+        of_paths = (
+            anchor
+            for path in self.as_paths()
+            for anchor in (path.anchor, *(cap.anchor for cap in path.caps))
+            if anchor is not None
+        )
+        return (self.anchor, *of_paths)
 
     def periods(self) -> tuple[Within, ...]:
         return tuple(
@@ -449,21 +472,6 @@ def _speed(within: Within | None, urgency: Urgency) -> None:
 
 
 __all__ = [
-    "Channel",
-    "Confidence",
-    "DutyKind",
-    "DutyRule",
-    "Effect",
-    "Exemption",
-    "OrganisationKind",
-    "PathRule",
-    "Phase",
-    "Place",
-    "Regime",
-    "Status",
-    "conditions_of",
-    "load_regime",
-    "load_regimes",
-    "strange_grades",
-    "yaml_files",
-]
+    "Channel", "Confidence", "DutyKind", "DutyRule", "Effect", "Exemption", "OrganisationKind", "PathRule", "Phase",
+    "Place", "Regime", "Status", "conditions_of", "load_regime", "load_regimes", "strange_grades", "yaml_files",
+]  # fmt: skip
