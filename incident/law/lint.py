@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from incident.errors import BadInput
 from incident.law.data import line_of, read_file, read_yaml, told
 from incident.law.grading import Scale, shipped_scales
-from incident.law.regimes import Confidence, DutyKind, Place, Regime, strange_grades, yaml_files
+from incident.law.regimes import Confidence, DutyKind, Place, Regime, strange_names, yaml_files
 
 
 class Severity(StrEnum):
@@ -76,7 +76,7 @@ def _broken(
     if regime.id in seen:
         yield ("id",), f"{regime.id} stands in {seen[regime.id]} too", Severity.error
     seen.setdefault(regime.id, file)
-    for place, sentence in strange_grades(regime, scales):
+    for place, sentence in strange_names(regime, scales):
         yield place, sentence, Severity.error
     for number, duty in enumerate(regime.duties):
         if duty.kind is DutyKind.notify_people and not duty.elements:

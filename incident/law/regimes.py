@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 from incident.errors import BadInput
 from incident.law.clocks import Anchor, Urgency, Within, WorkingDays, parse_within
 from incident.law.conditions import Condition, scales_of
-from incident.law.data import Strict, checked, line_of, read_file
+from incident.law.data import Strict, checked, is_compiled, line_of, read_file
 from incident.law.elements import element_catalogue
 from incident.law.grading import AnyCondition, Confidence, Scale, Text, shipped_scales
 from incident.law.working_days import known_calendar
@@ -133,10 +133,6 @@ def _calendar(data: Any) -> WorkingDays:
         return data
     if not isinstance(data, dict) or set(data) - {"calendar", "closed"} or not data.get("calendar"):
         raise ValueError("working days are {calendar: CN}, and may name closed: ['12-29', ...]")
-    if not known_calendar(str(data["calendar"])):
-        raise ValueError(
-            f"there is no calendar called “{data['calendar']}”; write for example CN, US-NY or XECB"
-        )
     return WorkingDays(str(data["calendar"]), frozenset(map(_month_day, data.get("closed", ()))))
 
 
@@ -411,7 +407,8 @@ def load_regime(path: Path) -> Regime:
     """One regime from its file. `BadInput` names the file and the line."""
     text = read_file(path)
     regime = checked(Regime, text, name=str(path))
-    for place, sentence in strange_grades(regime, shipped_scales()):
+    # What is compiled was linted; to look its calendars up again would cost every command a tenth of a second.
+    for place, sentence in () if is_compiled(text) else strange_names(regime, shipped_scales()):
         raise BadInput(
             sentence,
             where=f"{path}, line {line_of(text, place)}",
@@ -420,8 +417,11 @@ def load_regime(path: Path) -> Regime:
     return regime
 
 
-def strange_grades(regime: Regime, scales: Mapping[str, Scale]) -> Iterator[tuple[Place, str]]:
-    """Every scale or grade that a condition asks for and that does not exist, with its place in the file."""
+def strange_names(regime: Regime, scales: Mapping[str, Scale]) -> Iterator[tuple[Place, str]]:
+    """Every calendar, scale or grade that the regime names and that does not exist, with its place in the file."""
+    if regime.working_days is not None and not known_calendar(regime.working_days.calendar):
+        name = regime.working_days.calendar
+        yield ("working_days",), f"there is no calendar called “{name}”; write for example CN, US-NY or XECB"
     for place, condition in conditions_of(regime):
         for scale, grade in sorted(scales_of(condition)):
             if scale not in scales:
@@ -473,5 +473,5 @@ def _speed(within: Within | None, urgency: Urgency) -> None:
 
 __all__ = [
     "Channel", "Confidence", "DutyKind", "DutyRule", "Effect", "Exemption", "OrganisationKind", "PathRule", "Phase",
-    "Place", "Regime", "Status", "conditions_of", "load_regime", "load_regimes", "strange_grades", "yaml_files",
+    "Place", "Regime", "Status", "conditions_of", "load_regime", "load_regimes", "strange_names", "yaml_files",
 ]  # fmt: skip
