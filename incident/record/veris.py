@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from incident.errors import BadInput
-from incident.record.fields import FrozenText, field_catalogue, field_named
+from incident.record.fields import FrozenText, field_catalogue, field_named, in_language
 from incident.record.values import Certainty, Fact, Value, parse_time, parse_value, value_from_json
 from incident.record.veris_document import Confidentiality, Section, VerisDocument, check_veris, find_veris
 from incident.record.veris_words import ANY, UNKNOWN, Finder, VerisWords, veris_words
@@ -96,7 +96,7 @@ def read_veris(
         for field in field_catalogue()
         if field in stated
     )
-    gaps = (Gap(each.field, dict(each.why)) for each in reader.words.cannot_say)
+    gaps = (Gap(each.field, each.why) for each in reader.words.cannot_say)
     return VerisRecord(
         document.incident_id,
         document.schema_version,
@@ -143,8 +143,9 @@ class _Reader:
             "economic_loss": self._loss(),
         }
         found = {name: _Stated(value, base) for name, value in values.items() if value is not None}
-        if self._is_unsure and "breach_effects" in found:
-            found["breach_effects"] = _Stated(found["breach_effects"].value, Certainty.assumed)
+        unsure = {_TOO_WIDE, *(["breach_effects"] if self._is_unsure else [])}
+        for name in unsure & found.keys():
+            found[name] = _Stated(found[name].value, Certainty.assumed)
         return found | self.own
 
     def _check_words(self) -> None:
@@ -275,7 +276,7 @@ class _Reader:
     def _groups(self) -> tuple[str, ...] | None:
         named = self._secrecy.data_victim if self._secrecy is not None else []
         known = [self.words.groups[word] for word in named if word in self.words.groups]
-        return tuple(titles["zh-Hans" if self._language == "zh-Hans" else "en"] for titles in known) or None
+        return tuple(in_language(titles, self._language) for titles in known) or None
 
     def _loss(self) -> Value | None:
         impact = self._document.impact
@@ -336,7 +337,7 @@ class _Reader:
             return None
         finder, named = found
         known = [titles for word, titles in finder.words.items() if word.lower() in named]
-        return FrozenText(dict(known[0] if len(known) == len(named) == 1 else finder.text))
+        return FrozenText(known[0] if len(known) == len(named) == 1 else finder.text)
 
     def _finder(self) -> tuple[Finder, list[str]] | None:
         """Who found it, with the words in small letters; None where it is not said, or several are named."""

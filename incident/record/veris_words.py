@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from incident.record.fields import FrozenText
+from incident.record.fields import LANGUAGES, FrozenText
 from incident.record.values import Certainty
 
 ANY = "*"
 UNKNOWN = "Unknown"
 _FILE = Path(__file__).with_name("veris.yaml")
-Language = Literal["zh-Hans", "en"]
-TwoLanguages = dict[Language, str]
+
+
+def _in_both(texts: dict[str, str]) -> dict[str, str]:
+    if set(texts) != set(LANGUAGES):
+        raise ValueError(f"a text is needed in each of {', '.join(LANGUAGES)}")
+    return texts
+
+
+TwoLanguages = Annotated[dict[str, str], AfterValidator(_in_both)]
 
 
 class _Part(BaseModel):
@@ -81,7 +88,7 @@ class VerisWords(_Part):
         """Class and word of `discovery_method` for a text of ours; None for any other text."""
         for name, finder in self.found_by.items():
             for word, titles in ((UNKNOWN, finder.text), *finder.words.items()):
-                if text == FrozenText(dict(titles)) or text in titles.values():
+                if text == FrozenText(titles) or text in titles.values():
                     return name, word
         return None
 
