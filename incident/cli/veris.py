@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 _WORDS = {
     "en": {
-        "taken": "VERIS {version}, record {record}: {count} facts taken over; all it says stands in the log (incident timeline {id})",
+        "taken": "VERIS {version}, record {record}: {count} facts taken over; its own words stand in the log (incident timeline {id})",
         "newer": "warning: this version is newer than what is known here; a word may have a new meaning",
         "gaps": "what VERIS cannot say, and a person must:",
         "gap": "  {field}: {question} [{who}] ({why})",
