@@ -13,11 +13,11 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _SLOW_DISK = 60.0
 _WORDS = {
     "en": {
-        "text": "title and summary are in it as they were written: read them before you hand it on",
+        "text": "title and summary are in it; addresses and long numbers are masked, names are not: read it before you hand it on",
         "written": "written to {file}, SHA-256 {sha256:.12}",
     },
     "zh-Hans": {
-        "text": "其中含有标题和基本情况的原文，提供给他人之前请先通读",
+        "text": "其中含有标题和基本情况，邮箱和长号码已遮盖，姓名未遮盖，提供给他人之前请先通读",
         "written": "已写入 {file}，SHA-256 {sha256:.12}",
     },
 }
@@ -33,7 +33,7 @@ def export(
     output: Path | None = typer.Option(
         None, "-o", "--output", metavar="FILE", help="Where to write it; the screen without it."
     ),
-    with_text: bool = typer.Option(False, "--with-text", help="Add title and summary as they were written."),
+    with_text: bool = typer.Option(False, "--with-text", help="Add title and summary."),
     tlp: str = typer.Option(
         "", "--tlp", metavar="LEVEL", help="Marking of STIX: white, green, amber (without it) or red."
     ),

@@ -1,7 +1,8 @@
 """An incident in a format that others read: VERIS or STIX. Made, and journalled with the hash of what is handed out.
 
 What leaves holds typed facts only: no name, no contact, no system, nothing of the people concerned, no judgement of
-the law. Title and summary, which people wrote freely, go along only when that is asked for.
+the law. Title and summary, which people wrote freely, go along only when that is asked for, and
+their addresses and long numbers are masked.
 """
 
 from __future__ import annotations

@@ -18,9 +18,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid5
 
-from incident.proof.veris import cves_in
+from incident.masking import mask_in_text
+from incident.proof.veris import cves_in, text_of
 from incident.record.dossier import Dossier
-from incident.record.facts import Certainty, Value, in_language, value_to_json
+from incident.record.facts import Certainty, Value, value_to_json
 from incident.record.measures import MeasureSummary, summarise_measures
 
 Object = dict[str, Any]
@@ -130,14 +131,15 @@ class _Maker:
 
     def _incident_object(self) -> Object:
         known = self._dossier.current.get("personal_data_breach")
-        certainty = {"confidence": _CONFIDENCE[known.fact.sure]} if known and known.fact.value else {}
+        breach = known.fact.value if known else None
+        certainty = {"confidence": _CONFIDENCE[known.fact.sure]} if known and breach else {}
         facts = self._facts()
         extension = {_EXTENSION: {"extension_type": "property-extension", **facts}}
         return self._object(
             "incident",
             "incident",
-            name=f"Personal data breach {self._dossier.id}",
-            labels=["personal-data-breach"],
+            name=f"Incident {self._dossier.id}",
+            **({"labels": ["personal-data-breach"]} if breach in ("actual", "possible") else {}),
             **certainty,
             **({"extensions": extension} if facts else {}),
         )
@@ -199,13 +201,11 @@ class _Maker:
 
     def _note(self) -> Object:
         """What people wrote, apart from the incident: the two exports of one record do not contradict each other."""
-        told = self._dossier.sheet.get("what_happened")
-        text = in_language(told, "en") if isinstance(told, str | Mapping) else ""
         return self._object(
             "note",
             "note",
-            abstract=self._dossier.title,
-            content=text or self._dossier.title,
+            abstract=mask_in_text(self._dossier.title),
+            content=text_of(self._dossier),
             object_refs=[self._incident["id"]],
         )
 
@@ -214,7 +214,7 @@ class _Maker:
         return self._object(
             "report",
             "report with text" if noted else "report",
-            name=f"Personal data breach {self._dossier.id}",
+            name=f"Incident {self._dossier.id}",
             published=self._changed_at,
             object_refs=[each["id"] for each in shown],
         )

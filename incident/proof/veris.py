@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
+from incident.masking import mask_in_text
 from incident.record.dossier import Dossier
 from incident.record.facts import Certainty, FactSheet, Interval, Value, in_language, value_to_json
 from incident.record.veris import CVE, OWN, OWN_FIELDS
@@ -34,7 +35,7 @@ def veris_document(dossier: Dossier, *, zone: tzinfo, with_text: bool) -> dict[s
         "schema_version": words.written,
         "incident_id": dossier.id,
         "security_incident": "Confirmed" if sheet.get("personal_data_breach") == "actual" else "Suspected",
-        "summary": _summary(dossier) if with_text else _WITHHELD.format(id=dossier.id),
+        "summary": text_of(dossier) if with_text else _WITHHELD.format(id=dossier.id),
         "timeline": _timeline(dossier, zone),
         **_causes(sheet, words),
         "asset": {"assets": [{"variety": UNKNOWN}], "cloud": [UNKNOWN]},
@@ -50,10 +51,11 @@ def veris_document(dossier: Dossier, *, zone: tzinfo, with_text: bool) -> dict[s
     return document
 
 
-def _summary(dossier: Dossier) -> str:
+def text_of(dossier: Dossier) -> str:
+    """What happened, in English where it was told in English, else the title; addresses and long numbers masked."""
     told = dossier.sheet.get("what_happened")
     text = in_language(told, "en") if isinstance(told, str | Mapping) else ""
-    return text or dossier.title
+    return mask_in_text(text or dossier.title)
 
 
 def _confidence(dossier: Dossier) -> str | None:
