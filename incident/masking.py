@@ -7,7 +7,7 @@ import re
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 # Nine digits in a row are a phone, card or identity number sooner than a count; so are groups as phones are written.
 _NUMBER = re.compile(
-    r"(?<![\d.,-])(?:\+?\d{1,4}[- ])?(?:\+?\d{9,}[Xx]?|\d{2,4}[- ]\d{3,4}[- ]\d{4})(?![- ]?\d|,\d)"
+    r"(?<!\d)(?<!\d[.,-])\+?(?:\d{1,4}[- ])?(?:\d{9,}[Xx]?|\d{2,4}[- ]\d{3,4}[- ]\d{4}(?![- ]?\d))"
 )
 
 
