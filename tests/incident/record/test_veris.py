@@ -1,65 +1,18 @@
-"""A VERIS record as facts: what it says is carried over, what it leaves open stays open, what is wrong is told."""
+"""A VERIS record as facts: what it says is carried over, and what it leaves open stays open."""
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from functools import reduce
+from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from incident.errors import BadInput
-from incident.law.categories import category_names
-from incident.record.facts import Certainty, Fact, Interval, field_catalogue, field_named
-from incident.record.veris import OWN_FIELDS, VerisRecord, read_veris
-from incident.record.veris_words import ANY, UNKNOWN, veris_words
-from tests.support.shared import need_shared, shared_folder
-
-SHANGHAI = ZoneInfo("Asia/Shanghai")
-NOW = datetime(2026, 11, 29, 4, 0, tzinfo=UTC)
-
-Change = Callable[[dict[str, Any]], None]
-
-
-def record(**more: Any) -> dict[str, Any]:
-    """The least that a record says, and what a test adds."""
-    return {
-        "schema_version": "1.4.1",
-        "incident_id": "a-1",
-        "security_incident": "Confirmed",
-        "summary": "Somebody took a list.",
-        "action": {"unknown": {}},
-        "actor": {"unknown": {}},
-        "asset": {"assets": [{"variety": UNKNOWN}], "cloud": [UNKNOWN]},
-        "timeline": {"incident": {"year": 2026}},
-        "discovery_method": {"unknown": True},
-        **copy.deepcopy(more),
-    }
-
-
-def secrecy(disclosure: str = "Yes", *kinds: str, **more: Any) -> dict[str, Any]:
-    data = {"data": [{"variety": kind} for kind in kinds]} if kinds else {}
-    return {"confidentiality": {"data_disclosure": disclosure, **data, **more}}
-
-
-def read(document: Any, *, language: str = "en") -> VerisRecord:
-    found = read_veris(
-        json.dumps(document).encode(),
-        name="veris.json",
-        zone=SHANGHAI,
-        known_at=NOW,
-        said_by="anna",
-        language=language,
-    )
-    assert found is not None
-    return found
+from incident.record.facts import Certainty, Fact, Interval
+from incident.record.veris_words import UNKNOWN
+from tests.support.shared import shared_folder
+from tests.support.veris_records import NOW, SHANGHAI, read, record, secrecy
 
 
 def facts(**more: Any) -> dict[str, Fact]:
@@ -368,169 +321,6 @@ def test_the_first_sentence_of_the_summary_is_the_title(summary: str | None, tit
     assert read(told).title == title
 
 
-# -- what is read, and what is refused ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"persons: 1200\n",
-        b'{"persons": 1200}',
-        b"{persons: 1200}",
-        b"[1, 2]",
-        b"",
-        b"\xff\xfe{",
-        b'{"action": 1}',
-    ],
-)
-def test_what_is_not_veris_is_left_to_others(content: bytes) -> None:
-    found = read_veris(content, name="f", zone=SHANGHAI, known_at=NOW, said_by="anna", language="en")
-    assert found is None
-
-
-@pytest.mark.parametrize("version", ["1.3", "1.3.2", "1.4.0", "1.4.1"])
-def test_known_versions_are_read_without_a_warning(version: str) -> None:
-    assert not read(record(schema_version=version)).newer
-
-
-def test_a_newer_version_is_read_with_a_warning() -> None:
-    assert read(record(schema_version="1.5.0")).newer
-
-
-def without(path: str) -> Change:
-    *places, last = path.split(".")
-
-    def change(document: dict[str, Any]) -> None:
-        del reduce(lambda part, place: part[place], places, document)[last]
-
-    return change
-
-
-def putting(path: str, new: Any) -> Change:
-    *places, last = path.split(".")
-
-    def change(document: dict[str, Any]) -> None:
-        part: Any = document
-        for place in places:
-            part = part.setdefault(place, {})
-        part[last] = new
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("change", "where", "says"),
-    [
-        (without("schema_version"), "schema_version", "missing"),
-        (putting("schema_version", 1.4), "schema_version", "no version"),
-        (putting("schema_version", "new"), "schema_version", "no version"),
-        (putting("schema_version", "1.2.1"), "schema_version", "too old"),
-        (putting("schema_version", "2.0.0"), "schema_version", "newer"),
-        (without("action"), "action", "is missing"),
-        (without("incident_id"), "incident_id", "is missing"),
-        (without("timeline.incident"), "timeline.incident", "is missing"),
-        (without("timeline.incident.year"), "timeline.incident.year", "is missing"),
-        (putting("timeline.incident.year", "2026"), "timeline.incident.year", "whole number"),
-        (putting("timeline.incident.month", 13), "timeline.incident.month", "12"),
-        (
-            putting("timeline.incident", {"year": 2026, "month": 2, "day": 30}),
-            "timeline.incident.day",
-            "no date",
-        ),
-        (
-            putting("timeline.incident", {"year": 2027, "month": 2, "day": 3, "time": "01:00:00 AM"}),
-            "timeline.incident",
-            "still to come",
-        ),
-        (putting("action", ["hacking"]), "action", "must be an object"),
-        (putting("action.hacking", {"variety": "SQLi"}), "action.hacking.variety", "must be a list"),
-        (putting("asset.assets", [{"variety": 5}]), "asset.assets[0].variety", "must be a text"),
-        (
-            putting("attribute", secrecy("Yes", data_total="many")),
-            "attribute.confidentiality.data_total",
-            "whole number",
-        ),
-        (
-            putting("attribute", secrecy("Yes", data_total=-1)),
-            "attribute.confidentiality.data_total",
-            "greater",
-        ),
-        (
-            putting("attribute", {"confidentiality": {"data_disclosure": "Yes", "data": [{"amount": 5}]}}),
-            "attribute.confidentiality.data[0].variety",
-            "is missing",
-        ),
-        (putting("security_incident", "Perhaps"), "security_incident", "none of: Confirmed"),
-        (
-            putting("attribute", secrecy("Perhaps")),
-            "attribute.confidentiality.data_disclosure",
-            "none of: Yes",
-        ),
-        (putting("summary", "bell\a"), "summary", "control characters"),
-        (putting("summary", "x" * 30_000), "summary", "20,000"),
-        (putting("notes", reduce(lambda inner, _: [inner], range(40), [])), "notes", "too deep"),
-        (putting("plus", {"tocsin": {"persons": 5}}), "plus.tocsin.persons", "not written by this tool"),
-        (
-            putting("plus", {"tocsin": {"cause_kind": {"value": "magic", "sure": "likely"}}}),
-            "plus.tocsin.cause_kind",
-            "not written by this tool",
-        ),
-    ],
-)
-def test_what_is_wrong_is_named_by_its_path(change: Change, where: str, says: str) -> None:
-    told = record()
-    change(told)
-    with pytest.raises(BadInput) as refused:
-        read(told)
-    assert refused.value.where is not None
-    assert refused.value.where.startswith("veris.json")
-    assert where in str(refused.value)
-    assert says in str(refused.value)
-    assert refused.value.next_step
-
-
-def test_all_that_is_wrong_is_told_at_once() -> None:
-    told = record(incident_id=5, attribute=secrecy("Yes", data_total="many"))
-    with pytest.raises(BadInput) as refused:
-        read(told)
-    assert "2 places" in refused.value.what
-    assert "incident_id: must be a text" in refused.value.what
-    assert "attribute.confidentiality.data_total: must be a whole number" in refused.value.what
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (b'{"schema_version": "1.4.1", ', "not valid JSON"),
-        (b'{"schema_version": "1.4.1", "schema_version": "1.3"}', "stands twice"),
-        (b'{"schema_version": "1.4.1", "plus": NaN}', "NaN"),
-        (b'{"schema_version": "1.4.1", "plus": "\xff"}', "not valid JSON"),
-        (b'[{"schema_version": "1.4.1"}, {"schema_version": "1.4.1"}]', "a list of 2 records"),
-        (b'{"schema_version": ' + b"[" * 100_000, "not valid JSON"),
-    ],
-)
-def test_a_damaged_file_is_told_as_such(content: bytes, says: str) -> None:
-    with pytest.raises(BadInput, match=says):
-        read_veris(content, name="f", zone=SHANGHAI, known_at=NOW, said_by="anna", language="en")
-
-
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@given(st.sampled_from(sorted(record())), _JSON)
-def test_whatever_stands_in_a_record_it_is_read_or_refused(part: str, something: Any) -> None:
-    try:
-        found = read(record(**{part: something}))
-    except BadInput as refused:
-        assert refused.next_step
-        return
-    assert {fact.field for fact in found.facts} <= set(field_catalogue())
-
-
 # -- the samples of others -----------------------------------------------------------------------------
 
 
@@ -551,46 +341,3 @@ def test_records_that_others_wrote_are_read(file: Path) -> None:
         in {"Yes": ("actual", "possible"), "Potentially": ("possible",)}[disclosed]
     )
     assert "persons" not in found
-
-
-# -- the table of words ---------------------------------------------------------------------------------
-
-
-def test_every_word_of_ours_in_the_table_is_one_of_ours() -> None:
-    words = veris_words()
-    causes = field_named("cause_kind").choices
-    assert {kind for section in words.causes.values() for kind in section.values()} <= set(causes)
-    assert set(words.causes_out) == set(causes)
-    kinds = {word.means for word in words.data.values() if word.means is not None} | set(words.data_out)
-    assert kinds <= category_names()
-    assert {gap.field for gap in words.cannot_say} | set(OWN_FIELDS) <= set(field_catalogue())
-    assert set(words.effects) < set(field_named("breach_effects").choices)
-
-
-def _words_of_theirs() -> Iterator[tuple[str, str]]:
-    words = veris_words()
-    data = "attribute.confidentiality.data[].variety"
-    yield from ((data, word) for word in (*words.data, *words.data_out.values(), words.data_else))
-    victims = "attribute.confidentiality.data_victim[]"
-    yield from ((victims, word) for word in (*words.groups, words.group_else))
-    for effect, known in words.effects.items():
-        yield from ((f"attribute.{effect}.variety[]", word) for word in known)
-    for section, known_words in words.causes.items():
-        yield from ((f"action.{section}.variety[]", word) for word in known_words if word != ANY)
-    for out in words.causes_out.values():
-        if out.word is not None:
-            yield f"action.{out.section}.variety[]", out.word
-    yield from ((f"action.{section}.variety[]", word) for section, word in words.ransomware.items())
-    for name, finder in words.found_by.items():
-        yield from ((f"discovery_method.{name}.variety[]", word) for word in (UNKNOWN, *finder.words))
-    yield from (("confidence", word) for word in words.sure)
-
-
-def test_every_word_of_theirs_in_the_table_is_one_of_theirs() -> None:
-    schema = json.loads((need_shared("schemas/veris") / "verisc-merged.json").read_text("utf-8"))
-    for path, word in _words_of_theirs():
-        part = schema
-        for place in path.split("."):
-            part = part["properties"][place.removesuffix("[]")]
-            part = part["items"] if place.endswith("[]") else part
-        assert word in part["enum"], path
