@@ -90,20 +90,22 @@ def read_veris(
     document = check_veris(raw, name=name)
     reader = _Reader(document, veris_words(), name, zone, known_at, language)
     stated = reader.stated()
-    who = (document.source_id or "").strip() or said_by
+    who = _name(document.source_id) or said_by
+    # A kind of data that a word names does not say which others there are; only an export of ours does.
+    settled = stated.keys() - {_TOO_WIDE} | reader.own.keys()
     facts = tuple(
         Fact(field, stated[field].value, who, SOURCE, stated[field].sure, known_at)
         for field in field_catalogue()
         if field in stated
     )
-    gaps = (Gap(each.field, each.why) for each in reader.words.cannot_say)
+    cannot_say = (Gap(each.field, each.why) for each in reader.words.cannot_say)
     return VerisRecord(
-        document.incident_id,
+        _name(document.incident_id),
         document.schema_version,
         _title(document),
         facts,
         _note(document, raw, name, language),
-        tuple(gap for gap in gaps if gap.field not in stated or gap.field == _TOO_WIDE not in reader.own),
+        tuple(gap for gap in cannot_say if gap.field not in settled),
         _is_newer(document.schema_version, reader.words),
     )
 
@@ -390,12 +392,17 @@ class _Reader:
             raise BadInput(error.what, where=f"{self._name}, {path}", next_step=error.next_step) from None
 
 
+def _name(text: str | None) -> str:
+    """A name that the record gives, on one line."""
+    return " ".join((text or "").split())[:_LONGEST_TITLE]
+
+
 def _title(document: VerisDocument) -> str:
     """The summary's first sentence, or the record's own number."""
     text = " ".join((document.summary or "").split())
     first = re.split(r"(?<=[.!?])\s|(?<=[。！？])", text, maxsplit=1)[0]
     if not first:
-        return f"VERIS {document.incident_id}"
+        return f"VERIS {_name(document.incident_id)}"
     return first if len(first) <= _LONGEST_TITLE else first[: _LONGEST_TITLE - 1].rstrip() + "…"
 
 
@@ -405,9 +412,10 @@ def _is_newer(version: str, words: VerisWords) -> bool:
 
 def _note(document: VerisDocument, raw: Mapping[str, Any], name: str, language: str) -> str:
     spoken = language if language in _NOTE else "en"
-    source = _SOURCE_WORDS[spoken].format(source=document.source_id) if document.source_id else ""
+    who = _name(document.source_id)
+    source = _SOURCE_WORDS[spoken].format(source=who) if who else ""
     head = _NOTE[spoken].format(
-        version=document.schema_version, id=document.incident_id, source=source, file=name
+        version=document.schema_version, id=_name(document.incident_id), source=source, file=name
     )
     lines = [_shortened(f"{path}: {text}") for path, text in _leaves(raw, "")]
     kept, room = [head], _LONGEST_NOTE - len(head)

@@ -36,6 +36,7 @@ def test_every_fact_names_veris_as_its_source_and_who_coded_it() -> None:
     fact = facts()["what_happened"]
     assert (fact.source, fact.said_by, fact.known_at) == ("VERIS", "anna", NOW)
     assert facts(source_id="vcdb")["what_happened"].said_by == "vcdb"
+    assert facts(source_id="one\nline")["what_happened"].said_by == "one line"
 
 
 @pytest.mark.parametrize(
