@@ -201,11 +201,13 @@ class _Maker:
 
     def _note(self) -> Object:
         """What people wrote, apart from the incident: the two exports of one record do not contradict each other."""
+        text, language = text_of(self._dossier)
         return self._object(
             "note",
             "note",
+            lang=language,
             abstract=mask_in_text(self._dossier.title),
-            content=text_of(self._dossier),
+            content=text,
             object_refs=[self._incident["id"]],
         )
 

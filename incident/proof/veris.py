@@ -11,8 +11,9 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from incident.masking import mask_in_text
+from incident.notice.phrases import only_in_language
 from incident.record.dossier import Dossier
-from incident.record.facts import Certainty, FactSheet, Interval, Value, in_language, value_to_json
+from incident.record.facts import Certainty, FactSheet, Interval, Value, value_to_json
 from incident.record.veris import CVE, OWN, OWN_FIELDS
 from incident.record.veris_words import UNKNOWN, CauseWords, VerisWords, veris_words
 
@@ -35,7 +36,7 @@ def veris_document(dossier: Dossier, *, zone: tzinfo, with_text: bool) -> dict[s
         "schema_version": words.written,
         "incident_id": dossier.id,
         "security_incident": "Confirmed" if sheet.get("personal_data_breach") == "actual" else "Suspected",
-        "summary": text_of(dossier) if with_text else _WITHHELD.format(id=dossier.id),
+        "summary": text_of(dossier)[0] if with_text else _WITHHELD.format(id=dossier.id),
         "timeline": _timeline(dossier, zone),
         **_causes(sheet, words),
         "asset": {"assets": [{"variety": UNKNOWN}], "cloud": [UNKNOWN]},
@@ -51,11 +52,16 @@ def veris_document(dossier: Dossier, *, zone: tzinfo, with_text: bool) -> dict[s
     return document
 
 
-def text_of(dossier: Dossier) -> str:
-    """What happened, in English where it was told in English, else the title; addresses and long numbers masked."""
-    told = dossier.sheet.get("what_happened")
-    text = in_language(told, "en") if isinstance(told, str | Mapping) else ""
-    return mask_in_text(text or dossier.title)
+def text_of(dossier: Dossier) -> tuple[str, str]:
+    """What happened, or the title where that was not told, and its language: English where there is English.
+
+    Addresses and long numbers are masked.
+    """
+    for told in (dossier.sheet.get("what_happened"), dossier.title):
+        for language in ("en", "zh-Hans"):
+            if text := only_in_language(told, language):
+                return mask_in_text(text), language
+    return mask_in_text(dossier.title), "en"
 
 
 def _confidence(dossier: Dossier) -> str | None:

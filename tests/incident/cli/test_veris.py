@@ -80,7 +80,7 @@ def test_what_it_cannot_say_is_told_and_asked_for(estate: Estate, file: Path) ->
     assert "handle it for somebody else" in said
     questions = estate.done("ask", document["incident"], "--all", "--json").document["questions"]
     asked = {name for each in questions for name in (each["field"], *each.get("instead", []))}
-    assert {"discovered_at", "persons", "eu_data_subjects", "risk_to_people"} <= asked
+    assert {"discovered_at", "aware_at", "persons", "eu_data_subjects", "risk_to_people"} <= asked
     estate.done("answer", document["incident"], "persons", "900")
     estate.done("answer", document["incident"], "possible_harm", "fraud calls")
 

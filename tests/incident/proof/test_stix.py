@@ -22,7 +22,7 @@ from tests.support.stix_rules import objections_to_bundle
 
 PRODUCER = Producer("Example Mobile", "a" * 64, datetime(2026, 1, 1, tzinfo=UTC))
 ORIGIN = "b" * 64
-MANY = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 
 
 def bundle_of(
@@ -129,7 +129,15 @@ def test_text_goes_along_only_on_request_and_then_masked() -> None:
     assert of_type(bundle_of(dossier), "note") == []
     [note] = of_type(bundle_of(dossier, with_text=True), "note")
     assert note["content"] == "They took it. Wang Xiaoming 138******00 w***@example.com"
+    assert note["lang"] == "en"
     assert note["abstract"] == "Wang Xiaoming 138******00 w***@example.com"
+
+
+def test_a_text_in_chinese_is_marked_as_such() -> None:
+    told = FrozenText({"zh-Hans": "名单被人拿走。", "fr": "x"})
+    for facts in ({"what_happened": told}, {"what_happened": "名单被人拿走。"}):
+        [note] = of_type(bundle_of(dossier_of(facts), with_text=True), "note")
+        assert (note["lang"], note["content"]) == ("zh-Hans", "名单被人拿走。")
 
 
 # -- ids ----------------------------------------------------------------------------------------------
