@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+# Nine digits in a row are a phone, card or identity number sooner than a count; so are groups as phones are written.
+_NUMBER = re.compile(
+    r"(?<!\d)(?<!\d[.,-])\+?(?:\d{1,4}[- ])?(?:\d{9,}[Xx]?|\d{2,4}[- ]\d{3,4}[- ]\d{4}(?![- ]?\d))"
+)
+
 
 def mask_name(name: str) -> str:
     """The first character and stars: 张三 -> 张*, Alice Smith -> A**** S****."""
@@ -30,3 +38,9 @@ def mask_phone(number: str) -> str:
 def mask_reference(reference: str) -> str:
     """A customer number's last two characters."""
     return "***" + reference[-2:] if len(reference) > 4 else "***"
+
+
+def mask_in_text(text: str) -> str:
+    """A text with its e-mail addresses and long numbers masked. Names cannot be told from other words and stay."""
+    text = _EMAIL.sub(lambda found: mask_email(found[0]), text)
+    return _NUMBER.sub(lambda found: mask_phone(found[0]), text)

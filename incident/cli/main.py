@@ -66,6 +66,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("report", "Fill the authority's report, or record that it was handed in."),
     "brief": ("brief", "One page for headquarters, the board, the police, the call centre or the press."),
     "handover": ("brief", "What the next shift must know, and what changed since the last handover."),
+    "export": (
+        "export",
+        "Export an incident as VERIS or STIX: typed facts, no text and nothing of people.",
+    ),
     "verify": ("proof", "Verify that the record was not changed."),
     "check": ("check", "Prove that the record is whole and that nothing is left undone."),
     "law": ("law", "The legal regimes and catalogues: list, lint, categories, remedies."),

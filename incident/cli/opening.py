@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from incident.cli.desk import Desk, desk_of
-from incident.cli.record import facts_file, in_full, read_time
+from incident.cli.desk import Desk, desk_of, read_input
+from incident.cli.record import facts_in, in_full, name_of_input, read_time
+from incident.cli.veris import tell_of_veris, veris_as_document
 from incident.errors import BadInput, Refused, WrongUsage
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from incident.duties.evaluating import DutyChange
     from incident.law.questions import Question
+    from incident.record.facts import Fact
+    from incident.record.veris import VerisRecord
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _SHOWN_QUESTIONS = 3
@@ -54,7 +57,10 @@ def open_(
         None, "--title", help="What this is about, in a few words; at a terminal it is asked for."
     ),
     facts: Path | None = typer.Option(
-        None, "--facts", metavar="FILE", help="What is known, as YAML (- for standard input)."
+        None,
+        "--facts",
+        metavar="FILE",
+        help="What is known, as YAML or a VERIS record (- for standard input).",
     ),
     told_by: str = typer.Option("", "--told-by", help="Who told us."),
     told_at: str | None = typer.Option(None, "--told-at", metavar="TIME", help="When we were told."),
@@ -66,14 +72,16 @@ def open_(
     ),
 ) -> None:
     from incident.ops.house import evaluate
-    from incident.record.incidents import Origin, open_incident
+    from incident.record.incidents import Origin, log_entry, open_incident
     from incident.record.opening import read_opening
     from incident.store.change import Change
 
     desk = desk_of(ctx)
     told = read_time(desk, told_at, option="--told-at") if told_at is not None else None
     found = read_time(desk, found_at, option="--found-at") if found_at is not None else None
-    given = facts_file(desk, facts) if facts is not None else []
+    given, veris = _given(desk, facts) if facts is not None else ([], None)
+    if title is None and veris is not None:
+        title = veris.title
     if title is None:
         _must_be_at_a_terminal()
         _no_state_secret(desk, not_state_secret)
@@ -91,6 +99,8 @@ def open_(
     arisen: list[DutyChange] = []
 
     def then(change: Change, incident_id: str) -> None:
+        if veris is not None:
+            log_entry(desk.store, change, incident_id, veris.note, at=change.at, by="VERIS")
         arisen.extend(evaluate(desk.house, change, incident_id))
 
     incident_id = open_incident(
@@ -104,10 +114,35 @@ def open_(
         zone=desk.zone,
         then=then,
     )
-    _tell(desk, incident_id, opening.title, len(opening.facts), arisen)
+    if veris is not None:
+        tell_of_veris(desk, incident_id, veris)
+    _tell(desk, incident_id, opening.title, len(opening.facts), arisen, veris)
 
 
-def _tell(desk: Desk, incident_id: str, title: str, facts: int, arisen: Sequence[DutyChange]) -> None:
+def _given(desk: Desk, path: Path) -> tuple[list[Fact], VerisRecord | None]:
+    """The facts of a file of either kind, and the VERIS record if it is one. Raises `BadInput`."""
+    from incident.record.veris import read_veris
+
+    content, name = read_input(path), name_of_input(path)
+    veris = read_veris(
+        content,
+        name=name,
+        zone=desk.zone,
+        known_at=desk.now(),
+        said_by=desk.actor,
+        language=desk.settings.workspace.languages[0],
+    )
+    return (list(veris.facts), veris) if veris is not None else (facts_in(desk, content, name=name), None)
+
+
+def _tell(
+    desk: Desk,
+    incident_id: str,
+    title: str,
+    facts: int,
+    arisen: Sequence[DutyChange],
+    veris: VerisRecord | None,
+) -> None:
     from incident.cli.wording import duty_changes
 
     words = _WORDS[desk.language]
@@ -129,6 +164,7 @@ def _tell(desk: Desk, incident_id: str, title: str, facts: int, arisen: Sequence
         "duties": [each.duty_id for each in in_order],
         "due_first": {"duty": timed[0][1].duty_id, "due_at": timed[0][0]} if timed else None,
         "questions": [each.field.name for each in questions],
+        **({"veris": veris_as_document(veris)} if veris is not None else {}),
     }
     desk.lines(lines, document=document)
 

@@ -218,15 +218,35 @@ def in_full(desk: Desk, moment: datetime) -> str:
 def facts_file(desk: Desk, path: Path, *, said_by: str = "", known_at: datetime | None = None) -> list[Fact]:
     """The facts of a file, or of standard input for `-`; who said them and since when, where the file does not say.
 
-    Raises `BadInput`.
+    Raises `BadInput`, also for a VERIS record: an incident is opened with one, and one that stands is not overwritten.
     """
+    from incident.record.veris_document import find_veris
+
+    content, name = read_input(path), name_of_input(path)
+    if find_veris(content, name=name) is not None:
+        raise BadInput(
+            "this is a VERIS record; an incident can only be opened with it",
+            where=name,
+            next_step="incident open --facts FILE; here, write the facts that changed as FIELD=VALUE",
+        )
+    return facts_in(desk, content, name=name, said_by=said_by, known_at=known_at)
+
+
+def name_of_input(path: Path) -> str:
+    """How errors call a file."""
+    return "standard input" if str(path) == "-" else path.name
+
+
+def facts_in(
+    desk: Desk, content: bytes, *, name: str, said_by: str = "", known_at: datetime | None = None
+) -> list[Fact]:
+    """The facts that a facts file says, as `facts_file`. `name` is how errors call the file."""
     from incident.law.categories import category_names
     from incident.law.remedies import remedy_names
     from incident.record.facts import read_facts_file
 
-    name = "standard input" if str(path) == "-" else path.name
     return read_facts_file(
-        read_input(path),
+        content,
         name=name,
         zone=desk.zone,
         known_at=known_at or desk.now(),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incident.masking import mask_email, mask_name, mask_phone, mask_reference
+from incident.masking import mask_email, mask_in_text, mask_name, mask_phone, mask_reference
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,30 @@ def test_of_a_mailbox_at_most_one_character_is_shown(mailbox: str, domain: str) 
 def test_of_a_phone_number_at_least_four_digits_stay_hidden(digits: str) -> None:
     shown = mask_phone(digits)
     assert shown == "***" or shown.count("*") == len(digits) - 5 >= 4
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("write to li.wei@example.com", "write to l***@example.com"),
+        ("致电13800138000。", "致电138******00。"),
+        ("call 138-0013-8000, then", "call 138******00, then"),
+        ("+86 138 0013 8000 rang", "861********00 rang"),
+        ("card 6222021234567890123", "card 622**************23"),
+        ("ID 11010519491231002X", "ID 110************02"),
+        ("tel.13800138000 2", "tel.138******00 2"),
+        ("1,200,000 people, 12000000 records", "1,200,000 people, 12000000 records"),
+        ("on 2026-11-21 at 10:10", "on 2026-11-21 at 10:10"),
+        ("CVE-2024-1234567 on 10.0.0.1", "CVE-2024-1234567 on 10.0.0.1"),
+    ],
+)
+def test_in_a_text_addresses_and_long_numbers_are_masked_and_counts_and_dates_are_not(
+    text: str, shown: str
+) -> None:
+    assert mask_in_text(text) == shown
+
+
+@given(st.text(alphabet="0123456789", min_size=9, max_size=30))
+def test_no_long_number_stays_whole_in_a_text(digits: str) -> None:
+    assert digits not in mask_in_text(f"it was {digits} that rang")
+    assert digits not in mask_in_text(f"tel.{digits} 12")
