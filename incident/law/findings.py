@@ -88,7 +88,8 @@ class Duty:
     yet: then `waits_for` names the times that a person has to say. `branches`: every way it may still go, the
     one that runs first in front. `elements`: notice element to article. `items` and `minimum`: report items,
     the latter those that the first version must hold; `item_articles`: those that have an article of their own.
-    `waits_for_duty`: the duty that must be met before the clock of this one runs.
+    `waits_for_duty`: the duty that must be met before the clock of this one runs. `is_general`: it only asks for what
+    other rules make particular.
     """
 
     id: str
@@ -125,6 +126,7 @@ class Duty:
     ordered: FrozenText | None = None
     item_articles: tuple[tuple[str, str], ...] = ()
     waits_for_duty: str | None = None
+    is_general: bool = False
 
     @property
     def is_standing(self) -> bool:
