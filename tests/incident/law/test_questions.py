@@ -67,13 +67,14 @@ def test_with_an_empty_record_the_clock_comes_first_then_what_applies_and_the_pa
         "threat_level",
         "system_loss",
     ]
-    assert names(ask(scope=BOTH))[:6] == [
+    assert names(ask(scope=BOTH))[:7] == [
         "discovered_at",
         "personal_data_breach",
         "cii_involved",
-        "persons",
         "eu_data_subjects",
+        "acting_as_processor",
         "risk_to_people",
+        "persons",
     ]
 
 
