@@ -26,6 +26,7 @@ from incident.law.findings import (
     RequiredFields,
 )
 from incident.law.grading import Scale, grade, shipped_scales
+from incident.law.organisations import organisations_in_words
 from incident.law.reasons import NOTHING, Answer, Reason, all_of, negated, union, with_answer
 from incident.law.regimes import Cap, DutyKind, DutyRule, Effect, Exemption, PathRule, Regime, Status
 from incident.record.facts import FactSheet, FrozenText, LocalText
@@ -377,11 +378,11 @@ def _out_of_scope(regime: Regime, applies: Reason, given: _Given) -> Reason:
 
 
 def _binds_others(regime: Regime) -> FrozenText:
-    kinds = ", ".join(regime.organisations)
+    kinds = organisations_in_words(regime.organisations)
     return FrozenText(
         {
-            "zh-Hans": f"{regime.title['zh-Hans']}：仅适用于 {kinds}，本工作区的 [scope] organisation 未列入",
-            "en": f"{regime.title['en']}: it binds only {kinds}, which [scope] organisation of this workspace does not name",
+            "zh-Hans": f"{regime.title['zh-Hans']}：仅适用于{kinds['zh-Hans']}，本工作区的 [scope] organisation 未列入",
+            "en": f"{regime.title['en']}: it binds only {kinds['en']}; [scope] organisation of this workspace names none of them",
         }
     )
 

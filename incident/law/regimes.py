@@ -24,6 +24,7 @@ from incident.law.elements import element_catalogue
 from incident.law.grading import AnyCondition, Confidence, Scale, Text, shipped_scales
 from incident.law.working_days import known_calendar
 from incident.record.facts import FieldType, field_catalogue
+from incident.settings import OrganisationKind
 
 SHIPPED = Path(__file__).with_name("regimes")
 
@@ -55,26 +56,6 @@ class Status(StrEnum):
     proposed = "proposed"
     adopted_not_effective = "adopted_not_effective"
     repealed = "repealed"
-
-
-class OrganisationKind(StrEnum):
-    """What an organisation is, where a law binds only some. A workspace names its own in `[scope] organisation`."""
-
-    telecom_operator = "telecom_operator"
-    internet_service = "internet_service"
-    platform_operator = "platform_operator"
-    central_enterprise = "central_enterprise"
-    cii_operator = "cii_operator"
-    industry_data_handler = "industry_data_handler"
-    payment_institution = "payment_institution"
-    nis2_entity = "nis2_entity"
-    trust_service_provider = "trust_service_provider"
-    financial_entity = "financial_entity"
-    digital_product_manufacturer = "digital_product_manufacturer"
-    health_care_entity = "health_care_entity"
-    nonbank_financial_institution = "nonbank_financial_institution"
-    listed_company = "listed_company"
-    critical_infrastructure_operator = "critical_infrastructure_operator"
 
 
 class Phase(StrEnum):
