@@ -15,7 +15,7 @@ from incident.duties.asking import questions_of
 from incident.duties.evaluating import MET, rules_in_use, stored_duties
 from incident.duties.view import DutyView, view_duties
 from incident.errors import Refused
-from incident.law.grading import GradeResult, grade, shipped_scales
+from incident.law.grading import GradeResult, grade, scales_in_scope
 from incident.notice.content import NoticeContent
 from incident.notice.release import NoticeState, must_be_released
 from incident.record.contacts import ContactLine, list_contacts
@@ -124,11 +124,12 @@ def gather(session: Session, house: House, incident_id: str, *, now: datetime) -
     findings = house.findings(dossier)
     stored = {row.duty_id: row for row in stored_duties(session, incident_id)}
     views = view_duties(findings, stored, house.settings, now=now)
-    grades = tuple(grade(scale, dossier.sheet) for scale in shipped_scales().values())
+    scope = house.settings.scope
+    scales = scales_in_scope(scope.countries, scope.organisation or ())
     return Material(
         dossier=dossier,
         duties=tuple(views),
-        grades=grades,
+        grades=tuple(grade(scale, dossier.sheet) for scale in scales),
         holds=tuple(list_holds(session, store, incident_id)),
         instructions=tuple(list_instructions(session, store, incident_id)),
         resolutions=tuple(list_resolutions(session, store, incident_id)),

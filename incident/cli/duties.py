@@ -1,4 +1,4 @@
-"""`incident duties` and `incident grade`."""
+"""`incident duties`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import typer
 
 from incident.cli.desk import Desk, desk_of
 from incident.cli.duty_rows import NEXT, STATES, WORDS, row, ways
-from incident.cli.record import ID
 
 if TYPE_CHECKING:
     from incident.duties.view import DutyView
@@ -131,43 +130,6 @@ def _print(desk: Desk, looked: _Looked, *, why: bool, everything: bool) -> None:
         typer.echo(note)
     if why:
         _print_why(desk, views, looked.findings)
-
-
-@app.command("grade", help="The grade of an incident, with reasons.")
-def grade_(
-    ctx: typer.Context,
-    incident_id: str = ID,
-    why: bool = typer.Option(False, "--why", help="Show every criterion."),
-) -> None:
-    from incident.law.grading import grade, shipped_scales
-    from incident.record.dossier import load_dossier
-
-    desk = desk_of(ctx)
-    dossier = load_dossier(desk.store, incident_id)
-    rows, document = [], []
-    results = [grade(scale, dossier.sheet) for scale in shipped_scales().values()]
-    for result in results:
-        low, high = (result.scale.grades[key][desk.language] for key in (result.lowest, result.highest))
-        advice = result.advice()
-        told = advice[desk.language] if advice else ""
-        rows.append((result.scale.id, low, high, ", ".join(sorted(result.decides)), told))
-        document.append(
-            {
-                "scale": result.scale.id,
-                "lowest": result.lowest,
-                "highest": result.highest,
-                "decides": sorted(result.decides),
-            }
-        )
-    desk.table(
-        ("Scale", "At least", "At most", "Facts that would settle it", "Next"), rows, document=document
-    )
-    if why and not desk.as_json:
-        for result in results:
-            for criterion in result.criteria:
-                for reason in criterion.answers.values():
-                    for line in reason.lines(desk.language):
-                        typer.echo(f"  {line}")
 
 
 _TELLS_MEASURES = "measures_taken"

@@ -48,7 +48,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ask": ("asking", "The questions that decide the most, in order, and who can answer."),
     "answer": ("asking", "Answer a question; “unknown” is an answer too."),
     "duties": ("duties", "What is owed in the next 24 hours, by when, to whom."),
-    "grade": ("duties", "The grade of an incident, with reasons."),
+    "grade": ("grade", "The grade of an incident on every scale in scope, and its severity, with reasons."),
     "hold": ("hold", "Silence asked for by police or counsel: add, extend, accept, lift, list, show."),
     "instruction": ("instruction", "Orders of authorities: add, list, settle."),
     "call": ("calling", "Call somebody: everybody with a role, or one operator; then deputies, then all."),

@@ -25,7 +25,7 @@ from incident.law.findings import (
     ReportItem,
     RequiredFields,
 )
-from incident.law.grading import Scale, grade, shipped_scales
+from incident.law.grading import GradesOf, Scale, shipped_scales
 from incident.law.organisations import organisations_in_words
 from incident.law.reasons import NOTHING, Answer, Reason, all_of, negated, union, with_answer
 from incident.law.regimes import Cap, DutyKind, DutyRule, Effect, Exemption, PathRule, Regime, Status
@@ -68,10 +68,9 @@ def evaluate(
     review is still valid, and whether a regime is in force while no time of the incident is known. `reopened`: the
     duties that an authority asks for whatever exemption is shown; no exemption drops them.
     """
-    grades = {key: grade(scale, sheet) for key, scale in (scales or shipped_scales()).items()}
     given = _Given(
         sheet=sheet,
-        grades=grades,
+        grades=GradesOf(scales or shipped_scales(), sheet),
         scope=frozenset(country.upper() for country in scope_countries),
         organisations=frozenset(organisations),
         now=now,

@@ -6,24 +6,26 @@ highest that any criterion reaches. Where facts are unknown or straddle a bound,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainValidator, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 
+from incident.errors import BadInput
 from incident.law.conditions import Condition, evaluate_condition, fields_of, parse_condition
 from incident.law.data import Strict, both_languages, checked, read_file
 from incident.law.reasons import NOTHING, Answer, Reason, union, with_answer
 from incident.record.facts import FactSheet, FrozenText, field_catalogue
+from incident.settings import OrganisationKind
 
 SHIPPED = Path(__file__).with_name("grades")
 
 Text = Annotated[FrozenText, PlainValidator(both_languages)]
+CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 AnyCondition = Annotated[Condition, PlainValidator(parse_condition)]
 
 
@@ -41,20 +43,33 @@ class Kind(StrEnum):
 
 
 class Criterion(Strict):
-    """One row of a grading guide. `unless`: the row falls away where this is certain, not where it is open."""
+    """One row of a grading guide.
+
+    `unless`: the row falls away where this is certain, not where it is open. `ruled_out`, by grade: where the row
+    cannot tell and this is certain, it does not reach the grade (a part of a whole that is itself too small).
+    `confidence`: how well this row was checked, where that differs from the scale.
+    """
 
     id: str
     kind: Kind
     row: str
     title: Text
+    confidence: Confidence | None = None
     unless: AnyCondition | None = None
     grades: dict[str, AnyCondition]
+    ruled_out: dict[str, AnyCondition] = Field(default_factory=dict)
 
 
 class Scale(Strict):
-    """A grading guide. `grades` from the lowest to the highest; the lowest holds where no criterion is met."""
+    """A grading guide. `grades` from the lowest to the highest; the lowest holds where no criterion is met.
+
+    `countries`, `organisations`: where it is in use, and for which kinds of organisation; one that names no kinds is in
+    use for all.
+    """
 
     id: str
+    countries: Annotated[tuple[CountryCode, ...], Field(min_length=1)]
+    organisations: tuple[OrganisationKind, ...] = ()
     title: Text
     grades: Annotated[dict[str, Text], BeforeValidator(dict)]
     source: str
@@ -67,7 +82,16 @@ class Scale(Strict):
         for criterion in self.criteria:
             if strange := [grade for grade in criterion.grades if grade not in self.grades]:
                 raise ValueError(f"{criterion.id} names {', '.join(strange)}, which is no grade of {self.id}")
+            if strange := [grade for grade in criterion.ruled_out if grade not in criterion.grades]:
+                raise ValueError(f"{criterion.id} rules out {', '.join(strange)}, which it does not reach")
         return self
+
+    def is_in_scope(self, countries: Collection[str], organisations: Collection[str]) -> bool:
+        """Whether it is in use in one of the countries and, where it is for some kinds only, for one of these."""
+        in_play = {country.upper() for country in countries}
+        return not in_play.isdisjoint(self.countries) and (
+            not self.organisations or not frozenset(organisations).isdisjoint(self.organisations)
+        )
 
     def rank(self, grade: str) -> int:
         return list(self.grades).index(grade)
@@ -79,7 +103,9 @@ class CriterionResult:
 
     id: str
     kind: Kind
+    row: str
     title: FrozenText
+    confidence: Confidence
     lowest: str
     highest: str
     answers: Mapping[str, Reason]
@@ -202,11 +228,68 @@ def grade(scale: Scale, sheet: FactSheet) -> GradeResult:
     )
 
 
+class _Shelf(Mapping[str, Scale]):
+    """The scales in a folder by id, which is the name of the file; each is read when it is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+        self._read: dict[str, Scale] = {}
+
+    def __getitem__(self, key: str) -> Scale:
+        if key not in self._read:
+            self._read[key] = _read_scale(self._files[key])
+        return self._read[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._files
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+class GradesOf(Mapping[str, GradeResult]):
+    """The grades of one record by scale, each worked out when a rule first asks for it."""
+
+    def __init__(self, scales: Mapping[str, Scale], sheet: FactSheet) -> None:
+        self._scales = scales
+        self._sheet = sheet
+        self._graded: dict[str, GradeResult] = {}
+
+    def __getitem__(self, key: str) -> GradeResult:
+        if key not in self._graded:
+            self._graded[key] = grade(self._scales[key], self._sheet)
+        return self._graded[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scales)
+
+    def __len__(self) -> int:
+        return len(self._scales)
+
+
 @cache
 def shipped_scales() -> Mapping[str, Scale]:
-    """The scales that come with the product, by id, read on first use."""
-    scales = [checked(Scale, read_file(path), name=str(path)) for path in sorted(SHIPPED.glob("*.yaml"))]
-    return MappingProxyType({scale.id: scale for scale in scales})
+    """The scales that come with the product, by id, each read on first use."""
+    return _Shelf(SHIPPED)
+
+
+def scales_in_scope(countries: Collection[str], organisations: Collection[str]) -> tuple[Scale, ...]:
+    """The shipped scales in use in these countries for these kinds of organisation, in the order of their ids."""
+    return tuple(scale for scale in shipped_scales().values() if scale.is_in_scope(countries, organisations))
+
+
+def _read_scale(path: Path) -> Scale:
+    scale = checked(Scale, read_file(path), name=str(path))
+    if scale.id != path.stem:
+        raise BadInput(
+            f"the file is called {path.name}, but its id is {scale.id}",
+            where=str(path),
+            next_step="give the file the name of its id",
+        )
+    return scale
 
 
 def fields_of_scale(scale: Scale) -> frozenset[str]:
@@ -220,6 +303,7 @@ def conditions_of_scale(scale: Scale) -> Iterator[Condition]:
         if row.unless is not None:
             yield row.unless
         yield from row.grades.values()
+        yield from row.ruled_out.values()
 
 
 def _criterion(scale: Scale, criterion: Criterion, sheet: FactSheet) -> CriterionResult:
@@ -228,13 +312,20 @@ def _criterion(scale: Scale, criterion: Criterion, sheet: FactSheet) -> Criterio
         exempt = evaluate_condition(criterion.unless, sheet)
         if exempt.answer is Answer.met:
             answers = {key: _fallen_away(exempt) for key in answers}
+    for key, condition in criterion.ruled_out.items():
+        if answers[key].answer is Answer.cannot_tell:
+            ruled_out = evaluate_condition(condition, sheet)
+            if ruled_out.answer is Answer.met:
+                answers[key] = _out_of_reach(ruled_out)
     base = next(iter(scale.grades))
     met = [key for key, reason in answers.items() if reason.answer is Answer.met]
     possible = [key for key, reason in answers.items() if reason.answer is not Answer.not_met]
     return CriterionResult(
         id=criterion.id,
         kind=criterion.kind,
+        row=criterion.row,
         title=criterion.title,
+        confidence=criterion.confidence or scale.confidence,
         lowest=max(met, key=scale.rank, default=base),
         highest=max(possible, key=scale.rank, default=base),
         answers=answers,
@@ -245,6 +336,13 @@ def _fallen_away(exempt: Reason) -> Reason:
     text = FrozenText({"zh-Hans": "本项不适用", "en": "this row does not apply"})
     return Reason(
         Answer.not_met, with_answer(text, Answer.not_met), rests_on=exempt.rests_on, parts=(exempt,)
+    )
+
+
+def _out_of_reach(ruled_out: Reason) -> Reason:
+    text = FrozenText({"zh-Hans": "总数不足，不可能达到", "en": "out of reach, as the whole is too small"})
+    return Reason(
+        Answer.not_met, with_answer(text, Answer.not_met), rests_on=ruled_out.rests_on, parts=(ruled_out,)
     )
 
 

@@ -38,10 +38,11 @@ from incident.law.conditions import (
     comparisons_of,
     evaluate_condition,
     fields_of,
+    scales_of,
 )
 from incident.law.evaluate import evaluate
 from incident.law.findings import Duty, Finding, Outcome
-from incident.law.grading import Scale, conditions_of_scale, grade, shipped_scales
+from incident.law.grading import GradesOf, Scale, conditions_of_scale, shipped_scales
 from incident.law.possible import PossibleAnswer, possible_answers
 from incident.law.reasons import NOTHING, Answer, union
 from incident.law.regimes import Regime, conditions_of
@@ -149,10 +150,12 @@ class _Law:
         self.scope = scope
         self.organisations = organisations
         self.now = now
-        self.scales = scales
         self._evaluated = evaluated
         conditions = [one for regime in self.regimes for _, one in conditions_of(regime)]
-        conditions += [one for scale in scales.values() for one in conditions_of_scale(scale)]
+        # A scale that no rule in scope asks for decides no duty, so its bounds are nothing to ask about.
+        asked = {scale for one in conditions for scale, _ in scales_of(one)}
+        self.scales = {key: scales[key] for key in scales if key in asked}
+        conditions += [one for scale in self.scales.values() for one in conditions_of_scale(scale)]
         self.rules = {f"{regime.id}/{rule.id}": rule for regime in self.regimes for rule in regime.duties}
         self.comparisons: Comparisons = tuple(
             comparison for condition in conditions for comparison in comparisons_of(condition)
@@ -188,7 +191,7 @@ class _Law:
         reopened: frozenset[str],
     ) -> frozenset[str]:
         """The fields that duties standing open need and cannot tell."""
-        grades = {key: grade(scale, sheet) for key, scale in self.scales.items()}
+        grades = GradesOf(self.scales, sheet)
         standing = [duty for duty in duties.values() if duty.is_standing]
         regimes = {duty.regime for duty in duties.values()}
         return union(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from incident.law.grading import Kind, fields_of_scale, grade, shipped_scales
+from incident.law.grading import Kind, Scale, fields_of_scale, grade, shipped_scales
 from incident.law.reasons import Answer
 from incident.record.facts import Interval, Value, field_catalogue
 
@@ -31,6 +31,7 @@ HARMLESS: Sheet = {
     "province_share": Interval.exactly(0),
     "prefecture_share": Interval.exactly(0),
     "economic_loss": Interval.exactly(0),
+    "defacement_spread_found": "none",
 }
 
 
@@ -118,6 +119,74 @@ def test_shares_classes_and_qualitative_rows(facts: dict[str, Any], wanted: str)
     assert graded(**facts) == wanted
 
 
+DEFACED: dict[str, Any] = {
+    "defacement": True, "site_class": "top", "defacement_home": 0, "defacement_other": 0,
+    "defacement_views": 0, "defacement_reposts": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "wanted"),
+    [
+        ({"site_class": "other"}, GENERAL),
+        ({"site_class": "other", "defacement_views": 10_000}, RELATIVELY),
+        ({"site_class": "other", "defacement_views": 1_000_000}, RELATIVELY),
+        ({"site_class": "city", "defacement_views": 1_000_000}, SERIOUS),
+        ({"site_class": "none", "platform_class": "other", "defacement_reposts": 100_000}, RELATIVELY),
+        ({"site_class": "none", "platform_class": "large", "defacement_reposts": 100_000}, SERIOUS),
+        ({"site_class": "none", "platform_class": "super_large", "defacement_reposts": 100_000}, ESPECIALLY),
+        ({"defacement_spread_found": "none"}, GENERAL),
+        ({"defacement_spread_found": "relatively_serious"}, RELATIVELY),
+        ({"defacement_spread_found": "serious"}, SERIOUS),
+        ({"defacement_spread_found": "especially_serious"}, ESPECIALLY),
+        ({"defacement_spread_found": "especially_serious", "site_class": "city"}, SERIOUS),
+        ({"defacement_spread_found": "especially_serious", "site_class": "other"}, RELATIVELY),
+        ({"defacement_spread_found": "especially_serious", "defacement": False}, GENERAL),
+    ],
+)
+def test_a_defacement_is_graded_by_the_class_of_the_site_and_by_how_far_it_spread(
+    facts: dict[str, Any], wanted: str
+) -> None:
+    assert graded(**{**DEFACED, **facts}) == wanted
+
+
+def row_four(facts: dict[str, Any]) -> tuple[str, str]:
+    rows = [each for each in grade(CAC, {**HARMLESS, **exactly(**facts)}).criteria if each.row == "4"]
+    return max((each.lowest for each in rows), key=CAC.rank), max(
+        (each.highest for each in rows), key=CAC.rank
+    )
+
+
+@pytest.mark.parametrize(
+    ("effects", "threat", "wanted"),
+    [
+        (("confidentiality",), "especially_serious", ESPECIALLY),
+        (("integrity",), "especially_serious", ESPECIALLY),
+        (("availability",), "especially_serious", GENERAL),
+        (("integrity",), "serious", SERIOUS),
+        (("confidentiality",), "relatively_serious", RELATIVELY),
+        (("integrity",), "relatively_serious", GENERAL),
+        (("confidentiality",), "some", GENERAL),
+    ],
+)
+@pytest.mark.parametrize("data_class", ["important", "core"])
+def test_altered_important_data_counts_for_the_two_top_grades_only(
+    effects: tuple[str, ...], threat: str, wanted: str, data_class: str
+) -> None:
+    facts = {"breach_effects": effects, "threat_level": threat, "data_class": data_class}
+    assert row_four(facts) == (wanted, wanted)
+
+
+def test_general_data_never_reach_the_row_for_important_data() -> None:
+    facts = {"threat_level": "especially_serious", "data_class": "general"}
+    assert row_four(facts) == (GENERAL, GENERAL)
+
+
+def test_until_it_is_known_what_happened_to_important_data_its_row_stands() -> None:
+    facts = {"breach_effects": None, "threat_level": "serious", "data_class": "core"}
+    assert row_four(facts) == (SERIOUS, SERIOUS)
+
+
 def test_persons_whose_data_did_not_leak_do_not_count_as_leaked() -> None:
     assert graded(persons=2_000_000, breach_effects=("availability",)) == GENERAL
     assert graded(persons=2_000_000, personal_data_breach="none") == GENERAL
@@ -181,9 +250,9 @@ choices = {name: field.choices for name, field in field_catalogue().items()}
 
 
 @st.composite
-def sheets(draw: st.DrawFn) -> Sheet:
+def sheets(draw: st.DrawFn, scale: Scale) -> Sheet:
     sheet: Sheet = {}
-    for name in sorted(fields_of_scale(CAC)):
+    for name in sorted(fields_of_scale(scale)):
         field = field_catalogue()[name]
         if field.type == "bool":
             sheet[name] = draw(st.sampled_from([None, True, False]))
@@ -203,10 +272,12 @@ def sheets(draw: st.DrawFn) -> Sheet:
     return sheet
 
 
+@pytest.mark.parametrize("scale", shipped_scales().values(), ids=lambda scale: scale.id)
 @settings(max_examples=60, deadline=None)
-@given(sheets(), st.data())
-def test_learning_more_only_narrows_the_grade(sheet: Sheet, data: st.DataObject) -> None:
-    before = grade(CAC, sheet)
+@given(st.data())
+def test_learning_more_only_narrows_the_grade(scale: Scale, data: st.DataObject) -> None:
+    sheet = data.draw(sheets(scale))
+    before = grade(scale, sheet)
     finer = dict(sheet)
     for name in before.decides:
         field, known = field_catalogue()[name], sheet[name]
@@ -223,11 +294,11 @@ def test_learning_more_only_narrows_the_grade(sheet: Sheet, data: st.DataObject)
             low = int(known.min) if known else 0
             high = int(known.max) if known and known.max is not None else max(low, 100)
             finer[name] = Interval.exactly(data.draw(st.integers(low, high)))
-    after = grade(CAC, finer)
+    after = grade(scale, finer)
     assert (
-        CAC.rank(before.lowest)
-        <= CAC.rank(after.lowest)
-        <= CAC.rank(after.highest)
-        <= CAC.rank(before.highest)
+        scale.rank(before.lowest)
+        <= scale.rank(after.lowest)
+        <= scale.rank(after.highest)
+        <= scale.rank(before.highest)
     )
     assert after.is_settled or before.decides != after.decides
