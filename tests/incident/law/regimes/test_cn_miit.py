@@ -107,7 +107,9 @@ def test_the_ministrys_grade_stands_beside_the_cacs_and_neither_decides_the_othe
 
 
 def test_a_count_that_straddles_the_bound_is_reported_as_assumed() -> None:
-    duty = duties(**CARRIER, persons_sensitive=Interval(90_000, None, 110_000))[f"{PLAN}/authority"]
+    duty = duties(**CARRIER, persons=500_000, persons_sensitive=Interval(90_000, None, 110_000))[
+        f"{PLAN}/authority"
+    ]
     assert (duty.state, duty.assumed, duty.settled_by) == (DutyState.owed, True, {"persons_sensitive"})
 
 

@@ -55,8 +55,10 @@ def test_the_cybersecurity_law_counts_what_may_have_happened() -> None:
 def test_the_recommended_standard_names_its_five_elements_and_its_channels() -> None:
     people = duties(serious_harm_likely=True, harm_to_rights=True, persons_sensitive=1)["cn-gbt-35273-10/people"]  # fmt: skip
     assert people.state is DutyState.owed
-    assert {name for name, _ in people.elements} >= {
-        "what_happened", "measures_taken", "steps_for_person", "remedies", "contact",
+    elements = {name for name, _ in people.elements}
+    assert elements & {"contact", "dpo"}  # those of the officer and of the body in charge
+    assert elements >= {
+        "what_happened", "measures_taken", "steps_for_person", "remedies",
     }  # fmt: skip
     assert {Channel.email, Channel.letter, Channel.phone, Channel.push} <= set(people.channels)
     assert people.confidence is Confidence.memory
@@ -82,13 +84,18 @@ def test_only_a_platform_operator_reports_under_the_e_commerce_law() -> None:
 
 
 def test_only_an_operator_of_infrastructure_tells_the_protection_department_under_its_regulation() -> None:
-    facts = {"cii_involved": True, "persons": 1_000_000}
+    facts = {
+        "cii_involved": True,
+        "persons": 10_000_000,
+    }  # a serious incident, not only a relatively serious one
     found = duties(organisations=["cii_operator"], **facts)
     assert found["cn-cii-18/authority"].state is DutyState.owed
     assert keys(found["cn-cii-18/authority"]) == {"cii_protection_department"}
     assert keys(found["cn-cii-18/police"]) == {"public_security"}
     assert found["cn-cii-18/authority"].confidence is Confidence.memory
     assert "cn-cii-18/authority" not in owed(**facts)
+    smaller = {**facts, "persons": 9_999_999}
+    assert "cn-cii-18/authority" not in owed(organisations=["cii_operator"], **smaller)
 
 
 def test_a_case_in_a_computer_system_reaches_the_police_within_24_hours_through_the_weekend() -> None:
