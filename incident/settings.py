@@ -97,6 +97,26 @@ class Born(StrEnum):
     DRILL = "drill"
 
 
+class OrganisationKind(StrEnum):
+    """What an organisation is, where a law binds only some. A closed list: regimes and workspaces use the same words."""
+
+    telecom_operator = "telecom_operator"
+    internet_service = "internet_service"
+    platform_operator = "platform_operator"
+    central_enterprise = "central_enterprise"
+    cii_operator = "cii_operator"
+    industry_data_handler = "industry_data_handler"
+    payment_institution = "payment_institution"
+    nis2_entity = "nis2_entity"
+    trust_service_provider = "trust_service_provider"
+    financial_entity = "financial_entity"
+    digital_product_manufacturer = "digital_product_manufacturer"
+    health_care_entity = "health_care_entity"
+    nonbank_financial_institution = "nonbank_financial_institution"
+    listed_company = "listed_company"
+    critical_infrastructure_operator = "critical_infrastructure_operator"
+
+
 class Relation(StrEnum):
     """Who a carrier is to the organisation (PIPL 21 and 23): its own, entrusted by contract, or a third party."""
 
@@ -144,12 +164,11 @@ class Organisation(Part):
 class Scope(Part):
     """The countries in play (ISO 3166-1 alpha-2; `eu` for the Union; a part as us-ca). The rest is reference.
 
-    `organisation`: what the organisation is, where a law binds only some (`incident.law.regimes.OrganisationKind`);
-    None: nobody said.
+    `organisation`: what the organisation is, where a law binds only some; None: nobody said, and such laws are off.
     """
 
     countries: list[CountryOrPart] = Field(default_factory=lambda: ["cn"], min_length=1)
-    organisation: list[str] | None = None
+    organisation: list[OrganisationKind] | None = None
 
 
 class StoreSettings(Part):

@@ -8,6 +8,7 @@ import typer
 
 from incident.cli.desk import desk_of
 from incident.errors import TocsinError, WrongUsage
+from incident.settings import OrganisationKind
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -21,6 +22,9 @@ def init(
     name: str = typer.Option("", "--name", help="The organisation's name."),
     country: list[str] = typer.Option(
         ["cn"], "--country", help="A country in scope (cn, eu, ...); may be repeated."
+    ),
+    organisation: list[OrganisationKind] = typer.Option(
+        [], "--organisation", help="What the organisation is, for laws that bind only some; may be repeated."
     ),
     zone: str = typer.Option("Asia/Shanghai", "--zone", help="The zone of local times."),
     store: str | None = typer.Option(
@@ -51,6 +55,7 @@ def init(
         target,
         name=name,
         countries=country,
+        organisation=organisation,
         zone=zone,
         born=Born.LIVE,
         now=desk.now(),

@@ -140,6 +140,7 @@ def _duty(order: InstructionLine, zone: tzinfo) -> Duty:
         elements=(),
         items=(),
         minimum=(),
+        item_articles=(),
         extra_fields=(),
         late_fields=(),
         channels=(),

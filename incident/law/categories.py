@@ -4,7 +4,7 @@ to offer them."""
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -41,6 +41,43 @@ Words = Annotated[str, Field(min_length=1)]
 Jurisdiction = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z]{2})?$")]
 
 
+EEA = frozenset(
+    [
+        "AT",
+        "BE",
+        "BG",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "ES",
+        "FI",
+        "FR",
+        "GR",
+        "HR",
+        "HU",
+        "IE",
+        "IT",
+        "LT",
+        "LU",
+        "LV",
+        "MT",
+        "NL",
+        "PL",
+        "PT",
+        "RO",
+        "SE",
+        "SI",
+        "SK",
+        "IS",
+        "LI",
+        "NO",
+    ]
+)
+"""Where the GDPR is the law: the 27 members of the European Union, and Iceland, Liechtenstein and Norway."""
+
+
 class Sensitivity(Strict):
     """A country's label with its `basis` (article or standard): given by whoever wrote the file, never worked out."""
 
@@ -75,9 +112,19 @@ class Category(Strict):
             raise ValueError(f"the label for {' and '.join(missing)} is missing")
         return labels
 
+    def labels_in(self, countries: Iterable[str]) -> Mapping[str, Sensitivity]:
+        """The labels given for these countries and their states; the members of the EU and of the EEA have the EU's."""
+        named = {country.upper() for country in countries}
+        named |= {"EU"} if named & EEA else set()
+        return {
+            place: label
+            for place, label in self.sensitive.items()
+            if place in named or place.partition("-")[0] in named
+        }
+
     def sensitive_in(self, country: str) -> IsSensitive:
         """Whether the country's law calls it sensitive; where the data says nothing, a person has to judge."""
-        known = self.sensitive.get(country)
+        known = self.sensitive.get("EU" if country in EEA else country)
         return known.answer if known else IsSensitive.review
 
 

@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--check"]:
         held = COMPILED.read_text("utf-8") if COMPILED.exists() else ""
         if held != wanted:
-            print(f"{COMPILED.name} is not in step with the YAML: make data", file=sys.stderr)
+            sys.stderr.write(f"{COMPILED.name} is not in step with the YAML: make data\n")
             return 1
         return 0
     COMPILED.write_text(wanted, "utf-8")

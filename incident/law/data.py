@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -66,6 +66,10 @@ def read_yaml(text: str, *, name: str) -> Any:
 
 _ENTRY = re.compile(r"( *)([A-Za-z][A-Za-z0-9_-]*):(?: (\S.*))?")
 
+_NOT_NAMES = frozenset({"true", "false", "null"})
+"""What stands for a value in YAML, also where a name is expected."""
+_NOT_IN_YAML = re.compile("[\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
+
 
 def read_lines(text: str, *, name: str) -> Any:
     """YAML whose values are written as JSON behind their names: the same data as `read_yaml`, much faster.
@@ -78,27 +82,36 @@ def read_lines(text: str, *, name: str) -> Any:
 
 def _quickly(text: str) -> dict[str, Any] | None:
     """The data where every line is a name, or a name with JSON, two blanks deeper a level; None for all else."""
+    if _NOT_IN_YAML.search(text):
+        return None
     data: dict[str, Any] = {}
     open_levels = [data]
     for line in text.splitlines():
         if not line or line.startswith("#"):
             continue
         entry = _ENTRY.fullmatch(line)
-        depth = len(entry[1]) // 2 if entry else 0
-        if entry is None or len(entry[1]) % 2 or depth >= len(open_levels) or entry[2] in open_levels[depth]:
+        if entry is None or len(entry[1]) % 2:
+            return None
+        depth, name, value = len(entry[1]) // 2, entry[2], entry[3]
+        if depth >= len(open_levels) or name in open_levels[depth] or name.lower() in _NOT_NAMES:
             return None
         del open_levels[depth + 1 :]
-        if entry[3] is None:
+        if value is None:
             open_levels.append({})
-            open_levels[depth][entry[2]] = open_levels[-1]
+            open_levels[depth][name] = open_levels[-1]
             continue
         try:
-            open_levels[depth][entry[2]] = json.loads(
-                entry[3], object_pairs_hook=_said_once, parse_constant=_not_json
-            )
+            open_levels[depth][name] = _as_in_yaml(value)
         except ValueError:
             return None
     return data if data and all(_holds_values(each) for each in data.values()) else None
+
+
+def _as_in_yaml(value: str) -> Any:
+    """JSON that YAML reads in the same way. `ValueError` for all else: a name twice, NaN, a fraction (YAML has others)."""
+    return json.loads(
+        value, object_pairs_hook=_said_once, parse_constant=_not_the_same, parse_float=_not_the_same
+    )
 
 
 def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -107,8 +120,8 @@ def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _not_json(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
+def _not_the_same(word: str) -> Any:
+    raise ValueError(f"{word} may be something else in YAML")
 
 
 def _holds_values(value: Any) -> bool:
@@ -129,12 +142,19 @@ def read_file(path: Path) -> str:
         ) from None
 
 
+@lru_cache(maxsize=4)
+def _composed(text: str) -> Any:
+    # Whoever asks for the line of one finding asks for those of all the others next.
+    from ruamel.yaml import YAML
+
+    return YAML(typ="safe", pure=True).compose(text)
+
+
 def line_of(text: str, location: Sequence[int | str]) -> int:
     """The line of the entry at `location`, or of the nearest one above it that exists."""
-    from ruamel.yaml import YAML
     from ruamel.yaml.nodes import MappingNode, SequenceNode
 
-    node = YAML(typ="safe", pure=True).compose(text)
+    node = _composed(text)
     line = 1
     for step in location:
         if isinstance(node, MappingNode):
@@ -185,11 +205,16 @@ def checked(model: type[Model], text: str, *, name: str) -> Model:
         ) from None
 
 
+def entries(model: type[Model]) -> TypeAdapter[dict[str, Model]]:
+    """The reader of a catalogue: entries by key, each as `model`."""
+    return TypeAdapter(dict[EntryKey, model])  # type: ignore[valid-type]
+
+
 def checked_entries(model: type[Model], text: str, *, name: str) -> dict[str, Model]:
     """The file's entries by key, each as `model`; `BadInput` names the line of the first thing that is wrong."""
     data = read_lines(text, name=name)
     try:
-        return TypeAdapter(dict[EntryKey, model]).validate_python(data)  # type: ignore[valid-type]
+        return entries(model).validate_python(data)
     except ValidationError as error:
         location, sentence = told(error)[0]
         raise BadInput(

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from incident.law.clocks import NOT_STARTED, AnchorTime, Within, anchor_time, due_at
+from incident.law.clocks import NOT_STARTED, AnchorTime, Rolls, Within, anchor_time, due_at
 from incident.law.conditions import Condition, Grades, evaluate_condition
 from incident.law.findings import (
     Branch,
@@ -26,6 +26,7 @@ from incident.law.findings import (
     RequiredFields,
 )
 from incident.law.grading import GradesOf, Scale, shipped_scales
+from incident.law.organisations import organisations_in_words
 from incident.law.reasons import NOTHING, Answer, Reason, all_of, negated, union, with_answer
 from incident.law.regimes import Cap, DutyKind, DutyRule, Effect, Exemption, PathRule, Regime, Status
 from incident.record.facts import FactSheet, FrozenText, LocalText
@@ -81,17 +82,6 @@ def evaluate(
     return tuple(_finding(regime, given) for regime in sorted(regimes, key=lambda regime: regime.id))
 
 
-def required_notice_elements(findings: Iterable[Finding]) -> Mapping[str, tuple[tuple[str, str], ...]]:
-    """Notice element to the (regime, article) pairs that ask for it: the union over all standing notices."""
-    asked: dict[str, list[tuple[str, str]]] = {}
-    for finding in findings:
-        for duty in finding.duties:
-            if duty.kind is DutyKind.notify_people and duty.is_standing:
-                for element, article in duty.elements:
-                    asked.setdefault(element, []).append((duty.regime, article))
-    return {element: tuple(sources) for element, sources in asked.items()}
-
-
 def required_report_items(
     findings: Iterable[Finding], *, minimum: bool = False
 ) -> Mapping[ReportItem, tuple[tuple[str, str], ...]]:
@@ -109,6 +99,17 @@ def required_report_items(
                 place = ReportItem(duty.form or duty.id, duty.phase, item)
                 asked.setdefault(place, []).append((duty.regime, articles.get(item, duty.article)))
     return {place: tuple(sources) for place, sources in asked.items()}
+
+
+def required_notice_elements(findings: Iterable[Finding]) -> Mapping[str, tuple[tuple[str, str], ...]]:
+    """Notice element to the (regime, article) pairs that ask for it: the union over all standing notices."""
+    asked: dict[str, list[tuple[str, str]]] = {}
+    for finding in findings:
+        for duty in finding.duties:
+            if duty.kind is DutyKind.notify_people and duty.is_standing:
+                for element, article in duty.elements:
+                    asked.setdefault(element, []).append((duty.regime, article))
+    return {element: tuple(sources) for element, sources in asked.items()}
 
 
 @dataclass(frozen=True)
@@ -273,6 +274,8 @@ def _branches(regime: Regime, rule: DutyRule, given: _Given) -> tuple[Branch, ..
     """Every way that is not ruled out, the one with the earliest deadline first."""
     possible = []
     for path in rule.as_paths():
+        if not path.is_open_to(given.organisations):
+            continue
         reason = None if path.only_if is None else given.answer(path.only_if)
         if reason is None or reason.answer is not Answer.not_met:
             possible.append(_branch(regime, rule, path, given, reason))
@@ -309,12 +312,14 @@ def _clock(
             return None
         return due_at(start.at, within, zone=regime.zone, working_days=regime.working_days)
 
-    start = anchor_time(rule.anchor, given.sheet, submitted)
+    start = anchor_time(path.anchor or rule.anchor, given.sheet, submitted)
     due = end(start, path.within)
     for cap in path.caps:
         capped = anchor_time(cap.anchor, given.sheet, submitted)
         capped_due = end(capped, cap.within)
-        if capped_due is None or _gave_way(cap, capped_due, given.sheet):
+        if capped_due is None or _gave_way(
+            cap, end(capped, replace(cap.within, rolls=Rolls.stays)), given.sheet
+        ):
             continue
         if due is None or capped_due < due:
             unknown = start.open_fields if start.at is None else NOTHING
@@ -325,18 +330,26 @@ def _clock(
     return start, due
 
 
-def _gave_way(cap: Cap, due: datetime, sheet: FactSheet) -> bool:
+def _gave_way(cap: Cap, end: datetime | None, sheet: FactSheet) -> bool:
+    """`end`: of the cap as it was before a day off moved it; what happened after that came too late for the cap."""
     happened = sheet.get(cap.gives_way_to) if cap.gives_way_to is not None else None
-    return isinstance(happened, datetime) and happened > due
+    return isinstance(happened, datetime) and end is not None and happened > end
 
 
-def _runs_first(branch: Branch) -> tuple[bool, float, bool]:
-    """A period before none, the earlier before the later, what is certain before what is only possible."""
+def _runs_first(branch: Branch) -> tuple[bool, bool, float, bool]:
+    """A period before none, one that runs before one that waits, the earlier before the later, and what is certain
+    before what is only possible."""
     if branch.due_at is not None:
         length = branch.due_at.timestamp()
     else:
         length = float(branch.within.nominal_seconds) if branch.within else 0.0
-    return branch.within is None, length, branch.reason is not None and branch.reason.answer is not Answer.met
+    waits = branch.within is not None and branch.due_at is None
+    return (
+        branch.within is None,
+        waits,
+        length,
+        branch.reason is not None and branch.reason.answer is not Answer.met,
+    )
 
 
 def _open_on_the_way(branches: tuple[Branch, ...]) -> frozenset[str]:
@@ -377,11 +390,11 @@ def _out_of_scope(regime: Regime, applies: Reason, given: _Given) -> Reason:
 
 
 def _binds_others(regime: Regime) -> FrozenText:
-    kinds = ", ".join(regime.organisations)
+    kinds = organisations_in_words(regime.organisations)
     return FrozenText(
         {
-            "zh-Hans": f"{regime.title['zh-Hans']}：仅适用于 {kinds}，本工作区的 [scope] organisation 未列入",
-            "en": f"{regime.title['en']}: it binds only {kinds}, which [scope] organisation of this workspace does not name",
+            "zh-Hans": f"{regime.title['zh-Hans']}：仅适用于{kinds['zh-Hans']}，本工作区的 [scope] organisation 未列入",
+            "en": f"{regime.title['en']}: it binds only {kinds['en']}; [scope] organisation of this workspace names none of them",
         }
     )
 

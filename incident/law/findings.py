@@ -114,6 +114,7 @@ class Duty:
     exemptions: tuple[ExemptionFinding, ...]
     elements: tuple[tuple[str, str], ...]
     items: tuple[str, ...]
+    item_articles: tuple[tuple[str, str], ...]  # of the items that have one of their own
     minimum: tuple[str, ...]
     extra_fields: tuple[RequiredFields, ...]
     late_fields: tuple[str, ...]
@@ -124,7 +125,6 @@ class Duty:
     confidence: Confidence
     is_reviewed: bool
     ordered: FrozenText | None = None
-    item_articles: tuple[tuple[str, str], ...] = ()
     waits_for_duty: str | None = None
     is_general: bool = False
 

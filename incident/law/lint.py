@@ -52,7 +52,7 @@ def _lint_file(file: Path, scales: Mapping[str, Scale], seen: dict[str, Path]) -
         text = read_file(file)
         data = read_yaml(text, name=file.name)
     except BadInput as error:
-        yield Problem(file, _line_in(error), Severity.error, error.what)
+        yield Problem(file, line_in(error), Severity.error, error.what)
         return
     try:
         regime = Regime.model_validate(data)
@@ -98,7 +98,7 @@ def _worth_knowing(regime: Regime) -> Iterator[tuple[Place, str]]:
             yield place, f"the duty {duty.id} is {duty.confidence}; check it against {regime.source}"
 
 
-def _line_in(error: BadInput) -> int:
+def line_in(error: BadInput) -> int:
     """The line that a reader's error carries in `where`, else the first."""
     tail = (error.where or "").rpartition(", line ")[2]
     return int(tail) if tail.isdigit() else 1

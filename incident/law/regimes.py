@@ -24,6 +24,7 @@ from incident.law.elements import element_catalogue
 from incident.law.grading import AnyCondition, Confidence, Scale, Text, shipped_scales
 from incident.law.working_days import known_calendar
 from incident.record.facts import FieldType, field_catalogue
+from incident.settings import OrganisationKind
 
 SHIPPED = Path(__file__).with_name("regimes")
 
@@ -55,25 +56,6 @@ class Status(StrEnum):
     proposed = "proposed"
     adopted_not_effective = "adopted_not_effective"
     repealed = "repealed"
-
-
-class OrganisationKind(StrEnum):
-    """What an organisation is, where a law binds only some. A workspace names its own in `[scope] organisation`."""
-
-    telecom_operator = "telecom_operator"
-    internet_service = "internet_service"
-    platform_operator = "platform_operator"
-    central_enterprise = "central_enterprise"
-    cii_operator = "cii_operator"
-    industry_data_handler = "industry_data_handler"
-    payment_institution = "payment_institution"
-    nis2_entity = "nis2_entity"
-    financial_entity = "financial_entity"
-    digital_product_manufacturer = "digital_product_manufacturer"
-    health_care_entity = "health_care_entity"
-    nonbank_financial_institution = "nonbank_financial_institution"
-    listed_company = "listed_company"
-    critical_infrastructure_operator = "critical_infrastructure_operator"
 
 
 class Phase(StrEnum):
@@ -235,11 +217,18 @@ class Cap(Strict):
 
 
 class PathRule(Strict):
-    """One of several ways a duty may go: to whom and how fast depends on the facts."""
+    """One of several ways a duty may go: to whom and how fast depends on the facts.
+
+    `organisations`: the way is open to these kinds only; `except_organisations`: not to these. `anchor`: where this way
+    counts from another event than the duty does.
+    """
 
     id: Words
     title: Text
     only_if: AnyCondition | None = None
+    organisations: tuple[OrganisationKind, ...] = ()
+    except_organisations: tuple[OrganisationKind, ...] = ()
+    anchor: AnyAnchor | None = None
     recipients: tuple[Words, ...] = Field(min_length=1)
     within: Period | None = None
     urgency: Urgency = Urgency.within
@@ -250,6 +239,13 @@ class PathRule(Strict):
     def _speed_is_said_once(self) -> PathRule:
         _speed(self.within, self.urgency)
         return self
+
+    def is_open_to(self, organisations: Collection[str]) -> bool:
+        """`organisations`: the kinds that the workspace says its own organisation is."""
+        kinds = set(organisations)
+        return (not self.organisations or bool(kinds & set(self.organisations))) and not (
+            kinds & set(self.except_organisations)
+        )
 
 
 class DutyRule(Strict):
@@ -309,6 +305,9 @@ class DutyRule(Strict):
             id="",
             title=self.title,
             only_if=None,
+            organisations=(),
+            except_organisations=(),
+            anchor=None,
             recipients=self.recipients,
             within=self.within,
             urgency=self.urgency or Urgency.within,
@@ -319,7 +318,13 @@ class DutyRule(Strict):
 
     def anchors(self) -> tuple[Anchor, ...]:
         """Every event from which a clock of this duty may run."""
-        return (self.anchor, *(cap.anchor for path in self.as_paths() for cap in path.caps))
+        of_paths = (
+            anchor
+            for path in self.as_paths()
+            for anchor in (path.anchor, *(cap.anchor for cap in path.caps))
+            if anchor is not None
+        )
+        return (self.anchor, *of_paths)
 
     def periods(self) -> tuple[Within, ...]:
         return tuple(
@@ -472,21 +477,6 @@ def _speed(within: Within | None, urgency: Urgency) -> None:
 
 
 __all__ = [
-    "Channel",
-    "Confidence",
-    "DutyKind",
-    "DutyRule",
-    "Effect",
-    "Exemption",
-    "OrganisationKind",
-    "PathRule",
-    "Phase",
-    "Place",
-    "Regime",
-    "Status",
-    "conditions_of",
-    "load_regime",
-    "load_regimes",
-    "strange_grades",
-    "yaml_files",
-]
+    "Channel", "Confidence", "DutyKind", "DutyRule", "Effect", "Exemption", "OrganisationKind", "PathRule", "Phase",
+    "Place", "Regime", "Status", "conditions_of", "load_regime", "load_regimes", "strange_grades", "yaml_files",
+]  # fmt: skip

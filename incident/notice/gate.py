@@ -14,7 +14,7 @@ from incident.law.elements import element_catalogue
 from incident.notice.content import Element, Missing, NoticeContent
 from incident.notice.draft import MOST_STEPS
 from incident.notice.findings import Article, Finding, Severity
-from incident.notice.phrases import language_key, phrases
+from incident.notice.phrases import WordGroup, language_key, phrases
 from incident.notice.readability import (
     HIGHEST_GRADE,
     LONGEST_NOTICE,
@@ -166,16 +166,20 @@ def _hedges(content: NoticeContent) -> Iterator[Finding]:
 
 
 def _words_to_avoid(content: NoticeContent) -> Iterator[Finding]:
+    for place, texts in content.texts().items():
+        for word, group in words_to_avoid("\n".join(texts), content.language):
+            message = {
+                "zh-Hans": f"“{word}”：{group.why['zh-Hans']}",
+                "en": f'"{word}": {group.why["en"]}',
+            }
+            yield Finding(Severity.WARNING, group.code, place, content.language, message)
+
+
+def words_to_avoid(text: str, language: str) -> Iterator[tuple[str, WordGroup]]:
+    """Each word of a text that a notice should not hold, once, with the group that says why."""
     for group in phrases().lint.groups:
-        for place, texts in content.texts().items():
-            for word in dict.fromkeys(
-                word for text in texts for word in _found(group.words[language_key(content.language)], text)
-            ):
-                message = {
-                    "zh-Hans": f"“{word}”：{group.why['zh-Hans']}",
-                    "en": f'"{word}": {group.why["en"]}',
-                }
-                yield Finding(Severity.WARNING, group.code, place, content.language, message)
+        for word in dict.fromkeys(_found(group.words[language_key(language)], text)):
+            yield word, group
 
 
 def _found(words: Iterable[str], text: str) -> list[str]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from incident.errors import BadInput, WorkspaceError
-from incident.settings import Born, parse_settings, read_settings
+from incident.settings import Born, OrganisationKind, parse_settings, read_settings
 from incident.store.opening import create_store
 from incident.workspace import Workspace
 
@@ -35,6 +35,8 @@ website = ""
 
 [scope]
 countries = {countries}
+# What the organisation is, for laws that bind only some of a kind; the others are off.
+{organisation}
 {store}
 [mail]
 host = ""
@@ -63,6 +65,7 @@ def found_workspace(
     now: datetime,
     store_url: str | None = None,
     store_password: str | None = None,
+    organisation: Sequence[OrganisationKind] = (),
     settings_text: str | None = None,
 ) -> Workspace:
     """Make a workspace in an empty or new folder, with its database there or at `store_url`.
@@ -81,6 +84,7 @@ def found_workspace(
         born=json.dumps(str(born)),
         zone=json.dumps(zone),
         countries=json.dumps(list(countries)),
+        organisation=_organisation(organisation),
         store=_store_table(store_url, store_password),
     )
     _check(text, folder)
@@ -102,6 +106,13 @@ def found_workspace(
         _clear(folder, new)
         raise
     return workspace
+
+
+def _organisation(kinds: Sequence[OrganisationKind]) -> str:
+    line = (
+        f"organisation = {json.dumps([str(kind) for kind in kinds or [OrganisationKind.telecom_operator]])}"
+    )
+    return line if kinds else f"# {line}"
 
 
 def _store_table(url: str | None, password: str | None) -> str:

@@ -50,7 +50,7 @@ class Line(Strict):
 
     fact: FactName | None = None
     setting: Literal["name", "phone", "email", "address", "website", "protection_officer"] | None = None
-    notice: Literal["consequences", "steps_for_person"] | None = None
+    notice: Literal["consequences", "steps_for_person", "remedies"] | None = None
     facts: tuple[FactName, ...] = ()
     measures: bool = False
     grade: bool = False

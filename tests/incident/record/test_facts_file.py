@@ -150,6 +150,17 @@ def test_kinds_of_data_are_held_against_the_list_that_is_given() -> None:
     assert error.next_step == "did you mean phone_number?"
 
 
+def test_remedies_are_held_against_the_list_that_is_given_and_a_list_that_is_not_given_holds_anything() -> (
+    None
+):
+    names = frozenset({"hotline", "change_number"})
+    assert read("remedies_chosen: [hotline]", remedies=names)[0].value == ("hotline",)
+    error = refused("persons: 1\nremedies_chosen: [hotline, change_numbr]\n", remedies=names)
+    assert "no remedy called" in error.what and error.where == "facts.yaml, line 2, remedies_chosen"
+    assert error.next_step == "did you mean change_number?"
+    assert read("remedies_chosen: [anything]\ndata_categories: [x]")[0].value == ("anything",)
+
+
 @given(st.text(max_size=60) | st.binary(max_size=60))
 def test_no_file_breaks_the_reader_in_any_other_way_than_a_clear_refusal(text: str | bytes) -> None:
     try:
