@@ -62,14 +62,14 @@ def test_with_an_empty_record_the_clock_comes_first_then_what_applies_and_the_pa
         "personal_data_breach",
         "cii_involved",
         "persons_minor_u18",
-        "standard_contract_gba",
         "persons",
         "crime_suspected",
         "persons_u14",
+        "harm_to_rights",
     ]
     with_europe = names(ask(scope=BOTH))
     assert with_europe[:3] == names(ask())[:3]
-    assert {"eu_data_subjects", "risk_to_people"} <= set(with_europe[:10])
+    assert {"eu_data_subjects", "risk_to_people", "persons", "crime_suspected"} <= set(with_europe[:10])
 
 
 def test_a_rule_written_from_memory_weighs_half() -> None:

@@ -110,9 +110,11 @@ def test_a_case_in_a_computer_system_reaches_the_police_within_24_hours_through_
 
 
 def test_data_moved_under_the_greater_bay_contract_is_told_at_once() -> None:
-    duty = duties(standard_contract_gba=True)["cn-gba-mo-10/authority"]
-    assert (duty.state, duty.urgency, duty.due_at) == (DutyState.owed, Urgency.immediately, None)
-    assert "cn-gba-mo-10/authority" not in owed()
+    for place in ("CN-GD", "MO"):
+        duty = duties(place, standard_contract_gba=True)["cn-gba-mo-10/authority"]
+        assert (duty.state, duty.urgency, duty.due_at) == (DutyState.owed, Urgency.immediately, None)
+        assert "cn-gba-mo-10/authority" not in owed(place)
+    assert told("CN", standard_contract_gba=True)["cn-gba-mo-10"].outcome is Outcome.out_of_scope
 
 
 def test_the_draft_for_large_handlers_raises_no_duty() -> None:
