@@ -8,18 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, SQLModel, select
 
 from incident.errors import KeyDestroyed, NotFound
 from incident.record.facts import Certainty, Fact, FactSheet, field_named, value_from_json
 from incident.record.incidents import IncidentState, must_exist
-from incident.record.instructions import InstructionLine, instruction_of
 from incident.record.measures import MeasureTaken
 from incident.store.change import row_image
+from incident.store.standing import was_ordered
 from incident.store.store import Store
-from incident.store.tables import FactRow, Incident, Instruction, LogEntry
+from incident.store.tables import FactRow, Incident, LogEntry
+
+if TYPE_CHECKING:
+    from incident.record.instructions import InstructionLine
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,7 @@ def dossier_in(session: Session, store: Store, incident_id: str) -> Dossier:
     must_be_readable(store, incident)
     facts = session.exec(select(FactRow).where(FactRow.incident_id == incident_id)).all()
     log = session.exec(select(LogEntry).where(LogEntry.incident_id == incident_id)).all()
-    orders = session.exec(select(Instruction).where(Instruction.incident_id == incident_id)).all()
-    rows: list[SQLModel] = [incident, *facts, *log, *orders]
+    rows: list[SQLModel] = [incident, *facts, *log, *_orders(session, incident_id)]
     return _build(incident_id, [(str(row.__tablename__), _image(store, row, incident_id)) for row in rows])
 
 
@@ -164,11 +166,24 @@ def _build(incident_id: str, images: Iterable[tuple[str, Image]]) -> Dossier:
         closed_at=_time(closed) if closed else None,
         history=tuple(sorted(map(_stated, by_table.get("fact", [])), key=lambda stated: stated.seq)),
         log=_log(by_table.get("log_entry", [])),
-        instructions=tuple(
-            instruction_of(each)
-            for each in sorted(by_table.get("instruction", []), key=lambda image: int(image["number"]))
-        ),
+        instructions=_instructions(by_table.get("instruction", [])),
     )
+
+
+def _orders(session: Session, incident_id: str) -> list[SQLModel]:
+    if not was_ordered(session, incident_id):
+        return []
+    from incident.store.tables import Instruction
+
+    return list(session.exec(select(Instruction).where(Instruction.incident_id == incident_id)).all())
+
+
+def _instructions(images: list[Image]) -> tuple[InstructionLine, ...]:
+    if not images:
+        return ()
+    from incident.record.instructions import instruction_of
+
+    return tuple(map(instruction_of, sorted(images, key=lambda image: int(image["number"]))))
 
 
 def _stated(image: Image) -> StatedFact:
