@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -59,12 +59,17 @@ def run(incidents: int = INCIDENTS) -> Result:
             for size, samples in taken.items()
             for who, sample in samples.items()
         ),
-        ratios={
-            f"{who}, {few:,}": sample.cpu / taken[few][who].cpu
-            for few, many in pairwise(sizes)
-            for who, sample in taken[many].items()
-        },
+        ratios=ratios(taken),
     )
+
+
+def ratios(taken: Mapping[int, Mapping[str, Sample]]) -> dict[str, float]:
+    """What each command costs with the next larger number of incidents, beside what it costs with this one."""
+    return {
+        f"{who}, {few:,}": sample.cpu / taken[few][who].cpu
+        for few, many in pairwise(sorted(taken))
+        for who, sample in taken[many].items()
+    }
 
 
 def _environment(folder: Path, workspace: Workspace) -> dict[str, str]:

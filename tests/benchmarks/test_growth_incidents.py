@@ -6,15 +6,28 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks import growth_incidents
+from benchmarks.measure import Sample
 
 
-def test_each_command_is_measured_in_each_store(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_command_is_measured_in_a_store_of_real_incidents(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(growth_incidents, "ROUNDS", 1)
-    result = growth_incidents.run(incidents=2)
-    names = ("duties of all", "list", "duties of one", "show")
-    assert [line.who for line in result.lines] == [f"{name}, {size}" for size in (1, 2) for name in names]
+    result = growth_incidents.run(incidents=1)
+    assert [line.who for line in result.lines] == [
+        "duties of all, 1",
+        "list, 1",
+        "duties of one, 1",
+        "show, 1",
+    ]
     assert all(line.cpu > 0 for line in result.lines)
-    assert result.ratios.keys() == {f"{name}, 1" for name in names}
+
+
+def test_a_ratio_is_what_the_next_larger_store_costs() -> None:
+    taken = {
+        1000: {"list": Sample(wall=9, cpu=6)},
+        10: {"list": Sample(wall=9, cpu=1)},
+        100: {"list": Sample(wall=9, cpu=2)},
+    }
+    assert growth_incidents.ratios(taken) == {"list, 10": 2.0, "list, 100": 3.0}
 
 
 @pytest.mark.parametrize(
