@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,12 +22,19 @@ settings.load_profile("tocsin")
 
 # Where pytest makes the folders of `tmp_path`.
 _ROOT = "PYTEST_DEBUG_TEMPROOT"
+# Who wants no compiled modules beside the sources gets them elsewhere.
+_NO_COMPILED, _COMPILED = "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     quick = quick_folder()
     if quick is not None and config.option.basetemp is None:
         os.environ.setdefault(_ROOT, str(quick))
+    if os.environ.pop(_NO_COMPILED, None):
+        # Hundreds of commands are started, and each would compile all that it loads.
+        compiled = tempfile.mkdtemp(prefix="tocsin-compiled-", dir=quick)
+        os.environ[_COMPILED] = compiled
+        atexit.register(shutil.rmtree, compiled, ignore_errors=True)
 
 
 @pytest.hookimpl(trylast=True)
