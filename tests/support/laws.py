@@ -64,6 +64,11 @@ def told(
     return {finding.regime: finding for finding in findings}
 
 
+def fact(name: str, value: Any) -> dict[str, Any]:
+    """One fact by a name that a table of cases gives."""
+    return {name: value}
+
+
 def _value(name: str, value: Any) -> Any:
     is_number = isinstance(value, int) and not isinstance(value, bool)
     if is_number and field_catalogue()[name].type in QUANTITIES:

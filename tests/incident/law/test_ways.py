@@ -101,7 +101,7 @@ def duties(
 
 
 def test_a_way_for_some_organisations_is_the_only_one_there_and_closed_to_all_others() -> None:
-    facts = {"classified_major_at": MONDAY}
+    facts: dict[str, Any] = {"classified_major_at": MONDAY}
     [only] = duties(organisations=["trust_service_provider"], **facts)["first"].branches
     assert (only.path, only.due_at) == ("some", MONDAY + timedelta(hours=24))
     for others in ((), ("nis2_entity",)):
@@ -110,7 +110,7 @@ def test_a_way_for_some_organisations_is_the_only_one_there_and_closed_to_all_ot
 
 
 def test_a_way_may_count_from_its_own_event() -> None:
-    facts = {"incident_ongoing": True, "handling_ended_at": MONDAY + timedelta(days=60)}
+    facts: dict[str, Any] = {"incident_ongoing": True, "handling_ended_at": MONDAY + timedelta(days=60)}
     last = duties(submitted={"moon-law/first": SUBMITTED}, **facts)["last"]
     assert (last.path, last.anchor_field) == ("ongoing", "handling_ended_at")
     assert last.due_at == datetime(2027, 2, 22, 23, 59, 59, tzinfo=UTC)
@@ -127,7 +127,11 @@ def test_of_two_ways_the_one_whose_clock_runs_stands_before_the_one_that_still_w
 
 def test_a_way_that_waits_for_its_own_event_asks_for_it() -> None:
     last = duties(incident_ongoing=True)["last"]
-    assert (last.due_at, last.waits_for, last.waits_for_duty) == (None, {"handling_ended_at"}, None)
+    assert (last.due_at, last.waits_for, last.waits_for_duty) == (
+        None,
+        frozenset({"handling_ended_at"}),
+        None,
+    )
     assert duties(incident_ongoing=False)["last"].waits_for_duty == "moon-law/first"
 
 

@@ -13,7 +13,7 @@ from incident.law.clocks import Urgency
 from incident.law.findings import DutyState, Outcome
 from incident.law.regimes import Channel, Confidence
 from incident.record.facts import Interval
-from tests.support.laws import FOUND, HOUR, MINUTE, SHANGHAI, duties, keys, told
+from tests.support.laws import FOUND, HOUR, MINUTE, SHANGHAI, duties, fact, keys, told
 
 REGIME = "cn-cac-incident-2025"
 INITIAL, POLICE, SUPPLEMENT, FINAL = (f"{REGIME}/{name}" for name in ("initial", "police", "supplement", "final"))  # fmt: skip
@@ -40,8 +40,8 @@ MILLION: dict[str, Any] = {"persons": 1_000_000}
 def test_each_number_of_the_annex_raises_the_duty_exactly_from_its_bound_on(
     field: str, bound: int, with_facts: dict[str, Any]
 ) -> None:
-    assert told(**with_facts, **{field: bound})[REGIME].outcome is Outcome.met
-    assert told(**with_facts, **{field: bound - 1})[REGIME].outcome is Outcome.not_met
+    assert told(**with_facts, **fact(field, bound))[REGIME].outcome is Outcome.met
+    assert told(**with_facts, **fact(field, bound - 1))[REGIME].outcome is Outcome.not_met
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_the_final_report_is_due_thirty_calendar_days_after_the_handling_ended_h
     )  # within the National Day holiday
     assert (final.items, keys(final)) == (tuple("123456"), {"provincial_cac"})
     waiting = duties(**MILLION)[FINAL]
-    assert (waiting.due_at, waiting.waits_for) == (None, {"handling_ended_at"})
+    assert (waiting.due_at, waiting.waits_for) == (None, frozenset({"handling_ended_at"}))
 
 
 @given(st.datetimes(min_value=datetime(2025, 11, 2), max_value=datetime(2026, 12, 1)))  # noqa: DTZ001

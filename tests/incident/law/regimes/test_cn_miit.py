@@ -11,9 +11,9 @@ from incident.law.clocks import Urgency
 from incident.law.findings import DutyState, Outcome
 from incident.law.regimes import Confidence
 from incident.record.facts import Interval
-from tests.support.laws import HOUR, SHANGHAI, duties, keys, owed, told
+from tests.support.laws import HOUR, SHANGHAI, duties, fact, keys, owed, told
 
-CARRIER = {"organisations": ["telecom_operator"]}
+CARRIER: dict[str, Any] = {"organisations": ["telecom_operator"]}
 PLAN, INTERNET = "cn-miit-data-plan-2024", "cn-miit-internet-plan-2017"
 ORDER, MEASURES = "cn-miit-order24-14", "cn-miit-data-measures-28"
 
@@ -45,12 +45,12 @@ def test_without_an_organisation_in_the_scope_the_sectors_rules_stay_off_and_say
 def test_the_plan_is_reported_under_from_relatively_serious_on(
     field: str, bound: int, with_facts: dict[str, Any]
 ) -> None:
-    authority = duties(**CARRIER, **with_facts, **{field: bound})[f"{PLAN}/authority"]
+    authority = duties(**CARRIER, **with_facts, **fact(field, bound))[f"{PLAN}/authority"]
     assert (authority.state, authority.assumed) == (DutyState.owed, False)
     assert (authority.urgency, authority.due_at) == (Urgency.immediately, None)
     assert keys(authority) == {"provincial_comms_admin"}
     assert authority.confidence is not Confidence.memory
-    below = duties(**CARRIER, **with_facts, **{field: bound - 1})[f"{PLAN}/authority"]
+    below = duties(**CARRIER, **with_facts, **fact(field, bound - 1))[f"{PLAN}/authority"]
     assert below.state is DutyState.not_owed
 
 
@@ -61,8 +61,11 @@ def test_the_plan_is_reported_under_from_relatively_serious_on(
 def test_the_summary_is_owed_from_serious_on(field: str, bound: int) -> None:
     ended = datetime(2026, 9, 8, 10, 0, tzinfo=SHANGHAI)
     name = f"{PLAN}/final"
-    assert duties(**CARRIER, emergency_ended_at=ended, **{field: bound})[name].state is DutyState.owed
-    assert duties(**CARRIER, emergency_ended_at=ended, **{field: bound - 1})[name].state is DutyState.not_owed
+    assert duties(**CARRIER, emergency_ended_at=ended, **fact(field, bound))[name].state is DutyState.owed
+    assert (
+        duties(**CARRIER, emergency_ended_at=ended, **fact(field, bound - 1))[name].state
+        is DutyState.not_owed
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,7 @@ def test_the_summary_is_due_on_the_fifth_chinese_working_day(
 
 def test_the_summary_waits_for_the_end_of_the_emergency_response() -> None:
     final = duties(**CARRIER, persons=10_000_000)[f"{PLAN}/final"]
-    assert (final.due_at, final.waits_for) == (None, {"emergency_ended_at"})
+    assert (final.due_at, final.waits_for) == (None, frozenset({"emergency_ended_at"}))
 
 
 def test_a_larger_incident_that_may_come_is_warned_of_at_once() -> None:
@@ -110,7 +113,11 @@ def test_a_count_that_straddles_the_bound_is_reported_as_assumed() -> None:
     duty = duties(**CARRIER, persons=500_000, persons_sensitive=Interval(90_000, None, 110_000))[
         f"{PLAN}/authority"
     ]
-    assert (duty.state, duty.assumed, duty.settled_by) == (DutyState.owed, True, {"persons_sensitive"})
+    assert (duty.state, duty.assumed, duty.settled_by) == (
+        DutyState.owed,
+        True,
+        frozenset({"persons_sensitive"}),
+    )
 
 
 # -- the internet plan of 2017 ------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_where_they_cannot_be_told_one_by_one_a_public_warning_takes_the_place()
 
 def test_the_regulation_bites_from_2024() -> None:
     last = datetime(2023, 12, 31, 23, 59, tzinfo=SHANGHAI)
-    facts = {"persons_minor_u18": 1}
+    facts: dict[str, Any] = {"persons_minor_u18": 1}
     assert told(**facts, discovered_at=last)["cn-minors-35"].outcome is Outcome.not_in_force
     assert told(**facts, discovered_at=last + timedelta(minutes=1))["cn-minors-35"].outcome is Outcome.met
 

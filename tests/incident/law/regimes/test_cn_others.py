@@ -30,7 +30,11 @@ def test_records_never_stand_for_persons() -> None:
 
 def test_a_sensitive_count_that_straddles_leaves_the_audit_open() -> None:
     duty = duties(persons_sensitive=Interval(50_000, None, 150_000))["cn-pi-audit-5/audit"]
-    assert (duty.state, duty.assumed, duty.settled_by) == (DutyState.owed, True, {"persons_sensitive"})
+    assert (duty.state, duty.assumed, duty.settled_by) == (
+        DutyState.owed,
+        True,
+        frozenset({"persons_sensitive"}),
+    )
 
 
 @pytest.mark.parametrize("law", ["cn-csl-44", "cn-dsl-29", "cn-civil-1038"])
