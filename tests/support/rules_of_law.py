@@ -38,7 +38,8 @@ def regime(name: str) -> Regime:
 
 @dataclass(frozen=True)
 class Law:
-    """A regime where it is in scope. `facts`: the incident that the tests vary; `as_law`: as if it were in force."""
+    """A regime where it is in scope, with people there. `facts`: the incident that the tests vary; `as_law`: as if it
+    were in force."""
 
     name: str
     facts: Facts = field(default_factory=dict)
@@ -59,7 +60,7 @@ class Law:
             rules = rules.model_copy(update={"status": Status.in_force, "in_force": since})
         [found] = evaluate(
             [rules],
-            {**self.facts, **facts},
+            {"people_countries": (rules.country,), **self.facts, **facts},
             scope_countries=rules.countries() if scope is None else scope,
             organisations=frozenset(rules.organisations if organisations is None else organisations),
             submitted={f"{self.name}/{key}": when for key, when in (submitted or {}).items()},

@@ -28,7 +28,7 @@ CANADA = Law(
     {
         "discovered_at": at(TORONTO, 2026, 11, 16),
         "aware_at": at(TORONTO, 2026, 11, 17),
-        "notifiable_determined_at": at(TORONTO, 2026, 11, 18),
+        "breach_determined_at": at(TORONTO, 2026, 11, 18),
         "personal_data_breach": "actual",
         "serious_harm_likely": True,
         "disproportionate_effort": False,
@@ -79,6 +79,10 @@ def test_the_supplement_in_brazil_runs_from_the_communication_twenty_or_forty_wo
 def test_the_declaration_in_brazil_is_due_three_working_days_after_the_time_for_the_notice_ended() -> None:
     found = BRAZIL.duty("declaration")
     assert found.due_at == end_of(SAO_PAULO, 2026, 11, 27)  # the notice: 24 November; then 25, 26, 27
+    told_at_once = BRAZIL.duty("declaration", individuals_notified_at=at(SAO_PAULO, 2026, 11, 19))
+    assert told_at_once.due_at == found.due_at
+    doubled = BRAZIL.duty("declaration", small_scale_agent=True)
+    assert doubled.due_at == end_of(SAO_PAULO, 2026, 12, 2)  # the notice: 27 November; then 30, 1 and 2
 
 
 @pytest.mark.parametrize(
@@ -126,7 +130,7 @@ def test_who_cannot_reach_each_person_in_brazil_publishes() -> None:
 def test_canada_asks_all_three_as_soon_as_feasible(duty: str, kind: DutyKind) -> None:
     found = CANADA.duty(duty)
     assert (found.kind, found.urgency, found.due_at) == (kind, Urgency.promptly, None)
-    assert (found.is_standing, found.anchor_field) == (True, "notifiable_determined_at")
+    assert (found.is_standing, found.anchor_field) == (True, "breach_determined_at")
 
 
 def test_canada_asks_for_a_real_risk_of_significant_harm() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,7 @@ BITES = {
         ("eu-dora", "initial", "classified_major_at"),
         ("us-sec-8k-105", "form_8k", "materiality_determined_at"),
         ("sg-pdpa", "authority", "notifiable_determined_at"),
-        ("ca-pipeda", "authority", "notifiable_determined_at"),
+        ("ca-pipeda", "authority", "breach_determined_at"),  # “determines that the breach has occurred”
         ("us-fcc-64-2011", "agencies", "breach_determined_at"),
         ("us-hipaa", "people", "discovered_at"),
         ("us-ftc-safeguards", "authority", "discovered_at"),
