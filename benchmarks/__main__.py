@@ -1,4 +1,4 @@
-"""`python -m benchmarks NAME [--people N] [--store URL] [--json]`: one benchmark, as a table or as one JSON document on stdout."""
+"""`python -m benchmarks NAME [--people N] [--incidents N] [--store URL] [--json]`: one benchmark, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from benchmarks.measure import CommandFailed, Result
 
 # Each is a module here with `run() -> Result`; loaded only when asked for, as some need peers of their own.
-NAMES = ("email", "startup", "worker")
-# Those whose `run` takes the number of people, or a database in PostgreSQL.
+NAMES = ("email", "growth_incidents", "startup", "worker")
+# Those whose `run` takes the number of people or of incidents, or a database in PostgreSQL.
 SIZED = frozenset({"email", "worker"})
+OF_INCIDENTS = frozenset({"growth_incidents"})
 STORED = frozenset({"worker"})
 
 
@@ -22,16 +23,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("name", metavar="NAME", help=f"one of: {', '.join(NAMES)}")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
     parser.add_argument("--people", type=int, metavar="N", help="how many people (email, worker)")
+    parser.add_argument("--incidents", type=int, metavar="N", help="how many incidents (growth_incidents)")
     parser.add_argument("--store", metavar="URL", help="an empty database in PostgreSQL (worker)")
     options = parser.parse_args(argv)
     if options.name not in NAMES:
         parser.error(f"there is no benchmark {options.name!r}; there is: {', '.join(NAMES)}")
     if options.people is not None and (options.name not in SIZED or options.people < 1):
         parser.error(f"--people takes a number from 1, and only with {', '.join(sorted(SIZED))}")
+    if options.incidents is not None and (options.name not in OF_INCIDENTS or options.incidents < 1):
+        parser.error(f"--incidents takes a number from 1, and only with {', '.join(sorted(OF_INCIDENTS))}")
     if options.store is not None and options.name not in STORED:
         parser.error(f"--store goes only with {', '.join(sorted(STORED))}")
 
-    asked = {"people": options.people, "store": options.store}
+    asked = {"people": options.people, "incidents": options.incidents, "store": options.store}
     given = {name: value for name, value in asked.items() if value is not None}
     try:
         result: Result = importlib.import_module(f"benchmarks.{options.name}").run(**given)

@@ -168,9 +168,14 @@ def _exposure(material: Material, words: Words) -> tuple[Line, ...]:
 
 
 def _worst(material: Material, words: Words) -> Iterable[str]:
-    """What it may come to as far as the facts allow: the highest grade, the most people, the first deadline."""
+    """What it may come to as far as the facts allow: the highest grades, the most people, the first deadline."""
     for result in material.grades:
-        yield words.say("worst_grade", grade=result.scale.grades[result.highest][words.language])
+        scale = result.scale
+        yield words.say(
+            "worst_grade",
+            scale=scale.title[words.language],
+            grade=scale.grades[result.highest][words.language],
+        )
     persons = lines.highest_number(material, "persons")
     if persons is None:
         yield words.say("worst_people_unknown")

@@ -145,9 +145,13 @@ def calls(ctx: typer.Context, incident_id: str = ID) -> None:
 
 def roles_needed(desk: Desk) -> dict[str, str]:
     """For each incident that somebody is called for, the roles; `UNANSWERED` where all were called in vain."""
-    from incident.record.summons import is_unanswered, open_summons
+    from incident.store.standing import somebody_is_called
 
     with desk.store.read() as session:
+        if not somebody_is_called(session):
+            return {}
+        from incident.record.summons import is_unanswered, open_summons
+
         asked = open_summons(session)
     roles: dict[str, dict[str, None]] = {}
     for row in asked:
@@ -160,9 +164,13 @@ def roles_needed(desk: Desk) -> dict[str, str]:
 
 def needs_as_document(desk: Desk, incident_id: str) -> list[dict[str, Any]]:
     """What somebody is called for in an incident now."""
-    from incident.record.summons import is_unanswered, open_summons
+    from incident.store.standing import somebody_is_called
 
     with desk.store.read() as session:
+        if not somebody_is_called(session, incident_id):
+            return []
+        from incident.record.summons import is_unanswered, open_summons
+
         asked = open_summons(session, incident_id)
     return [
         {

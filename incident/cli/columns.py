@@ -8,13 +8,19 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
 
 _GAP = "  "
 _NARROWEST = 8
 # A line may also break between Chinese signs, but not before a closing mark or after an opening one.
 _HAN = "\u3000-\u303f\u3400-\u9fff\uff00-\uffef\u2014\u2026"
 _OPENING, _CLOSING = "（《“「", "，。；：、？！）》”」…%"
-_WORD = re.compile(rf"[{_OPENING}]*(?:[{_HAN}]|[^\s{_HAN}{_OPENING}{_CLOSING}]*)[{_CLOSING}]*\s?")
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    # Compiled when a cell is too wide: in most tables none is.
+    return re.compile(rf"[{_OPENING}]*(?:[{_HAN}]|[^\s{_HAN}{_OPENING}{_CLOSING}]*)[{_CLOSING}]*\s?")
 
 
 def text_width(text: str) -> int:
@@ -67,8 +73,11 @@ def fold(text: str, width: int) -> list[str]:
     """The text in lines of at most `width` (2 or more): broken at its line breaks, between words, or within a long word."""
     lines = []
     for paragraph in text.split("\n"):
+        if text_width(paragraph) <= width:
+            lines.append(paragraph.rstrip())
+            continue
         line, used = "", 0
-        for word in _WORD.findall(paragraph):
+        for word in _word().findall(paragraph):
             if line and used + text_width(word.rstrip()) > width:
                 lines.append(line.rstrip())
                 line, used = "", 0

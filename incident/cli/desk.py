@@ -72,8 +72,18 @@ class Desk:
         from incident.store.opening import open_store
 
         store = open_store(self.paths, self.settings)
-        self._warn_of_idle_work(store)
+        try:
+            self._warn_of_idle_work(store)
+        except BaseException:
+            store.close()
+            raise
         return store
+
+    def close(self) -> None:
+        """Close what was opened: SQLite tidies its files up when the last connection is closed, and not otherwise."""
+        opened = self.__dict__.get("store")
+        if opened is not None:
+            opened.close()
 
     def _warn_of_idle_work(self, store: Store) -> None:
         from incident.durable import EVERYTHING, brake_names, overdue_jobs, parked_jobs, somebody_works
@@ -108,6 +118,8 @@ class Desk:
             self.say("  then start `incident worker --retry-parked`")
 
     def _warn_of_brakes(self, brakes: Collection[str]) -> None:
+        if not brakes:
+            return
         from incident.record.holds import BRAKES
 
         held = sorted({name.split(":")[1] for name in brakes if name.startswith(BRAKES)})
@@ -121,13 +133,11 @@ class Desk:
 
     def _who_is_needed(self, session: Session, store: Store) -> list[str]:
         """What stands unanswered, a line each. Nothing is read, and little imported, where nobody is needed."""
-        from sqlmodel import col, select
+        from incident.store.standing import somebody_is_called
 
-        from incident.errors import Unreadable
-        from incident.store.tables import Summons
-
-        if session.exec(select(Summons.id).where(col(Summons.ended_at).is_(None)).limit(1)).first() is None:
+        if not somebody_is_called(session):
             return []
+        from incident.errors import Unreadable
         from incident.record.reaches import needs_somebody
         from incident.record.summons import REASON_TITLES, Reason
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from incident.law.reasons import Reason
     from incident.law.severity import Factor, SeverityResult
     from incident.law.severity_method import Rated, SeverityMethod
+    from incident.settings import Scope
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -39,6 +40,7 @@ _WORDS: dict[str, dict[str, Any]] = {
         "scale": "{id}: {title} ({article}; checked: {confidence})",
         "scores": "What each answer to {field} scores (checked: {confidence}):",
         "example": " (for example: {example})",
+        "others": "{scales}: in use for some kinds of organisation only; [scope] organisation in incident.toml says which kind this one is",
         "none": "no grading scale is in use for the countries and the kind of organisation in the scope of this workspace",
     },
     "zh-Hans": {
@@ -59,6 +61,7 @@ _WORDS: dict[str, dict[str, Any]] = {
         "scale": "{id}：{title}（{article}；{confidence}）",
         "scores": "{field} 各种回答的分值（{confidence}）：",
         "example": "（例如：{example}）",
+        "others": "{scales}：仅对某些类型的组织适用；请在 incident.toml 的 [scope] organisation 中填写本组织的类型",
         "none": "在本工作区范围内的国家和组织类型没有适用的分级标准",
     },
 }
@@ -155,6 +158,9 @@ def _below(
     if not results:
         yield ""
         yield words["none"]
+    if unsaid := _for_some_kinds(desk.settings.scope):
+        yield ""
+        yield words["others"].format(scales=words["comma"].join(unsaid))
     if severity is not None:
         yield from _weighed(severity, language)
     if not why:
@@ -166,6 +172,16 @@ def _below(
         yield _headed(method.id, method.title, method.article, method.confidence, language)
         yield from (f"{_INDENT}{line}" for line in severity.lines(language))
         yield from _scores(method, severity, language)
+
+
+def _for_some_kinds(scope: Scope) -> list[str]:
+    """The scales of these countries that are in use for some kinds of organisation, where nobody said the kind."""
+    from incident.law.grading import shipped_scales
+
+    if scope.organisation is not None:
+        return []
+    scales = shipped_scales().values()
+    return [scale.id for scale in scales if scale.organisations and scale.is_in_scope(scope.countries, scale.organisations)]  # fmt: skip
 
 
 def _weighed(result: SeverityResult, language: str) -> Iterator[str]:

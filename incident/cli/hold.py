@@ -208,9 +208,13 @@ def show(ctx: typer.Context, incident_id: str = ID, label: str = HOLD) -> None:
 
 def standing_holds(desk: Desk, incident_id: str) -> list[HoldLine]:
     """The holds of an incident that stand, for other commands to show."""
-    from incident.record.holds import list_standing_holds
+    from incident.store.standing import hold_stands
 
     with desk.store.read() as session:
+        if not hold_stands(session, incident_id):
+            return []
+        from incident.record.holds import list_standing_holds
+
         return list_standing_holds(session, desk.store, incident_id)
 
 

@@ -51,14 +51,17 @@ def show(ctx: typer.Context) -> None:
 def lint(ctx: typer.Context, files: list[Path] = typer.Argument(None, metavar="[FILE...]")) -> None:
     from incident.law.lint import lint_regimes
     from incident.law.lint_catalogues import catalogue_files, is_catalogue, lint_catalogues
+    from incident.law.lint_grades import grade_files, is_grade_file, lint_grades
     from incident.law.regimes import SHIPPED
     from incident.notice.lint_catalogues import lint_for_notices
 
     desk = desk_of(ctx)
-    given = files or [SHIPPED, *catalogue_files()]
+    given = files or [SHIPPED, *catalogue_files(), *grade_files()]
     catalogues = [file for file in given if is_catalogue(file)]
+    grades = [file for file in given if is_grade_file(file)]
     problems = [
-        *lint_regimes(file for file in given if not is_catalogue(file)),
+        *lint_regimes(file for file in given if file not in catalogues and file not in grades),
+        *lint_grades(grades),
         *lint_catalogues(catalogues),
         *lint_for_notices(catalogues),
     ]

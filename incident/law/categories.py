@@ -14,7 +14,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, field_validator
 
 from incident.errors import BadInput
-from incident.law.data import Strict, checked_entries
+from incident.law.data import Strict
+from incident.law.entries import checked_entries
 from incident.law.grading import Confidence, Text
 from incident.law.remedies import RemedyKey
 from incident.record.facts import FactSheet

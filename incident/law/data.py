@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from incident.errors import BadInput
 from incident.record.facts import LANGUAGES, FrozenText
@@ -22,8 +22,6 @@ class Strict(BaseModel):
 
 
 Model = TypeVar("Model", bound=Strict)
-EntryKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-"""The key of an entry of a catalogue: what the record and other files name it by."""
 
 COMPILED = Path(__file__).with_name("compiled.json")
 """The shipped YAML as plain data by the SHA-256 of each text (`incident.law.compiling` writes it).
@@ -76,19 +74,12 @@ def read_file(path: Path) -> str:
         ) from None
 
 
-@lru_cache(maxsize=4)
-def _composed(text: str) -> Any:
-    # Whoever asks for the line of one finding asks for those of all the others next.
-    from ruamel.yaml import YAML
-
-    return YAML(typ="safe", pure=True).compose(text)
-
-
 def line_of(text: str, location: Sequence[int | str]) -> int:
     """The line of the entry at `location`, or of the nearest one above it that exists."""
+    from ruamel.yaml import YAML
     from ruamel.yaml.nodes import MappingNode, SequenceNode
 
-    node = _composed(text)
+    node = YAML(typ="safe", pure=True).compose(text)
     line = 1
     for step in location:
         if isinstance(node, MappingNode):
@@ -135,25 +126,6 @@ def checked(model: type[Model], text: str, *, name: str) -> Model:
     data = plain_data(text, name=name)
     try:
         return model.model_validate(data)
-    except ValidationError as error:
-        location, sentence = told(error)[0]
-        raise BadInput(
-            sentence,
-            where=f"{name}, line {line_of(text, location)}",
-            next_step="correct the file; incident law lint shows all findings",
-        ) from None
-
-
-def entries(model: type[Model]) -> TypeAdapter[dict[str, Model]]:
-    """The reader of a catalogue: entries by key, each as `model`."""
-    return TypeAdapter(dict[EntryKey, model])  # type: ignore[valid-type]
-
-
-def checked_entries(model: type[Model], text: str, *, name: str) -> dict[str, Model]:
-    """The file's entries by key, each as `model`; `BadInput` names the line of the first thing that is wrong."""
-    data = plain_data(text, name=name)
-    try:
-        return entries(model).validate_python(data)
     except ValidationError as error:
         location, sentence = told(error)[0]
         raise BadInput(

@@ -10,7 +10,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from incident.law.data import Strict, checked_entries
+from incident.law.data import Strict
+from incident.law.entries import checked_entries
 from incident.law.grading import Text
 from incident.record.facts import FieldType, field_catalogue
 

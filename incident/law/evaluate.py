@@ -45,6 +45,7 @@ _STATUS = {
     ),
     Status.repealed: FrozenText({"zh-Hans": "已废止，不产生义务", "en": "repealed; it raises no duty"}),
 }
+_RULED_OUT = FrozenText({"zh-Hans": "已知事实排除了适用", "en": "ruled out by what is known"})
 _NOT_REOPENED = FrozenText({"zh-Hans": "没有恢复义务的情形", "en": "nothing reopens the duty"})
 
 
@@ -134,7 +135,7 @@ class _Given:
 
 
 def _finding(regime: Regime, given: _Given) -> Finding:
-    applies = given.answer(regime.applies)
+    applies = _applies(regime, given)
     outcome, why = Outcome(applies.answer.value), _headed(regime.title, applies)
     if not regime.is_in_scope(given.scope, given.organisations):
         outcome, why = Outcome.out_of_scope, _out_of_scope(regime, applies, given)
@@ -154,6 +155,17 @@ def _finding(regime: Regime, given: _Given) -> Finding:
         is_reviewed=given.is_reviewed(regime),
         source=regime.source,
     )
+
+
+def _applies(regime: Regime, given: _Given) -> Reason:
+    applies = given.answer(regime.applies)
+    if applies.answer is not Answer.cannot_tell or regime.ruled_out is None:
+        return applies
+    ruled_out = given.answer(regime.ruled_out)
+    if ruled_out.answer is not Answer.met:
+        return applies
+    text = with_answer(_RULED_OUT, Answer.not_met)
+    return Reason(Answer.not_met, text, rests_on=ruled_out.rests_on, parts=(ruled_out,))
 
 
 def _duty(regime: Regime, rule: DutyRule, applies: Reason, given: _Given) -> Duty:
@@ -206,6 +218,7 @@ def _duty(regime: Regime, rule: DutyRule, applies: Reason, given: _Given) -> Dut
         confidence=rule.confidence,
         is_reviewed=given.is_reviewed(regime),
         waits_for_duty=waits_for_duty,
+        is_general=rule.is_general,
     )
 
 

@@ -86,8 +86,10 @@ class Duty:
     that would settle it. `ordered`: by whose instruction it is owed, or due, where that is not by the law alone.
     `due_at` (UTC) is None where the law names no period, or where the anchor is not known
     yet: then `waits_for` names the times that a person has to say. `branches`: every way it may still go, the
-    one that runs first in front. `elements`: notice element to article. `items` and `minimum`: report items.
-    `waits_for_duty`: the duty that must be met before the clock of this one runs.
+    one that runs first in front. `elements`: notice element to article. `items` and `minimum`: report items,
+    the latter those that the first version must hold; `item_articles`: those that have an article of their own.
+    `waits_for_duty`: the duty that must be met before the clock of this one runs. `is_general`: it only asks for what
+    other rules make particular.
     """
 
     id: str
@@ -124,6 +126,7 @@ class Duty:
     is_reviewed: bool
     ordered: FrozenText | None = None
     waits_for_duty: str | None = None
+    is_general: bool = False
 
     @property
     def is_standing(self) -> bool:

@@ -20,6 +20,7 @@ from incident.law.conditions import Condition, evaluate_condition, fields_of, pa
 from incident.law.data import Strict, both_languages, checked, read_file
 from incident.law.reasons import NOTHING, Answer, Reason, union, with_answer
 from incident.record.facts import FactSheet, FrozenText, field_catalogue
+from incident.settings import OrganisationKind
 
 SHIPPED = Path(__file__).with_name("grades")
 
@@ -62,13 +63,13 @@ class Criterion(Strict):
 class Scale(Strict):
     """A grading guide. `grades` from the lowest to the highest; the lowest holds where no criterion is met.
 
-    `countries`, `organisations`: where it is in use, and for which kinds of organisation (the words of a regime); one
-    that names no kinds is in use for all.
+    `countries`, `organisations`: where it is in use, and for which kinds of organisation; one that names no kinds is in
+    use for all.
     """
 
     id: str
     countries: Annotated[tuple[CountryCode, ...], Field(min_length=1)]
-    organisations: tuple[str, ...] = ()
+    organisations: tuple[OrganisationKind, ...] = ()
     title: Text
     grades: Annotated[dict[str, Text], BeforeValidator(dict)]
     source: str

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 
 from incident.errors import BadInput
 from incident.law.categories import Category
-from incident.law.data import Strict, entries, line_of, read_file, read_yaml, told
+from incident.law.data import Strict, line_of, read_file, read_yaml, told
 from incident.law.elements import Element
+from incident.law.entries import entries
 from incident.law.grading import Confidence
 from incident.law.lint import Problem, Severity, line_in
 from incident.law.regimes import Place

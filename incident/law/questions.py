@@ -14,8 +14,9 @@ changes what the report must hold; 1/4 where it decides only together with other
 NEARNESS: 8 where the duty is owed at once or leaves four hours or less (also when overdue), 4 up to 24 hours, 2 up to
 seven days, 1/4 beyond. "Promptly" counts as 24 hours here, and nowhere else.
 
-It counts half where it cannot be told yet if the duty is owed at all and this question does not tell it either, unless
-it starts the clock; and half where an exemption needs one more answer beside this one. Of questions that each can make
+It counts half where the rule was never read but written from memory, for it may not stand as it is written; half where
+it cannot be told yet if the duty is owed at all and this question does not tell it either, unless it starts the clock;
+and half where an exemption needs one more answer beside this one. Of questions that each can make
 the same duty certain, or that decide it only with others, the first counts in full and every further one half of the
 one before: one of them may be enough. At equal weight the one with the nearest due time stands in front, then the one
 that comes first in the list of facts.
@@ -42,7 +43,7 @@ from incident.law.conditions import (
 )
 from incident.law.evaluate import evaluate
 from incident.law.findings import Duty, Finding, Outcome
-from incident.law.grading import GradesOf, Scale, conditions_of_scale, shipped_scales
+from incident.law.grading import Confidence, GradesOf, Scale, conditions_of_scale, shipped_scales
 from incident.law.possible import PossibleAnswer, possible_answers
 from incident.law.reasons import NOTHING, Answer, union
 from incident.law.regimes import Regime, conditions_of
@@ -296,7 +297,8 @@ def _weight(one: Stake, now: datetime) -> float:
     room = one.room(now)
     near = next((weight for most, weight in _NEARNESS if room <= most), _BEYOND)
     only_possible = one.is_only_possible and not one.decides_whether and one.kind is not StakeKind.starts
-    return _KINDS[one.kind] * near * (0.5 if only_possible else 1.0) * (0.5 if one.given else 1.0)
+    doubtful = one.now.confidence is Confidence.memory
+    return _KINDS[one.kind] * near * 0.5 ** sum((doubtful, only_possible, one.given is not None))
 
 
 def _in_order(questions: Sequence[Question], now: datetime) -> list[Question]:

@@ -272,6 +272,7 @@ class DutyRule(Strict):
     channels: tuple[Channel, ...] = ()
     form: Words | None = None
     needs_first: Words | None = None
+    is_general: bool = False
     confidence: Confidence
 
     @model_validator(mode="after")
@@ -335,6 +336,7 @@ class Regime(Strict):
 
     `country` and `also_countries`: the scope entries that bring it into play; a part of a country (US-CA) is brought
     in by its own name only. `organisations`: it binds only these kinds; empty: any. `applies`: when it bites at all.
+    `ruled_out`: where that cannot be told and this is certain, it does not bite (no child among people with no minor).
     `working_days`: needed where a period counts them, or moves its end to one.
     """
 
@@ -350,6 +352,7 @@ class Regime(Strict):
     in_force: InForce | None = None
     in_force_by: AnyAnchor = Anchor(("discovered_at", "informed_at", "aware_at", "occurred_at"))
     applies: AnyCondition
+    ruled_out: AnyCondition | None = None
     article: Words
     source: Annotated[str, Field(pattern=r"^https?://\S+$")]
     confidence: Confidence
@@ -451,6 +454,8 @@ def _shipped() -> tuple[Regime, ...]:
 def conditions_of(regime: Regime) -> Iterator[tuple[Place, Condition]]:
     """Every condition of a regime with its place in the file."""
     yield ("applies",), regime.applies
+    if regime.ruled_out is not None:
+        yield ("ruled_out",), regime.ruled_out
     for number, duty in enumerate(regime.duties):
         here: Place = ("duties", number)
         if duty.only_if is not None:

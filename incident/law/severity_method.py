@@ -16,7 +16,7 @@ from incident.law.grading import AnyCondition, Confidence, Text
 from incident.record.facts import FrozenText, field_catalogue
 
 NOT_INVOLVED = "not_involved"
-_SHIPPED = Path(__file__).with_name("severity.yaml")
+SHIPPED_METHOD = Path(__file__).with_name("severity.yaml")
 
 Scores = Annotated[dict[str, Decimal], BeforeValidator(dict)]
 Examples = Annotated[dict[str, Annotated[FrozenText, PlainValidator(both_languages)]], BeforeValidator(dict)]
@@ -149,4 +149,4 @@ class SeverityMethod(Strict):
 @cache
 def severity_method() -> SeverityMethod:
     """ENISA's method as shipped, read on first use."""
-    return checked(SeverityMethod, read_file(_SHIPPED), name=str(_SHIPPED))
+    return checked(SeverityMethod, read_file(SHIPPED_METHOD), name=str(SHIPPED_METHOD))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
+from incident.law.categories import category_catalogue
 from incident.masking import mask_in_text
 from incident.notice.phrases import only_in_language
 from incident.record.dossier import Dossier
@@ -185,9 +186,9 @@ def _varieties(sheet: FactSheet, words: VerisWords) -> list[str]:
     """A breach of personal data is at least one of data that is personal, of whatever kind."""
     kinds = sheet.get("data_categories")
     named = kinds if isinstance(kinds, tuple) else ()
-    return list(dict.fromkeys(words.data_out.get(kind, words.data_else) for kind in named)) or [
-        words.data_else
-    ]
+    known = category_catalogue()
+    told = [known[kind].veris if kind in known else None for kind in named]
+    return list(dict.fromkeys(word or words.data_else for word in told)) or [words.data_else]
 
 
 def _discovery(sheet: FactSheet, words: VerisWords) -> dict[str, Any]:

@@ -8,18 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, SQLModel, col, select
 
 from incident.errors import KeyDestroyed, NotFound
 from incident.record.facts import Certainty, Fact, FactSheet, field_named, value_from_json
 from incident.record.incidents import IncidentState, must_exist
-from incident.record.instructions import InstructionLine, instruction_of
 from incident.record.measures import MeasureTaken
 from incident.store.change import row_image
+from incident.store.standing import a_duty_was_met, was_ordered
 from incident.store.store import Store
-from incident.store.tables import DutyRow, FactRow, Incident, Instruction, LogEntry
+from incident.store.tables import FactRow, Incident, LogEntry
+
+if TYPE_CHECKING:
+    from incident.record.instructions import InstructionLine
 
 
 @dataclass(frozen=True)
@@ -108,16 +111,9 @@ def dossier_in(session: Session, store: Store, incident_id: str) -> Dossier:
     must_be_readable(store, incident)
     facts = session.exec(select(FactRow).where(FactRow.incident_id == incident_id)).all()
     log = session.exec(select(LogEntry).where(LogEntry.incident_id == incident_id)).all()
-    orders = session.exec(select(Instruction).where(Instruction.incident_id == incident_id)).all()
-    met = session.exec(
-        select(DutyRow.duty_id, DutyRow.met_at).where(
-            DutyRow.incident_id == incident_id, col(DutyRow.met_at).is_not(None)
-        )
-    ).all()
-    rows: list[SQLModel] = [incident, *facts, *log, *orders]
+    rows: list[SQLModel] = [incident, *facts, *log, *_orders(session, incident_id)]
     images = [(str(row.__tablename__), _image(store, row, incident_id)) for row in rows]
-    duties = [("duty", {"duty_id": duty_id, "met_at": at.isoformat()}) for duty_id, at in met if at]
-    return _build(incident_id, [*images, *duties])
+    return _build(incident_id, [*images, *_met(session, incident_id)])
 
 
 def load_dossier_as_of(store: Store, incident_id: str, at: datetime) -> Dossier:
@@ -174,14 +170,40 @@ def _build(incident_id: str, images: Iterable[tuple[str, Image]]) -> Dossier:
         closed_at=_time(closed) if closed else None,
         history=tuple(sorted(map(_stated, by_table.get("fact", [])), key=lambda stated: stated.seq)),
         log=_log(by_table.get("log_entry", [])),
-        instructions=tuple(
-            instruction_of(each)
-            for each in sorted(by_table.get("instruction", []), key=lambda image: int(image["number"]))
-        ),
+        instructions=_instructions(by_table.get("instruction", [])),
         met={
             image["duty_id"]: _time(image["met_at"]) for image in by_table.get("duty", []) if image["met_at"]
         },
     )
+
+
+def _orders(session: Session, incident_id: str) -> list[SQLModel]:
+    if not was_ordered(session, incident_id):
+        return []
+    from incident.store.tables import Instruction
+
+    return list(session.exec(select(Instruction).where(Instruction.incident_id == incident_id)).all())
+
+
+def _met(session: Session, incident_id: str) -> list[tuple[str, Image]]:
+    if not a_duty_was_met(session, incident_id):
+        return []
+    from incident.store.tables import DutyRow
+
+    met = session.exec(
+        select(DutyRow.duty_id, DutyRow.met_at).where(
+            DutyRow.incident_id == incident_id, col(DutyRow.met_at).is_not(None)
+        )
+    ).all()
+    return [("duty", {"duty_id": duty_id, "met_at": at.isoformat()}) for duty_id, at in met if at]
+
+
+def _instructions(images: list[Image]) -> tuple[InstructionLine, ...]:
+    if not images:
+        return ()
+    from incident.record.instructions import instruction_of
+
+    return tuple(map(instruction_of, sorted(images, key=lambda image: int(image["number"]))))
 
 
 def _stated(image: Image) -> StatedFact:

@@ -13,7 +13,7 @@ from incident.record.facts import Fact, field_named, value_to_json
 from incident.record.measures import measure_named
 from incident.store.change import Change
 from incident.store.store import Store
-from incident.store.tables import FactRow, Incident, LogEntry, Task
+from incident.store.tables import FactRow, Incident, LogEntry
 
 
 class IncidentState(StrEnum):
@@ -209,7 +209,9 @@ def _put_log(
 
 def close_incident(change: Change, incident_id: str, *, reason: str) -> None:
     """Close an incident; its head is anchored. Raises `Refused` while a task is open: who closes it says what became of it."""
-    from incident.record.summons import settle_all_summons  # what it needs is heavy, and only this needs it
+    # What these need is heavy, and only this needs it.
+    from incident.record.summons import settle_all_summons
+    from incident.store.tables import Task
 
     row = must_be_open(change.session, incident_id)
     mine = select(Task.number).where(Task.incident_id == incident_id, Task.state == "open")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlmodel import Session, func, select
 
 from incident.errors import BadInput, NotFound
-from incident.store.tables import Hold, Instruction, PrivilegedNote, Resolution, Task
 
-Numbered = TypeVar("Numbered", Hold, Instruction, PrivilegedNote, Resolution, Task)
+if TYPE_CHECKING:
+    from incident.store.tables import Hold, Instruction, PrivilegedNote, Resolution, Task
+
+Numbered = TypeVar("Numbered", "Hold", "Instruction", "PrivilegedNote", "Resolution", "Task")
 LETTERS = {"hold": "H", "instruction": "I", "privileged_note": "N", "resolution": "D", "task": "T"}
 
 _LISTED_BY = {

@@ -68,7 +68,6 @@ class VerisWords(_Part):
     written: str
     sure: dict[str, Certainty]
     data: dict[str, DataWord]
-    data_out: dict[str, str]
     data_else: str
     groups: dict[str, TwoLanguages]
     group_else: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary, String
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary, String, UniqueConstraint
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field
 
@@ -45,3 +45,8 @@ def optional_time(**options: Any) -> Any:
 def sealed_column() -> Any:
     """A sealed blob: content that only the incident's key opens."""
     return Field(default=b"", sa_type=LargeBinary, nullable=False)
+
+
+def numbered() -> tuple[UniqueConstraint, ...]:
+    """The constraint of a table whose rows people call by a number within their incident."""
+    return (UniqueConstraint("incident_id", "number"),)

@@ -38,7 +38,11 @@ def open_store(workspace: Workspace, settings: Settings) -> Store:
             next_step="set store.url to its place, put a backup back, or make a workspace with `incident init`",
         )
     engine = _engine(workspace, settings)
-    ensure_current(engine, where=where)
+    try:
+        ensure_current(engine, where=where)
+    except BaseException:
+        engine.dispose()
+        raise
     return Store(engine, Keyring(workspace.under(settings.store.keyring)), where=where)
 
 

@@ -26,6 +26,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.quick_disk import quick_folder
 from tests.support.tools import need_tool
 
 SUPERUSER = "tocsin"
@@ -45,6 +46,8 @@ _SETTINGS = {
     "full_page_writes": "off",
     "shared_buffers": "64MB",
     "max_connections": "200",
+    # In its folder, so that a server which is stopped at once leaves nothing behind in the system's memory.
+    "dynamic_shared_memory_type": "mmap",
     "log_timezone": "UTC",
 }
 _PATIENCE_SECONDS = 60
@@ -56,7 +59,7 @@ class PostgresServer:
     def __init__(self) -> None:
         self._programs = _programs()
         self._identity = _identity()
-        self.folder = Path(tempfile.mkdtemp(prefix="tocsin-postgres-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="tocsin-postgres-", dir=quick_folder()))
         self._data = self.folder / "data"
         self._names = (f"test_{number}" for number in itertools.count(1))
         self._made: set[str] = set()
@@ -125,7 +128,16 @@ class PostgresServer:
         with (self.folder / "log").open("ab") as log:
             settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
             self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self._data, "-p", str(self.port), *settings, *more],
+                [
+                    *_ends_with_us(),
+                    self._programs / "postgres",
+                    "-D",
+                    self._data,
+                    "-p",
+                    str(self.port),
+                    *settings,
+                    *more,
+                ],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
@@ -237,6 +249,15 @@ def _programs() -> Path:
     if shutil.which("initdb") is None and kept_apart:
         return kept_apart[-1].parent
     return Path(need_tool("initdb", "postgresql")).resolve().parent
+
+
+def _ends_with_us() -> list[str]:
+    """What a command begins with so that it is stopped when this process dies, also by a kill: nothing of ours runs then.
+
+    The kernel sends the signal when the thread ends that started the command, so a server is started by the main thread.
+    """
+    program = shutil.which("setpriv")
+    return [program, "--pdeathsig", "QUIT"] if program else []
 
 
 def _identity() -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Tables: columns only, no behaviour. Whatever may hold personal data lies in a `sealed` column.
 
-`ROW_TABLES` are journalled row by row, of them `WORKSPACE_TABLES` in the workspace's chain; `BULK_TABLES` by root and counts per batch (a closed list). A table is built
-when it is first asked for, because a command that reads three of them should not wait for all.
+`ROW_TABLES` are journalled row by row, of them `WORKSPACE_TABLES` in the workspace's chain; `BULK_TABLES` by root and counts per batch (a closed list). The tables of
+a module are built when one of them is first asked for, because a command that reads three should not wait for all: what
+commands read together stands in one module.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sqlmodel import SQLModel
 
-    from incident.store.tables.calling import Contact, Reach, Summons, SummonsCall
-    from incident.store.tables.coordinating import Hold, Instruction, PrivilegedNote, Resolution, Task
+    from incident.store.tables.calling import Summons, SummonsCall
+    from incident.store.tables.coordinating import PrivilegedNote, Resolution, Task
     from incident.store.tables.deciding import Decision, Operator
     from incident.store.tables.delivering import Attempt, Batch, Campaign, Delivery
+    from incident.store.tables.evidence import Evidence
     from incident.store.tables.intake import Alert, AlertItem
     from incident.store.tables.journalling import JournalBody, JournalEntry, JournalHead
+    from incident.store.tables.orders import Hold, Instruction
     from incident.store.tables.owing import DutyReminder, DutyRow, Evaluation, RegimeReview, Waiver
     from incident.store.tables.people import PeopleImport, PeopleProblem, Person
-    from incident.store.tables.recording import Evidence, FactRow, Incident, LogEntry
+    from incident.store.tables.reaching import Contact, Reach
+    from incident.store.tables.recording import FactRow, Incident, LogEntry
     from incident.store.tables.releasing import Notice, PublicNotice, Report
     from incident.store.tables.running import Run, RunEffect
     from incident.store.tables.working import Brake, Instance, Job, KindLimit, TokenBucket, Worker
@@ -30,15 +34,18 @@ if TYPE_CHECKING:
     BULK_TABLES: tuple[type[SQLModel], ...]
 
 _MODULES = {
-    "calling": ("Contact", "Reach", "Summons", "SummonsCall"),
-    "coordinating": ("Hold", "Instruction", "PrivilegedNote", "Resolution", "Task"),
+    "calling": ("Summons", "SummonsCall"),
+    "coordinating": ("PrivilegedNote", "Resolution", "Task"),
     "deciding": ("Decision", "Operator"),
     "delivering": ("Attempt", "Batch", "Campaign", "Delivery"),
+    "evidence": ("Evidence",),
     "intake": ("Alert", "AlertItem"),
     "journalling": ("JournalBody", "JournalEntry", "JournalHead"),
+    "orders": ("Hold", "Instruction"),
     "owing": ("DutyReminder", "DutyRow", "Evaluation", "RegimeReview", "Waiver"),
     "people": ("PeopleImport", "PeopleProblem", "Person"),
-    "recording": ("Evidence", "FactRow", "Incident", "LogEntry"),
+    "reaching": ("Contact", "Reach"),
+    "recording": ("FactRow", "Incident", "LogEntry"),
     "releasing": ("Notice", "PublicNotice", "Report"),
     "running": ("Run", "RunEffect"),
     "working": ("Brake", "Instance", "Job", "KindLimit", "TokenBucket", "Worker"),

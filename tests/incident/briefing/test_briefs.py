@@ -250,6 +250,28 @@ def test_numbers_keep_their_range_and_the_worst_case_is_named(estate: Estate) ->
     )
 
 
+def test_the_worst_case_names_each_scale_in_use_and_no_other(estate: Estate) -> None:
+    [worst] = [
+        text
+        for text in sections(estate, "board")["exposure"]
+        if "Grade of network security incident: " in text
+    ]
+    assert "industry and telecom regulator" not in worst
+    estate.change_settings(
+        'countries = ["cn", "eu"]', 'countries = ["cn"]\norganisation = ["telecom_operator"]'
+    )
+    estate.done("set", estate.id, "persons=1200..2000000", "persons_sensitive=0..150000")
+    [worst] = [
+        text
+        for text in sections(estate, "board")["exposure"]
+        if "Grade of network security incident: " in text
+    ]
+    assert "Grade of data security incident (industry and telecom regulator): especially serious" in worst
+    document = estate.done("brief", estate.id, "--for", "hq", "--json").document
+    [graded] = [each for each in document["sections"] if each["key"] == "grade"]
+    assert len(graded["lines"]) + graded["hidden"] == 3
+
+
 def test_the_police_are_told_the_evidence_with_its_hash_and_the_hold_they_asked_for(estate: Estate) -> None:
     file = estate.keys / "access.log"
     file.write_bytes(b"GET /members")

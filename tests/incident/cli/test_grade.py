@@ -29,7 +29,10 @@ def _document(estate: Estate) -> Any:
 
 def test_a_telecom_operator_sees_the_scales_of_its_regulator_beside_that_of_the_cac(estate: Estate) -> None:
     assert [each["scale"] for each in _document(estate)["grades"]] == ["cn-cac"]
+    hint = "cn-miit-data, cn-miit-internet: in use for some kinds of organisation only"
+    assert hint in estate.done("grade", estate.id).out
     _telecom(estate)
+    assert hint not in estate.done("grade", estate.id).out
     estate.done("set", estate.id, "persons=120000", "persons_sensitive=100000", *OTHER_ROWS)
     document = _document(estate)
     assert document["incident"] == estate.id

@@ -44,6 +44,12 @@ def test_in_scope_are_the_regimes_of_its_countries_however_they_are_written() ->
     assert recipients_of_reports(REGIMES, countries=["us"]) == {}
 
 
+def test_a_law_that_is_only_proposed_asks_for_no_contact() -> None:
+    [omnibus] = [regime for regime in REGIMES if regime.id == "eu-gdpr-omnibus"]
+    assert recipients_of_reports([omnibus], countries=["eu"]) == {}
+    assert set(recipients_of_reports([omnibus])) == {"single_entry_point"}
+
+
 def test_a_contact_of_an_authority_or_the_police_serves_its_recipient_and_no_other_kind_does() -> None:
     recipients = recipients_of_reports(REGIMES, countries=["cn"])
     kept = [

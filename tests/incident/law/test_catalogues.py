@@ -37,7 +37,7 @@ KEPT = {
     ("name", "catalogue"),
     [("categories", category_catalogue), ("remedies", remedy_catalogue), ("elements", element_catalogue)],
 )
-def test_the_fast_reading_gives_what_yaml_gives(
+def test_a_catalogue_holds_all_that_its_file_says(
     name: str, catalogue: Callable[[], Mapping[str, Any]]
 ) -> None:
     text = files("incident.law").joinpath(f"{name}.yaml").read_text("utf-8")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from incident.law.grading import Kind, fields_of_scale, grade, shipped_scales
+from incident.law.grading import Kind, Scale, fields_of_scale, grade, shipped_scales
 from incident.law.reasons import Answer
 from incident.record.facts import Interval, Value, field_catalogue
 
@@ -250,9 +250,9 @@ choices = {name: field.choices for name, field in field_catalogue().items()}
 
 
 @st.composite
-def sheets(draw: st.DrawFn) -> Sheet:
+def sheets(draw: st.DrawFn, scale: Scale) -> Sheet:
     sheet: Sheet = {}
-    for name in sorted(fields_of_scale(CAC)):
+    for name in sorted(fields_of_scale(scale)):
         field = field_catalogue()[name]
         if field.type == "bool":
             sheet[name] = draw(st.sampled_from([None, True, False]))
@@ -272,10 +272,12 @@ def sheets(draw: st.DrawFn) -> Sheet:
     return sheet
 
 
+@pytest.mark.parametrize("scale", shipped_scales().values(), ids=lambda scale: scale.id)
 @settings(max_examples=60, deadline=None)
-@given(sheets(), st.data())
-def test_learning_more_only_narrows_the_grade(sheet: Sheet, data: st.DataObject) -> None:
-    before = grade(CAC, sheet)
+@given(st.data())
+def test_learning_more_only_narrows_the_grade(scale: Scale, data: st.DataObject) -> None:
+    sheet = data.draw(sheets(scale))
+    before = grade(scale, sheet)
     finer = dict(sheet)
     for name in before.decides:
         field, known = field_catalogue()[name], sheet[name]
@@ -292,11 +294,11 @@ def test_learning_more_only_narrows_the_grade(sheet: Sheet, data: st.DataObject)
             low = int(known.min) if known else 0
             high = int(known.max) if known and known.max is not None else max(low, 100)
             finer[name] = Interval.exactly(data.draw(st.integers(low, high)))
-    after = grade(CAC, finer)
+    after = grade(scale, finer)
     assert (
-        CAC.rank(before.lowest)
-        <= CAC.rank(after.lowest)
-        <= CAC.rank(after.highest)
-        <= CAC.rank(before.highest)
+        scale.rank(before.lowest)
+        <= scale.rank(after.lowest)
+        <= scale.rank(after.highest)
+        <= scale.rank(before.highest)
     )
     assert after.is_settled or before.decides != after.decides

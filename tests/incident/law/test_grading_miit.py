@@ -6,7 +6,6 @@ import pytest
 
 from incident.law.grading import Confidence, GradeResult, grade, scales_in_scope, shipped_scales
 from incident.law.reasons import Answer
-from incident.law.regimes import OrganisationKind
 from incident.record.facts import Interval, Value
 
 CAC = shipped_scales()["cn-cac"]
@@ -220,8 +219,3 @@ def test_what_was_not_read_in_the_text_says_so_row_by_row() -> None:
         "other-harm": Confidence.memory,
     }
     assert (CAC.confidence, DATA.confidence) == (Confidence.verified, Confidence.secondary)
-
-
-def test_the_kinds_of_organisation_are_those_that_a_workspace_can_name() -> None:
-    named = {kind for scale in shipped_scales().values() for kind in scale.organisations}
-    assert named <= {str(kind) for kind in OrganisationKind}

@@ -37,31 +37,32 @@ def test_a_catalogue_is_known_by_the_name_of_its_file() -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new", "at", "word"),
     [
-        ("categories", '"is": "no"', '"is": "maybe"', '"is": "maybe"', "'yes', 'no' or 'review'"),
-        ("categories", '"confidence": "verified"', '"confidence": "sure"', '"confidence": "sure"', "'verified'"),
-        ("categories", '"basis": "GDPR Art. 9 does not list it"', '"basis": ""', '"basis": ""', "at least 1 character"),
-        ("categories", '    EU: {"is": "no", "basis": "GDPR Art. 9 does not list it", "confidence": "memory"}\n', "", "sensitive:", "the label for EU is missing"),
+        ("categories", "{is: no,", "{is: maybe,", "{is: maybe,", "'yes', 'no' or 'review'"),
+        ("categories", "confidence: verified", "confidence: sure", "confidence: sure", "'verified'"),
+        ("categories", "basis: GDPR Art. 9 does not list it", 'basis: ""', 'basis: ""', "at least 1 character"),
+        ("categories", "    EU: {is: no, basis: GDPR Art. 9 does not list it, confidence: memory}\n", "", "sensitive:", "the label for EU is missing"),
         ("categories", "    SG: {", "    Singapore: {", "    Singapore: {", "pattern"),
-        ("categories", 'remedies: ["hotline"]', 'remedies: ["hotlin"]', 'remedies: ["hotlin"]', "did you mean hotline"),
-        ("categories", 'edpb: "a"', 'edpb: "v"', 'edpb: "v"', "pattern"),
-        ("categories", 'enisa: "simple"', 'enisa: "grave"', 'enisa: "grave"', "'simple'"),
-        ("categories", '  edpb: "a"\n', '  edpb: "a"\n  colour: "red"\n', "colour:", "not known here"),
-        ("categories", '"en": "name"}', '"fr": "nom"}', '"fr": "nom"}', "the text in en is missing"),
-        ("categories", '"en": "date of birth"}', '"en": "Name"}', '"en": "Name"}', "“name” is what name is called"),
+        ("categories", "remedies: [hotline]", "remedies: [hotlin]", "remedies: [hotlin]", "did you mean hotline"),
+        ("categories", "edpb: a", "edpb: v", "edpb: v", "pattern"),
+        ("categories", "enisa: simple", "enisa: grave", "enisa: grave", "'simple'"),
+        ("categories", "  edpb: a\n", "  edpb: a\n  colour: red\n", "colour:", "not known here"),
+        ("categories", "en: name}", "fr: nom}", "fr: nom}", "the text in en is missing"),
+        ("categories", "en: date of birth}", "en: Name}", "en: Name}", "“name” is what name is called"),
         ("categories", "date_of_birth:", "Date of birth:", "Date of birth:", "pattern"),
         ("categories", "date_of_birth:", "name:", None, "duplicate"),
         ("categories", "来骗取信任。", "来骗取信任", "来骗取信任", "does not end as a sentence does"),
-        ("categories", "姓名，并不说明", "姓名,并不说明", "姓名,并不说明", "Chinese punctuation"),
-        ("categories", '"en": "Somebody may use your name to win your trust."', '"en": "Somebody may use your name"', "Somebody may use your name\"", "the text in en does not end"),
-        ("remedies", 'owner: "customer_service"', 'owner: "boss"', 'owner: "boss"', "customer_service"),
-        ("remedies", 'unit: "per_day"', 'unit: "per_hour"', 'unit: "per_hour"', "per_day"),
+        ("categories", "zh-Hans: 对方能说出您的姓名，并不", 'zh-Hans: "对方能说出您的姓名,并不', None, "not valid YAML"),
+        ("categories", "{zh-Hans: 如果您的密码含有生日，请更换。", '{zh-Hans: "如果您的密码含有生日,请更换。"', "生日,请", "Chinese punctuation"),
+        ("categories", "en: Somebody may use your name to win your trust.", "en: Somebody may use your name", "Somebody may use your name}", "the text in en does not end"),
+        ("remedies", "owner: customer_service", "owner: boss", "owner: boss", "customer_service"),
+        ("remedies", "unit: per_day", "unit: per_hour", "unit: per_hour", "per_day"),
         ("remedies", "\nreplace_sim:", "\nreplace sim:", "replace sim:", "pattern"),
-        ("remedies", '"en": "a new SIM card, free of charge"', '"en": "a new phone number, free of charge"', None, "is what change_number is called"),
-        ("elements", 'text: "agency_info"', 'text: "agencies"', 'text: "agencies"', "no fact that holds a text"),
-        ("elements", 'text: "agency_info"', 'text: "persons"', 'text: "persons"', "no fact that holds a text"),
-        ("elements", 'text: "agency_info"', 'text: "rights_of_people"', None, "fills regulator_or_agency_info already"),
-        ("elements", '"en": "Cause"', '"en": "Contact"', None, "is what cause is called"),
-        ("elements", "asks:", "ask:", "  ask:", "not known here"),
+        ("remedies", "a new SIM card, free of charge", "a new phone number, free of charge", None, "is what change_number is called"),
+        ("elements", "text: agency_info", "text: agencies", "text: agencies", "no fact that holds a text"),
+        ("elements", "text: agency_info", "text: persons", "text: persons", "no fact that holds a text"),
+        ("elements", "text: agency_info", "text: rights_of_people", None, "fills regulator_or_agency_info already"),
+        ("elements", "en: Cause}", "en: Contact}", None, "is what cause is called"),
+        ("elements", "  asks:", "  ask:", "  ask:", "not known here"),
     ],
 )  # fmt: skip
 def test_each_fault_is_found_at_its_line(
@@ -78,7 +79,7 @@ def test_each_fault_is_found_at_its_line(
 
 
 def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
-    text = TEXTS["remedies"].replace('owner: "billing"', 'owner: "x"').replace('unit: "in_all"', 'unit: "y"')
+    text = TEXTS["remedies"].replace("owner: billing", "owner: x").replace("unit: in_all", "unit: y")
     assert len(linted(tmp_path, "remedies", text)) == 4
 
 
@@ -98,5 +99,5 @@ def test_a_missing_catalogue_is_a_problem(tmp_path: Path) -> None:
 
 def test_a_kind_of_data_without_a_remedy_is_noted(tmp_path: Path) -> None:
     file = tmp_path / "categories.yaml"
-    file.write_text(TEXTS["categories"].replace('remedies: ["hotline"]', "remedies: []", 1), "utf-8")
+    file.write_text(TEXTS["categories"].replace("remedies: [hotline]", "remedies: []", 1), "utf-8")
     assert "name suggests no remedy" in [problem.what for problem in lint_catalogues([file])]

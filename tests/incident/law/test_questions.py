@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from incident.law.conditions import comparisons_of
 from incident.law.evaluate import evaluate
 from incident.law.findings import Duty, Finding
-from incident.law.grading import conditions_of_scale, fields_of_scale, shipped_scales
+from incident.law.grading import Confidence, conditions_of_scale, fields_of_scale, shipped_scales
 from incident.law.hanging import hanging_on
 from incident.law.possible import possible_answers
 from incident.law.questions import Question, open_questions
-from incident.law.regimes import conditions_of, load_regimes
+from incident.law.regimes import Regime, conditions_of, load_regimes
 from incident.law.stakes import StakeKind
 from incident.record.facts import FactSheet, FieldType, Interval, Value, field_catalogue
 
@@ -59,22 +59,33 @@ def duties(sheet: Mapping[str, Value | None], scope: Iterable[str]) -> dict[str,
 def test_with_an_empty_record_the_clock_comes_first_then_what_applies_and_the_path() -> None:
     assert names(ask())[:8] == [
         "discovered_at",
-        "cii_involved",
         "personal_data_breach",
+        "cii_involved",
+        "persons_minor_u18",
         "persons",
         "crime_suspected",
+        "persons_u14",
         "harm_to_rights",
-        "threat_level",
-        "system_loss",
     ]
-    assert names(ask(scope=BOTH))[:6] == [
-        "discovered_at",
-        "personal_data_breach",
-        "cii_involved",
-        "persons",
-        "eu_data_subjects",
-        "risk_to_people",
-    ]
+    with_europe = names(ask(scope=BOTH))
+    assert with_europe[:3] == names(ask())[:3]
+    assert {"eu_data_subjects", "risk_to_people", "persons", "crime_suspected"} <= set(with_europe[:10])
+
+
+def test_a_rule_written_from_memory_weighs_half() -> None:
+    regime = next(each for each in load_regimes() if each.id == "cn-police-24h")
+    duty = regime.duties[0]
+    checked = regime.model_copy(
+        update={"duties": (duty.model_copy(update={"confidence": Confidence.verified}),)}
+    )
+    known: Sheet = {"discovered_at": FOUND}
+
+    def weight(one: Regime) -> float:
+        [question] = open_questions([one], known, scope_countries=CHINA, now=NOW)
+        return question.weight
+
+    assert duty.confidence is Confidence.memory
+    assert weight(regime) * 2 == weight(checked) > 0
 
 
 def test_what_decides_nothing_by_itself_and_what_is_due_in_a_month_stand_far_behind() -> None:
@@ -157,8 +168,8 @@ def test_an_exemption_that_needs_one_more_answer_is_told_with_it() -> None:
 
 def test_a_time_that_does_instead_is_named_with_the_question_and_not_asked_twice() -> None:
     questions = ask(scope=BOTH)
-    assert called("discovered_at", questions).instead == ("informed_at", "aware_at")
-    assert not {"informed_at", "aware_at"} & set(names(questions))
+    assert called("discovered_at", questions).instead == ("informed_at", "aware_at", "flaw_found_at")
+    assert not {"informed_at", "aware_at", "flaw_found_at"} & set(names(questions))
     assert "aware_at" in names(ask({"discovered_at": FOUND}, scope=BOTH))
 
 
@@ -184,7 +195,8 @@ def test_for_duties_that_were_met_nothing_is_asked() -> None:
 
 def test_what_an_authority_reopened_asks_for_no_exemption() -> None:
     known: Sheet = {"discovered_at": FOUND, "personal_data_breach": "actual", "harm_to_rights": False}
-    reopened = ("cn-pipl-57/people",)
+    reopened = tuple(key for key, duty in duties(known, CHINA).items() if duty.exemptions)
+    assert "cn-pipl-57/people" in reopened
     questions = ask(
         known,
         reopened=reopened,

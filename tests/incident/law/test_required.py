@@ -74,8 +74,18 @@ def test_a_report_without_a_form_stands_under_its_duty_and_without_item_articles
     regime = _load("\n".join(lines))
     sheet = {name: parse_value(field_named(name), value, zone=UTC) for name, value in FACTS.items()}
     asked = required_report_items(evaluate([regime], sheet, scope_countries=["EU"], now=NOW))
-    assert list(asked) == [ReportItem("eu-gdpr/authority", Phase.initial, item) for item in "abcd"]
-    assert set(asked.values()) == {(("eu-gdpr", "Art. 33(1)"),)}
+    assert list(asked) == [
+        ReportItem(duty, phase, item)
+        for duty, phase in (
+            ("eu-gdpr/authority", Phase.initial),
+            ("eu-gdpr/supplement", Phase.supplement),
+        )
+        for item in "abcd"
+    ]
+    assert {place.phase: article for place, ((_, article),) in asked.items()} == {
+        Phase.initial: "Art. 33(1)",
+        Phase.supplement: "Art. 33(4)",
+    }
 
 
 def test_two_duties_that_ask_for_one_item_are_both_named() -> None:

@@ -25,8 +25,8 @@ def test_the_shipped_catalogues_read_as_notices_must_and_every_element_can_be_fi
         ("categories", "A caller may know your name and still be a fraud.", "Click here to be safe.", "  advice:", "click here"),
         ("remedies", "您可以免费更换手机号码。", "请点击链接更换手机号码。", "  offer:", "点击链接"),
         ("remedies", "You can change your phone number free of charge.", "We take this very seriously.", "  offer:", "very seriously"),
-        ("elements", '  text: "agency_info"\n', "", "regulator_or_agency_info:", "nothing fills regulator_or_agency_info"),
-        ("elements", "breach_date:\n", 'breach_date:\n  text: "attack_path"\n', '  text: "attack_path"', "breach_date is drawn from the record already"),
+        ("elements", "  text: agency_info\n", "", "regulator_or_agency_info:", "nothing fills regulator_or_agency_info"),
+        ("elements", "breach_date:\n", "breach_date:\n  text: attack_path\n", "  text: attack_path", "breach_date is drawn from the record already"),
         ("elements", "breach_date:\n", "date_of_breach:\n", "#", "breach_date is drawn in notices, but no entry names it"),
     ],
 )  # fmt: skip

@@ -38,7 +38,7 @@ def test_the_cac_form_has_the_eight_items_and_then_the_six_in_their_order() -> N
 
 
 def test_a_form_that_is_not_there_names_those_that_are() -> None:
-    with pytest.raises(NotFound, match="cn-cac-incident, cn-pipl-57, eu-gdpr-33"):
+    with pytest.raises(NotFound, match="cn-cac-incident, cn-pipl-57, eu-gdpr-33, eu-nis2-23, uk-ico"):
         load_form("moon-base")
 
 
