@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from incident.duties.evaluating import MET
 from incident.law.clocks import Urgency
 from incident.law.findings import Duty, DutyState, Finding
+from incident.law.grading import Confidence
+from incident.law.regimes import DutyKind
 from incident.settings import Settings
 from incident.store.tables import DutyRow
 
 
 @dataclass(frozen=True)
 class DutyView:
-    """One duty at one moment. `target_at` is the workspace's own target where the law names no hours."""
+    """One duty at one moment. `target_at` is the workspace's own target where the law names no hours.
+
+    `stands_behind`: it only asks for what is prescribed elsewhere, and such a particular duty of its kind is open.
+    """
 
     finding: Finding
     duty: Duty
@@ -24,6 +29,7 @@ class DutyView:
     elapsed: timedelta | None
     left: timedelta | None
     target_at: datetime | None
+    stands_behind: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -34,8 +40,11 @@ class DutyView:
         return self.is_open and self.left is not None and self.left < timedelta(0)
 
     def comes_within(self, length: timedelta) -> bool:
-        """Whether it must be looked at within `length`: overdue, due by then, owed at once, or without a clock yet."""
-        return self.is_open and (self.left is None or self.left <= length)
+        """Whether it must be looked at within `length`: overdue, due by then, owed at once, or without a clock yet.
+
+        What stands behind another duty is looked at once that one is met.
+        """
+        return self.is_open and not self.stands_behind and (self.left is None or self.left <= length)
 
 
 def view_duties(
@@ -50,7 +59,14 @@ def view_duties(
         for finding in findings
         for duty in finding.duties
     ]
-    return sorted(views, key=_order)
+    return sorted(_behind_the_particular(views), key=_order)
+
+
+def _behind_the_particular(views: Sequence[DutyView]) -> list[DutyView]:
+    particular = {view.duty.kind for view in views if view.is_open and not view.duty.is_general}
+    return [
+        replace(view, stands_behind=view.duty.is_general and view.duty.kind in particular) for view in views
+    ]
 
 
 def _view(
@@ -79,14 +95,28 @@ def _target(duty: Duty, settings: Settings) -> datetime | None:
     return duty.anchor_at + timedelta(hours=hours) if hours is not None else None
 
 
-def _order(view: DutyView) -> tuple[int, int, float, str]:
+# For the order of duties whose clock has not begun, and for that only.
+_PROMPTLY = 24 * 3600.0
+_SURENESS = list(Confidence)
+
+
+def _order(view: DutyView) -> tuple[int, bool, int, float, int, str]:
+    duty = view.duty
     if not view.is_open:
-        return (2 if view.state == MET else 3, 0, 0.0, view.duty.id)
-    until = view.duty.due_at or view.target_at
-    waits = 1 if until is None else 0
+        return (2 if view.state == MET else 3, False, 0, 0.0, 0, duty.id)
+    until = duty.due_at or view.target_at
     return (
-        waits,
-        0 if view.duty.urgency is Urgency.immediately else 1,
-        until.timestamp() if until else 0.0,
-        view.duty.id,
+        1 if until is None else 0,
+        view.stands_behind or duty.kind is DutyKind.prepare,
+        0 if duty.urgency is Urgency.immediately else 1,
+        until.timestamp() if until else _length(duty),
+        _SURENESS.index(duty.confidence),
+        duty.id,
     )
+
+
+def _length(duty: Duty) -> float:
+    """How long the duty leaves, in seconds, while nothing says from when."""
+    if duty.within is not None:
+        return float(duty.within.nominal_seconds)
+    return 0.0 if duty.urgency is Urgency.immediately else _PROMPTLY

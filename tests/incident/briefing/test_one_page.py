@@ -44,7 +44,10 @@ WORDS = {
 
 @pytest.fixture
 def crowded(estate: Estate) -> Estate:
-    """An incident with more of everything than a page holds."""
+    """An incident with more of everything than a page holds, graded on every scale there is."""
+    estate.change_settings(
+        'countries = ["cn", "eu"]', 'countries = ["cn", "eu"]\norganisation = ["telecom_operator"]'
+    )
     many = {
         name: {"en": f"{WORDS['en']} " * 6, "zh-Hans": WORDS["zh-Hans"] * 6}
         for name in (

@@ -10,6 +10,8 @@ import pytest
 from incident.duties.evaluating import MET, meet_duty, stored_duties
 from incident.duties.view import DutyView, view_duties
 from incident.law.clocks import Urgency
+from incident.law.evaluate import evaluate
+from incident.law.regimes import DutyKind, load_regimes
 from incident.record.dossier import load_dossier
 from tests.support.breaches import Breach, make_breach
 
@@ -25,6 +27,10 @@ def views(breach: Breach) -> list[DutyView]:
         stored = {row.duty_id: row for row in stored_duties(session, breach.id)}
     findings = breach.house.findings(dossier)
     return view_duties(findings, stored, breach.made.settings, now=breach.made.clock())
+
+
+def is_behind(view: DutyView) -> bool:
+    return view.stands_behind or view.duty.kind is DutyKind.prepare
 
 
 def test_open_duties_stand_before_the_met_and_those_before_the_rest(breach: Breach) -> None:
@@ -48,7 +54,7 @@ def test_among_the_rest_the_earlier_deadline_comes_first(breach: Breach) -> None
     later = [
         view.duty.due_at or view.target_at
         for view in views(breach)
-        if view.is_open and view.duty.urgency is not Urgency.immediately
+        if view.is_open and view.duty.urgency is not Urgency.immediately and not is_behind(view)
     ]
     known = [moment for moment in later if moment is not None]
     assert known == sorted(known) and later[: len(known)] == known
@@ -76,3 +82,38 @@ def test_a_deadline_that_has_passed_is_overdue_until_it_is_met(breach: Breach) -
     with store.write(breach.id, kind="duty.met", actor="ana", now=breach.made.clock()) as change:
         meet_duty(change, store, breach.id, late[0].duty.id, at=change.at, how="late")
     assert late[0].duty.id not in {view.duty.id for view in views(breach) if view.is_overdue}
+
+
+DAY = timedelta(hours=24)
+
+
+def test_a_general_duty_stands_behind_a_particular_one_of_its_kind_until_that_is_met(breach: Breach) -> None:
+    store = breach.made.store
+    general = next(view for view in views(breach) if view.duty.id == "cn-csl-44/people")
+    assert general.is_open and general.stands_behind and not general.comes_within(DAY)
+    at_work = [view for view in views(breach) if view.is_open]
+    places = [is_behind(view) for view in at_work if view.duty.due_at or view.target_at]
+    assert places == sorted(places)
+    particular = [
+        view.duty.id
+        for view in at_work
+        if view.duty.kind is DutyKind.notify_people and not view.duty.is_general
+    ]
+    for duty_id in particular:
+        with store.write(breach.id, kind="duty.met", actor="ana", now=breach.made.clock()) as change:
+            meet_duty(change, store, breach.id, duty_id, at=change.at, how="told")
+    left = next(view for view in views(breach) if view.duty.id == "cn-csl-44/people")
+    assert particular and left.is_open and not left.stands_behind and left.comes_within(DAY)
+
+
+def test_before_any_clock_runs_the_shortest_and_the_surest_stand_first(breach: Breach) -> None:
+    found = evaluate(load_regimes(), {}, scope_countries=["CN"], now=breach.made.clock())
+    order = [view.duty.id for view in view_duties(found, {}, breach.made.settings, now=breach.made.clock())]
+    assert order[:2] == ["cn-pipl-57/authority", "cn-pipl-57/people"]
+    assert order.index("cn-children-21/authority") == 2  # at once too, but written from memory
+    assert order[3:5] == ["cn-cac-incident-2025/initial", "cn-cac-incident-2025/police"]
+    assert order.index("cn-police-24h/police") < order.index("cn-cac-incident-2025/final")
+    assert set(order[-7:]) == {
+        "cn-civil-1038/authority", "cn-civil-1038/people", "cn-csl-44/authority", "cn-csl-44/people",
+        "cn-dsl-29/authority", "cn-dsl-29/people", "cn-pi-audit-5/audit",
+    }  # fmt: skip

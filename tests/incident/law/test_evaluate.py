@@ -407,7 +407,7 @@ def test_the_ids_of_the_duties_are_stable() -> None:
 def test_a_known_fact_rules_out_what_is_open_and_never_what_is_told() -> None:
     assert findings(persons_u14=None)["cn-children-21"].outcome is Outcome.cannot_tell
     ruled_out = findings(persons_u14=None, persons_minor_u18=Interval.exactly(0))["cn-children-21"]
-    assert (ruled_out.outcome, ruled_out.rests_on) == (Outcome.not_met, {"persons_minor_u18"})
+    assert (ruled_out.outcome, ruled_out.rests_on) == (Outcome.not_met, frozenset({"persons_minor_u18"}))
     assert "ruled out by what is known" in "\n".join(ruled_out.lines("en"))
     told = findings(persons_u14=Interval.exactly(1), persons_minor_u18=Interval.exactly(0))["cn-children-21"]
     assert told.outcome is Outcome.met

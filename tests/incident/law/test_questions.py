@@ -124,6 +124,17 @@ def test_whether_the_people_must_be_told_is_said_with_the_law() -> None:
     assert question.at_once
 
 
+def test_what_is_only_to_be_prepared_for_is_not_called_a_report() -> None:
+    known: Sheet = {
+        "discovered_at": FOUND,
+        "personal_data_breach": "actual",
+        "persons": Interval.exactly(900_000),
+    }
+    lines = {tag: texts(called("persons_sensitive", ask(known)), tag) for tag in ("en", "zh-Hans")}
+    assert any("prepare for a demand of the department in charge" in line for line in lines["en"])
+    assert any("为履行个人信息保护职责的部门可能提出的要求做好准备" in line for line in lines["zh-Hans"])
+
+
 def test_a_count_is_asked_in_the_bands_that_the_scale_tells_apart() -> None:
     question = called("persons", ask())
     assert [answer.value for answer in question.answers] == [

@@ -165,7 +165,7 @@ def test_banks_trading_venues_and_their_like_have_no_relief_for_the_first_two_re
     strict = bank({INITIAL: THURSDAY}, dora_no_weekend_relief=True)[INTERMEDIATE]
     assert strict.due_at == datetime(2026, 11, 29, 10, tzinfo=BRUSSELS)
     saturday = datetime(2026, 11, 28, 9, tzinfo=BRUSSELS)
-    first = {"aware_at": saturday, "discovered_at": saturday, "classified_major_at": saturday}
+    first: dict[str, Any] = {"aware_at": saturday, "discovered_at": saturday, "classified_major_at": saturday}
     assert bank(**first)[INITIAL].due_at == datetime(2026, 11, 28, 13, tzinfo=BRUSSELS)
     relieved = bank(**first, dora_no_weekend_relief=False)[INITIAL]
     assert relieved.due_at == datetime(2026, 11, 30, 12, tzinfo=BRUSSELS)

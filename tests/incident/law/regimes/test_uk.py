@@ -17,7 +17,7 @@ from tests.support.laws import FOUND, duties, keys, owed, told
 LONDON = ZoneInfo("Europe/London")
 BRITAIN: dict[str, Any] = {"risk_to_people": "high", "aware_at": FOUND, "people_countries": ("GB",)}
 AUTHORITY, PEOPLE = "uk-gdpr/authority", "uk-gdpr/people"
-CARRIER = {"organisations": ["telecom_operator"]}
+CARRIER: dict[str, Any] = {"organisations": ["telecom_operator"]}
 
 
 @pytest.mark.parametrize(
