@@ -7,7 +7,7 @@ import pytest
 from incident.law.clocks import Urgency
 from incident.law.findings import DutyState, Outcome
 from incident.law.regimes import DutyKind
-from tests.support.rules_of_law import Law, at, end_of
+from tests.support.one_law import Law, at, end_of
 
 SAO_PAULO, TORONTO, ZURICH = "America/Sao_Paulo", "America/Toronto", "Europe/Zurich"
 

@@ -9,7 +9,7 @@ import pytest
 
 from incident.law.findings import Outcome
 from incident.law.regimes import Status
-from tests.support.rules_of_law import Law, at, end_of, exactly, regime
+from tests.support.one_law import Law, at, end_of, exactly, regime
 
 BRUSSELS, NEW_YORK = "Europe/Brussels", "America/New_York"
 
@@ -107,9 +107,7 @@ def test_each_clock_runs_from_the_event_of_its_law(law: str, duty: str, field: s
         ("br-lgpd", "supplement", "authority"),
     ],
 )
-def test_a_clock_that_runs_from_an_earlier_submission_waits_for_it(
-    law: str, duty: str, earlier: str
-) -> None:
+def test_a_clock_that_runs_from_an_earlier_submission_waits_for_it(law: str, duty: str, earlier: str) -> None:
     facts = {
         **BITES,
         **EVERY_TIME,
@@ -129,7 +127,10 @@ def test_a_clock_that_runs_from_an_earlier_submission_waits_for_it(
 
 # -- units ---------------------------------------------------------------------------------------------
 
-NIS2 = Law("eu-nis2", {**BITES, "significant_incident_aware_at": at(BRUSSELS, 2026, 1, 29), "incident_ongoing": False})
+NIS2 = Law(
+    "eu-nis2",
+    {**BITES, "significant_incident_aware_at": at(BRUSSELS, 2026, 1, 29), "incident_ongoing": False},
+)
 DORA = Law(
     "eu-dora",
     {
@@ -151,7 +152,9 @@ def test_trap_the_month_of_nis2_runs_from_the_notification_and_is_a_calendar_mon
 
 def test_trap_the_72_hours_of_dora_run_from_the_initial_notification() -> None:
     handed_in = at(BRUSSELS, 2026, 11, 23, 15)
-    assert DORA.duty("intermediate", submitted={"initial": handed_in}).due_at == handed_in + timedelta(hours=72)
+    assert DORA.duty("intermediate", submitted={"initial": handed_in}).due_at == handed_in + timedelta(
+        hours=72
+    )
 
 
 def test_trap_the_month_of_dora_runs_from_the_intermediate_report() -> None:
@@ -207,7 +210,9 @@ def test_trap_a_late_classification_under_dora_has_four_hours_of_its_own(
     assert found.due_at == aware + due_after
 
 
-@pytest.mark.parametrize(("determined", "last"), [((2026, 1, 1), (2026, 1, 4)), ((2026, 2, 26), (2026, 3, 1))])
+@pytest.mark.parametrize(
+    ("determined", "last"), [((2026, 1, 1), (2026, 1, 4)), ((2026, 2, 26), (2026, 3, 1))]
+)
 def test_trap_the_day_after_the_determination_is_day_one_in_singapore(determined, last) -> None:
     facts = {**BITES, "internal_only": False, "notifiable_determined_at": at("Asia/Singapore", *determined)}
     assert Law("sg-pdpa", facts).duty("authority").due_at == end_of("Asia/Singapore", *last)
@@ -234,7 +239,9 @@ def test_trap_the_day_of_knowing_is_day_one_in_japan_and_the_new_year_is_closed(
 
 
 @pytest.mark.parametrize("law", ["eu-gdpr", "uk-gdpr"])
-@pytest.mark.parametrize("aware", [at("UTC", 2026, 12, 24, 17), at("UTC", 2026, 3, 27, 17), at("UTC", 2026, 11, 27, 9)])
+@pytest.mark.parametrize(
+    "aware", [at("UTC", 2026, 12, 24, 17), at("UTC", 2026, 3, 27, 17), at("UTC", 2026, 11, 27, 9)]
+)
 def test_trap_the_72_hours_of_the_gdpr_run_through_weekends_holidays_and_changed_clocks(law, aware) -> None:
     facts = {**BITES, "aware_at": aware}
     assert Law(law, facts).duty("authority").due_at == aware + timedelta(hours=72)
@@ -264,11 +271,15 @@ def test_trap_the_sec_and_the_fcc_count_business_days() -> None:
     assert fcc.duty("agencies").due_at == end_of(NEW_YORK, 2027, 1, 11)
 
 
-HIPAA = Law("us-hipaa", {"phi_unsecured": True, "low_probability_of_compromise": False, "business_associate": False})
+HIPAA = Law(
+    "us-hipaa", {"phi_unsecured": True, "low_probability_of_compromise": False, "business_associate": False}
+)
 
 
 @pytest.mark.parametrize(("month", "day"), [(1, 1), (12, 31)])
-def test_trap_under_five_hundred_hipaa_counts_sixty_days_from_the_end_of_the_year(month: int, day: int) -> None:
+def test_trap_under_five_hundred_hipaa_counts_sixty_days_from_the_end_of_the_year(
+    month: int, day: int
+) -> None:
     found = HIPAA.duty("hhs", persons_phi=exactly(499), discovered_at=at(NEW_YORK, 2026, month, day))
     assert found.due_at == end_of(NEW_YORK, 2027, 3, 1)
 
@@ -279,7 +290,9 @@ def test_trap_from_five_hundred_on_hipaa_counts_sixty_days_from_discovery() -> N
 
 
 @pytest.mark.parametrize(("count", "owed"), [(500, False), (501, True)])
-def test_trap_california_wants_a_sample_fifteen_days_after_the_notice_only_above_five_hundred(count, owed) -> None:
+def test_trap_california_wants_a_sample_fifteen_days_after_the_notice_only_above_five_hundred(
+    count, owed
+) -> None:
     zone = "America/Los_Angeles"
     facts = {
         **BITES,
@@ -333,11 +346,19 @@ def test_trap_risk_triggers_the_gdpr_and_its_family(law: str) -> None:
 @pytest.mark.parametrize(
     ("law", "duty", "count", "enough", "categories"),
     [
-        ("jp-appi", "preliminary", "persons_jp", 1_001, ("special_care_data", "property_damage_possible", "improper_purpose")),
+        (
+            "jp-appi",
+            "preliminary",
+            "persons_jp",
+            1_001,
+            ("special_care_data", "property_damage_possible", "improper_purpose"),
+        ),
         ("kr-pipa", "authority", "persons_kr", 1_000, ("unique_identifiers_kr", "unlawful_external_access")),
     ],
 )
-def test_trap_a_category_or_a_head_count_triggers_japan_and_korea(law, duty, count, enough, categories) -> None:
+def test_trap_a_category_or_a_head_count_triggers_japan_and_korea(
+    law, duty, count, enough, categories
+) -> None:
     quiet = {**EVERY_TIME, "personal_data_breach": "actual", **dict.fromkeys(categories, False)}
     assert not Law(law, quiet).duty(duty, **{count: exactly(enough - 1)}).is_standing
     assert Law(law, quiet).duty(duty, **{count: exactly(enough)}).is_standing

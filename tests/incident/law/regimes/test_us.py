@@ -9,7 +9,7 @@ import pytest
 from incident.law.clocks import Urgency
 from incident.law.findings import DutyState, Outcome
 from incident.law.regimes import DutyKind, Status
-from tests.support.rules_of_law import Law, at, end_of, exactly, regime
+from tests.support.one_law import Law, at, end_of, exactly, regime
 
 NEW_YORK = "America/New_York"
 LOS_ANGELES = "America/Los_Angeles"
@@ -247,9 +247,13 @@ def test_california_lets_a_public_notice_stand_in_above_half_a_million(count: in
     assert found.public_notice_instead is instead
 
 
-@pytest.mark.parametrize(("law", "state", "count"), [
-    ("us-ca-1798-82", "US-CA", "persons_us_ca"), ("us-ny-899-aa", "US-NY", "persons_us_ny"),
-])
+@pytest.mark.parametrize(
+    ("law", "state", "count"),
+    [
+        ("us-ca-1798-82", "US-CA", "persons_us_ca"),
+        ("us-ny-899-aa", "US-NY", "persons_us_ny"),
+    ],
+)
 def test_people_in_the_united_states_may_live_in_a_state_until_their_number_there_is_known(
     law: str, state: str, count: str
 ) -> None:
@@ -292,7 +296,9 @@ def test_credit_agencies_are_told_above_five_thousand_residents(count: int, owed
 
 
 def test_a_slip_of_an_authorised_person_without_likely_misuse_may_free_from_telling_people() -> None:
-    assert ALBANY.duty("people", no_misuse_likely=True).state is DutyState.may_be_waived  # a decision in writing
+    assert (
+        ALBANY.duty("people", no_misuse_likely=True).state is DutyState.may_be_waived
+    )  # a decision in writing
     assert ALBANY.duty("people", no_misuse_likely=None).state is DutyState.owed
 
 
@@ -356,6 +362,8 @@ def test_once_effective_customers_are_told_thirty_days_after_the_determination()
 
 
 @pytest.mark.parametrize("ground", [{"harm_effectively_avoided": True}, {"data_unintelligible": True}])
-def test_what_is_from_memory_frees_nobody_without_a_decision_of_the_fcc_s_carrier(ground: dict[str, bool]) -> None:
+def test_what_is_from_memory_frees_nobody_without_a_decision_of_the_fcc_s_carrier(
+    ground: dict[str, bool],
+) -> None:
     facts = {"harm_effectively_avoided": False, **ground}
     assert FCC.duty("people", **facts).state is DutyState.may_be_waived

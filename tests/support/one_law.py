@@ -1,4 +1,5 @@
-"""What one shipped regime says of a set of facts, for the tests of the law."""
+"""What one law that ships says of a set of facts. A fact that a test does not name is unknown, so that what the law
+has to ask shows; `tests.support.laws` answers the others quietly instead."""
 
 from __future__ import annotations
 
