@@ -115,7 +115,7 @@ def test_the_day_of_the_determination_is_that_of_new_york() -> None:
 
 def test_without_a_determination_form_8k_waits_for_it_and_not_for_the_discovery() -> None:
     found = SEC.duty("form_8k", materiality_determined_at=None)
-    assert (found.due_at, found.waits_for) == (None, {"materiality_determined_at"})
+    assert (found.due_at, found.waits_for) == (None, frozenset({"materiality_determined_at"}))
 
 
 def test_an_incident_that_is_not_material_is_not_filed_and_one_not_assessed_is_assumed() -> None:
@@ -127,7 +127,7 @@ def test_an_incident_that_is_not_material_is_not_filed_and_one_not_assessed_is_a
 
 def test_what_the_form_left_open_is_amended_four_business_days_after_it_is_known() -> None:
     waiting = SEC.duty("amendment", sec_information_available_at=None)
-    assert (waiting.due_at, waiting.waits_for) == (None, {"sec_information_available_at"})
+    assert (waiting.due_at, waiting.waits_for) == (None, frozenset({"sec_information_available_at"}))
     known = SEC.duty("amendment", sec_information_available_at=at(NEW_YORK, 2026, 12, 18))
     assert known.due_at == end_of(NEW_YORK, 2026, 12, 24)  # 21, 22, 23, 24 December
     over_christmas = SEC.duty("amendment", sec_information_available_at=at(NEW_YORK, 2026, 12, 21))
@@ -176,7 +176,11 @@ def test_five_hundred_consumers_make_a_notification_event(count: int, owed: bool
 
 def test_a_count_of_consumers_that_is_not_known_leaves_the_duty_assumed() -> None:
     found = FTC.duty("authority", consumers_us=None)
-    assert (found.state, found.assumed, found.settled_by) == (DutyState.owed, True, {"consumers_us"})
+    assert (found.state, found.assumed, found.settled_by) == (
+        DutyState.owed,
+        True,
+        frozenset({"consumers_us"}),
+    )
 
 
 def test_the_ftc_is_told_within_thirty_days_of_discovery() -> None:
@@ -219,7 +223,7 @@ def test_the_attorney_general_has_a_sample_above_five_hundred_residents(count: i
 
 def test_the_sample_is_due_fifteen_calendar_days_after_the_people_were_told() -> None:
     waiting = CALIFORNIA.duty("attorney_general")
-    assert (waiting.due_at, waiting.waits_for) == (None, {"individuals_notified_at"})
+    assert (waiting.due_at, waiting.waits_for) == (None, frozenset({"individuals_notified_at"}))
     told = CALIFORNIA.duty("attorney_general", individuals_notified_at=at(LOS_ANGELES, 2026, 11, 20))
     assert told.due_at == end_of(LOS_ANGELES, 2026, 12, 5)  # a Saturday: nothing moves it
 
@@ -262,7 +266,7 @@ def test_people_in_the_united_states_may_live_in_a_state_until_their_number_ther
     assert somewhere.finding(**{count: exactly(1)}).outcome is Outcome.met
     assert somewhere.finding(**{count: exactly(0)}).outcome is Outcome.not_met
     unsettled = somewhere.finding(**{count: None})
-    assert (unsettled.outcome, unsettled.decides) == (Outcome.cannot_tell, {count})
+    assert (unsettled.outcome, unsettled.decides) == (Outcome.cannot_tell, frozenset({count}))
     assert somewhere.finding(people_countries=("CN", "JP"), **{count: None}).outcome is Outcome.not_met
 
 
