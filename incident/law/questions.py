@@ -45,7 +45,7 @@ from incident.law.evaluate import evaluate
 from incident.law.findings import Duty, Finding, Outcome
 from incident.law.grading import Confidence, GradesOf, Scale, conditions_of_scale, shipped_scales
 from incident.law.possible import PossibleAnswer, possible_answers
-from incident.law.reasons import NOTHING, Answer, union
+from incident.law.reasons import Answer, union
 from incident.law.regimes import Regime, conditions_of
 from incident.law.stakes import Given, Stake, StakeKind, stake
 from incident.record.facts import FactSheet, Field, Value, field_catalogue
@@ -214,11 +214,10 @@ class _Law:
         )
 
     def _content(self, duty: Duty, sheet: FactSheet, grades: Grades) -> frozenset[str]:
-        """The fields that decide what else a report must hold."""
-        if not any(extra.assumed for extra in duty.extra_fields):
-            return NOTHING
-        extras = self.rules[duty.id].extra_fields
-        answers = [evaluate_condition(extra.condition, sheet, grades) for extra in extras]
+        """The fields that decide what else a report or a notice must hold."""
+        rule = self.rules[duty.id]
+        conditions = (*(extra.condition for extra in rule.extra_fields), *rule.elements_only_if.values())
+        answers = [evaluate_condition(condition, sheet, grades) for condition in conditions]
         return union(answer.decides for answer in answers if answer.answer is Answer.cannot_tell)
 
 

@@ -8,8 +8,11 @@ import pytest
 
 from incident.law.clocks import Urgency
 from incident.law.findings import DutyState, Outcome
+from incident.law.hanging import hanging_on
+from incident.law.questions import open_questions
 from incident.law.regimes import DutyKind, Status
-from tests.support.one_law import Law, at, end_of, exactly, regime
+from incident.law.stakes import StakeKind
+from tests.support.one_law import NOW, Law, at, end_of, exactly, regime
 
 NEW_YORK = "America/New_York"
 LOS_ANGELES = "America/Los_Angeles"
@@ -235,6 +238,26 @@ def test_listed_elements_are_the_trigger_and_encryption_without_the_key_lifts_it
     unsettled = CALIFORNIA.duty("people", listed_elements_us_ca=None)
     assert (unsettled.state, unsettled.assumed) == (DutyState.owed, True)
     assert unsettled.settled_by == {"listed_elements_us_ca"}
+
+
+@pytest.mark.parametrize(("exposed", "held"), [(True, True), (False, False), (None, True)])
+def test_credit_agencies_and_identity_protection_belong_in_the_notice_unless_no_number_was_exposed(
+    exposed: bool | None, held: bool
+) -> None:
+    elements = dict(CALIFORNIA.duty("people", ssn_or_id_exposed=exposed).elements)
+    assert ("credit_bureau_info" in elements, "id_protection_offer" in elements) == (held, held)
+    assert "data_types" in elements
+
+
+def test_whether_a_number_was_exposed_is_asked_for_the_sake_of_the_notice() -> None:
+    facts = {"people_countries": ("US-CA",), **CALIFORNIA.facts, "ssn_or_id_exposed": None}
+    asked = open_questions([regime("us-ca-1798-82")], facts, scope_countries=["US-CA"], now=NOW)
+    [question] = [each for each in asked if each.field.name == "ssn_or_id_exposed"]
+    assert [stake.kind for stake in question.stakes] == [StakeKind.content]
+    [hanging] = hanging_on(question, {})
+    assert hanging.text["en"].startswith(
+        "whether the notice must say: Credit reporting agencies; Free identity protection ("
+    )
 
 
 def test_who_only_holds_the_data_tells_its_owner_at_once() -> None:
