@@ -215,7 +215,9 @@ class _Law:
 
     def _content(self, duty: Duty, sheet: FactSheet, grades: Grades) -> frozenset[str]:
         """The fields that decide what else a report or a notice must hold."""
-        rule = self.rules[duty.id]
+        rule = self.rules.get(duty.id)
+        if rule is None:  # an authority's order, which hangs on no fact
+            return NOTHING
         conditions = (*(extra.condition for extra in rule.extra_fields), *rule.elements_only_if.values())
         answers = [evaluate_condition(condition, sheet, grades) for condition in conditions]
         return union(answer.decides for answer in answers if answer.answer is Answer.cannot_tell)
