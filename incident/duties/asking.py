@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
 from incident.duties.evaluating import Rules, findings_for
@@ -55,8 +55,13 @@ def questions_of(
         scope_countries=settings.scope.countries,
         now=now,
         organisations=settings.scope.organisation or (),
-        evaluated=lambda sheet: findings_for(
-            sheet, settings, rules, now=now, orders=dossier.instructions, met=dossier.met
+        evaluated=lambda sheet, regimes: findings_for(
+            sheet,
+            settings,
+            replace(rules, regimes=tuple(regimes)),
+            now=now,
+            orders=dossier.instructions,
+            met=dossier.met,
         ),
         met=met,
         reopened=reopened_by(dossier.instructions),

@@ -317,9 +317,11 @@ def _clock(
     for cap in path.caps:
         capped = anchor_time(cap.anchor, given.sheet, submitted)
         capped_due = end(capped, cap.within)
-        if capped_due is None or _gave_way(
-            cap, end(capped, replace(cap.within, rolls=Rolls.stays)), given.sheet
-        ):
+        if capped_due is None:
+            # Its event may lie so early that the cap ends first: whoever knows it must say so.
+            start = replace(start, open_fields=start.open_fields | capped.open_fields)
+            continue
+        if _gave_way(cap, end(capped, replace(cap.within, rolls=Rolls.stays)), given.sheet):
             continue
         if due is None or capped_due < due:
             unknown = start.open_fields if start.at is None else NOTHING

@@ -61,6 +61,12 @@ _VERBS = {
     (DutyKind.report_police, Phase.initial): ("向{to}报告或者报案", "report to {to}"),
     (DutyKind.notify_people, Phase.notice): ("通知{to}", "tell {to}"),
 }
+_VERBS_IN_ANY_PHASE = {
+    DutyKind.notify_media: ("告知{to}", "tell {to}"),
+    DutyKind.report_partner: ("告知{to}", "tell {to}"),
+    DutyKind.assess: ("完成评估", "finish the assessment"),
+    DutyKind.prepare: ("为{to}可能提出的要求做好准备", "prepare for a demand of {to}"),
+}
 _ANY_VERB = ("向{to}报告", "report to {to}")
 _AUTHORITY = ("主管部门", "the authority in charge")
 
@@ -224,7 +230,8 @@ def _counted(count: int, unit: str) -> str:
 
 
 def _verb(duty: Duty, place: int) -> str:
-    return _VERBS.get((duty.kind, duty.phase), _ANY_VERB)[place]
+    in_any_phase = _VERBS_IN_ANY_PHASE.get(duty.kind, _ANY_VERB)
+    return _VERBS.get((duty.kind, duty.phase), in_any_phase)[place]
 
 
 def _names(branches: Sequence[Branch], place: int) -> str:

@@ -43,7 +43,14 @@ from incident.law.conditions import (
 )
 from incident.law.evaluate import evaluate
 from incident.law.findings import Duty, Finding, Outcome
-from incident.law.grading import Confidence, GradesOf, Scale, conditions_of_scale, shipped_scales
+from incident.law.grading import (
+    Confidence,
+    GradesOf,
+    Scale,
+    conditions_of_scale,
+    fields_of_scale,
+    shipped_scales,
+)
 from incident.law.possible import PossibleAnswer, possible_answers
 from incident.law.reasons import Answer, union
 from incident.law.regimes import Regime, conditions_of
@@ -65,6 +72,7 @@ _SHARED = frozenset({StakeKind.certain, StakeKind.joint})
 _FAR = datetime.max.replace(tzinfo=UTC)
 
 Comparisons = tuple[Bound | OneOf | Contains, ...]
+Evaluated = Callable[[FactSheet, Sequence[Regime]], Sequence[Finding]]
 
 
 @dataclass(frozen=True)
@@ -107,15 +115,15 @@ def open_questions(
     organisations: Collection[str] = (),
     now: datetime,
     scales: Mapping[str, Scale] | None = None,
-    evaluated: Callable[[FactSheet], Sequence[Finding]] | None = None,
+    evaluated: Evaluated | None = None,
     met: Collection[str] = (),
     reopened: Collection[str] = (),
     nobody_knows: Collection[str] = (),
 ) -> tuple[Question, ...]:
     """Every open question in order (see above).
 
-    `evaluated`: what the law says of a changed sheet, where more than the regimes decides it (an authority's orders);
-    without it the regimes are evaluated. `met`: the ids of duties that were met; nothing is asked for them any more.
+    `evaluated`: what these regimes say of a changed sheet, where more than they decides it (an authority's orders);
+    without it they are evaluated. `met`: the ids of duties that were met; nothing is asked for them any more.
     `reopened`: the duties that no exemption drops any more; nothing is asked for their exemptions.
     `nobody_knows`: the fields to which somebody answered that they do not know. The same input gives the same questions
     in the same order.
@@ -123,7 +131,7 @@ def open_questions(
     law = _Law(
         regimes, tuple(scope_countries), tuple(organisations), now, scales or shipped_scales(), evaluated
     )
-    findings = law.findings(sheet)
+    findings = law.findings(sheet, law.regimes)
     duties = {duty.id: duty for finding in findings for duty in finding.duties if duty.id not in met}
     needed = law.needed(findings, duties, sheet, frozenset(reopened))
     questions = [
@@ -144,7 +152,7 @@ class _Law:
         organisations: tuple[str, ...],
         now: datetime,
         scales: Mapping[str, Scale],
-        evaluated: Callable[[FactSheet], Sequence[Finding]] | None,
+        evaluated: Evaluated | None,
     ) -> None:
         countries = {country.upper() for country in scope}
         self.regimes = tuple(regime for regime in regimes if regime.is_in_scope(countries, organisations))
@@ -161,12 +169,32 @@ class _Law:
         self.comparisons: Comparisons = tuple(
             comparison for condition in conditions for comparison in comparisons_of(condition)
         )
+        self._reads = {regime.id: self._fields_of(regime) for regime in self.regimes}
 
-    def findings(self, sheet: FactSheet) -> Sequence[Finding]:
+    def _fields_of(self, regime: Regime) -> frozenset[str]:
+        """Every fact on which anything that the regime says can depend."""
+        conditions = [one for _, one in conditions_of(regime)]
+        scales = {scale for one in conditions for scale, _ in scales_of(one)}
+        anchors = [regime.in_force_by, *(anchor for duty in regime.duties for anchor in duty.anchors())]
+        caps = [cap for duty in regime.duties for path in duty.as_paths() for cap in path.caps]
+        return union(
+            [
+                *map(fields_of, conditions),
+                *(fields_of_scale(self.scales[scale]) for scale in scales if scale in self.scales),
+                *(anchor.fields for anchor in anchors),
+                frozenset(cap.gives_way_to for cap in caps if cap.gives_way_to is not None),
+            ]
+        )
+
+    def readers_of(self, name: str) -> tuple[Regime, ...]:
+        """The regimes that can say something else once this fact changes; all others are not evaluated again."""
+        return tuple(regime for regime in self.regimes if name in self._reads[regime.id])
+
+    def findings(self, sheet: FactSheet, regimes: Sequence[Regime]) -> Sequence[Finding]:
         if self._evaluated is not None:
-            return self._evaluated(sheet)
+            return self._evaluated(sheet, regimes)
         return evaluate(
-            self.regimes,
+            regimes,
             sheet,
             scope_countries=self.scope,
             organisations=self.organisations,
@@ -174,15 +202,13 @@ class _Law:
             scales=self.scales,
         )
 
-    def duties(self, sheet: FactSheet) -> dict[str, Duty]:
-        return {duty.id: duty for finding in self.findings(sheet) for duty in finding.duties}
+    def duties(self, sheet: FactSheet, regimes: Sequence[Regime]) -> dict[str, Duty]:
+        return {duty.id: duty for finding in self.findings(sheet, regimes) for duty in finding.duties}
 
-    def answered(
-        self, sheet: FactSheet, field: Field, answers: Sequence[PossibleAnswer], duty: Duty
-    ) -> dict[PossibleAnswer, Duty]:
-        """The duty under each answer. A regime that is not in force under an answer has no duties to compare."""
-        tried = {answer: self.duties({**sheet, field.name: answer.value}) for answer in answers}
-        return {answer: found[duty.id] for answer, found in tried.items() if duty.id in found}
+    def duty(self, sheet: FactSheet, duty: Duty) -> Duty | None:
+        """The duty under other facts; None where its regime is not in force under them."""
+        own = [regime for regime in self.regimes if regime.id == duty.regime]
+        return self.duties(sheet, own).get(duty.id)
 
     def needed(
         self,
@@ -256,9 +282,10 @@ def _question(
     known = sheet.get(field.name)
     times = [law.now, *(duty.anchor_at for duty in duties.values() if duty.anchor_at is not None)]
     answers = possible_answers(field, known, law.comparisons, times)
-    tried = {answer: law.duties({**sheet, field.name: answer.value}) for answer in answers}
+    readers = law.readers_of(field.name)
+    tried = {answer: law.duties({**sheet, field.name: answer.value}, readers) for answer in answers}
     stakes = []
-    for duty in duties.values():
+    for duty in (each for each in duties.values() if any(each.regime == regime.id for regime in readers)):
         # A regime that is not in force under an answer has no duties there: nothing can be compared.
         answered = {answer: found[duty.id] for answer, found in tried.items() if duty.id in found}
         found = stake(field.name, duty, answered) if answered else None
@@ -285,7 +312,8 @@ def _exempting(
         [other] = pair - {field.name}
         for given in possible_answers(field_catalogue()[other], sheet.get(other), law.comparisons, [law.now]):
             supposed = {**sheet, other: given.value}
-            now, answered = law.duties(supposed).get(duty.id), law.answered(supposed, field, answers, duty)
+            tried = {answer: law.duty({**supposed, field.name: answer.value}, duty) for answer in answers}
+            now, answered = law.duty(supposed, duty), {key: each for key, each in tried.items() if each}
             if now is None or not answered:
                 continue
             found = stake(field.name, now, answered, given=Given(other, given.value))

@@ -39,13 +39,9 @@ def _facts(estate: Estate) -> dict[str, Any]:
 def test_the_first_questions_of_an_almost_empty_record_are_eight_and_in_order(fresh: Estate) -> None:
     document = fresh.done("ask", fresh.id, "--json").document
     assert [each["number"] for each in document["questions"]] == list(range(1, 9))
-    assert [each["field"] for each in document["questions"]][:5] == [
-        "discovered_at",
-        "personal_data_breach",
-        "cii_involved",
-        "persons",
-        "eu_data_subjects",
-    ]
+    asked = [each["field"] for each in document["questions"]]
+    assert asked[:3] == ["discovered_at", "personal_data_breach", "cii_involved"]
+    assert {"persons", "persons_minor_u18", "eu_data_subjects", "risk_to_people"} <= set(asked)
     assert document["open"] == document["left"] + 8
     everything = fresh.done("ask", fresh.id, "--all", "--json").document
     assert len(everything["questions"]) == document["open"]
@@ -59,7 +55,7 @@ def test_each_question_says_what_it_decides_how_soon_who_can_say_and_how(fresh: 
     assert "who handles the incident: anna, bo, carl" in said
     assert f"incident answer {fresh.id} cii_involved VALUE" in said
     assert "VALUE: yes or no or unknown" in said
-    assert "informed_at, aware_at would do instead" in said
+    assert "informed_at, aware_at, flaw_found_at would do instead" in said
     assert f"incident ask {fresh.id} --all" in said
     chinese = fresh.done("ask", fresh.id, **ZH).out
     assert "1. 我们什么时候发现的？ [discovered_at]" in chinese
@@ -95,7 +91,9 @@ def test_an_order_of_an_authority_asks_nothing_and_ends_the_question_of_its_exem
     order = ("instruction", "add", fresh.id, "--from", "Provincial CAC", "--effect")
     fresh.done(*order, "require", "hand over the access logs")
     assert list(_asked(fresh, "--all")) == list(before)
-    fresh.done(*order, "reopen", "tell everybody", "--duty", "cn-pipl-57/people")
+    for regime in ("cn-pipl-57", "cn-csl-44", "cn-dsl-29", "cn-civil-1038"):
+        assert "harm_effectively_avoided" in _asked(fresh, "--all")
+        fresh.done(*order, "reopen", "tell everybody", "--duty", f"{regime}/people")
     assert "harm_effectively_avoided" not in _asked(fresh, "--all")
 
 
@@ -132,9 +130,8 @@ def test_an_answer_is_claimed_unless_more_is_said(fresh: Estate) -> None:
 
 
 def test_a_number_is_the_number_in_the_list_and_the_question_is_said_back(fresh: Estate) -> None:
-    numbers = {each["number"]: each["field"] for each in _asked(fresh).values()}
-    assert numbers[4] == "persons"
-    answer = fresh.done("answer", fresh.id, "4", "120万")
+    numbers = {each["field"]: each["number"] for each in _asked(fresh).values()}
+    answer = fresh.done("answer", fresh.id, str(numbers["persons"]), "120万")
     assert "How many people's data is affected? [persons]" in answer.out
     assert _facts(fresh)["persons"]["value"]["min"] == 1_200_000
     fresh.refused("answer", fresh.id, "99", "yes", says=["no question 99", "incident ask ID --all"])

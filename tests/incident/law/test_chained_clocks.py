@@ -125,10 +125,10 @@ def test_until_it_is_classified_the_day_after_awareness_runs_as_assumed() -> Non
     assert found.waits_for == frozenset()
 
 
-def test_with_neither_time_known_it_waits() -> None:
+def test_with_neither_time_known_it_waits_for_both() -> None:
     found = duty("initial")
     assert found.due_at is None
-    assert found.waits_for == {"classified_major_at"}
+    assert found.waits_for == {"classified_major_at", "aware_at"}
 
 
 # -- from a submission ---------------------------------------------------------------------------------

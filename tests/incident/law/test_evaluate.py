@@ -197,32 +197,6 @@ def test_the_police_are_told_within_the_hour_for_critical_infrastructure_and_pro
     assert (both_open.path, both_open.assumed, "cii_involved" in both_open.settled_by) == ("cii", True, True)
 
 
-def test_ransomware_adds_its_facts_to_the_report() -> None:
-    name = "cn-cac-incident-2025/initial"
-    assert duties()[name].extra_fields == ()
-    [asked] = duties(ransomware=True)[name].extra_fields
-    assert (asked.fields, asked.assumed) == (("ransom_amount", "ransom_method", "ransom_date"), False)
-    assert duties(ransomware=None)[name].extra_fields[0].assumed
-
-
-@pytest.mark.parametrize(
-    ("found", "outcome"),
-    [
-        (datetime(2025, 10, 31, 23, 59, 59, tzinfo=SHANGHAI), Outcome.not_in_force),
-        (datetime(2025, 11, 1, 0, 0, tzinfo=SHANGHAI), Outcome.met),
-    ],
-)
-def test_the_measures_bite_from_the_first_of_november_2025_in_china(
-    found: datetime, outcome: Outcome
-) -> None:
-    finding = findings(discovered_at=found.astimezone(UTC))["cn-cac-incident-2025"]
-    assert finding.outcome is outcome
-    assert bool(finding.duties) == (outcome is Outcome.met)
-    if outcome is Outcome.not_in_force:
-        assert "not in force on 2025-10-31 (from 2025-11-01)" in finding.lines("en")[0]
-        assert "2025-11-01" in finding.lines("zh-Hans")[0]
-
-
 def test_a_general_grade_says_why_nothing_is_owed_and_what_that_rests_on() -> None:
     finding = findings(persons=Interval.exactly(999_999))["cn-cac-incident-2025"]
     assert all(duty.state is DutyState.not_owed and duty.due_at is None for duty in finding.duties)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from incident.law.findings import Duty, Finding
 from incident.law.grading import Confidence, conditions_of_scale, fields_of_scale, shipped_scales
 from incident.law.hanging import hanging_on
 from incident.law.possible import possible_answers
-from incident.law.questions import Question, open_questions
+from incident.law.questions import Question, _Law, open_questions
 from incident.law.regimes import Regime, conditions_of, load_regimes
 from incident.law.stakes import StakeKind
 from incident.record.facts import FactSheet, FieldType, Interval, Value, field_catalogue
@@ -124,6 +124,17 @@ def test_whether_the_people_must_be_told_is_said_with_the_law() -> None:
     assert question.at_once
 
 
+def test_what_is_only_to_be_prepared_for_is_not_called_a_report() -> None:
+    known: Sheet = {
+        "discovered_at": FOUND,
+        "personal_data_breach": "actual",
+        "persons": Interval.exactly(900_000),
+    }
+    lines = {tag: texts(called("persons_sensitive", ask(known)), tag) for tag in ("en", "zh-Hans")}
+    assert any("prepare for a demand of the department in charge" in line for line in lines["en"])
+    assert any("为履行个人信息保护职责的部门可能提出的要求做好准备" in line for line in lines["zh-Hans"])
+
+
 def test_a_count_is_asked_in_the_bands_that_the_scale_tells_apart() -> None:
     question = called("persons", ask())
     assert [answer.value for answer in question.answers] == [
@@ -200,8 +211,8 @@ def test_what_an_authority_reopened_asks_for_no_exemption() -> None:
     questions = ask(
         known,
         reopened=reopened,
-        evaluated=lambda sheet: evaluate(
-            load_regimes(), sheet, scope_countries=CHINA, now=NOW, reopened=reopened
+        evaluated=lambda sheet, regimes: evaluate(
+            regimes, sheet, scope_countries=CHINA, now=NOW, reopened=reopened
         ),
     )
     assert "harm_effectively_avoided" in names(ask(known))
@@ -209,8 +220,8 @@ def test_what_an_authority_reopened_asks_for_no_exemption() -> None:
 
 
 def test_what_is_owed_by_order_alone_raises_no_question() -> None:
-    def with_order(sheet: FactSheet) -> tuple[Finding, ...]:
-        found = evaluate(load_regimes(), sheet, scope_countries=CHINA, now=NOW)
+    def with_order(sheet: FactSheet, regimes: Sequence[Regime]) -> tuple[Finding, ...]:
+        found = evaluate(regimes, sheet, scope_countries=CHINA, now=NOW)
         settled = duties({"discovered_at": FOUND, "personal_data_breach": "actual"}, CHINA)
         ordered = replace(
             settled["cn-pipl-57/authority"], id="instruction/I1", regime="instruction", exemptions=()
@@ -349,3 +360,16 @@ def test_bands_meet_without_a_gap(name: str) -> None:
         assert lower.last is not None
         assert lower.value.min < upper.value.min
         assert lower.last < upper.value.min
+
+
+@settings(deadline=None, max_examples=40)
+@given(SHEETS, SCOPES, st.data())
+def test_only_the_regimes_that_read_a_fact_can_say_something_else_once_it_changes(
+    sheet: Sheet, scope: tuple[str, ...], data: st.DataObject
+) -> None:
+    law = _Law(load_regimes(), scope, (), NOW, shipped_scales(), None)
+    name = data.draw(st.sampled_from(sorted(frozenset.union(*READ.values()))))
+    changed = {**sheet, name: data.draw(_values(name))}
+    readers = law.readers_of(name)
+    others = [regime for regime in law.regimes if regime not in readers]
+    assert law.duties(changed, others) == law.duties(sheet, others)

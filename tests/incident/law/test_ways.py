@@ -150,6 +150,16 @@ def test_a_cap_gives_way_by_its_own_end_and_not_by_the_one_that_a_weekend_moved(
     assert duties(discovered_at=FRIDAY, classified_major_at=classified)["first"].due_at == due
 
 
+def test_where_the_event_of_a_cap_is_unknown_it_is_asked_for() -> None:
+    nothing = duties()["first"]
+    assert (nothing.due_at, nothing.waits_for) == (None, frozenset({"classified_major_at", "discovered_at"}))
+    classified = duties(classified_major_at=MONDAY)["first"]
+    assert classified.due_at == MONDAY + timedelta(hours=4)
+    assert (classified.assumed, classified.settled_by) == (True, frozenset({"discovered_at"}))
+    both = duties(classified_major_at=MONDAY, discovered_at=MONDAY - timedelta(hours=22))["first"]
+    assert (both.due_at, both.assumed) == (MONDAY + timedelta(hours=2), False)
+
+
 def test_a_duty_none_of_whose_ways_is_open_to_the_organisation_is_not_owed() -> None:
     closed = LAW.replace(
         "except_organisations: [trust_service_provider]", "organisations: [financial_entity]"

@@ -113,7 +113,9 @@ def test_the_first_report_holds_eight_items_and_may_begin_with_two() -> None:
 def test_ransomware_adds_the_ransom_to_the_report() -> None:
     [extra] = duties(**MILLION, ransomware=True)[INITIAL].extra_fields
     assert set(extra.fields) == {"ransom_amount", "ransom_method", "ransom_date"}
+    assert not extra.assumed
     assert duties(**MILLION)[INITIAL].extra_fields == ()
+    assert duties(**MILLION, ransomware=None)[INITIAL].extra_fields[0].assumed
 
 
 def test_the_final_report_is_due_thirty_calendar_days_after_the_handling_ended_holidays_or_not() -> None:
@@ -145,4 +147,9 @@ def test_the_final_report_always_ends_with_the_thirtieth_day_in_china(ended: dat
     ],
 )
 def test_the_measures_bite_from_the_first_of_november_2025(found: datetime, outcome: Outcome) -> None:
-    assert told(**MILLION, discovered_at=found)[REGIME].outcome is outcome
+    finding = told(**MILLION, discovered_at=found)[REGIME]
+    assert finding.outcome is outcome
+    assert bool(finding.duties) == (outcome is Outcome.met)
+    if outcome is Outcome.not_in_force:
+        assert "not in force on 2025-10-31 (from 2025-11-01)" in finding.lines("en")[0]
+        assert "2025-11-01" in finding.lines("zh-Hans")[0]
