@@ -52,7 +52,7 @@ from incident.law.grading import (
     shipped_scales,
 )
 from incident.law.possible import PossibleAnswer, possible_answers
-from incident.law.reasons import Answer, union
+from incident.law.reasons import NOTHING, Answer, union
 from incident.law.regimes import Regime, conditions_of
 from incident.law.stakes import Given, Stake, StakeKind, stake
 from incident.record.facts import FactSheet, Field, Value, field_catalogue
