@@ -205,7 +205,7 @@ def _duty(regime: Regime, rule: DutyRule, applies: Reason, given: _Given) -> Dut
         settled_by=open_facts,
         branches=branches,
         exemptions=exemptions,
-        elements=tuple(rule.elements.items()),
+        elements=_elements(rule, given),
         items=rule.items,
         item_articles=tuple(rule.item_articles.items()),
         minimum=rule.minimum,
@@ -358,6 +358,16 @@ def _open_on_the_way(branches: tuple[Branch, ...]) -> frozenset[str]:
     if not branches or branches[0].reason is None or branches[0].reason.answer is Answer.met:
         return NOTHING
     return union(branch.reason.decides for branch in branches if branch.reason is not None)
+
+
+def _elements(rule: DutyRule, given: _Given) -> tuple[tuple[str, str], ...]:
+    """What the notice must hold, with the article: an element goes only where its condition is certainly not met."""
+    dropped = {
+        name
+        for name, condition in rule.elements_only_if.items()
+        if given.answer(condition).answer is Answer.not_met
+    }
+    return tuple((name, article) for name, article in rule.elements.items() if name not in dropped)
 
 
 def _extra_fields(rule: DutyRule, given: _Given) -> tuple[RequiredFields, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC
 
 from incident.law.clocks import Urgency, Within
+from incident.law.elements import element_catalogue
 from incident.law.findings import Branch, Duty
 from incident.law.possible import PossibleAnswer, title_of
 from incident.law.questions import Question
@@ -39,6 +40,7 @@ _PUBLIC = (
     "是否可以用公告代替逐一通知（{by}）",
     "whether a public notice may take the place of telling each person ({by})",
 )
+_IN_THE_NOTICE = ("通知是否须写明：{titles}（{by}）", "whether the notice must say: {titles} ({by})")
 _CERTAIN_ANYWAY = (
     "无论怎样回答，都可以确定必须{what}（{by}）",
     "with any of the answers it is certain that we must {what} ({by})",
@@ -114,6 +116,8 @@ def _line(question: Question, stakes: Sequence[Stake], laws: Mapping[str, Frozen
         pattern = _FROM_WHEN[place]
     elif _by_public_notice(first):
         pattern = _PUBLIC[place]
+    elif first.kind is StakeKind.content and first.now.elements:
+        pattern = _IN_THE_NOTICE[place]
     certain_with = _certain_with(first)
     if first.kind is StakeKind.certain and len(certain_with) == len(question.answers) > 1:
         pattern = _CERTAIN_ANYWAY[place]
@@ -243,12 +247,16 @@ def _with_article(name: str) -> str:
 
 
 def _titles(stakes: Iterable[Stake], language: str) -> Iterable[str]:
-    return [
-        in_language(field_catalogue()[name].title, language)
-        for one in stakes
-        for outcome in one.outcomes
-        for name in outcome.content
+    """What a report must hold beside its items, and the elements of a notice that hang on the answer."""
+    outcomes = [outcome for one in stakes for outcome in one.outcomes]
+    fields = [field_catalogue()[name].title for outcome in outcomes for name in outcome.content]
+    elements = [
+        element_catalogue()[name].title
+        for outcome in outcomes
+        for name in outcome.elements
+        if any(name not in other.elements for other in outcomes)
     ]
+    return [in_language(title, language) for title in (*fields, *elements)]
 
 
 def _given(one: Stake, line: str, place: int) -> str:

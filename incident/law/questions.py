@@ -240,11 +240,12 @@ class _Law:
         )
 
     def _content(self, duty: Duty, sheet: FactSheet, grades: Grades) -> frozenset[str]:
-        """The fields that decide what else a report must hold."""
-        if not any(extra.assumed for extra in duty.extra_fields):
+        """The fields that decide what else a report or a notice must hold."""
+        rule = self.rules.get(duty.id)
+        if rule is None:  # an authority's order, which hangs on no fact
             return NOTHING
-        extras = self.rules[duty.id].extra_fields
-        answers = [evaluate_condition(extra.condition, sheet, grades) for extra in extras]
+        conditions = (*(extra.condition for extra in rule.extra_fields), *rule.elements_only_if.values())
+        answers = [evaluate_condition(condition, sheet, grades) for condition in conditions]
         return union(answer.decides for answer in answers if answer.answer is Answer.cannot_tell)
 
 

@@ -248,6 +248,7 @@ class DutyRule(Strict):
     """One duty of a regime. It goes either to `recipients`, or by one of its `paths`.
 
     `item_articles`: where an item of the report has an article of its own; the others stand under `article`.
+    `elements_only_if`: an element that the notice must hold unless its condition is certainly not met.
     """
 
     id: Words
@@ -264,6 +265,9 @@ class DutyRule(Strict):
     caps: tuple[Cap, ...] = ()
     paths: tuple[PathRule, ...] = ()
     elements: Annotated[dict[ElementName, Words], BeforeValidator(dict)] = Field(default_factory=dict)
+    elements_only_if: Annotated[dict[ElementName, AnyCondition], BeforeValidator(dict)] = Field(
+        default_factory=dict
+    )
     items: tuple[Words, ...] = ()
     item_articles: Annotated[dict[Words, Words], BeforeValidator(dict)] = Field(default_factory=dict)
     minimum: tuple[Words, ...] = ()
@@ -288,6 +292,10 @@ class DutyRule(Strict):
         if strange := [item for item in self.item_articles if item not in self.items]:
             raise ValueError(
                 f"item_articles names items that the duty {self.id} has not: {', '.join(strange)}"
+            )
+        if strange := [name for name in self.elements_only_if if name not in self.elements]:
+            raise ValueError(
+                f"elements_only_if names elements that the duty {self.id} has not: {', '.join(strange)}"
             )
         if strange := [item for item in self.minimum if item not in self.items]:
             raise ValueError(f"the minimum names items that the duty {self.id} has not: {', '.join(strange)}")
@@ -466,6 +474,8 @@ def conditions_of(regime: Regime) -> Iterator[tuple[Place, Condition]]:
                 yield (*here, "exemptions", place, "unless"), exemption.unless
         for place, extra in enumerate(duty.extra_fields):
             yield (*here, "extra_fields", place, "if"), extra.condition
+        for name, condition in duty.elements_only_if.items():
+            yield (*here, "elements_only_if", name), condition
         for place, path in enumerate(duty.paths):
             if path.only_if is not None:
                 yield (*here, "paths", place, "only_if"), path.only_if

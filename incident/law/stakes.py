@@ -51,6 +51,7 @@ class Outcome:
     recipients: tuple[str, ...]
     by_public_notice: bool
     content: tuple[str, ...]
+    elements: tuple[str, ...]
     open_fields: frozenset[str]
     ways: tuple[str, ...]
 
@@ -135,6 +136,7 @@ def outcome_of(duty: Duty, *, without: str = "") -> Outcome:
         recipients=tuple(recipient.key for recipient in duty.recipients),
         by_public_notice=duty.public_notice_instead,
         content=tuple(name for extra in duty.extra_fields for name in extra.fields),
+        elements=tuple(name for name, _ in duty.elements),
         open_fields=open_fields - {without},
         ways=tuple(branch.path for branch in duty.ways),
     )
@@ -164,7 +166,7 @@ def _kind(field: str, now: Duty, duties: tuple[Duty, ...]) -> StakeKind | None:
         return StakeKind.eased
     if _differ(standing, "certain"):
         return StakeKind.certain
-    if _differ(standing, "content"):
+    if _differ(standing, "content", "elements"):
         return StakeKind.content
     return StakeKind.joint if _differ(standing, "open_fields", "ways", "anchored") else None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from incident.errors import BadInput
 from incident.law.conditions import parse_condition
@@ -227,6 +228,16 @@ def test_only_what_bears_on_the_answer_is_asked() -> None:
 def test_a_number_that_can_never_be_reached_is_refused(written: object) -> None:
     with pytest.raises(ValueError, match=r"never|write"):
         parse_condition(written)
+
+
+# -- elements that only some notices hold ----------------------------------------------------------------
+
+
+def test_a_condition_on_an_element_that_the_notice_has_not_is_refused() -> None:
+    notice = {**RULES["duties"][0], "kind": "notify_people", "elements": {"contact": "Art. 2"}}
+    only_if = {"dpo": {"field": "crime_suspected", "is": True}}
+    with pytest.raises(ValidationError, match="elements that the duty initial has not: dpo"):
+        regime(duties=[{**notice, "elements_only_if": only_if}])
 
 
 # -- files ---------------------------------------------------------------------------------------------

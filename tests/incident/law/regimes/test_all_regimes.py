@@ -10,7 +10,7 @@ import pytest
 
 from incident.law.clocks import Rolls, Urgency, Within
 from incident.law.evaluate import evaluate
-from incident.law.findings import Outcome
+from incident.law.findings import Finding, Outcome
 from incident.law.regimes import Confidence, DutyKind, Regime, Status, load_regimes
 from incident.record.facts import LocalText
 
@@ -18,7 +18,9 @@ NOW = datetime(2026, 11, 28, 3, tzinfo=UTC)
 LAWS = {law.id: law for law in load_regimes()}
 
 HOURS_72, HOURS_24 = Within(seconds=72 * 3600), Within(seconds=24 * 3600)
-IN_JAPAN = {"first_day_counts": True, "rolls": Rolls.next_working_day}
+JAPAN_30, JAPAN_60 = (
+    Within(days=days, first_day_counts=True, rolls=Rolls.next_working_day) for days in (30, 60)
+)
 
 # The periods of each duty as the law writes them, by all its ways; none where the law names none.
 PERIODS: dict[str, set[Within]] = {
@@ -37,7 +39,7 @@ PERIODS: dict[str, set[Within]] = {
     "us-fcc-64-2011/agencies": {Within(working_days=7)},
     "us-fcc-64-2011/people": {Within(days=30)},
     "jp-appi/preliminary": set(),
-    "jp-appi/final": {Within(days=30, **IN_JAPAN), Within(days=60, **IN_JAPAN)},
+    "jp-appi/final": {JAPAN_30, JAPAN_60},
     "jp-appi/people": set(),
     "kr-pipa/people": {HOURS_72},
     "kr-pipa/possible": {HOURS_72},
@@ -160,7 +162,9 @@ def test_only_a_notice_to_people_or_to_the_media_has_elements(law: str) -> None:
         assert not duty.elements or duty.kind in (DutyKind.notify_people, DutyKind.notify_media)
 
 
-def finding(rules: Regime, scope: set[str], organisations: set[str], now: datetime = NOW, **facts: datetime):
+def finding(
+    rules: Regime, scope: set[str], organisations: set[str], now: datetime = NOW, **facts: datetime
+) -> Finding:
     [found] = evaluate([rules], facts, scope_countries=scope, organisations=organisations, now=now)
     return found
 

@@ -7,7 +7,7 @@ import pytest
 from incident.law.clocks import Urgency
 from incident.law.findings import DutyState, Outcome
 from incident.law.regimes import DutyKind
-from tests.support.rules_of_law import Law, at, end_of
+from tests.support.one_law import Law, at, end_of
 
 SAO_PAULO, TORONTO, ZURICH = "America/Sao_Paulo", "America/Toronto", "Europe/Zurich"
 
@@ -96,9 +96,12 @@ def test_each_of_the_six_criteria_in_brazil_is_enough_beside_the_effect(criterio
 def test_no_criterion_means_no_duty_in_brazil_and_an_unknown_one_is_assumed() -> None:
     assert not BRAZIL.owes("authority", br_criteria=("none",))
     unsettled = BRAZIL.duty("authority", br_criteria=None)
-    assert (unsettled.state, unsettled.settled_by) == (DutyState.owed, {"br_criteria"})
+    assert (unsettled.state, unsettled.settled_by) == (DutyState.owed, frozenset({"br_criteria"}))
     unsettled = BRAZIL.duty("authority", significant_effect_on_rights=None)
-    assert (unsettled.state, unsettled.settled_by) == (DutyState.owed, {"significant_effect_on_rights"})
+    assert (unsettled.state, unsettled.settled_by) == (
+        DutyState.owed,
+        frozenset({"significant_effect_on_rights"}),
+    )
 
 
 def test_encryption_is_no_exemption_in_brazil() -> None:
@@ -137,7 +140,7 @@ def test_canada_asks_for_a_real_risk_of_significant_harm() -> None:
     for duty in ("authority", "people", "partner"):
         assert not CANADA.owes(duty, serious_harm_likely=False)
     unsettled = CANADA.duty("authority", serious_harm_likely=None)
-    assert (unsettled.state, unsettled.settled_by) == (DutyState.owed, {"serious_harm_likely"})
+    assert (unsettled.state, unsettled.settled_by) == (DutyState.owed, frozenset({"serious_harm_likely"}))
 
 
 def test_the_report_in_canada_has_seven_items() -> None:
@@ -171,7 +174,10 @@ def test_people_in_switzerland_are_told_where_it_protects_them_or_the_commission
     assert SWITZERLAND.owes("people", authority_requires_notice=True)
     assert SWITZERLAND.owes("people", notice_needed_for_protection=True, risk_to_people="risk")
     unsettled = SWITZERLAND.duty("people", notice_needed_for_protection=None)
-    assert (unsettled.state, unsettled.settled_by) == (DutyState.owed, {"notice_needed_for_protection"})
+    assert (unsettled.state, unsettled.settled_by) == (
+        DutyState.owed,
+        frozenset({"notice_needed_for_protection"}),
+    )
 
 
 def test_the_swiss_law_is_in_force_since_september_2023() -> None:

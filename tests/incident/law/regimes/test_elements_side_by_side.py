@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from incident.law.regimes import DutyKind, DutyRule, Effect, load_regimes
-from tests.support.rules_of_law import regime
+from tests.support.one_law import regime
 
 COLUMNS = (
     "what_happened", "breach_date", "discovery_date", "data_types", "consequences", "measures_taken",

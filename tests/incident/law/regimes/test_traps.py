@@ -8,7 +8,7 @@ import pytest
 
 from incident.law.findings import Outcome
 from incident.law.regimes import Status
-from tests.support.rules_of_law import Law, at, end_of, exactly, regime
+from tests.support.one_law import Law, at, end_of, exactly, regime
 
 BRUSSELS, NEW_YORK = "Europe/Brussels", "America/New_York"
 
@@ -212,7 +212,9 @@ def test_trap_a_late_classification_under_dora_has_four_hours_of_its_own(
 @pytest.mark.parametrize(
     ("determined", "last"), [((2026, 1, 1), (2026, 1, 4)), ((2026, 2, 26), (2026, 3, 1))]
 )
-def test_trap_the_day_after_the_determination_is_day_one_in_singapore(determined, last) -> None:
+def test_trap_the_day_after_the_determination_is_day_one_in_singapore(
+    determined: tuple[int, int, int], last: tuple[int, int, int]
+) -> None:
     facts = {**BITES, "internal_only": False, "notifiable_determined_at": at("Asia/Singapore", *determined)}
     assert Law("sg-pdpa", facts).duty("authority").due_at == end_of("Asia/Singapore", *last)
 
@@ -226,7 +228,9 @@ def test_trap_the_day_after_the_determination_is_day_one_in_singapore(determined
         (True, (2026, 11, 2), (2027, 1, 4)),
     ],
 )
-def test_trap_the_day_of_knowing_is_day_one_in_japan_and_the_new_year_is_closed(purpose, known, last) -> None:
+def test_trap_the_day_of_knowing_is_day_one_in_japan_and_the_new_year_is_closed(
+    purpose: bool, known: tuple[int, int, int], last: tuple[int, int, int]
+) -> None:
     facts = {
         "personal_data_breach": "actual",
         "special_care_data": True,
@@ -241,7 +245,9 @@ def test_trap_the_day_of_knowing_is_day_one_in_japan_and_the_new_year_is_closed(
 @pytest.mark.parametrize(
     "aware", [at("UTC", 2026, 12, 24, 17), at("UTC", 2026, 3, 27, 17), at("UTC", 2026, 11, 27, 9)]
 )
-def test_trap_the_72_hours_of_the_gdpr_run_through_weekends_holidays_and_changed_clocks(law, aware) -> None:
+def test_trap_the_72_hours_of_the_gdpr_run_through_weekends_holidays_and_changed_clocks(
+    law: str, aware: datetime
+) -> None:
     facts = {**BITES, "aware_at": aware}
     assert Law(law, facts).duty("authority").due_at == aware + timedelta(hours=72)
 
@@ -290,7 +296,7 @@ def test_trap_from_five_hundred_on_hipaa_counts_sixty_days_from_discovery() -> N
 
 @pytest.mark.parametrize(("count", "owed"), [(500, False), (501, True)])
 def test_trap_california_wants_a_sample_fifteen_days_after_the_notice_only_above_five_hundred(
-    count, owed
+    count: int, owed: bool
 ) -> None:
     zone = "America/Los_Angeles"
     facts = {
@@ -321,7 +327,9 @@ def test_trap_three_times_24_hours_in_indonesia_are_running_hours() -> None:
         ("us-ny-899-aa", "people", "listed_elements_us_ny"),
     ],
 )
-def test_trap_closed_lists_of_data_trigger_singapore_california_and_new_york(law, duty, field) -> None:
+def test_trap_closed_lists_of_data_trigger_singapore_california_and_new_york(
+    law: str, duty: str, field: str
+) -> None:
     facts = {
         **BITES,
         **EVERY_TIME,
@@ -356,7 +364,7 @@ def test_trap_risk_triggers_the_gdpr_and_its_family(law: str) -> None:
     ],
 )
 def test_trap_a_category_or_a_head_count_triggers_japan_and_korea(
-    law, duty, count, enough, categories
+    law: str, duty: str, count: str, enough: int, categories: tuple[str, ...]
 ) -> None:
     quiet = {**EVERY_TIME, "personal_data_breach": "actual", **dict.fromkeys(categories, False)}
     assert not Law(law, quiet).duty(duty, **{count: exactly(enough - 1)}).is_standing

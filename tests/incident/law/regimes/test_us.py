@@ -8,8 +8,11 @@ import pytest
 
 from incident.law.clocks import Urgency
 from incident.law.findings import DutyState, Outcome
+from incident.law.hanging import hanging_on
+from incident.law.questions import open_questions
 from incident.law.regimes import DutyKind, Status
-from tests.support.rules_of_law import Law, at, end_of, exactly, regime
+from incident.law.stakes import StakeKind
+from tests.support.one_law import NOW, Law, at, end_of, exactly, regime
 
 NEW_YORK = "America/New_York"
 LOS_ANGELES = "America/Los_Angeles"
@@ -115,7 +118,7 @@ def test_the_day_of_the_determination_is_that_of_new_york() -> None:
 
 def test_without_a_determination_form_8k_waits_for_it_and_not_for_the_discovery() -> None:
     found = SEC.duty("form_8k", materiality_determined_at=None)
-    assert (found.due_at, found.waits_for) == (None, {"materiality_determined_at"})
+    assert (found.due_at, found.waits_for) == (None, frozenset({"materiality_determined_at"}))
 
 
 def test_an_incident_that_is_not_material_is_not_filed_and_one_not_assessed_is_assumed() -> None:
@@ -127,7 +130,7 @@ def test_an_incident_that_is_not_material_is_not_filed_and_one_not_assessed_is_a
 
 def test_what_the_form_left_open_is_amended_four_business_days_after_it_is_known() -> None:
     waiting = SEC.duty("amendment", sec_information_available_at=None)
-    assert (waiting.due_at, waiting.waits_for) == (None, {"sec_information_available_at"})
+    assert (waiting.due_at, waiting.waits_for) == (None, frozenset({"sec_information_available_at"}))
     known = SEC.duty("amendment", sec_information_available_at=at(NEW_YORK, 2026, 12, 18))
     assert known.due_at == end_of(NEW_YORK, 2026, 12, 24)  # 21, 22, 23, 24 December
     over_christmas = SEC.duty("amendment", sec_information_available_at=at(NEW_YORK, 2026, 12, 21))
@@ -176,7 +179,11 @@ def test_five_hundred_consumers_make_a_notification_event(count: int, owed: bool
 
 def test_a_count_of_consumers_that_is_not_known_leaves_the_duty_assumed() -> None:
     found = FTC.duty("authority", consumers_us=None)
-    assert (found.state, found.assumed, found.settled_by) == (DutyState.owed, True, {"consumers_us"})
+    assert (found.state, found.assumed, found.settled_by) == (
+        DutyState.owed,
+        True,
+        frozenset({"consumers_us"}),
+    )
 
 
 def test_the_ftc_is_told_within_thirty_days_of_discovery() -> None:
@@ -219,7 +226,7 @@ def test_the_attorney_general_has_a_sample_above_five_hundred_residents(count: i
 
 def test_the_sample_is_due_fifteen_calendar_days_after_the_people_were_told() -> None:
     waiting = CALIFORNIA.duty("attorney_general")
-    assert (waiting.due_at, waiting.waits_for) == (None, {"individuals_notified_at"})
+    assert (waiting.due_at, waiting.waits_for) == (None, frozenset({"individuals_notified_at"}))
     told = CALIFORNIA.duty("attorney_general", individuals_notified_at=at(LOS_ANGELES, 2026, 11, 20))
     assert told.due_at == end_of(LOS_ANGELES, 2026, 12, 5)  # a Saturday: nothing moves it
 
@@ -231,6 +238,26 @@ def test_listed_elements_are_the_trigger_and_encryption_without_the_key_lifts_it
     unsettled = CALIFORNIA.duty("people", listed_elements_us_ca=None)
     assert (unsettled.state, unsettled.assumed) == (DutyState.owed, True)
     assert unsettled.settled_by == {"listed_elements_us_ca"}
+
+
+@pytest.mark.parametrize(("exposed", "held"), [(True, True), (False, False), (None, True)])
+def test_credit_agencies_and_identity_protection_belong_in_the_notice_unless_no_number_was_exposed(
+    exposed: bool | None, held: bool
+) -> None:
+    elements = dict(CALIFORNIA.duty("people", ssn_or_id_exposed=exposed).elements)
+    assert ("credit_bureau_info" in elements, "id_protection_offer" in elements) == (held, held)
+    assert "data_types" in elements
+
+
+def test_whether_a_number_was_exposed_is_asked_for_the_sake_of_the_notice() -> None:
+    facts = {"people_countries": ("US-CA",), **CALIFORNIA.facts, "ssn_or_id_exposed": None}
+    asked = open_questions([regime("us-ca-1798-82")], facts, scope_countries=["US-CA"], now=NOW)
+    [question] = [each for each in asked if each.field.name == "ssn_or_id_exposed"]
+    assert [stake.kind for stake in question.stakes] == [StakeKind.content]
+    [hanging] = hanging_on(question, {})
+    assert hanging.text["en"].startswith(
+        "whether the notice must say: Credit reporting agencies; Free identity protection ("
+    )
 
 
 def test_who_only_holds_the_data_tells_its_owner_at_once() -> None:
@@ -262,7 +289,7 @@ def test_people_in_the_united_states_may_live_in_a_state_until_their_number_ther
     assert somewhere.finding(**{count: exactly(1)}).outcome is Outcome.met
     assert somewhere.finding(**{count: exactly(0)}).outcome is Outcome.not_met
     unsettled = somewhere.finding(**{count: None})
-    assert (unsettled.outcome, unsettled.decides) == (Outcome.cannot_tell, {count})
+    assert (unsettled.outcome, unsettled.decides) == (Outcome.cannot_tell, frozenset({count}))
     assert somewhere.finding(people_countries=("CN", "JP"), **{count: None}).outcome is Outcome.not_met
 
 

@@ -1,20 +1,20 @@
-"""What one shipped regime says of a set of facts, for the tests of the law."""
+"""What one law that ships says of a set of facts. A fact that a test does not name is unknown, so that what the law
+has to ask shows; `tests.support.laws` answers the others quietly instead."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from incident.law.evaluate import evaluate
 from incident.law.findings import Duty, Finding
 from incident.law.regimes import InForce, Regime, Status, load_regimes
-from incident.record.facts import Interval, Value
+from incident.record.facts import Interval
 
 NOW = datetime(2026, 11, 28, 3, tzinfo=UTC)
-
-Facts = Mapping[str, Value | None]
 
 
 def exactly(number: int) -> Interval:
@@ -38,21 +38,21 @@ def regime(name: str) -> Regime:
 
 @dataclass(frozen=True)
 class Law:
-    """A regime where it is in scope, with people there. `facts`: the incident that the tests vary; `as_law`: as if it
+    """A regime where it is in scope, with people there; of the kinds of organisations that it binds. `facts`: the incident that the tests vary; `as_law`: as if it
     were in force."""
 
     name: str
-    facts: Facts = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
     as_law: bool = False
 
     def finding(
         self,
         *,
-        scope: Iterable[str] | None = None,
-        organisations: Iterable[str] | None = None,
-        submitted: Mapping[str, datetime] | None = None,
-        now: datetime = NOW,
-        **facts: Value | None,
+        scope: Any = None,
+        organisations: Any = None,
+        submitted: Any = None,
+        now: Any = NOW,
+        **facts: Any,
     ) -> Finding:
         rules = regime(self.name)
         if self.as_law:
@@ -72,14 +72,14 @@ class Law:
         self,
         duty: str,
         *,
-        organisations: Iterable[str] | None = None,
-        submitted: Mapping[str, datetime] | None = None,
-        **facts: Value | None,
+        organisations: Any = None,
+        submitted: Any = None,
+        **facts: Any,
     ) -> Duty:
         found = self.finding(organisations=organisations, submitted=submitted, **facts)
         return {each.id: each for each in found.duties}[f"{self.name}/{duty}"]
 
-    def owes(self, duty: str, **facts: Value | None) -> bool:
+    def owes(self, duty: str, **facts: Any) -> bool:
         """Whether the duty stands and nothing about that is assumed; `AssertionError` where it cannot be told."""
         found = self.duty(duty, **facts)
         assert not found.is_standing or not found.assumed, f"{found.id} rests on {sorted(found.settled_by)}"
