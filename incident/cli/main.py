@@ -48,6 +48,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ask": ("asking", "The questions that decide the most, in order, and who can answer."),
     "answer": ("asking", "Answer a question; “unknown” is an answer too."),
     "duties": ("duties", "What is owed in the next 24 hours, by when, to whom."),
+    "meet": ("meet", "Record that a duty was met outside of Tocsin: a call, a portal, word of mouth."),
+    "waive": ("meet", "Decide not to do what the law leaves to the organisation (signed)."),
     "grade": ("duties", "The grade of an incident, with reasons."),
     "hold": ("hold", "Silence asked for by police or counsel: add, extend, accept, lift, list, show."),
     "instruction": ("instruction", "Orders of authorities: add, list, settle."),

@@ -176,18 +176,22 @@ def _fill(
 
 
 def _record(desk: Desk, incident_id: str, duty_id: str, how: str, at: str | None, reference: str) -> None:
-    from incident.report.versions import record_submission
+    from incident.cli.wording import changes_as_document, duty_changes
+    from incident.ops.meeting import hand_in
 
     moment = read_time(desk, at, option="--at") if at else desk.now()
     with desk.change(incident_id, kind="report.submitted") as change:
-        record_submission(change, desk.store, incident_id, duty_id, at=moment, how=how, reference=reference)
+        _, changes = hand_in(
+            desk.house, change, incident_id, duty_id, at=moment, how=how, reference=reference
+        )
     desk.lines(
-        [f"{duty_id} is met: handed in {desk.show(moment)} by {how}"],
+        [f"{duty_id} is met: handed in {desk.show(moment)} by {how}", *duty_changes(desk, changes)],
         document={
             "incident": incident_id,
             "duty": duty_id,
             "submitted_at": moment,
             "how": how,
             "reference": reference,
+            "changes": changes_as_document(changes),
         },
     )

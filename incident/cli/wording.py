@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from incident.cli.desk import Desk
@@ -17,6 +17,7 @@ _CHANGES = {
     "due changed": "期限改变",
     "no longer assumed": "不再是推定",
     "now assumed": "现为推定",
+    "no longer waived": "免除决定失效，恢复履行",
 }
 
 
@@ -34,6 +35,11 @@ def duty_changes(desk: Desk, changes: Sequence[DutyChange]) -> list[str]:
         was = f" (was {desk.show(each.before)})" if moved else ""
         lines.append(f"duty {each.duty_id}: {each.kind}, {due}{was}")
     return lines
+
+
+def changes_as_document(changes: Sequence[DutyChange]) -> list[dict[str, Any]]:
+    """What changed in the duties, for `--json`."""
+    return [{"duty": each.duty_id, "change": each.kind, "due_at": each.after} for each in changes]
 
 
 def span(length: timedelta, *, language: str = "en") -> str:
