@@ -152,11 +152,7 @@ def waive(
     said = desk.store.open(waived, incident_id=incident_id)
     label = f"W{waived.number}"
     desk.lines(
-        [
-            words["waived"].format(
-                label=label, duty=duty_id, who=waived.waived_by, article=said["article"]
-            )
-        ],
+        [words["waived"].format(label=label, duty=duty_id, who=waived.waived_by, article=said["article"])],
         document={
             "incident": incident_id,
             "duty": duty_id,

@@ -146,9 +146,7 @@ def met_duties(session: Session, incident_id: str) -> frozenset[str]:
 
 def settled_duties(session: Session, incident_id: str) -> frozenset[str]:
     """The ids of the duties for which nothing is left to do: met, or waived."""
-    return frozenset(
-        row.duty_id for row in stored_duties(session, incident_id) if row.state in (MET, WAIVED)
-    )
+    return frozenset(row.duty_id for row in stored_duties(session, incident_id) if row.state in (MET, WAIVED))
 
 
 def meet_duty(

@@ -17,7 +17,6 @@ from incident.settings import Settings
 from incident.store.tables import DutyRow
 
 
-
 class DutyStatus(StrEnum):
     """How a duty stands, as people see it. `LATE`: it was met after its end. One that is overdue is still running."""
 

@@ -214,6 +214,7 @@ _CHANGES = {
     "run": "state = 'succeeded'",
     "run_effect": "state = 'settled'",
     "task": "state = 'done'",
+    "waiver": "duty_id = 'eu-gdpr/people'",
     "summons": "answered_by = 'mallory'",
     "summons_call": "outcome = 'unknown'",
 }
