@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
 from incident.cli.desk import Desk, desk_of
 from incident.cli.duty_documents import Looked, document, look
+from incident.cli.duty_overview import lines_beside, overview, overview_document, what_is_off
 from incident.cli.duty_reasons import reasons
 from incident.cli.duty_rows import NEXT, WORDS, row
 from incident.cli.record import ID
@@ -36,31 +37,19 @@ def duties(
             desk.document(document(desk, looked))
         else:
             _print(desk, looked, why=why, everything=everything)
+            for line in what_is_off(desk):
+                typer.echo(line)
         return
-    found = list(_look_at_all(desk))
+    seen = overview(desk, everything=everything)
     if desk.as_json:
-        desk.document({"at": desk.now(), "incidents": [document(desk, looked) for looked in found]})
+        desk.document(overview_document(desk, seen))
         return
-    for looked in found:
+    for looked in seen.full:
         typer.echo(f"{looked.dossier.id}  {looked.dossier.title}")
         _print(desk, looked, why=why, everything=everything)
         typer.echo()
-    if not found:
-        typer.echo(WORDS[desk.language]["none_open"])
-
-
-def _look_at_all(desk: Desk) -> Iterator[Looked]:
-    """Every open incident, the newest first; of one that cannot be read it is said, and the others are shown."""
-    from incident.errors import BadInput, KeyMissing, Unreadable
-    from incident.record.incidents import IncidentState, list_incidents
-
-    for each in list_incidents(desk.store):
-        if each.state != IncidentState.OPEN:
-            continue
-        try:
-            yield look(desk, each.id)
-        except (KeyMissing, Unreadable, BadInput) as error:
-            desk.say(f"warning: {each.id} cannot be read, so its duties are not shown: {error.what}")
+    for line in lines_beside(desk, seen):
+        typer.echo(line)
 
 
 def _print(desk: Desk, looked: Looked, *, why: bool, everything: bool) -> None:
@@ -144,8 +133,6 @@ def _measures(desk: Desk, dossier: Dossier, views: Sequence[DutyView]) -> list[s
 
 def _notes(desk: Desk, views: Sequence[DutyView], shown: Sequence[DutyView], incident_id: str) -> list[str]:
     """How many duties are not shown, and how many facts are open, with the commands that show them."""
-    from incident.duties.explaining import off_for_organisation
-
     words = WORDS[desk.language]
     names = {view.duty.id for view in shown}
     later = sum(1 for view in views if view.is_open and view.duty.id not in names)
@@ -158,6 +145,4 @@ def _notes(desk: Desk, views: Sequence[DutyView], shown: Sequence[DutyView], inc
         lines.append(words["assumed_note"])
     if unknown:
         lines.append(words["open"].format(count=len(unknown), id=incident_id))
-    if off := len(off_for_organisation(desk.house.rules.regimes, desk.settings)):
-        lines.append(words["off"].format(count=off))
     return ["", *lines] if lines else []

@@ -61,7 +61,6 @@ WORDS: dict[str, dict[str, Any]] = {
         "open_facts": "open: {names}",
         "more": "{names} and {count} more",
         "comma": ", ",
-        "none_open": "no incident is open",
         "off": "{count} laws of these countries bind only certain kinds of organisations and are off: `incident law list`"
         " shows them, [scope] organisation in incident.toml turns them on",
         "unreviewed": "UNREVIEWED ({confidence})",
@@ -89,7 +88,6 @@ WORDS: dict[str, dict[str, Any]] = {
         "open_facts": "待查明：{names}",
         "more": "{names} 等 {count} 项",
         "comma": "、",
-        "none_open": "没有未结案的事件",
         "off": "有 {count} 部法规仅适用于特定类型的组织，现未启用：incident law list 可查看；"
         "在 incident.toml 的 [scope] organisation 中列明本组织的类型即可启用",
         "unreviewed": "UNREVIEWED（{confidence}）",
