@@ -1,4 +1,4 @@
-"""`python -m benchmarks NAME [--people N] [--store URL] [--json]`: one benchmark, as a table or as one JSON document on stdout."""
+"""`python -m benchmarks NAME [--people N] [--incidents N] [--store URL] [--json]`: one benchmark, as a table or as one JSON document on stdout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from benchmarks.measure import CommandFailed, Result
 
 # Each is a module here with `run() -> Result`; loaded only when asked for, as some need peers of their own.
-NAMES = ("email", "startup", "worker")
+NAMES = ("email", "incidents", "startup", "worker")
 # Those whose `run` takes the number of people, or a database in PostgreSQL.
 SIZED = frozenset({"email", "worker"})
 STORED = frozenset({"worker"})
@@ -22,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("name", metavar="NAME", help=f"one of: {', '.join(NAMES)}")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
     parser.add_argument("--people", type=int, metavar="N", help="how many people (email, worker)")
+    parser.add_argument("--incidents", type=int, metavar="N", help="how many incidents (incidents)")
     parser.add_argument("--store", metavar="URL", help="an empty database in PostgreSQL (worker)")
     options = parser.parse_args(argv)
     if options.name not in NAMES:
@@ -31,7 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.store is not None and options.name not in STORED:
         parser.error(f"--store goes only with {', '.join(sorted(STORED))}")
 
-    asked = {"people": options.people, "store": options.store}
+    if options.incidents is not None and (options.name != "incidents" or options.incidents < 1):
+        parser.error("--incidents takes a number from 1, and only with incidents")
+
+    asked = {"people": options.people, "incidents": options.incidents, "store": options.store}
     given = {name: value for name, value in asked.items() if value is not None}
     try:
         result: Result = importlib.import_module(f"benchmarks.{options.name}").run(**given)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from incident.cli.desk import Desk, desk_of
+from incident.cli.desk import Desk, desk_of, write_output
 from incident.cli.duty_documents import Looked, document, look
 from incident.cli.duty_overview import lines_beside, overview, overview_document, what_is_off
 from incident.cli.duty_reasons import reasons
@@ -29,8 +30,17 @@ def duties(
     ),
     why: bool = typer.Option(False, "--why", help="Show the reasons, also for what is not owed."),
     everything: bool = typer.Option(False, "--all", help="Show later, met and unowed duties too."),
+    ics: Path | None = typer.Option(
+        None,
+        "--ics",
+        metavar="FILE",
+        help="Write the open ends as a calendar with alarms (- for the screen).",
+    ),
 ) -> None:
     desk = desk_of(ctx)
+    if ics is not None:
+        _write_calendar(desk, incident_id, ics)
+        return
     if incident_id is not None:
         looked = look(desk, incident_id)
         if desk.as_json:
@@ -50,6 +60,33 @@ def duties(
         typer.echo()
     for line in lines_beside(desk, seen):
         typer.echo(line)
+
+
+def _write_calendar(desk: Desk, incident_id: str | None, file: Path) -> None:
+    from datetime import timedelta
+
+    from incident.duties.calendar import calendar_entries, write_calendar
+
+    if incident_id is not None:
+        desk.must_be_readable(incident_id)
+    language = desk.settings.workspace.languages[0]
+    with desk.store.read() as session:
+        entries = calendar_entries(
+            session, desk.house.rules.regimes, language=language, incident_id=incident_id
+        )
+    alarms = [timedelta(minutes=each) for each in desk.settings.reminders.before_minutes]
+    text = write_calendar(entries, alarms=alarms)
+    on_screen = str(file) == "-"
+    if not on_screen:
+        write_output(file, text)
+    elif not desk.as_json:
+        typer.echo(text, nl=False)
+        return
+    shown = {"content": text} if on_screen else {"file": file}
+    desk.lines(
+        [WORDS[desk.language]["calendar"].format(count=len(entries), file=file)],
+        document={"incident": incident_id, "events": len(entries), **shown},
+    )
 
 
 def _print(desk: Desk, looked: Looked, *, why: bool, everything: bool) -> None:

@@ -42,6 +42,7 @@ _URGENCY = {
 WORDS: dict[str, dict[str, Any]] = {
     "en": {
         "columns": ("Duty", "What, to whom", "Due", "State"),
+        "calendar": "{count} ends written to {file}",
         "title": "{title} ({article})",
         "may_be_waived": "{text}, may be waived",
         "waived_by": "{text} by {who} ({label}), {at}",
@@ -69,6 +70,7 @@ WORDS: dict[str, dict[str, Any]] = {
     },
     "zh-Hans": {
         "columns": ("义务", "事项与对象", "期限", "状态"),
+        "calendar": "已将 {count} 项期限写入 {file}",
         "title": "{title}（{article}）",
         "may_be_waived": "{text}，可以免除",
         "waived_by": "{text}，{who}（{label}），{at}",

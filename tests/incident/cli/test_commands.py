@@ -112,6 +112,8 @@ JSON: list[tuple[list[str], int]] = [
     (["duties", "{id}"], 0),
     (["duties", "{id}", "--why", "--all"], 0),
     (["duties"], 0),
+    (["duties", "--ics", "-"], 0),
+    (["duties", "{id}", "--ics", "{keys}/duties.ics"], 0),
     (["duties", "--all"], 0),
     (["meet", "{id}", "eu-gdpr/authority", "--how", "portal"], 0),
     (["meet", "{id}", "eu-gdpr/authorty", "--how", "portal"], 1),
