@@ -51,6 +51,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "meet": ("meet", "Record that a duty was met outside of Tocsin: a call, a portal, word of mouth."),
     "waive": ("meet", "Decide not to do what the law leaves to the organisation (signed)."),
     "grade": ("duties", "The grade of an incident, with reasons."),
+    "register": (
+        "register",
+        "The register of breaches: every incident, also those that nobody was told of.",
+    ),
     "hold": ("hold", "Silence asked for by police or counsel: add, extend, accept, lift, list, show."),
     "instruction": ("instruction", "Orders of authorities: add, list, settle."),
     "call": ("calling", "Call somebody: everybody with a role, or one operator; then deputies, then all."),

@@ -50,8 +50,3 @@ def span(length: timedelta, *, language: str = "en") -> str:
     if days:
         return f"{days} {day} {hours} {hour}"
     return f"{hours} {hour} {rest:02d} {minute}" if hours else f"{rest} {minute}"
-
-
-def defused(cell: str) -> str:
-    """A cell of a CSV file that no spreadsheet program runs as a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

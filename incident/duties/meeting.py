@@ -125,13 +125,14 @@ def must_be_no_order(duty_id: str) -> None:
 def met_lines(session: Session, store: Store, incident_id: str) -> dict[str, MetLine]:
     """How each duty was met that was, by its id. Raises `KeyMissing` or `Unreadable`."""
     return {
-        row.duty_id: _met_line(row.met_at, store.open(row, incident_id=incident_id))
+        row.duty_id: met_line(row.met_at, store.open(row, incident_id=incident_id))
         for row in stored_duties(session, incident_id)
         if row.state == MET and row.met_at is not None
     }
 
 
-def _met_line(at: datetime, content: dict[str, Any]) -> MetLine:
+def met_line(at: datetime, content: Mapping[str, Any]) -> MetLine:
+    """How a duty was met, from what is sealed in its row."""
     # Rows of earlier versions know no evidence and no reason.
     return MetLine(
         at,
