@@ -24,13 +24,13 @@ _COLUMNS = {
 _WORDS = {
     "en": {
         "none_open": "no incident is open",
-        "nothing_due": "nothing is due within 24 hours; {count} incidents are open: incident duties --all",
+        "nothing_due": "nothing is due within 24 hours; open incidents: {count}, to see them: incident duties --all",
         "others": "further incidents with duties within 24 hours:",
         "overdue": "OVERDUE {span}",
         "left": "{span} left",
         "no_clock": "no clock runs yet",
         "more": "and {count} more: incident duties --all",
-        "later": "{count} open incidents have nothing within 24 hours: incident duties --all",
+        "later": "open incidents with nothing due within 24 hours: {count}; to see them too: incident duties --all",
         "rules": "the rules changed since {count} of the open incidents were evaluated; what stands here may lag behind:"
         " state a fact (`incident set`) to evaluate one anew",
         "scope": "[scope] changed since some open incidents were evaluated; what stands here may lag behind:"

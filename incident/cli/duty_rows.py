@@ -42,7 +42,7 @@ _URGENCY = {
 WORDS: dict[str, dict[str, Any]] = {
     "en": {
         "columns": ("Duty", "What, to whom", "Due", "State"),
-        "calendar": "{count} ends written to {file}",
+        "calendar": "calendar written to {file}, ends of duties: {count}",
         "title": "{title} ({article})",
         "may_be_waived": "{text}, may be waived",
         "waived_by": "{text} by {who} ({label}), {at}",
@@ -62,8 +62,8 @@ WORDS: dict[str, dict[str, Any]] = {
         "open_facts": "open: {names}",
         "more": "{names} and {count} more",
         "comma": ", ",
-        "off": "{count} laws of these countries bind only certain kinds of organisations and are off: `incident law list`"
-        " shows them, [scope] organisation in incident.toml turns them on",
+        "off": "off, as they bind only certain kinds of organisations: {count} laws (`incident law list`);"
+        " [scope] organisation in incident.toml turns them on",
         "unreviewed": "UNREVIEWED ({confidence})",
         "rest": "not shown: {later} later, {rest} met, waived or not owed; all of them: incident duties {id} --all",
         "assumed_note": "assumed: a fact is missing, and the strictest case that is still possible counts",

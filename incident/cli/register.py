@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _FORMATS = ("table", "csv", "json", "html")
 _IN_TABLE = ("incident", "title", "state", "found", "persons", "authorities", "people", "not_told")
-_SAID = {"en": "{count} incidents written to {file}", "zh-Hans": "已将 {count} 起事件写入 {file}"}
+_SAID = {"en": "register written to {file}, incidents: {count}", "zh-Hans": "已将 {count} 起事件写入 {file}"}
 
 
 @app.command("register", help="The register of breaches: every incident, also those that nobody was told of.")

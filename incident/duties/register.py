@@ -20,6 +20,7 @@ from incident.duties.waivers import WAIVED, WaiverLine, list_waivers
 from incident.errors import KeyMissing, Unreadable
 from incident.law.categories import category_catalogue
 from incident.law.findings import STANDING, DutyState, Outcome
+from incident.law.reasons import ANSWER_TITLES, Answer
 from incident.law.record_keeping import KeptFrom, RecordKeeping, kept_for
 from incident.law.regimes import DutyKind
 from incident.record.dossier import Dossier, dossier_in
@@ -257,7 +258,12 @@ class _Writer:
                 due_at=row.due_at,
                 met_at=row.met_at,
                 how=met.how if met is not None else "",
-                why=_why(met, standing.get(row.duty_id), content["why"][self.language] if not_owed else []),
+                why=_why(
+                    met,
+                    standing.get(row.duty_id),
+                    content["why"][self.language] if not_owed else [],
+                    self.language,
+                ),
             )
 
     def _kept(self, incident: Incident, said: _Said, duties: Sequence[RegisteredDuty]) -> Iterator[Kept]:
@@ -325,12 +331,30 @@ def _status(row: DutyRow, late_reason: str) -> DutyStatus:
     return DutyStatus.ASSUMED if row.assumed else DutyStatus.RUNNING
 
 
-def _why(met: MetLine | None, waiver: WaiverLine | None, why: Sequence[str]) -> str:
+def _why(met: MetLine | None, waiver: WaiverLine | None, why: Sequence[str], language: str) -> str:
     if met is not None:
         return met.late_reason
     if waiver is not None:
-        return f"{waiver.label} {waiver.reason} ({waiver.article}, {waiver.by})"
-    return why[0].strip() if why else ""
+        chinese = language == "zh-Hans"
+        by = f"（{waiver.article}，{waiver.by}）" if chinese else f" ({waiver.article}, {waiver.by})"
+        return f"{waiver.label} {waiver.reason}{by}"
+    return _grounds(why, language)
+
+
+def _grounds(why: Sequence[str], language: str) -> str:
+    """Of the reasons, line by line as they were stored, what is not met; of an exemption, its own line."""
+    if not why:
+        return ""
+    no = ANSWER_TITLES[Answer.not_met][language]
+    if not why[0].endswith(no):
+        return why[0].strip()
+    depths = [len(line) - len(line.lstrip()) for line in why]
+    leaves = [
+        line.strip()
+        for line, depth, below in zip(why, depths, [*depths[1:], -1], strict=True)
+        if below <= depth and line.endswith(no)
+    ]
+    return ("；" if language == "zh-Hans" else "; ").join(leaves or [why[0].strip()])
 
 
 def _decision(line: ResolutionLine) -> str:

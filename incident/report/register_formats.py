@@ -85,7 +85,7 @@ _WORDS = {
         "memory": " (from memory, check the text)",
         "secondary": " (from a digest)",
         "heading": "Register of personal data breaches",
-        "meta": "{organisation}; as of {at}; {count} incidents",
+        "meta": "{organisation}; as of {at}; incidents: {count}",
         "none": "No incident is on record for this selection.",
     },
     "zh-Hans": {

@@ -63,12 +63,14 @@ def unescaped(text: object) -> str:
 WORDS = st.text(
     st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")) | st.sampled_from('\n;,\\":'), max_size=200
 )
+FIRST = datetime(1990, 1, 1, tzinfo=UTC)
+MOMENTS = st.integers(0, 6_000_000_000).map(lambda seconds: FIRST + timedelta(seconds=seconds))
 ENTRIES = st.builds(
     CalendarEntry,
     uid=st.from_regex(r"[0-9a-f]{32}@tocsin", fullmatch=True),
     sequence=st.integers(0, 2**31 - 1),
-    due_at=st.datetimes(datetime(1990, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),
-    changed_at=st.datetimes(datetime(1990, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),
+    due_at=MOMENTS,
+    changed_at=MOMENTS,
     summary=WORDS,
     about=WORDS,
 )
