@@ -10,7 +10,6 @@ from incident.cli.duty_rows import NEXT, ways
 
 if TYPE_CHECKING:
     from incident.cli.desk import Desk
-    from incident.duties.evaluating import Rules
     from incident.duties.view import DutyView
     from incident.law.findings import Finding
     from incident.record.dossier import Dossier
@@ -27,24 +26,17 @@ class Looked:
     holds: Sequence[HoldLine]
 
 
-def look(desk: Desk, incident_id: str, rules: Rules | None = None) -> Looked:
+def look(desk: Desk, incident_id: str) -> Looked:
     """Evaluate the record as it stands, with how duties were met or waived. Raises as `load_dossier`."""
     from incident.cli.hold import standing_holds
-    from incident.duties.evaluating import findings_for, rules_in_use, stored_duties
+    from incident.duties.evaluating import stored_duties
     from incident.duties.meeting import met_lines
     from incident.duties.view import view_duties
     from incident.duties.waivers import list_waivers
     from incident.record.dossier import load_dossier
 
     dossier, now = load_dossier(desk.store, incident_id), desk.now()
-    findings = findings_for(
-        dossier.sheet,
-        desk.settings,
-        rules or rules_in_use(desk.paths),
-        now=now,
-        orders=dossier.instructions,
-        met=dossier.met,
-    )
+    findings = desk.house.findings(dossier)
     with desk.store.read() as session:
         stored = {row.duty_id: row for row in stored_duties(session, incident_id)}
         met = met_lines(session, desk.store, incident_id)

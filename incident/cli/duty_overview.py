@@ -135,7 +135,7 @@ def _looked_at(desk: Desk, found: Sequence[OpenDuties]) -> Iterator[Looked]:
 
     for each in found:
         try:
-            yield look(desk, each.incident_id, desk.house.rules)
+            yield look(desk, each.incident_id)
         except (KeyMissing, Unreadable, BadInput) as error:
             desk.say(_WORDS[desk.language]["unreadable"].format(id=each.incident_id, what=error.what))
 

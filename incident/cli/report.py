@@ -50,12 +50,12 @@ def report(
         raise WrongUsage(
             f"{language!r} is no language of this workspace", where="--language", next_step=known
         )
-    from incident.duties.evaluating import met_duties
+    from incident.duties.evaluating import settled_duties
     from incident.record.dossier import load_dossier
 
     dossier = load_dossier(desk.store, incident_id)
     with desk.store.read() as session:
-        met = met_duties(session, incident_id)
+        met = settled_duties(session, incident_id)
     duties = report_duties(desk.house.findings(dossier), standing_only=False)
     if submitted is not None:
         if not regime:

@@ -165,7 +165,7 @@ def register_html(
         "language": language,
         "heading": teller.say("heading"),
         "meta": teller.say("meta", organisation=organisation, at=teller.time(at), count=len(entries)),
-        "none": teller.say("none"),
+        "nothing": teller.say("none"),
         "incidents": incidents,
     }
     return render_template("register/register.html.j2", values, templates=templates)

@@ -58,7 +58,7 @@ def choose(
 ) -> ReportDuty:
     """The duty of a regime and phase; without a phase, the first that stands open. Raises `NotFound`.
 
-    `met` holds the ids of duties that were met already (see `duties.evaluating.met_duties`).
+    `met` holds the ids of duties for which nothing is left to do (see `duties.evaluating.settled_duties`).
     """
     of_regime = [each for each in duties if each.duty.regime == regime]
     if not of_regime:

@@ -15,7 +15,7 @@ from sqlmodel import select
 from incident.delivery.campaign import open_campaign
 from incident.delivery.states import CampaignState
 from incident.delivery.status import campaigns_of
-from incident.duties.evaluating import Rules, findings_for, met_duties, rules_in_use
+from incident.duties.evaluating import Rules, findings_for, rules_in_use, settled_duties
 from incident.errors import Refused
 from incident.law.categories import category_catalogue
 from incident.law.evaluate import required_notice_elements
@@ -168,7 +168,7 @@ class House:
     def _prepare_reports(self, incident_id: str, regime: str, phase: str) -> HouseAnswer:
         dossier = load_dossier(self.store, incident_id)
         with self.store.read() as session:
-            met = met_duties(session, incident_id)
+            met = settled_duties(session, incident_id)
         owed = report_duties(self.findings(dossier), standing_only=True)
         standing = [each for each in owed if each.duty.id not in met]
         first_of_regime = {each.duty.regime: each for each in reversed(standing)}

@@ -24,7 +24,7 @@ def breach(tmp_path: Path) -> Breach:
     return make_breach(tmp_path)
 
 
-def register(breach: Breach, selection: Selection = Selection(), **settings: object) -> list[RegisterEntry]:
+def register(breach: Breach, selection: Selection | None = None, **settings: object) -> list[RegisterEntry]:
     made = breach.made
     scope = made.settings.scope.model_copy(update=settings)
     with made.store.read() as session:
@@ -34,7 +34,7 @@ def register(breach: Breach, selection: Selection = Selection(), **settings: obj
                 made.store,
                 made.settings.model_copy(update={"scope": scope}),
                 breach.house.rules,
-                selection=selection,
+                selection=selection or Selection(),
                 language="en",
                 drill=False,
             )
