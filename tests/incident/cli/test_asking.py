@@ -339,7 +339,9 @@ def test_duties_without_an_incident_are_those_of_all_that_are_open(fresh: Estate
     second = fresh.done("--json", *opened).document["incident"]
     still_open = [each["incident"] for each in fresh.done("--json", "list").document]
     document = fresh.done("--json", "duties").document
-    assert [each["incident"] for each in document["incidents"]] == still_open
+    named = [each["incident"] for each in document["incidents"]]
+    assert set(named) == set(still_open) and document["open"] == len(still_open)
+    assert named[0] == second, "the nearest first: only its clock runs"
     alone = fresh.done("--json", "duties", second).document
     told = {each["incident"]: [duty["id"] for duty in each["duties"]] for each in document["incidents"]}
     assert told[second] == [each["id"] for each in alone["duties"]]
