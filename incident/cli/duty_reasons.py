@@ -28,7 +28,7 @@ _WORDS = {
         "settles": "settled by",
         "law": "law",
         "why": "why",
-        "unless": "exemption:",
+        "unless": "exemption: ",
         "met": "met",
         "waived": "waived",
         "anchor": "{title}, {at}",
@@ -39,12 +39,14 @@ _WORDS = {
         "no_hours": "no hours in law: {urgency}",
         "target": "own target {at}",
         "items": "items {items} of the report ({article})",
-        "question": "{question}  incident answer {id} {name} VALUE",
+        "question": "{question} [{name}]",
+        "answer": "to answer: incident answer {id} FACT VALUE",
+        "point": "{name}: {value} ({confidence})",
         "late": "late, because: {reason}",
         "by": "{how}, {at}",
         "waiver": "{label}, signed by {who}, {at}: {reason} ({article})",
         "unreviewed": "UNREVIEWED",
-        "nothing": "asks for nothing:",
+        "nothing": "In scope, but nothing is asked for:",
         "would_settle": "would settle it",
         "would_change": "would change it",
         "sep": ", ",
@@ -72,7 +74,9 @@ _WORDS = {
         "no_hours": "法律未规定小时数：{urgency}",
         "target": "内部目标 {at}",
         "items": "报告第 {items} 项（{article}）",
-        "question": "{question}  incident answer {id} {name} VALUE",
+        "question": "{question} [{name}]",
+        "answer": "答复方式：incident answer {id} 事实 值",
+        "point": "{name}：{value}（{confidence}）",
         "late": "逾期，原因：{reason}",
         "by": "{how}，{at}",
         "waiver": "{label}，{who} 签名，{at}：{reason}（{article}）",
@@ -114,7 +118,7 @@ def reasons(
     if nothing:
         lines += ["", _WORDS[desk.language]["nothing"]]
     for each in nothing:
-        lines += ["", *_nothing_lines(desk, incident_id, each)]
+        lines += ["", *_nothing_lines(desk, each)]
     return lines
 
 
@@ -166,7 +170,7 @@ def _clock(desk: Desk, view: DutyView) -> Iterator[Row]:
     if view.target_at is not None and view.is_open:
         parts.append(words["target"].format(at=desk.show(view.target_at)))
     if any(parts):
-        yield words["due"], words["sep"].join(filter(None, parts))
+        yield words["due"], words["stop"].join(filter(None, parts))
 
 
 def _outcome(desk: Desk, view: DutyView) -> Iterator[Row]:
@@ -203,8 +207,10 @@ def _contents(desk: Desk, duty: Duty) -> Iterator[Row]:
     if duty.channels:
         yield words["over"], words["sep"].join(channel_name(each, language) for each in duty.channels)
     for point in duty.report_points:
-        told = f"{point.name[language]}: {point.value} ({point.confidence})"
-        yield words["at"], told if language == "en" else told.replace(": ", "：", 1)
+        told = words["point"].format(
+            name=point.name[language], value=point.value, confidence=point.confidence
+        )
+        yield words["at"], told
 
 
 def _items_of_form(desk: Desk, duty: Duty) -> list[Row]:
@@ -227,13 +233,16 @@ def _questions(desk: Desk, incident_id: str, duty: Duty) -> Iterator[Row]:
     from incident.duties.explaining import open_fields
 
     words = _WORDS[desk.language]
-    for field in open_fields(duty) if duty.is_standing else ():
-        yield words["settles"], _question(desk, incident_id, field)
+    fields = open_fields(duty) if duty.is_standing else ()
+    for field in fields:
+        yield words["settles"], _question(desk, field)
+    if fields:
+        yield words["settles"], words["answer"].format(id=incident_id)
 
 
-def _question(desk: Desk, incident_id: str, field: Field) -> str:
+def _question(desk: Desk, field: Field) -> str:
     told = _WORDS[desk.language]["question"]
-    return told.format(question=field.question[desk.language], id=incident_id, name=field.name)
+    return told.format(question=field.question[desk.language], name=field.name)
 
 
 def _law(desk: Desk, view: DutyView) -> Iterator[Row]:
@@ -247,15 +256,15 @@ def _why(desk: Desk, duty: Duty) -> list[str]:
     words, language = _WORDS[desk.language], desk.language
     lines = [words["why"], *(f"  {line}" for line in duty.why.lines(language))]
     for exemption in duty.exemptions:
-        lines.append(f"{words['unless']} {_with_article(desk, exemption.title[language], exemption.article)}")
+        lines.append(f"{words['unless']}{_with_article(desk, exemption.title[language], exemption.article)}")
         lines += [f"  {line}" for line in exemption.reason.lines(language)]
     return lines
 
 
-def _nothing_lines(desk: Desk, incident_id: str, each: WhyNot) -> list[str]:
+def _nothing_lines(desk: Desk, each: WhyNot) -> list[str]:
     words = _WORDS[desk.language]
     label = words["would_settle" if each.unknown else "would_change"]
-    rows = [(label, _question(desk, incident_id, field)) for field in each.facts]
+    rows = [(label, _question(desk, field)) for field in each.facts]
     return [
         each.finding.regime,
         *(f"  {line}" for line in each.finding.lines(desk.language)),
