@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from incident.duties.calendar import calendar_entries
 from incident.duties.overview import OpenDuties, all_open, later_phases, open_duties, staleness
 from incident.duties.view import view_duties
 from incident.record.dossier import load_dossier
 from incident.record.incidents import close_incident
 from tests.support.breaches import Breach, make_breach
+from tests.support.postgres import PostgresServer
 from tests.support.waiving import may_be_waived, met, rows, waived_by
 from tests.support.workspaces import open_one, run_sql
 
@@ -89,3 +91,23 @@ def test_other_rules_or_another_scope_are_told(breach: Breach) -> None:
         assert (fresh.rules_changed, fresh.scope_changed) == (0, False)
         other = staleness(session, made.store, replace(rules, hash="another"), narrower)
         assert (other.rules_changed, other.scope_changed) == (1, True)
+
+
+def test_it_is_the_same_in_postgresql(tmp_path: Path, postgres: PostgresServer) -> None:
+    breach = make_breach(tmp_path, on=postgres)
+    may_be_waived(breach)
+    waived_by(breach, breach.signers["bo"])
+    views = view_duties(
+        breach.house.findings(load_dossier(breach.made.store, breach.id)),
+        rows(breach),
+        breach.made.settings,
+        now=breach.made.clock(),
+    )
+    [line] = seen(breach).values()
+    assert line.open == sum(view.is_open for view in views)
+    assert line.soon == sum(view.comes_within(DAY) for view in views)
+    with breach.made.store.read() as session:
+        told = staleness(session, breach.made.store, breach.house.rules, breach.made.settings)
+        entries = calendar_entries(session, breach.house.rules.regimes, language="en")
+    assert (told.rules_changed, told.scope_changed) == (0, False)
+    assert entries and all(each.due_at.tzinfo is not None for each in entries)
