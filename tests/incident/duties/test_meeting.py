@@ -11,13 +11,16 @@ from incident.duties.evaluating import MET, ChangeKind
 from incident.duties.meeting import met_lines
 from incident.errors import BadInput, NotFound, Refused
 from incident.law.findings import DutyState
+from incident.ops.meeting import hand_in
 from incident.record.dossier import load_dossier
 from incident.record.instructions import OrderEffect
-from incident.store.tables import DutyRow
+from incident.report.versions import DRAFT, SUBMITTED, fill_report, keep_version, report_duties
+from incident.store.tables import DutyRow, Report
 from tests.support.breaches import Breach, make_breach
 from tests.support.holds import order
+from tests.support.lived_in import must_hold
 from tests.support.waiving import PEOPLE, evidence, met, not_met, rows
-from tests.support.workspaces import all_rows
+from tests.support.workspaces import all_rows, run_sql
 
 REPORT = "eu-gdpr/authority"
 FOLLOWS = """
@@ -194,3 +197,36 @@ def test_met_twice_is_refused(breach: Breach) -> None:
     met(breach, REPORT)
     with pytest.raises(Refused, match="already"):
         met(breach, REPORT)
+
+
+def test_a_report_that_was_handed_in_by_mistake_is_a_draft_again(breach: Breach) -> None:
+    made, house = breach.made, breach.house
+    dossier = load_dossier(made.store, breach.id)
+    chosen = next(
+        each for each in report_duties(house.findings(dossier), standing_only=True) if each.duty.id == REPORT
+    )
+    with made.store.write(breach.id, kind="report.submitted", actor="ana", now=made.clock()) as change:
+        filled = fill_report(chosen, dossier, made.workspace, made.settings, now=change.at)
+        version = keep_version(change, made.store, breach.id, filled)
+        hand_in(house, change, breach.id, REPORT, at=change.at, how="portal", reference="7")
+    with made.store.read() as session:
+        kept = session.get(Report, version.id)
+        assert kept is not None and kept.state == SUBMITTED
+    not_met(breach, REPORT)
+    with made.store.read() as session:
+        kept = session.get(Report, version.id)
+        assert kept is not None and (kept.state, kept.submitted_at) == (DRAFT, None)
+    must_hold(house)
+
+
+def test_what_the_notice_that_was_sent_has_met_is_not_taken_back(breach: Breach) -> None:
+    made = breach.made
+    met(breach, PEOPLE, shown_by=(evidence(breach),))
+    run_sql(
+        made.store,
+        "INSERT INTO campaign (id, incident_id, notice_id, state, expected, opened_at, opened_by, ended_at)"
+        " SELECT 'c', incident_id, 'n', 'ended', 1, met_at, 'ana', met_at FROM duty WHERE duty_id = :duty",
+        duty=PEOPLE,
+    )
+    with pytest.raises(Refused, match="notice that was sent"):
+        not_met(breach, PEOPLE)
