@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from benchmarks.measure import CommandFailed, Result
 
 # Each is a module here with `run() -> Result`; loaded only when asked for, as some need peers of their own.
-NAMES = ("email", "growth_incidents", "startup", "worker")
+NAMES = ("email", "incidents", "startup", "worker")
 # Those whose `run` takes the number of people or of incidents, or a database in PostgreSQL.
 SIZED = frozenset({"email", "worker"})
-OF_INCIDENTS = frozenset({"growth_incidents"})
+OF_INCIDENTS = frozenset({"incidents"})
 STORED = frozenset({"worker"})
 
 
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("name", metavar="NAME", help=f"one of: {', '.join(NAMES)}")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
     parser.add_argument("--people", type=int, metavar="N", help="how many people (email, worker)")
-    parser.add_argument("--incidents", type=int, metavar="N", help="how many incidents (growth_incidents)")
+    parser.add_argument("--incidents", type=int, metavar="N", help="how many incidents (incidents)")
     parser.add_argument("--store", metavar="URL", help="an empty database in PostgreSQL (worker)")
     options = parser.parse_args(argv)
     if options.name not in NAMES:

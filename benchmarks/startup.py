@@ -24,7 +24,7 @@ _CHECKOUT = Path(__file__).parents[1]
 def run() -> Result:
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
         workspace = Path(folder) / "workspace"
-        environment = _environment(Path(folder), workspace)
+        environment = environment_of(Path(folder), workspace)
         incident_id = _make_workspace(workspace, environment)
         medians = take_turns(
             {
@@ -48,7 +48,8 @@ def run() -> Result:
     )
 
 
-def _environment(folder: Path, workspace: Path) -> dict[str, str]:
+def environment_of(folder: Path, workspace: Path) -> dict[str, str]:
+    """The surroundings of the measured commands: the workspace, our code, and a folder for compiled modules."""
     ours = {
         "INCIDENT_WORKSPACE": str(workspace),
         "PYTHONPATH": os.pathsep.join([str(_CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]),
@@ -59,15 +60,16 @@ def _environment(folder: Path, workspace: Path) -> dict[str, str]:
 
 def _make_workspace(workspace: Path, environment: dict[str, str]) -> str:
     """A workspace with one open incident of which a little is known; its id."""
-    _tocsin("init", str(workspace), environment=environment)
-    _tocsin("open", "--title", "Benchmark", "--not-state-secret", environment=environment)
-    [incident] = json.loads(_tocsin("--json", "list", environment=environment))
+    tocsin("init", str(workspace), environment=environment)
+    tocsin("open", "--title", "Benchmark", "--not-state-secret", environment=environment)
+    [incident] = json.loads(tocsin("--json", "list", environment=environment))
     facts = ("persons=800..1300", "discovered_at=2026-11-20 10:00", "cause_kind=misconfiguration")
-    _tocsin("set", incident["incident"], *facts, environment=environment)
+    tocsin("set", incident["incident"], *facts, environment=environment)
     return str(incident["incident"])
 
 
-def _tocsin(*words: str, environment: dict[str, str]) -> str:
+def tocsin(*words: str, environment: dict[str, str]) -> str:
+    """What a command of ours prints. Raises `CommandFailed`."""
     done = subprocess.run(
         [*OURS, *words], env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
     )

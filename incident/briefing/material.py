@@ -14,6 +14,7 @@ from incident.delivery.status import Account, account, campaigns_of
 from incident.duties.asking import questions_of
 from incident.duties.evaluating import MET, rules_in_use, stored_duties
 from incident.duties.view import DutyView, view_duties
+from incident.duties.waivers import WAIVED
 from incident.errors import Refused
 from incident.law.grading import GradeResult, grade, scales_in_scope
 from incident.notice.content import NoticeContent
@@ -213,7 +214,7 @@ def _questions(
     house: House, dossier: Dossier, views: Sequence[DutyView], *, now: datetime
 ) -> tuple[OpenQuestion, ...]:
     """The open questions in the order of what they decide and how soon; those nobody can answer at the end."""
-    met = frozenset(view.duty.id for view in views if view.state == MET)
+    met = frozenset(view.duty.id for view in views if view.state in (MET, WAIVED))
     asked = questions_of(dossier, house.settings, rules_in_use(house.workspace), met=met, now=now)
     return tuple(
         OpenQuestion(each.name, each.question.field.question, each.question.field.who, each.nobody_knows)

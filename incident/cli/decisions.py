@@ -31,6 +31,7 @@ _KINDS = {
         "hold-lift": "lifting of a hold",
         "counsel-note": "note for counsel",
         "counsel-reading": "reading of the notes for counsel",
+        "waiver": "waiver of a duty",
     },
     "zh-Hans": {
         "notice": "发布通知",
@@ -42,10 +43,11 @@ _KINDS = {
         "hold-lift": "解除暂缓",
         "counsel-note": "法律顾问备忘",
         "counsel-reading": "查阅法律顾问备忘",
+        "waiver": "决定免除义务",
     },
 }
 # Signed, and neither a yes nor a no: "yes" beside a decision that says no would mislead.
-_NO_VERDICT = frozenset({"resolution", "reveal", "counsel-note", "counsel-reading"})
+_NO_VERDICT = frozenset({"resolution", "reveal", "counsel-note", "counsel-reading", "waiver"})
 _WORDS = {
     "en": {
         "approved": "yes",

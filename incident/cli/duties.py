@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from incident.cli.desk import Desk, desk_of
-from incident.cli.duty_rows import NEXT, STATES, WORDS, row, ways
+from incident.cli.desk import Desk, desk_of, write_output
+from incident.cli.duty_documents import Looked, document, look
+from incident.cli.duty_overview import lines_beside, overview, overview_document, what_is_off
+from incident.cli.duty_reasons import reasons
+from incident.cli.duty_rows import NEXT, WORDS, row
 
 if TYPE_CHECKING:
     from incident.duties.view import DutyView
-    from incident.law.findings import Finding
     from incident.record.dossier import Dossier
-    from incident.record.holds import HoldLine
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
-
-
-@dataclass(frozen=True)
-class _Looked:
-    """The duties of one incident as they stand now."""
-
-    dossier: Dossier
-    findings: Sequence[Finding]
-    views: Sequence[DutyView]
-    holds: Sequence[HoldLine]
 
 
 @app.command("duties", help="What is owed in the next 24 hours, by when, to whom.")
@@ -38,87 +29,66 @@ def duties(
     ),
     why: bool = typer.Option(False, "--why", help="Show the reasons, also for what is not owed."),
     everything: bool = typer.Option(False, "--all", help="Show later, met and unowed duties too."),
+    ics: Path | None = typer.Option(
+        None,
+        "--ics",
+        metavar="FILE",
+        help="Write the open ends as a calendar with alarms (- for the screen).",
+    ),
 ) -> None:
     desk = desk_of(ctx)
+    if ics is not None:
+        _write_calendar(desk, incident_id, ics)
+        return
     if incident_id is not None:
-        looked = _look(desk, incident_id)
+        looked = look(desk, incident_id)
         if desk.as_json:
-            desk.document(_document(desk, looked))
+            desk.document(document(desk, looked))
         else:
             _print(desk, looked, why=why, everything=everything)
+            for line in what_is_off(desk):
+                typer.echo(line)
         return
-    found = list(_look_at_all(desk))
+    seen = overview(desk, everything=everything)
     if desk.as_json:
-        desk.document({"at": desk.now(), "incidents": [_document(desk, looked) for looked in found]})
+        desk.document(overview_document(desk, seen))
         return
-    for looked in found:
+    for looked in seen.full:
         typer.echo(f"{looked.dossier.id}  {looked.dossier.title}")
         _print(desk, looked, why=why, everything=everything)
         typer.echo()
-    if not found:
-        typer.echo(WORDS[desk.language]["none_open"])
+    for line in lines_beside(desk, seen):
+        typer.echo(line)
 
 
-def _look(desk: Desk, incident_id: str) -> _Looked:
-    from incident.cli.hold import standing_holds
-    from incident.duties.evaluating import stored_duties
-    from incident.duties.view import view_duties
-    from incident.record.dossier import load_dossier
+def _write_calendar(desk: Desk, incident_id: str | None, file: Path) -> None:
+    from datetime import timedelta
 
-    dossier = load_dossier(desk.store, incident_id)
-    findings = desk.house.findings(dossier)
+    from incident.duties.calendar import calendar_entries, write_calendar
+
+    if incident_id is not None:
+        desk.must_be_readable(incident_id)
+    language = desk.settings.workspace.languages[0]
     with desk.store.read() as session:
-        stored = {row.duty_id: row for row in stored_duties(session, incident_id)}
-    views = view_duties(findings, stored, desk.settings, now=desk.now())
-    return _Looked(dossier, findings, views, standing_holds(desk, incident_id))
+        entries = calendar_entries(
+            session, desk.house.rules.regimes, language=language, incident_id=incident_id
+        )
+    alarms = [timedelta(minutes=each) for each in desk.settings.reminders.before_minutes]
+    text = write_calendar(entries, alarms=alarms)
+    on_screen = str(file) == "-"
+    if not on_screen:
+        write_output(file, text)
+    elif not desk.as_json:
+        typer.echo(text, nl=False)
+        return
+    shown = {"content": text} if on_screen else {"file": file}
+    desk.lines(
+        [WORDS[desk.language]["calendar"].format(count=len(entries), file=file)],
+        document={"incident": incident_id, "events": len(entries), **shown},
+    )
 
 
-def _look_at_all(desk: Desk) -> Iterator[_Looked]:
-    """Every open incident, the newest first; of one that cannot be read it is said, and the others are shown."""
-    from incident.errors import BadInput, KeyMissing, Unreadable
-    from incident.record.incidents import IncidentState, list_incidents
-
-    for each in list_incidents(desk.store):
-        if each.state != IncidentState.OPEN:
-            continue
-        try:
-            yield _look(desk, each.id)
-        except (KeyMissing, Unreadable, BadInput) as error:
-            desk.say(f"warning: {each.id} cannot be read, so its duties are not shown: {error.what}")
-
-
-def _document(desk: Desk, looked: _Looked) -> dict[str, Any]:
-    from incident.cli.hold import hold_document
-    from incident.duties.evaluating import duty_document
-
-    views = looked.views
-    return {
-        "incident": looked.dossier.id,
-        "at": desk.now(),
-        "duties": [
-            {
-                **duty_document(view.finding, view.duty),
-                "state": view.state,
-                "met_at": view.met_at,
-                "target_at": view.target_at,
-                "overdue": view.is_overdue,
-                "next_24h": view.comes_within(NEXT),
-                "ways": ways(view.duty),
-            }
-            for view in views
-        ],
-        "measures": [
-            {"action": each.action, "at": each.at, "by": each.by, "origin": each.origin}
-            for each in looked.dossier.measures
-        ],
-        "not_applying": [
-            _why_not(finding, desk.language) for finding in looked.findings if not _has_open(finding, views)
-        ],
-        "holds": [hold_document(desk, each) for each in looked.holds],
-    }
-
-
-def _print(desk: Desk, looked: _Looked, *, why: bool, everything: bool) -> None:
+def _print(desk: Desk, looked: Looked, *, why: bool, everything: bool) -> None:
     from incident.cli.hold import one_line
 
     views = looked.views
@@ -129,7 +99,8 @@ def _print(desk: Desk, looked: _Looked, *, why: bool, everything: bool) -> None:
     for note in (*_measures(desk, looked.dossier, shown), *_notes(desk, views, shown, looked.dossier.id)):
         typer.echo(note)
     if why:
-        _print_why(desk, views, looked.findings)
+        for line in reasons(desk, looked.dossier.id, views, looked.findings):
+            typer.echo(line)
 
 
 _TELLS_MEASURES = "measures_taken"
@@ -174,31 +145,3 @@ def _notes(desk: Desk, views: Sequence[DutyView], shown: Sequence[DutyView], inc
     if unknown:
         lines.append(words["open"].format(count=len(unknown), id=incident_id))
     return ["", *lines] if lines else []
-
-
-def _print_why(desk: Desk, views: Sequence[DutyView], findings: Sequence[Finding]) -> None:
-    for view in views:
-        typer.echo(f"\n{view.duty.id}  [{STATES[desk.language][view.state]}]")
-        for line in view.duty.why.lines(desk.language):
-            typer.echo(f"  {line}")
-        for exemption in view.duty.exemptions:
-            typer.echo(f"  {exemption.title[desk.language]} ({exemption.article})")
-            for line in exemption.reason.lines(desk.language):
-                typer.echo(f"    {line}")
-    for finding in findings:
-        if not finding.duties:
-            for line in finding.lines(desk.language):
-                typer.echo(f"\n{line}")
-
-
-def _has_open(finding: Finding, views: Sequence[DutyView]) -> bool:
-    return any(view.finding.regime == finding.regime and view.is_open for view in views)
-
-
-def _why_not(finding: Finding, language: str) -> dict[str, Any]:
-    return {
-        "regime": finding.regime,
-        "outcome": str(finding.outcome),
-        "why": finding.lines(language),
-        "would_change_it": sorted(finding.decides | finding.rests_on),
-    }

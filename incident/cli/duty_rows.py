@@ -17,9 +17,23 @@ NEXT = timedelta(hours=24)
 """What `incident duties` shows without --all."""
 
 _SHOWN_FACTS = 3
-STATES = {
-    "en": {"owed": "owed", "may_be_waived": "may be waived", "not_owed": "not owed", "met": "met"},
-    "zh-Hans": {"owed": "应履行", "may_be_waived": "可以免除", "not_owed": "无此义务", "met": "已履行"},
+_STATUSES = {
+    "en": {
+        "running": "running",
+        "assumed": "assumed",
+        "met": "met",
+        "late": "met late",
+        "waived": "waived",
+        "not_applicable": "not owed",
+    },
+    "zh-Hans": {
+        "running": "应履行",
+        "assumed": "推定应履行",
+        "met": "已履行",
+        "late": "逾期履行",
+        "waived": "已决定免除",
+        "not_applicable": "不适用",
+    },
 }
 _URGENCY = {
     "en": {"immediately": "immediately", "promptly": "promptly"},
@@ -27,7 +41,13 @@ _URGENCY = {
 }
 WORDS: dict[str, dict[str, Any]] = {
     "en": {
-        "columns": ("Duty", "To", "Due", "Left", "Rests on", "State", "Article", "Review"),
+        "columns": ("Duty", "What, to whom", "Due", "State"),
+        "calendar": "calendar written to {file}, ends of duties: {count}",
+        "title": "{title} ({article})",
+        "may_be_waived": "{text}, may be waived",
+        "waived_by": "{text} by {who} ({label}), {at}",
+        "late_because": "{text}: {reason}",
+        "left": "{span} left",
         "assumed": "{text} (assumed)",
         "assumed_but": "{text} (assumed; {others})",
         "other": "{text} if “{way}”",
@@ -42,13 +62,20 @@ WORDS: dict[str, dict[str, Any]] = {
         "open_facts": "open: {names}",
         "more": "{names} and {count} more",
         "comma": ", ",
-        "none_open": "no incident is open",
+        "off": "off, as they bind only certain kinds of organisations: {count} laws (`incident law list`);"
+        " [scope] organisation in incident.toml turns them on",
         "unreviewed": "UNREVIEWED ({confidence})",
-        "rest": "not shown: {later} due later, {rest} met or not owed; all of them: incident duties {id} --all",
+        "rest": "not shown: {later} later, {rest} met, waived or not owed; all of them: incident duties {id} --all",
         "assumed_note": "assumed: a fact is missing, and the strictest case that is still possible counts",
     },
     "zh-Hans": {
-        "columns": ("义务", "对象", "期限", "剩余", "依据", "状态", "条款", "复核"),
+        "columns": ("义务", "事项与对象", "期限", "状态"),
+        "calendar": "已将 {count} 项期限写入 {file}",
+        "title": "{title}（{article}）",
+        "may_be_waived": "{text}，可以免除",
+        "waived_by": "{text}，{who}（{label}），{at}",
+        "late_because": "{text}：{reason}",
+        "left": "剩余 {span}",
         "assumed": "{text}（推定）",
         "assumed_but": "{text}（推定；{others}）",
         "other": "如为“{way}”，{text}",
@@ -63,29 +90,44 @@ WORDS: dict[str, dict[str, Any]] = {
         "open_facts": "待查明：{names}",
         "more": "{names} 等 {count} 项",
         "comma": "、",
-        "none_open": "没有未结案的事件",
+        "off": "有 {count} 部法规仅适用于特定类型的组织，现未启用：incident law list 可查看；"
+        "在 incident.toml 的 [scope] organisation 中列明本组织的类型即可启用",
         "unreviewed": "UNREVIEWED（{confidence}）",
-        "rest": "未显示：24 小时之后到期的 {later} 项，已履行或者无须履行的 {rest} 项；全部显示：incident duties {id} --all",
+        "rest": "未显示：之后到期或者属于后续阶段的 {later} 项，已履行、已免除或者不适用的 {rest} 项；全部显示：incident duties {id} --all",
         "assumed_note": "推定：事实尚未查明，按仍有可能的最严情形计算",
     },
 }
 
 
 def row(desk: Desk, view: DutyView) -> tuple[str, ...]:
-    """One duty as a row under `columns`."""
+    """One duty as a row under `columns`: four, so that it is read on a narrow screen too."""
     duty, language = view.duty, desk.language
-    words, state = WORDS[language], STATES[language][view.state]
-    open_facts = words["open_facts"].format(names=_some(desk, sorted(duty.settled_by)))
+    words = WORDS[language]
+    title = words["title"].format(title=duty.title[language], article=duty.article)
+    ordered = duty.ordered[language] if duty.ordered is not None else ""
+    rests_on = words["open_facts"].format(names=_some(desk, sorted(duty.settled_by)))
+    review = "" if duty.is_reviewed else words["unreviewed"].format(confidence=duty.confidence)
     return (
-        f"{duty.id}\n{duty.title[language]}",
-        _to(desk, duty),
-        _due(desk, view),
-        _left(desk, view),
-        open_facts if duty.settled_by else duty.anchor_field or "",
-        state if view.met_at is None else f"{state} {desk.show(view.met_at)}",
-        duty.article if duty.ordered is None else f"{duty.article}\n{duty.ordered[language]}",
-        "" if duty.is_reviewed else words["unreviewed"].format(confidence=duty.confidence),
+        duty.id,
+        "\n".join(filter(None, (title, f"→ {_to(desk, duty)}", ordered))),
+        "\n".join(filter(None, (time_left(desk, view), _due(desk, view)))),
+        "\n".join(filter(None, (state_of(desk, view), rests_on if duty.settled_by else "", review))),
     )
+
+
+def state_of(desk: Desk, view: DutyView) -> str:
+    """How a duty stands: met when, waived by whom, late for what reason, or that it may be waived."""
+    words, told = WORDS[desk.language], _STATUSES[desk.language][view.status]
+    if view.waiver is not None:
+        waiver = view.waiver
+        return str(
+            words["waived_by"].format(text=told, who=waiver.by, label=waiver.label, at=desk.show(waiver.at))
+        )
+    if view.met_at is not None:
+        met = f"{told} {desk.show(view.met_at)}"
+        reason = view.met.late_reason if view.met is not None and view.was_late else ""
+        return str(words["late_because"].format(text=met, reason=reason)) if reason else met
+    return str(words["may_be_waived"].format(text=told)) if view.state == "may_be_waived" else told
 
 
 def ways(duty: Duty) -> list[dict[str, Any]]:
@@ -118,12 +160,13 @@ def _some(desk: Desk, names: Sequence[str]) -> str:
 
 def _to(desk: Desk, duty: Duty) -> str:
     first, *others = dict.fromkeys(
-        [_names(desk, duty.recipients), *(_names(desk, way.recipients) for way in duty.ways)]
+        [named(desk, duty.recipients), *(named(desk, way.recipients) for way in duty.ways)]
     )
     return "\n".join((first, *(WORDS[desk.language]["else_to"].format(names=names) for names in others)))
 
 
-def _names(desk: Desk, recipients: Sequence[Recipient]) -> str:
+def named(desk: Desk, recipients: Sequence[Recipient]) -> str:
+    """The recipients as people call them."""
     joined: str = WORDS[desk.language]["comma"].join(each.name[desk.language] for each in recipients)
     return joined
 
@@ -137,15 +180,15 @@ def _due(desk: Desk, view: DutyView) -> str:
     elif duty.waits_for_duty:
         first = words["waits_duty"].format(duty=duty.waits_for_duty)
     else:
-        first = _URGENCY[desk.language].get(str(duty.urgency), str(duty.urgency))
-    lengths = _lengths(desk, duty)
+        first = urgency_of(desk, duty)
+    lengths = periods(desk, duty)
     if duty.assumed and not lengths:
         first = words["assumed"].format(text=first)
     target = [words["target"].format(at=desk.show(view.target_at))] if view.target_at is not None else []
     return "\n".join((first, *lengths, *target))
 
 
-def _lengths(desk: Desk, duty: Duty) -> list[str]:
+def periods(desk: Desk, duty: Duty) -> list[str]:
     """The period, and the other periods that are still possible: 1 h (assumed; 4 h if “...”)."""
     if not duty.ways or duty.ordered is not None or not duty.is_standing:
         return []
@@ -171,11 +214,19 @@ def _length(desk: Desk, way: Branch) -> str:
     return _URGENCY[desk.language].get(str(way.urgency), str(way.urgency))
 
 
-def _left(desk: Desk, view: DutyView) -> str:
+def urgency_of(desk: Desk, duty: Duty) -> str:
+    """“Immediately” or “promptly”, as people say it."""
+    return _URGENCY[desk.language].get(str(duty.urgency), str(duty.urgency))
+
+
+def time_left(desk: Desk, view: DutyView) -> str:
+    """How long is left, how long ago it ended, or how long it has been owed."""
     words, language = WORDS[desk.language], desk.language
     if not view.is_open:
         return ""
     if view.left is not None:
         left = span(view.left, language=language)
-        return str(words["overdue"].format(span=left)) if view.is_overdue else left
+        if view.is_overdue:
+            return str(words["overdue"].format(span=left))
+        return str(words["left"].format(span=left))
     return str(words["passed"].format(span=span(view.elapsed, language=language))) if view.elapsed else ""

@@ -281,7 +281,7 @@ def _show(
     out: AlreadyOut | None = None,
     freed: tuple[Cover, ...] | None = None,
 ) -> None:
-    from incident.duties.evaluating import met_duties
+    from incident.duties.evaluating import settled_duties
     from incident.ops.orders import conflicts, duties_that_go_on
     from incident.record.dossier import dossier_in
     from incident.record.holds import hold_called
@@ -291,7 +291,7 @@ def _show(
         dossier = dossier_in(session, desk.store, incident_id)
         findings = desk.house.findings(dossier)
         go_on = duties_that_go_on(session, incident_id, findings)
-        now_against = conflicts(findings, line.covers, met=met_duties(session, incident_id))
+        now_against = conflicts(findings, line.covers, met=settled_duties(session, incident_id))
     known = {each.duty for each in line.conflicts}
     since = [each for each in now_against if line.stands and each.duty not in known]
     document: dict[str, Any] = {

@@ -48,7 +48,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ask": ("asking", "The questions that decide the most, in order, and who can answer."),
     "answer": ("asking", "Answer a question; “unknown” is an answer too."),
     "duties": ("duties", "What is owed in the next 24 hours, by when, to whom."),
+    "meet": ("meet", "Record that a duty was met outside of Tocsin: a call, a portal, word of mouth."),
+    "waive": ("meet", "Decide not to do what the law leaves to the organisation (signed)."),
     "grade": ("grade", "The grade of an incident on every scale in scope, and its severity, with reasons."),
+    "register": (
+        "register",
+        "The register of breaches: every incident, also those that nobody was told of.",
+    ),
     "hold": ("hold", "Silence asked for by police or counsel: add, extend, accept, lift, list, show."),
     "instruction": ("instruction", "Orders of authorities: add, list, settle."),
     "call": ("calling", "Call somebody: everybody with a role, or one operator; then deputies, then all."),

@@ -11,8 +11,8 @@ import typer
 
 from incident.cli.desk import Desk, desk_of, write_output
 from incident.cli.record import ID
-from incident.cli.wording import defused
 from incident.errors import Refused, WrongUsage
+from incident.record.showing import defused
 
 if TYPE_CHECKING:
     from incident.delivery.status import Account

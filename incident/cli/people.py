@@ -10,8 +10,8 @@ import typer
 
 from incident.cli.desk import Desk, desk_of
 from incident.cli.record import ID
-from incident.cli.wording import defused
 from incident.errors import WrongUsage
+from incident.record.showing import defused
 
 GROUP = "people"
 app = typer.Typer(

@@ -111,7 +111,7 @@ class Questions:
 
     def __init__(self, desk: Desk, incident_id: str) -> None:
         from incident.duties.asking import questions_of
-        from incident.duties.evaluating import met_duties, rules_in_use
+        from incident.duties.evaluating import rules_in_use, settled_duties
         from incident.record.dossier import dossier_in
 
         self._desk = desk
@@ -121,7 +121,7 @@ class Questions:
         self._laws = {regime.id: regime.title for regime in rules.regimes}
         with desk.store.read() as session:
             dossier = dossier_in(session, desk.store, incident_id)
-            met = met_duties(session, incident_id)
+            met = settled_duties(session, incident_id)
         self.asked = questions_of(dossier, desk.settings, rules, met=met, now=desk.now())
 
     @property

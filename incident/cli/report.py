@@ -50,12 +50,12 @@ def report(
         raise WrongUsage(
             f"{language!r} is no language of this workspace", where="--language", next_step=known
         )
-    from incident.duties.evaluating import met_duties
+    from incident.duties.evaluating import settled_duties
     from incident.record.dossier import load_dossier
 
     dossier = load_dossier(desk.store, incident_id)
     with desk.store.read() as session:
-        met = met_duties(session, incident_id)
+        met = settled_duties(session, incident_id)
     duties = report_duties(desk.house.findings(dossier), standing_only=False)
     if submitted is not None:
         if not regime:
@@ -176,18 +176,22 @@ def _fill(
 
 
 def _record(desk: Desk, incident_id: str, duty_id: str, how: str, at: str | None, reference: str) -> None:
-    from incident.report.versions import record_submission
+    from incident.cli.wording import changes_as_document, duty_changes
+    from incident.ops.meeting import hand_in
 
     moment = read_time(desk, at, option="--at") if at else desk.now()
     with desk.change(incident_id, kind="report.submitted") as change:
-        record_submission(change, desk.store, incident_id, duty_id, at=moment, how=how, reference=reference)
+        _, changes = hand_in(
+            desk.house, change, incident_id, duty_id, at=moment, how=how, reference=reference
+        )
     desk.lines(
-        [f"{duty_id} is met: handed in {desk.show(moment)} by {how}"],
+        [f"{duty_id} is met: handed in {desk.show(moment)} by {how}", *duty_changes(desk, changes)],
         document={
             "incident": incident_id,
             "duty": duty_id,
             "submitted_at": moment,
             "how": how,
             "reference": reference,
+            "changes": changes_as_document(changes),
         },
     )

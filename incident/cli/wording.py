@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from incident.cli.desk import Desk
@@ -17,6 +17,7 @@ _CHANGES = {
     "due changed": "期限改变",
     "no longer assumed": "不再是推定",
     "now assumed": "现为推定",
+    "no longer waived": "免除决定失效，恢复履行",
 }
 
 
@@ -36,6 +37,11 @@ def duty_changes(desk: Desk, changes: Sequence[DutyChange]) -> list[str]:
     return lines
 
 
+def changes_as_document(changes: Sequence[DutyChange]) -> list[dict[str, Any]]:
+    """What changed in the duties, for `--json`."""
+    return [{"duty": each.duty_id, "change": each.kind, "due_at": each.after} for each in changes]
+
+
 def span(length: timedelta, *, language: str = "en") -> str:
     """A length of time in days, hours and minutes: 2 d 3 h, 3 h 20 min, 5 min; in Chinese 3 小时 20 分钟."""
     minutes = int(abs(length).total_seconds() // 60)
@@ -44,8 +50,3 @@ def span(length: timedelta, *, language: str = "en") -> str:
     if days:
         return f"{days} {day} {hours} {hour}"
     return f"{hours} {hour} {rest:02d} {minute}" if hours else f"{rest} {minute}"
-
-
-def defused(cell: str) -> str:
-    """A cell of a CSV file that no spreadsheet program runs as a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

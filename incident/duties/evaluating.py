@@ -17,6 +17,7 @@ import rfc8785
 from sqlmodel import Session, col, select
 
 from incident.duties.orders import reopened_by, under_orders
+from incident.duties.waivers import WAIVED, WaiverEnd, end_waiver
 from incident.law.evaluate import evaluate
 from incident.law.findings import Duty, DutyState, Finding
 from incident.law.grading import SHIPPED as SHIPPED_SCALES
@@ -32,6 +33,9 @@ from incident.workspace import Workspace
 
 MET = "met"
 
+_OF_MEETING = ("met_by", "met_evidence", "late_reason")
+"""What is kept of how a duty was met, beside what the law says of it."""
+
 
 class ChangeKind(StrEnum):
     """What can happen to a duty between two evaluations."""
@@ -41,6 +45,7 @@ class ChangeKind(StrEnum):
     DUE_CHANGED = "due changed"
     NO_LONGER_ASSUMED = "no longer assumed"
     NOW_ASSUMED = "now assumed"
+    NO_LONGER_WAIVED = "no longer waived"
 
 
 @dataclass(frozen=True)
@@ -112,11 +117,14 @@ def evaluate_duties(
         dossier.sheet, settings, rules, now=change.at, orders=dossier.instructions, met=dossier.met
     )
     stored = {row.duty_id: row for row in stored_duties(change.session, incident_id)}
+    reopened = reopened_by(dossier.instructions)
     differences: list[DutyChange] = []
     for finding in findings:
         for duty in finding.duties:
             row = stored.pop(duty.id, None)
             differences += _differences(row, duty)
+            if row is not None and row.state == WAIVED and duty.state is not DutyState.may_be_waived:
+                end_waiver(change, store, incident_id, duty.id, _why_it_ends(duty, reopened))
             _store_duty(change, store, incident_id, finding, duty, row)
     for row in stored.values():
         differences += _drop_duty(change, store, row)
@@ -136,18 +144,44 @@ def met_duties(session: Session, incident_id: str) -> frozenset[str]:
     return frozenset(row.duty_id for row in stored_duties(session, incident_id) if row.state == MET)
 
 
+def settled_duties(session: Session, incident_id: str) -> frozenset[str]:
+    """The ids of the duties for which nothing is left to do: met, or waived."""
+    return frozenset(row.duty_id for row in stored_duties(session, incident_id) if row.state in (MET, WAIVED))
+
+
 def meet_duty(
-    change: Change, store: Store, incident_id: str, duty_id: str, *, at: datetime, how: str
+    change: Change,
+    store: Store,
+    incident_id: str,
+    duty_id: str,
+    *,
+    at: datetime,
+    how: str,
+    evidence: Sequence[str] = (),
+    late_reason: str = "",
 ) -> bool:
-    """Mark a duty as met; returns whether it stood open. One duty met closes no other."""
+    """Mark a duty as met; returns whether it stood open, or was waived. One duty met closes no other.
+
+    `evidence`: ids of what shows it. The clocks that run from here are set by the next evaluation, in the same change.
+    """
     row = change.session.get(DutyRow, (incident_id, duty_id))
     if row is None or row.state in (MET, DutyState.not_owed):
         return False
     content = store.open(row, incident_id=incident_id)
+    if row.state == WAIVED:
+        end_waiver(change, store, incident_id, duty_id, WaiverEnd.MET)
     row.state = MET
     row.met_at = at
-    change.put(row, {**content, "met_by": how})
+    said = dict(zip(_OF_MEETING, (how, list(evidence), late_reason), strict=True))
+    change.put(row, {**content, **said})
     return True
+
+
+def reopen_met_duty(change: Change, store: Store, row: DutyRow) -> None:
+    """Take back that a duty was met: it is again what the law made of it at the last evaluation."""
+    content = store.open(row, incident_id=row.incident_id)
+    row.state, row.met_at = str(content["state"]), None
+    change.put(row, {name: each for name, each in content.items() if name not in _OF_MEETING})
 
 
 def _differences(row: DutyRow | None, duty: Duty) -> list[DutyChange]:
@@ -155,6 +189,10 @@ def _differences(row: DutyRow | None, duty: Duty) -> list[DutyChange]:
         return []
     stood = row is not None and row.state != DutyState.not_owed
     before = row.due_at if row is not None and stood else None
+    if row is not None and row.state == WAIVED and duty.is_standing:
+        if duty.state is DutyState.may_be_waived:
+            return []
+        return [DutyChange(duty.id, ChangeKind.NO_LONGER_WAIVED, None, duty.due_at)]
     if duty.is_standing and not stood:
         return [DutyChange(duty.id, ChangeKind.ARISEN, None, duty.due_at)]
     if stood and not duty.is_standing:
@@ -171,6 +209,12 @@ def _differences(row: DutyRow | None, duty: Duty) -> list[DutyChange]:
     return found
 
 
+def _why_it_ends(duty: Duty, reopened: frozenset[str]) -> WaiverEnd:
+    if duty.id in reopened:
+        return WaiverEnd.REOPENED
+    return WaiverEnd.EXEMPTION_GONE if duty.is_standing else WaiverEnd.NOT_OWED
+
+
 def _store_duty(
     change: Change, store: Store, incident_id: str, finding: Finding, duty: Duty, row: DutyRow | None
 ) -> None:
@@ -179,7 +223,9 @@ def _store_duty(
     state, met_at = str(duty.state), None
     if row is not None and before is not None and row.state == MET:
         state, met_at = MET, row.met_at
-        content["met_by"] = before.get("met_by", "")
+        content |= {name: before[name] for name in _OF_MEETING if name in before}
+    elif row is not None and row.state == WAIVED and duty.state is DutyState.may_be_waived:
+        state = WAIVED
     # Rows of earlier versions have nothing in the columns that lie open.
     if before == content and row is not None and row.urgency is not None:
         return
@@ -206,6 +252,7 @@ def _drop_duty(change: Change, store: Store, row: DutyRow) -> list[DutyChange]:
         return []
     content = store.open(row, incident_id=row.incident_id)
     before = row.due_at
+    end_waiver(change, store, row.incident_id, row.duty_id, WaiverEnd.NOT_OWED)
     row.state, row.due_at, row.assumed = DutyState.not_owed, None, False
     row.evaluated_at = change.at
     change.put(row, {**content, "state": row.state, "due_at": None, "assumed": False})

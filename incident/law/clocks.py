@@ -217,13 +217,14 @@ def _last_day(first: date, within: Within, working_days: WorkingDays | None) -> 
     if within.from_year_end:
         first = date(first.year, 12, 31)
     if within.months:
-        return _months_after(first, within.months)
+        return months_after(first, within.months)
     if working_days is not None and within.working_days:
         return working_day_after(first, within.working_days, working_days.calendar, working_days.closed)
     return first + timedelta(days=within.days - within.first_day_counts)
 
 
-def _months_after(first: date, months: int) -> date:
+def months_after(first: date, months: int) -> date:
+    """The day of that number so many calendar months later, or the month's last day where there is no such day."""
     year, month = divmod(first.year * 12 + first.month - 1 + months, 12)
     return date(year, month + 1, min(first.day, calendar.monthrange(year, month + 1)[1]))
 

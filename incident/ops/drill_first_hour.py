@@ -11,7 +11,7 @@ from incident.briefing.handing_over import HANDOVER_GIVEN, give_handover
 from incident.briefing.making import BRIEF_MADE, Audience, make_brief
 from incident.briefing.render import Format
 from incident.duties.asking import questions_of
-from incident.duties.evaluating import met_duties, rules_in_use
+from incident.duties.evaluating import rules_in_use, settled_duties
 from incident.ops.orders import Silence, hold_back, let_go_on
 from incident.record.decisions import Signer
 from incident.record.dossier import load_dossier
@@ -34,7 +34,7 @@ def ask(house: House, incident_id: str, screen: Says) -> None:
     """Show the questions that decide the most, with who can answer."""
     dossier = load_dossier(house.store, incident_id)
     with house.store.read() as session:
-        met = met_duties(session, incident_id)
+        met = settled_duties(session, incident_id)
     asked = questions_of(dossier, house.settings, rules_in_use(house.workspace), met=met, now=house.clock())
     for each in asked[:_ASKED]:
         field = each.question.field

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, func, select
 
 from incident.delivery.pausing import put_sending_again
 from incident.delivery.states import DeliveryState
-from incident.duties.evaluating import DutyChange, meet_duty, met_duties
+from incident.duties.evaluating import DutyChange, meet_duty, settled_duties
 from incident.duties.orders import must_know_duty, own_line
 from incident.law.findings import Finding
 from incident.law.regimes import DutyKind
@@ -69,7 +69,7 @@ class AlreadyOut:
 def hold_back(house: House, change: Change, incident_id: str, silence: Silence) -> Hold:
     """Place a hold, with the duties that it conflicts with as the record stands. Raises as `place_hold`."""
     dossier = dossier_in(change.session, house.store, incident_id)
-    met = met_duties(change.session, incident_id)
+    met = settled_duties(change.session, incident_id)
     return place_hold(
         change,
         house.store,
@@ -154,7 +154,7 @@ def conflicts(
 
 def duties_that_go_on(session: Session, incident_id: str, findings: Iterable[Finding]) -> list[str]:
     """The duties to authorities that stand open: no hold stops them."""
-    met = met_duties(session, incident_id)
+    met = settled_duties(session, incident_id)
     return [
         duty.id
         for finding in findings

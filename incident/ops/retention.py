@@ -50,6 +50,7 @@ from incident.store.tables import (
     Summons,
     SummonsCall,
     Task,
+    Waiver,
 )
 
 DESTRUCTION = "destruction"
@@ -75,6 +76,7 @@ _SEALED: tuple[type[SQLModel], ...] = (
     Summons,
     SummonsCall,
     Task,
+    Waiver,
 )
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, SQLModel, col, select
 
 from incident.proof.coordination import coordination, custody
+from incident.proof.duties_done import duties_done
 from incident.proof.events import Event
 from incident.proof.handed_out import handed_out
 from incident.record.decisions import SUBJECT_TITLES
@@ -45,6 +46,7 @@ def timeline(store: Store, incident_id: str, *, language: str, zone: ZoneInfo) -
             *_runs(session, incident_id),
             *coordination(session, store, incident_id, language=language, zone=zone),
             *custody(session, store, incident_id, language=language),
+            *duties_done(session, store, incident_id, language=language),
             *handed_out(session, store, incident_id, language=language),
         ]
     return sorted(events, key=lambda event: (event.at, event.recorded_at))

@@ -27,6 +27,7 @@ from incident.store.tables import (
     PrivilegedNote,
     Resolution,
     RunEffect,
+    Waiver,
 )
 
 
@@ -122,6 +123,9 @@ def _names(session: Session, incident_id: str) -> dict[str, str]:
     names |= {row.id: label_of(row) for row in session.exec(_mine(Instruction, incident_id)).all()}
     names |= {row.id: label_of(row) for row in session.exec(_mine(PrivilegedNote, incident_id)).all()}
     names |= {row.id: label_of(row) for row in session.exec(_mine(Resolution, incident_id)).all()}
+    names |= {
+        row.id: f"{label_of(row)} {row.duty_id}" for row in session.exec(_mine(Waiver, incident_id)).all()
+    }
     versions = select(Notice.id, Notice.version).where(Notice.incident_id == incident_id)
     names.update({notice: f"version {version}" for notice, version in session.exec(versions).all()})
     steps = select(RunEffect.id, RunEffect.run_id).where(RunEffect.incident_id == incident_id)

@@ -281,4 +281,5 @@ SUBJECT_TITLES = {
     "resolution": "decision on a question",
     "counsel-note": "note for counsel",
     "counsel-reading": "reading of the notes for counsel",
+    "waiver": "waiver of a duty",
 }

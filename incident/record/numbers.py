@@ -10,10 +10,17 @@ from sqlmodel import Session, func, select
 from incident.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
-    from incident.store.tables import Hold, Instruction, PrivilegedNote, Resolution, Task
+    from incident.store.tables import Hold, Instruction, PrivilegedNote, Resolution, Task, Waiver
 
-Numbered = TypeVar("Numbered", "Hold", "Instruction", "PrivilegedNote", "Resolution", "Task")
-LETTERS = {"hold": "H", "instruction": "I", "privileged_note": "N", "resolution": "D", "task": "T"}
+Numbered = TypeVar("Numbered", "Hold", "Instruction", "PrivilegedNote", "Resolution", "Task", "Waiver")
+LETTERS = {
+    "hold": "H",
+    "instruction": "I",
+    "privileged_note": "N",
+    "resolution": "D",
+    "task": "T",
+    "waiver": "W",
+}
 
 _LISTED_BY = {
     "H": "hold list",
@@ -21,6 +28,7 @@ _LISTED_BY = {
     "N": "counsel list",
     "D": "decisions",
     "T": "task list --all",
+    "W": "decisions",
 }
 
 

@@ -87,3 +87,8 @@ def _choice_title(field: Field, key: str, language: str) -> str:
 
 def _comma(language: str) -> str:
     return "、" if language.startswith("zh") else ", "
+
+
+def defused(cell: str) -> str:
+    """A cell of a CSV file that no spreadsheet program runs as a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

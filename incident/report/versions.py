@@ -58,7 +58,7 @@ def choose(
 ) -> ReportDuty:
     """The duty of a regime and phase; without a phase, the first that stands open. Raises `NotFound`.
 
-    `met` holds the ids of duties that were met already (see `duties.evaluating.met_duties`).
+    `met` holds the ids of duties for which nothing is left to do (see `duties.evaluating.settled_duties`).
     """
     of_regime = [each for each in duties if each.duty.regime == regime]
     if not of_regime:
@@ -139,11 +139,19 @@ def latest_report(session: Session, incident_id: str, regime: str, phase: str) -
 
 
 def record_submission(
-    change: Change, store: Store, incident_id: str, duty_id: str, *, at: datetime, how: str, reference: str
+    change: Change,
+    store: Store,
+    incident_id: str,
+    duty_id: str,
+    *,
+    at: datetime,
+    how: str,
+    reference: str,
+    late_reason: str = "",
 ) -> DutyRow:
     """Record that a report was handed in: its duty is then met, and the newest version of its phase submitted.
 
-    Raises `NotFound` or `Refused`.
+    The caller evaluates in the same change: the clocks of other duties may run from here. Raises `NotFound` or `Refused`.
     """
     must_have_happened(at, now=change.at)
     row = change.session.get(DutyRow, (incident_id, duty_id))
@@ -152,7 +160,7 @@ def record_submission(
     if row.state == MET:
         raise Refused(f"{duty_id} was met at {row.met_at:%Y-%m-%d %H:%M} UTC already", where=incident_id)
     told = f"{how}; reference {reference}" if reference else how
-    if not meet_duty(change, store, incident_id, duty_id, at=at, how=told):
+    if not meet_duty(change, store, incident_id, duty_id, at=at, how=told, late_reason=late_reason):
         raise Refused(
             f"{duty_id} is not owed", where=incident_id, next_step="`incident duties --why` says why not"
         )

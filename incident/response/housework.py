@@ -15,7 +15,7 @@ from sqlmodel import select
 from incident.delivery.campaign import open_campaign
 from incident.delivery.states import CampaignState
 from incident.delivery.status import campaigns_of
-from incident.duties.evaluating import findings_for, met_duties, rules_in_use
+from incident.duties.evaluating import Rules, findings_for, rules_in_use, settled_duties
 from incident.errors import Refused
 from incident.law.categories import category_catalogue
 from incident.law.evaluate import required_notice_elements
@@ -53,6 +53,11 @@ class House:
     def drill(self) -> bool:
         """Whether this is a rehearsal, by the record and not by settings that somebody could edit."""
         return born_as(self.store) == Born.DRILL
+
+    @cached_property
+    def rules(self) -> Rules:
+        """The regimes in use, read once: for what looks at many incidents, and writes nothing."""
+        return rules_in_use(self.workspace)
 
     def findings(self, dossier: Dossier) -> tuple[Finding, ...]:
         """What the law says of the record now."""
@@ -163,7 +168,7 @@ class House:
     def _prepare_reports(self, incident_id: str, regime: str, phase: str) -> HouseAnswer:
         dossier = load_dossier(self.store, incident_id)
         with self.store.read() as session:
-            met = met_duties(session, incident_id)
+            met = settled_duties(session, incident_id)
         owed = report_duties(self.findings(dossier), standing_only=True)
         standing = [each for each in owed if each.duty.id not in met]
         first_of_regime = {each.duty.regime: each for each in reversed(standing)}

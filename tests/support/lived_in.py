@@ -1,7 +1,7 @@
 """A workspace in which everything has happened that leaves a row, and the check of it with and without damage.
 
-Three incidents: one whose notice is being sent, as a worker that was killed leaves it, while a run waits for the end;
-one that is told and reported; one whose data was destroyed. Alerts were mapped, ignored, and have just come in.
+Four incidents: one whose notice is being sent, as a worker that was killed leaves it, while a run waits for the end;
+one that is told and reported; one whose people need not be told, which was signed; one whose data was destroyed. Alerts were mapped, ignored, and have just come in.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from incident.hooks.receiving import StoreIntake
 from incident.ops.check import Checked, check, check_moment
 from incident.ops.checks.base import State
 from incident.ops.drill_estate import facts_text
+from incident.ops.meeting import hand_in
 from incident.ops.orders import Silence
 from incident.ops.retention import destroy
 from incident.record.contacts import ContactKind, WaysToReach, add_contact, remove_contact
@@ -37,7 +38,7 @@ from incident.record.instructions import OrderEffect
 from incident.record.operators import Role, operator_named
 from incident.record.reaches import put_reach
 from incident.record.tasks import TaskState, add_task, end_task
-from incident.report.versions import fill_report, keep_version, record_submission, report_duties
+from incident.report.versions import fill_report, keep_version, report_duties
 from incident.response.housework import House
 from incident.response.runner import cancel_run, run_named
 from incident.store.journal import WORKSPACE_CHAIN
@@ -51,6 +52,8 @@ from tests.support.postgres import PostgresServer
 from tests.support.relays import RecordingRelay, recording_relay
 from tests.support.runs import Running, start
 from tests.support.services import CalledService
+from tests.support.waiving import PEOPLE as TELLING
+from tests.support.waiving import may_be_waived, waived_by, withdrawn
 from tests.support.workspaces import make_signer, open_one
 
 REFUSED, LATER = "p00002@example.org", ("p00003@example.org", "p00004@example.org")
@@ -70,6 +73,7 @@ class LivedIn:
     sending: Breach
     running: Running
     told: Breach
+    waived: str
     destroyed: str
 
     @property
@@ -88,11 +92,12 @@ def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
         running = _send_by_playbook(sending, service)
         told = _told(_another(sending), relay)
         gone = _destroyed(_another(sending))
+        waived = _waived(sending)
         _alerts(sending)
         sending.made.clock.move(minutes=2)
         _killed_in_the_middle(sending)
         _post(sending, {"title": "it has just come in"}, delivery="new")
-    return LivedIn(sending, running, told, gone)
+    return LivedIn(sending, running, told, waived, gone)
 
 
 def _people_to_call(breach: Breach, desk: ChatDesk) -> None:
@@ -202,9 +207,7 @@ def _told(breach: Breach, relay: RecordingRelay) -> Breach:
         filled = fill_report(owed[0], dossier, made.workspace, made.settings, now=change.at)
         keep_version(change, made.store, breach.id, filled)
     with made.store.write(breach.id, kind="report.submitted", actor="ana", now=made.clock()) as change:
-        record_submission(
-            change, made.store, breach.id, owed[0].duty.id, at=change.at, how="by fax", reference="7"
-        )
+        hand_in(breach.house, change, breach.id, owed[0].duty.id, at=change.at, how="by fax", reference="7")
     _runs_that_wait_and_end(breach)
     _silence_and_orders(breach)
     return breach
@@ -235,6 +238,23 @@ def _destroyed(breach: Breach) -> str:
         close_incident(change, breach.id, reason="a rehearsal")
     destroy(breach.house, breach.id, signer=breach.signers["bo"], reason="its time is up")
     return breach.id
+
+
+def _waived(breach: Breach) -> str:
+    """People need not be told: waived, taken back, waived again."""
+    made = breach.made
+    known = read_facts_file(
+        facts_text(now=made.clock(), zone=made.settings.zone, people=2),
+        name="facts.yaml",
+        zone=made.settings.zone,
+        known_at=made.clock(),
+    )
+    other = replace(breach, id=open_one(made, facts=known))
+    may_be_waived(other)
+    waived_by(other, breach.signers["lex"])
+    withdrawn(other, TELLING)
+    waived_by(other, breach.signers["bo"])
+    return other.id
 
 
 def _alerts(breach: Breach) -> None:

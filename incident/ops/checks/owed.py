@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import rfc8785
+import sqlalchemy as sa
 from sqlmodel import col, select
 
 from incident.duties.evaluating import (
@@ -19,21 +20,27 @@ from incident.duties.evaluating import (
     rules_in_use,
     stored_duties,
 )
-from incident.errors import TocsinError
+from incident.duties.waivers import WAIVED, list_waivers
+from incident.errors import TocsinError, Unreadable
 from incident.law.findings import STANDING, Duty, DutyState
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, scan, table_of
 from incident.record.dossier import Dossier, dossier_in
 from incident.record.incidents import IncidentState
-from incident.store.tables import DutyRow, Evaluation, Incident
+from incident.store.tables import DutyRow, Evaluation, Incident, Waiver
 
-_duty = table_of(DutyRow)
-d = _duty.c
+_duty, _waiver = table_of(DutyRow), table_of(Waiver)
+d, w = _duty.c, _waiver.c
 
 _EVALUATE = "state a fact again (`incident set`): that evaluates the duties"
 
 STATES = Invariant("duties.states", "each duty's state is known, and one that is met says when")
 JOURNALLED = Invariant("duties.journalled", "each duty that is met stands as met in the journal")
 EVALUATED = Invariant("duties.evaluated", "the duties were evaluated over the facts as they stand", _EVALUATE)
+WAIVERS = Invariant(
+    "duties.waivers",
+    "each waived duty has one waiver that stands, numbered and signed by who waived it, and no other duty has one",
+    "`incident decisions` shows what was signed; keep a copy of the database, then put a backup back",
+)
 CLOCKS = Invariant("duties.clocks", "every duty that stands is in the table, with its deadline", _EVALUATE)
 
 
@@ -45,7 +52,7 @@ def _look_at_rows(view: View, findings: Findings) -> None:
         [d.incident_id, d.duty_id],
         _duty,
         [
-            Sign(STATES, "its state is unknown", d.state.not_in(sorted({*DutyState, MET}))),
+            Sign(STATES, "its state is unknown", d.state.not_in(sorted({*DutyState, MET, WAIVED}))),
             Sign(
                 STATES, "met without a time, or not and with one", (d.state == MET) != d.met_at.is_not(None)
             ),
@@ -67,6 +74,35 @@ def _look_at_journal(view: View, findings: Findings) -> None:
             findings.broken(
                 JOURNALLED, f"duty {incident}/{duty}", "no entry of the journal says that it was met"
             )
+
+
+def _look_at_waivers(view: View, findings: Findings) -> None:
+    standing = sa.exists().where(
+        (w.incident_id == d.incident_id) & (w.duty_id == d.duty_id) & w.ended_at.is_(None)
+    )
+    key = [d.incident_id, d.duty_id]
+    unwaived = Sign(WAIVERS, "it is waived, and no waiver stands", (d.state == WAIVED) & ~standing)
+    scan(view, findings, "duty", key, _duty, [unwaived], view.mine(d.incident_id))
+    waived = sa.exists().where(
+        (d.incident_id == w.incident_id) & (d.duty_id == w.duty_id) & (d.state == WAIVED)
+    )
+    idle = Sign(WAIVERS, "it stands, and its duty is not waived", w.ended_at.is_(None) & ~waived)
+    scan(view, findings, "waiver", [w.id], _waiver, [idle], view.mine(w.incident_id))
+    gap = (sa.func.min(w.number) != 1) | (sa.func.max(w.number) != sa.func.count())
+    for (incident,) in view.rows(
+        sa.select(w.incident_id).where(view.mine(w.incident_id)).group_by(w.incident_id).having(gap)
+    ):
+        findings.broken(WAIVERS, incident, "its waivers are not numbered without a gap")
+    store = view.house.store
+    for incident in view.readable():
+        try:
+            lines = list_waivers(view.session, store, incident, drill=view.house.drill)
+        except Unreadable:
+            findings.untold(WAIVERS, f"what is sealed of a waiver of {incident} does not open")
+            continue
+        for line in lines:
+            if line.by not in line.signed_by:
+                findings.broken(WAIVERS, f"waiver {line.id}", "no valid signature says these words")
 
 
 def _look_at_clocks(view: View, findings: Findings) -> None:
@@ -138,13 +174,17 @@ def _must_be_in_the_table(
         findings.broken(CLOCKS, f"duty {incident}/{duty_id}", what)
 
 
+def _settled(row: DutyRow, duty: Duty) -> bool:
+    return row.state == MET or (row.state == WAIVED and duty.state is DutyState.may_be_waived)
+
+
 def _differences(duties: Mapping[str, Duty], rows: Mapping[str, DutyRow]) -> list[tuple[str, str]]:
     found = []
     for duty in duties.values():
         row = rows.get(duty.id)
         if duty.is_standing and row is None:
             found.append((duty.id, "it stands, and is not in the table"))
-        elif row is not None and row.state != MET and row.state != duty.state:
+        elif row is not None and not _settled(row, duty) and row.state != duty.state:
             found.append((duty.id, f"it is {duty.state}, and the table says {row.state}"))
         elif row is not None and row.state != MET and row.due_at != duty.due_at:
             found.append((duty.id, "its deadline is not the one in the table"))
@@ -157,5 +197,6 @@ def _differences(duties: Mapping[str, Duty], rows: Mapping[str, DutyRow]) -> lis
 SURVEYS = (
     Survey(_look_at_rows, (STATES,)),
     Survey(_look_at_journal, (JOURNALLED,)),
+    Survey(_look_at_waivers, (WAIVERS,)),
     Survey(_look_at_clocks, (EVALUATED, CLOCKS)),
 )

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import Index
 from sqlmodel import Field, SQLModel, UniqueConstraint
 
 from incident.store.columns import optional_time, sealed_column, time_column
@@ -11,6 +12,7 @@ class Evaluation(SQLModel, table=True):
     """One evaluation of the law over the record, replayable. Sealed: inputs and result."""
 
     __tablename__ = "evaluation"
+    __table_args__ = (Index("ix_evaluation_in_order", "incident_id", "at", "rules_hash"),)
 
     id: str = Field(primary_key=True)
     incident_id: str = Field(index=True)
@@ -28,6 +30,10 @@ class DutyRow(SQLModel, table=True):
     """
 
     __tablename__ = "duty"
+    # Holds all that the list of open duties asks for: without it every sealed description is read past.
+    __table_args__ = (
+        Index("ix_duty_open", "state", "incident_id", "due_at", "anchor_at", "urgency", "duty_id"),
+    )
 
     incident_id: str = Field(primary_key=True)
     duty_id: str = Field(primary_key=True)

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from incident.duties.evaluating import MET, meet_duty, stored_duties
-from incident.duties.view import DutyView, view_duties
+from incident.duties.view import OPEN, DutyStatus, DutyView, view_duties
 from incident.law.clocks import Urgency
 from incident.law.evaluate import evaluate
 from incident.law.regimes import DutyKind, load_regimes
 from incident.record.dossier import load_dossier
 from tests.support.breaches import Breach, make_breach
+from tests.support.waiving import met as record_met
 
 
 @pytest.fixture
@@ -117,3 +118,40 @@ def test_before_any_clock_runs_the_shortest_and_the_surest_stand_first(breach: B
         "cn-civil-1038/authority", "cn-civil-1038/people", "cn-csl-44/authority", "cn-csl-44/people",
         "cn-dsl-29/authority", "cn-dsl-29/people", "cn-pi-audit-5/audit",
     }  # fmt: skip
+
+
+def status_of(breach: Breach, duty_id: str) -> DutyStatus:
+    return next(view.status for view in views(breach) if view.duty.id == duty_id)
+
+
+def test_a_duty_is_running_assumed_met_or_met_late(breach: Breach) -> None:
+    report = "eu-gdpr/authority"
+    assert status_of(breach, report) is DutyStatus.RUNNING
+    breach.state(eu_data_subjects="unknown")
+    assert status_of(breach, report) is DutyStatus.ASSUMED
+    breach.state(eu_data_subjects="yes")
+    record_met(breach, report)
+    assert status_of(breach, report) is DutyStatus.MET
+    breach.state(aware_at="2026-11-01 09:00", discovered_at="2026-11-01 09:00")
+    assert status_of(breach, report) is DutyStatus.LATE, "by the facts as they stand now"
+    breach.state(risk_to_people="unlikely")
+    assert status_of(breach, "eu-gdpr/people") is DutyStatus.NOT_APPLICABLE
+
+
+def test_one_that_is_overdue_is_still_running(breach: Breach) -> None:
+    breach.made.clock.move(days=30)
+    late = [view for view in views(breach) if view.is_overdue]
+    assert late and all(view.status in OPEN for view in late)
+
+
+def test_what_waits_for_a_later_phase_is_not_looked_at_now(breach: Breach) -> None:
+    final = "cn-cac-incident-2025/final"
+    breach.state(people_disrupted="200000", handling_ended_at="unknown")
+    shown = {view.duty.id: view for view in views(breach)}
+    waiting = [view for view in shown.values() if view.is_open and view.waits_for_phase]
+    assert not any(view.comes_within(timedelta(hours=24)) for view in waiting if view.left is None)
+    if final in shown and shown[final].is_open:
+        assert shown[final].waits_for_phase
+        breach.state(handling_ended_at="2026-11-23 16:00")
+        breach.made.clock.move(days=30)
+        assert next(view for view in views(breach) if view.duty.id == final).comes_within(timedelta(hours=24))

@@ -161,11 +161,24 @@ def test_a_body_that_was_changed_moved_or_taken_out_is_found(estate: Estate) -> 
         assert _verify(estate) == []
 
 
+def _waived_and_withdrawn(estate: Estate, folder: Path) -> None:
+    shown = ("harm_effectively_avoided=yes", "authority_requires_notice=no")
+    estate.done("set", estate.id, *shown)
+    file = folder / "paper"
+    file.write_text("nobody else read it")
+    evidence = estate.done("evidence", "add", estate.id, file, "--json").document["evidence"]
+    why = ("--reason", "nobody else read it", "--evidence", evidence)
+    estate.done("--as", "anna", "waive", estate.id, "cn-pipl-57/people", *why)
+    estate.done("waive", estate.id, "cn-pipl-57/people", "--withdraw", "somebody did")
+    estate.done("set", estate.id, "harm_effectively_avoided=no")
+
+
 @pytest.fixture(scope="module")
 def lived_in(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> Estate:
     """A workspace in which everything has happened that leaves a row in a journalled table."""
     folder = tmp_path_factory.mktemp("lived-in")
     estate = first_estate.copy_to(folder / "workspace")
+    _waived_and_withdrawn(estate, folder)
     with_release(estate)
     with recording_relay() as relay:
         estate.change_settings("port = 9", f"port = {relay.port}")
@@ -214,6 +227,7 @@ _CHANGES = {
     "run": "state = 'succeeded'",
     "run_effect": "state = 'settled'",
     "task": "state = 'done'",
+    "waiver": "duty_id = 'eu-gdpr/people'",
     "summons": "answered_by = 'mallory'",
     "summons_call": "outcome = 'unknown'",
 }

@@ -154,6 +154,44 @@ DUTIES = [
         ("DELETE FROM fact WHERE incident_id = '{told}' AND field = 'discovered_at'",),
         {"duties.evaluated": "never evaluated over the facts", "journal.chains": "row missing"},
     ),
+    Damage(
+        "the waiver that stands has ended",
+        ("UPDATE waiver SET ended_at = '2026-11-24 00:00:00' WHERE incident_id = '{waived}' AND number = 2",),
+        {"duties.waivers": "no waiver stands", **CHANGED},
+    ),
+    Damage(
+        "a waiver that ended stands again, of another duty",
+        (
+            "UPDATE waiver SET ended_at = NULL, duty_id = 'eu-gdpr/authority'"
+            " WHERE incident_id = '{waived}' AND number = 1",
+        ),
+        {"duties.waivers": "its duty is not waived", **CHANGED},
+    ),
+    Damage(
+        "a waived duty counts as owed",
+        ("UPDATE duty SET state = 'may_be_waived' WHERE incident_id = '{waived}' AND state = 'waived'",),
+        {"duties.waivers": "its duty is not waived", **CHANGED},
+    ),
+    Damage(
+        "a duty that is owed counts as waived",
+        ("UPDATE duty SET state = 'waived' WHERE incident_id = '{waived}' AND state = 'owed'",),
+        {"duties.waivers": "no waiver stands", "duties.clocks": "the table says waived", **CHANGED},
+    ),
+    Damage(
+        "waivers have a gap",
+        ("UPDATE waiver SET number = 9 WHERE incident_id = '{waived}' AND number = 2",),
+        {"duties.waivers": "not numbered without a gap", **CHANGED},
+    ),
+    Damage(
+        "a duty was waived by somebody else",
+        ("UPDATE waiver SET waived_by = 'di' WHERE incident_id = '{waived}' AND number = 2",),
+        {"duties.waivers": "no valid signature", **CHANGED},
+    ),
+    Damage(
+        "the signature under a waiver is gone",
+        ("DELETE FROM decision WHERE subject_kind = 'waiver' AND incident_id = '{waived}'",),
+        {"duties.waivers": "no valid signature", "journal.chains": "row missing"},
+    ),
 ]
 
 PROOFS = [

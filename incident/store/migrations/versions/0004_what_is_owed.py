@@ -14,6 +14,11 @@ branch_labels = None
 depends_on = None
 
 _LISTED = ("path", "urgency")
+# Each table's index that holds all that a list over many incidents asks for: its name and its columns.
+_IN_ORDER = {
+    "duty": ("ix_duty_open", "state", "incident_id", "due_at", "anchor_at", "urgency", "duty_id"),
+    "evaluation": ("ix_evaluation_in_order", "incident_id", "at", "rules_hash"),
+}
 
 
 def upgrade() -> None:
@@ -21,6 +26,9 @@ def upgrade() -> None:
         for name in _LISTED:
             batch_op.add_column(_text(name, optional=True))
         batch_op.add_column(_time("anchor_at", optional=True))
+    for table, columns in _IN_ORDER.items():
+        with op.batch_alter_table(table) as batch_op:
+            batch_op.create_index(columns[0], list(columns[1:]), unique=False)
     op.create_table(
         "waiver",
         _text("id"),
@@ -65,6 +73,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("regime_review", "duty_reminder", "waiver"):
         op.drop_table(table)
+    for table, columns in _IN_ORDER.items():
+        with op.batch_alter_table(table) as batch_op:
+            batch_op.drop_index(columns[0])
     with op.batch_alter_table("duty") as batch_op:
         for name in (*_LISTED, "anchor_at"):
             batch_op.drop_column(name)
