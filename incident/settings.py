@@ -246,6 +246,17 @@ class Targets(Part):
     promptly_hours: float = Field(default=24, gt=0)
 
 
+class Reminders(Part):
+    """When people are reminded of a duty: so many minutes before its end (leads longer than its whole period are left
+    out), at it, and then every `after_minutes`, `after_times` times."""
+
+    before_minutes: list[Annotated[int, Field(ge=1, le=527040)]] = Field(
+        default_factory=lambda: [1440, 240, 60], max_length=20
+    )
+    after_minutes: int = Field(default=240, ge=5, le=10080)
+    after_times: int = Field(default=6, ge=0, le=100)
+
+
 class Contacts(Part):
     """Contacts outside: after so many days without a check `incident doctor` complains."""
 
@@ -274,6 +285,7 @@ class Settings(Part):
     hooks: Hooks = Hooks()
     playbooks: Playbooks = Playbooks()
     targets: Targets = Targets()
+    reminders: Reminders = Reminders()
     contacts: Contacts = Contacts()
     escalation: Escalation = Escalation()
 

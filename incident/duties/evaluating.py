@@ -17,6 +17,7 @@ import rfc8785
 from sqlmodel import Session, col, select
 
 from incident.duties.orders import reopened_by, under_orders
+from incident.duties.reminding import settle_reminders, watch_duties
 from incident.law.evaluate import evaluate
 from incident.law.findings import Duty, DutyState, Finding
 from incident.law.grading import SHIPPED as SHIPPED_SCALES
@@ -121,6 +122,8 @@ def evaluate_duties(
     for row in stored.values():
         differences += _drop_duty(change, store, row)
     _store_evaluation(change, store, dossier, settings, rules, findings)
+    settle_reminders(change, store, incident_id)
+    watch_duties(change, incident_id)
     return differences
 
 
@@ -147,6 +150,7 @@ def meet_duty(
     row.state = MET
     row.met_at = at
     change.put(row, {**content, "met_by": how})
+    settle_reminders(change, store, incident_id)
     return True
 
 
