@@ -248,13 +248,13 @@ class Targets(Part):
 
 class Reminders(Part):
     """When people are reminded of a duty: so many minutes before its end (leads longer than its whole period are left
-    out), at it, and then every `after_minutes`, `after_times` times."""
+    out), and from its end on every `after_minutes`, `after_times` times in all."""
 
     before_minutes: list[Annotated[int, Field(ge=1, le=527040)]] = Field(
         default_factory=lambda: [1440, 240, 60], max_length=20
     )
     after_minutes: int = Field(default=240, ge=5, le=10080)
-    after_times: int = Field(default=6, ge=0, le=100)
+    after_times: int = Field(default=7, ge=0, le=100)
 
 
 class Contacts(Part):

@@ -122,7 +122,7 @@ def evaluate_duties(
     for row in stored.values():
         differences += _drop_duty(change, store, row)
     _store_evaluation(change, store, dossier, settings, rules, findings)
-    settle_reminders(change, store, incident_id)
+    settle_reminders(change, store, incident_id, settings=settings)
     watch_duties(change, incident_id)
     return differences
 

@@ -16,7 +16,7 @@ WRONG_CLOCK = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Pace:
-    """Minutes before an end at which to remind; after it every `after` minutes, `times` times."""
+    """Minutes before an end at which to remind; from the end on every `after` minutes, `times` times in all."""
 
     before: tuple[int, ...]
     after: int
@@ -85,7 +85,7 @@ def moments_of(end: DutyEnd, pace: Pace) -> list[int]:
 
     One that lies at or before the start of its clock is left out: nobody needs a reminder of what has just begun.
     """
-    return sorted({*_before(end, pace), 0, *(pace.after * number for number in range(1, pace.times + 1))})
+    return sorted({*_before(end, pace), *(pace.after * number for number in range(pace.times))})
 
 
 def _before(end: DutyEnd, pace: Pace) -> Iterator[int]:

@@ -148,7 +148,7 @@ def tell(change: Change, store: Store, settings: Settings, incident_id: str) -> 
                 told_at=change.at,
             )
         )
-    settle_reminders(change, store, incident_id, ran_out=_ran_out(plan.now))
+    settle_reminders(change, store, incident_id, settings=settings, ran_out=_ran_out(plan.now))
     for reason, reminders in (
         (Reason.DUTY_DUE, [each for each in plan.now if not each.has_run_out]),
         (Reason.DUTY_PASSED, [each for each in plan.now if each.has_run_out]),
@@ -157,15 +157,25 @@ def tell(change: Change, store: Store, settings: Settings, incident_id: str) -> 
             _call(change, store, settings, incident_id, reason, reminders)
 
 
-def settle_reminders(change: Change, store: Store, incident_id: str, *, ran_out: Iterable[str] = ()) -> None:
+def settle_reminders(
+    change: Change,
+    store: Store,
+    incident_id: str,
+    *,
+    settings: Settings | None = None,
+    ran_out: Iterable[str] = (),
+) -> None:
     """End the calls whose duties are all met, waived, not owed any more, or due at another time by now.
 
-    `ran_out`: the duties of which it is told anew that they have run out, so that nobody is told that they are near.
+    Without `settings` a target of the organisation's own counts as unmoved. `ran_out`: the duties of which it is told
+    anew that they have run out, so that nobody is told that they are near.
     """
     asked = [row for row in open_summons(change.session, incident_id) if row.reason in REASONS]
     if not asked:
         return
     standing = _standing_ends(change.session, incident_id)
+    if settings is not None:
+        standing |= {each.duty_id: each.end_at for each in open_ends(change.session, settings, incident_id)}
     over = frozenset(ran_out)
     for row in asked:
         about: Mapping[str, str] = store.open(row, incident_id=incident_id).get("about", {})
@@ -175,11 +185,11 @@ def settle_reminders(change: Change, store: Store, incident_id: str, *, ran_out:
 
 
 def _still_counts(duty: str, end: str, standing: Mapping[str, datetime | None]) -> bool:
-    """Whether a duty stands, and ends when it did; one without a time by law ends when the house says."""
+    """Whether a duty stands, and ends when it did, as far as its end is known here."""
     if duty not in standing:
         return False
-    by_law = standing[duty]
-    return by_law is None or by_law == datetime.fromisoformat(end)
+    now = standing[duty]
+    return now is None or now == datetime.fromisoformat(end)
 
 
 def _standing_ends(session: Session, incident_id: str) -> dict[str, datetime | None]:
