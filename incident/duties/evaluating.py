@@ -123,7 +123,7 @@ def evaluate_duties(
         differences += _drop_duty(change, store, row)
     _store_evaluation(change, store, dossier, settings, rules, findings)
     settle_reminders(change, store, incident_id, settings=settings)
-    watch_duties(change, incident_id)
+    watch_duties(change, settings, incident_id)
     return differences
 
 

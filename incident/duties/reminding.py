@@ -58,9 +58,23 @@ def pace_of(settings: Settings) -> Pace:
     return Pace(tuple(reminders.before_minutes), reminders.after_minutes, reminders.after_times)
 
 
-def watch_duties(change: Change, incident_id: str) -> None:
-    """Let a worker look at the duties as this change leaves them."""
-    put_job(change.session, DUTIES_JOB, incident_id, incident_id=incident_id)
+def watch_duties(change: Change, settings: Settings, incident_id: str) -> None:
+    """Let a worker look at the duties, as this change leaves them, when something is to be told."""
+    if not has_open_duties(change.session, incident_id):
+        return
+    after = seconds_until_next_look(change.session, settings, incident_id, now=change.at)
+    put_job(change.session, DUTIES_JOB, incident_id, incident_id=incident_id, after=after)
+
+
+def seconds_until_next_look(
+    session: Session, settings: Settings, incident_id: str, *, now: datetime
+) -> float:
+    """Until something is to be told, 0 where that is now; never longer than `LONGEST_SLEEP`."""
+    plan = plan_of(session, settings, incident_id, now=now)
+    if plan.now:
+        return 0.0
+    wait = LONGEST_SLEEP if plan.next_at is None else min(plan.next_at - now, LONGEST_SLEEP)
+    return max(wait.total_seconds(), 0.0)
 
 
 def has_open_duties(session: Session, incident_id: str) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from incident.durable import Lease
-from incident.duties.reminding import LONGEST_SLEEP, has_open_duties, plan_of, tell
+from incident.duties.reminding import has_open_duties, plan_of, seconds_until_next_look, tell
 from incident.response.attempt import ENGINE
 from incident.response.housework import House
 from incident.settings import Settings
@@ -33,6 +33,4 @@ def _leave(lease: Lease, session: Session, settings: Settings, incident_id: str,
     if not has_open_duties(session, incident_id):
         lease.done(session)
         return
-    next_at = plan_of(session, settings, incident_id, now=now).next_at
-    wait = LONGEST_SLEEP if next_at is None else min(next_at - now, LONGEST_SLEEP)
-    lease.again(session, after=max(wait.total_seconds(), 0.001))
+    lease.again(session, after=seconds_until_next_look(session, settings, incident_id, now=now))

@@ -81,7 +81,9 @@ def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
     """Live through it all."""
     with CalledService() as service, recording_relay() as relay, chat_desk() as desk, _small_batches():
         relay.at_rcpt = _answers
-        sending = make_breach(tmp_path, people=PEOPLE, relay_port=relay.port, measures=(), on=on)
+        sending = make_breach(
+            tmp_path, people=PEOPLE, relay_port=relay.port, measures=(), on=on, reminders={}
+        )
         _people_to_call(sending, desk)
         _add_tasks(sending, "write to the host")
         sending.signers["lex"] = make_signer(sending.made, "lex", roles=[Role.COUNSEL])

@@ -24,7 +24,7 @@ _LATEST = 60.0
 class ReminderWindow(StrEnum):
     """Where a reminder can be cut off."""
 
-    BEFORE = "before the transaction"
+    BEFORE = "before it is written"
     INSIDE = "before its commit"
     AFTER = "after its commit"
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import rfc8785
+import sqlalchemy as sa
 from sqlmodel import col, select
 
+from incident.durable import JobState
 from incident.duties.evaluating import (
     MET,
     Rules,
@@ -19,15 +22,17 @@ from incident.duties.evaluating import (
     rules_in_use,
     stored_duties,
 )
+from incident.duties.reminding import DUTIES_JOB
 from incident.errors import TocsinError
 from incident.law.findings import STANDING, Duty, DutyState
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, scan, table_of
+from incident.ops.checks.progress import RETRY
 from incident.record.dossier import Dossier, dossier_in
 from incident.record.incidents import IncidentState
-from incident.store.tables import DutyRow, Evaluation, Incident
+from incident.store.tables import DutyReminder, DutyRow, Evaluation, Incident, Job
 
-_duty = table_of(DutyRow)
-d = _duty.c
+_duty, _reminder, _incident, _job = map(table_of, (DutyRow, DutyReminder, Incident, Job))
+d, m, i, j = _duty.c, _reminder.c, _incident.c, _job.c
 
 _EVALUATE = "state a fact again (`incident set`): that evaluates the duties"
 
@@ -35,6 +40,16 @@ STATES = Invariant("duties.states", "each duty's state is known, and one that is
 JOURNALLED = Invariant("duties.journalled", "each duty that is met stands as met in the journal")
 EVALUATED = Invariant("duties.evaluated", "the duties were evaluated over the facts as they stand", _EVALUATE)
 CLOCKS = Invariant("duties.clocks", "every duty that stands is in the table, with its deadline", _EVALUATE)
+
+REMINDED = Invariant(
+    "duties.reminded", "each reminder is of a duty of its incident, for a moment that is told from its end"
+)
+WATCHED = Invariant(
+    "duties.watched",
+    "an open incident in which a duty stands has an open job that reminds of it",
+    "start `incident worker` again: it puts jobs that are missing",
+)
+_MOMENT = re.compile(r"[+-][0-9]{1,7}")
 
 
 def _look_at_rows(view: View, findings: Findings) -> None:
@@ -154,7 +169,39 @@ def _differences(duties: Mapping[str, Duty], rows: Mapping[str, DutyRow]) -> lis
     return found
 
 
+def _look_at_reminders(view: View, findings: Findings) -> None:
+    its_duty = sa.exists().where(d.incident_id == m.incident_id, d.duty_id == m.duty_id).correlate(_reminder)
+    scan(
+        view,
+        findings,
+        "reminder",
+        [m.id],
+        _reminder,
+        [Sign(REMINDED, "its duty does not exist", ~its_duty)],
+        view.mine(m.incident_id),
+    )
+    for reminder, moment in view.rows(sa.select(m.id, m.moment).where(view.mine(m.incident_id))):
+        if not _MOMENT.fullmatch(moment):
+            findings.broken(REMINDED, f"reminder {reminder}", "its moment is none")
+
+
+def _look_at_jobs(view: View, findings: Findings) -> None:
+    stands = sa.exists().where(d.incident_id == i.id, d.state.in_(sorted(STANDING))).correlate(_incident)
+    statement = (
+        sa.select(i.id, j.state)
+        .outerjoin_from(_incident, _job, (j.kind == DUTIES_JOB) & (j.key == i.id))
+        .where(view.mine(i.id), i.state == IncidentState.OPEN, stands)
+    )
+    for incident, state in view.rows(statement):
+        if state != JobState.OPEN:
+            said = f"its job is {state}" if state is not None else "it has no job"
+            next_step = RETRY if state == JobState.PARKED else ""
+            findings.broken(WATCHED, incident, f"a duty stands, and {said}", next_step=next_step)
+
+
 SURVEYS = (
+    Survey(_look_at_reminders, (REMINDED,)),
+    Survey(_look_at_jobs, (WATCHED,), fleeting=True),
     Survey(_look_at_rows, (STATES,)),
     Survey(_look_at_journal, (JOURNALLED,)),
     Survey(_look_at_clocks, (EVALUATED, CLOCKS)),
