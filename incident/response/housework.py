@@ -15,7 +15,7 @@ from sqlmodel import select
 from incident.delivery.campaign import open_campaign
 from incident.delivery.states import CampaignState
 from incident.delivery.status import campaigns_of
-from incident.duties.evaluating import findings_for, met_duties, rules_in_use
+from incident.duties.evaluating import findings_for, met_duties, rules_with_reviews
 from incident.errors import Refused
 from incident.law.categories import category_catalogue
 from incident.law.evaluate import required_notice_elements
@@ -56,10 +56,12 @@ class House:
 
     def findings(self, dossier: Dossier) -> tuple[Finding, ...]:
         """What the law says of the record now."""
+        with self.store.read() as session:
+            rules = rules_with_reviews(session, self.workspace)
         return findings_for(
             dossier.sheet,
             self.settings,
-            rules_in_use(self.workspace),
+            rules,
             now=self.clock(),
             orders=dossier.instructions,
             met=dossier.met,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from unittest import mock
 
 import pytest
 
@@ -20,8 +18,7 @@ def breach(tmp_path: Path) -> Breach:
 
 def command(breach: Breach, *words: str, language: str = "en") -> Answer:
     breach.made.store.close()
-    with mock.patch.dict(os.environ, {"INCIDENT_LANGUAGE": language}):
-        return run("--workspace", str(breach.made.workspace.root), *words)
+    return run("--workspace", breach.made.workspace.root, *words, environment={"INCIDENT_LANGUAGE": language})
 
 
 def test_the_next_command_tells_what_ran_out_with_the_time_since(breach: Breach) -> None:
