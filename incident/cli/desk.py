@@ -45,6 +45,10 @@ _NEEDS_SOMEBODY = {
     "en": "{id} needs somebody: {what}, asked {since}; incident ack {id}",
     "zh-Hans": "{id} 需要有人处理：{what}（{since} 发起）；接手请用 incident ack {id}",
 }
+_BROKEN_RULE = {
+    "en": "warning: {where}: {what}; this file is NOT in use; incident law lint",
+    "zh-Hans": "警告：{where}：{what}；该文件未生效，请用 incident law lint 检查",
+}
 _RAN_OUT = {
     "en": {
         "law": "{id}: {duty} ran out {time} ago, and no worker runs that would call anybody; incident duties {id}",
@@ -83,6 +87,7 @@ class Desk:
 
         store = open_store(self.paths, self.settings)
         self._warn_of_idle_work(store)
+        self._warn_of_broken_rules()
         return store
 
     def _warn_of_idle_work(self, store: Store) -> None:
@@ -155,6 +160,16 @@ class Desk:
             )
             for row in asked[:_MOST_NEEDS]
         ]
+
+    def _warn_of_broken_rules(self) -> None:
+        """A regime of the workspace's own that cannot be read applies to nothing: that must not pass unseen."""
+        own = self.paths.root / "regimes"
+        if not any(own.glob("*.yaml")):
+            return
+        from incident.law.regime_files import regimes_that_can_be_read
+
+        for error in regimes_that_can_be_read(own).broken:
+            self.say(_BROKEN_RULE[self.language].format(where=error.where, what=error.what))
 
     def _what_ran_out(self, session: Session, store: Store) -> list[str]:
         """The ends that passed while nothing ran, a line each, until a worker has told of them.

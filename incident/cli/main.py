@@ -68,7 +68,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "handover": ("brief", "What the next shift must know, and what changed since the last handover."),
     "verify": ("proof", "Verify that the record was not changed."),
     "check": ("check", "Prove that the record is whole and that nothing is left undone."),
-    "law": ("law", "The legal regimes: list, lint."),
+    "law": ("law", "The legal regimes: list, show, lint, new, approve."),
     "source": ("source", "The alert sources: list, lint, test."),
     "playbook": ("playbook", "The playbooks: list, show, lint, export."),
     "serve": ("serve", "Serve the alert intake over HTTP."),

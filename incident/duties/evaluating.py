@@ -24,7 +24,8 @@ from incident.errors import BadInput
 from incident.law.evaluate import evaluate
 from incident.law.findings import Duty, DutyState, Finding
 from incident.law.grading import SHIPPED as SHIPPED_SCALES
-from incident.law.regimes import SHIPPED, Regime, regimes_that_can_be_read, yaml_files
+from incident.law.regime_files import regimes_that_can_be_read
+from incident.law.regimes import SHIPPED, Regime, yaml_files
 from incident.record.dossier import Dossier, dossier_in
 from incident.record.facts import FactSheet, value_to_json
 from incident.record.instructions import InstructionLine
@@ -70,6 +71,11 @@ class Rules:
     reviewed: Mapping[str, date] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
     broken: tuple[BadInput, ...] = ()
+
+    def is_reviewed(self, regime: Regime, today: date) -> bool:
+        """Whether counsel's approval, or the one in its file, reaches to this day."""
+        until = self.reviewed.get(regime.id)
+        return regime.is_reviewed(today) or (until is not None and today <= until)
 
 
 def rules_in_use(workspace: Workspace) -> Rules:

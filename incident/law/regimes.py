@@ -7,7 +7,6 @@ that a workspace's own copy replaces the shipped one.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -420,38 +419,10 @@ def strange_grades(regime: Regime, scales: Mapping[str, Scale]) -> Iterator[tupl
 
 def load_regimes(folders: Iterable[Path] = ()) -> tuple[Regime, ...]:
     """The shipped regimes and those of `folders`, by id; a later file of the same id replaces an earlier one."""
-    found = {regime.id: regime for regime in _shipped()}
+    found = {regime.id: regime for regime in shipped_regimes()}
     for folder in folders:
         found |= {regime.id: regime for regime in map(load_regime, yaml_files(folder))}
     return tuple(found[key] for key in sorted(found))
-
-
-@dataclass(frozen=True)
-class RegimeFiles:
-    """The regimes by id with the file that each came from, and what is wrong with the files that were left out."""
-
-    regimes: Mapping[str, Regime]
-    files: Mapping[str, Path]
-    broken: tuple[BadInput, ...]
-
-
-def regimes_that_can_be_read(folder: Path | None) -> RegimeFiles:
-    """The shipped regimes and those of a workspace's own folder that are right; a wrong one replaces nothing.
-
-    A slip in one file must not keep the facts of an incident from being recorded, nor the other laws from being
-    applied.
-    """
-    regimes = {regime.id: regime for regime in _shipped()}
-    files = {regime.id: SHIPPED / f"{regime.id}.yaml" for regime in _shipped()}
-    broken: list[BadInput] = []
-    for file in yaml_files(folder) if folder is not None and folder.is_dir() else []:
-        try:
-            regime = load_regime(file)
-        except BadInput as error:
-            broken.append(error)
-            continue
-        regimes[regime.id], files[regime.id] = regime, file
-    return RegimeFiles({key: regimes[key] for key in sorted(regimes)}, files, tuple(broken))
 
 
 def yaml_files(place: Path) -> list[Path]:
@@ -460,7 +431,7 @@ def yaml_files(place: Path) -> list[Path]:
 
 
 @cache
-def _shipped() -> tuple[Regime, ...]:
+def shipped_regimes() -> tuple[Regime, ...]:
     return tuple(map(load_regime, yaml_files(SHIPPED)))
 
 
@@ -499,12 +470,11 @@ __all__ = [
     "Phase",
     "Place",
     "Regime",
-    "RegimeFiles",
     "Status",
     "conditions_of",
     "load_regime",
     "load_regimes",
-    "regimes_that_can_be_read",
+    "shipped_regimes",
     "strange_grades",
     "yaml_files",
 ]
