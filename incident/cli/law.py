@@ -66,8 +66,8 @@ def show_all(ctx: typer.Context) -> None:
 
 @app.command("show", help="Show a regime with all that it asks for, to be read before it is approved.")
 def show_one(ctx: typer.Context, regime_id: str = typer.Argument(metavar="REGIME")) -> None:
+    from incident.cli.regime_sheet import regime_document, regime_lines
     from incident.duties.reviews import file_hash
-    from incident.law.reading import regime_document, regime_lines
 
     desk = desk_of(ctx)
     rules, reviews = _rules(desk)

@@ -21,6 +21,8 @@ from incident.delivery import campaign as campaigns
 from incident.delivery.ledger import Due, due_deliveries, write_intent
 from incident.delivery.states import BATCH_JOB
 from incident.durable.jobs import claim
+from incident.duties.evaluating import rules_in_use
+from incident.duties.reviews import approve_regime
 from incident.hooks.receiving import StoreIntake
 from incident.ops.check import Checked, check, check_moment
 from incident.ops.checks.base import State
@@ -90,11 +92,28 @@ def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
         running = _send_by_playbook(sending, service)
         told = _told(_another(sending), relay)
         gone = _destroyed(_another(sending))
+        _approved(sending)
         _alerts(sending)
         sending.made.clock.move(minutes=2)
         _killed_in_the_middle(sending)
         _post(sending, {"title": "it has just come in"}, delivery="new")
     return LivedIn(sending, running, told, gone)
+
+
+def _approved(breach: Breach) -> None:
+    """A regime was approved, and approved again."""
+    made, rules = breach.made, rules_in_use(breach.made.workspace)
+    for days in (30, 60):
+        approve_regime(
+            made.store,
+            "eu-gdpr",
+            rules.files["eu-gdpr"],
+            until=made.clock().date() + timedelta(days=days),
+            signer=breach.signers["lex"],
+            drill=False,
+            now=made.clock(),
+            today=made.clock().date(),
+        )
 
 
 def _people_to_call(breach: Breach, desk: ChatDesk) -> None:

@@ -1,11 +1,13 @@
-"""A regime as a person reads it before signing for it: everything that its file says, in one language. Pure."""
+"""A regime as a person reads it before signing for it: everything that its file says, in one language."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from incident.law.clocks import Urgency
 from incident.law.elements import element_catalogue
+from incident.law.hanging import period
 from incident.law.regimes import DutyRule, PathRule, Regime
 
 _WORDS = {
@@ -61,6 +63,12 @@ _WORDS = {
     },
 }
 
+_SPEEDS = {
+    Urgency.immediately: {"en": "at once", "zh-Hans": "立即"},
+    Urgency.promptly: {"en": "promptly", "zh-Hans": "及时"},
+    Urgency.within: {"en": "", "zh-Hans": ""},
+}
+
 
 def regime_lines(regime: Regime, language: str) -> list[str]:
     """The regime in lines; conditions as the file writes them are left to the file, titles say what they are."""
@@ -80,7 +88,7 @@ def regime_document(regime: Regime) -> dict[str, Any]:
                 {
                     "id": way.id,
                     "recipients": list(way.recipients),
-                    "within": str(way.within) if way.within else None,
+                    "within": period(way.within, "en") if way.within else None,
                     "urgency": str(way.urgency),
                     "article": way.article,
                 }
@@ -150,7 +158,7 @@ def _duty_lines(regime: Regime, duty: DutyRule, language: str) -> Iterator[str]:
     for way in duty.as_paths():
         yield f"  {_way(regime, way, language)}"
         for cap in way.caps:
-            yield f"    {words['or earlier']} {cap.within} {words['from']} {', '.join(cap.anchor.fields)} ({cap.article})"
+            yield f"    {words['or earlier']} {period(cap.within, language)} {words['from']} {', '.join(cap.anchor.fields)} ({cap.article})"
     for exemption in duty.exemptions:
         yield f"  {words['exempt']}: {exemption.title[language]} ({exemption.effect}; {exemption.article})"
     titles = element_catalogue()
@@ -170,6 +178,6 @@ def _duty_lines(regime: Regime, duty: DutyRule, language: str) -> Iterator[str]:
 def _way(regime: Regime, way: PathRule, language: str) -> str:
     words = _WORDS[language]
     whom = ", ".join(regime.recipients[key][language] for key in way.recipients)
-    pace = str(way.within) if way.within is not None else str(way.urgency)
+    pace = period(way.within, language) if way.within is not None else _SPEEDS[way.urgency][language]
     name = f"{words['way']} {way.id}: " if way.id else ""
     return f"{name}{words['to whom']}: {whom}; {words['within']}: {pace} ({way.article})"
