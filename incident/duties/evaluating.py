@@ -72,6 +72,10 @@ class Rules:
     files: Mapping[str, Path] = field(default_factory=dict)
     broken: tuple[BadInput, ...] = ()
 
+    def may_hold(self, regime: str) -> bool:
+        """Whether a regime that is not in use may stand in a file that cannot be read: then its clocks run on."""
+        return bool(self.broken) and regime not in self.files
+
     def is_reviewed(self, regime: Regime, today: date) -> bool:
         """Whether counsel's approval, or the one in its file, reaches to this day."""
         until = self.reviewed.get(regime.id)
@@ -145,7 +149,8 @@ def evaluate_duties(
             differences += _differences(row, duty)
             _store_duty(change, store, incident_id, finding, duty, row)
     for row in stored.values():
-        differences += _drop_duty(change, store, row)
+        if not rules.may_hold(row.regime):
+            differences += _drop_duty(change, store, row)
     _store_evaluation(change, store, dossier, settings, rules, findings)
     settle_reminders(change, store, incident_id, settings=settings)
     watch_duties(change, settings, incident_id)

@@ -20,6 +20,7 @@ from incident.duties.evaluating import (
     stored_duties,
 )
 from incident.law.findings import DutyState
+from incident.law.regimes import SHIPPED
 from incident.record.dossier import load_dossier
 from incident.record.facts import Certainty, Fact
 from incident.record.incidents import state_facts
@@ -77,6 +78,23 @@ def test_a_broken_regime_of_the_workspaces_own_stops_no_fact_and_no_other_law(tm
     assert before <= duties(breach).keys()
     [broken] = rules_in_use(breach.made.workspace).broken
     assert "own.yaml, line 1" in (broken.where or "")
+
+
+def test_a_slip_in_a_regime_of_the_workspaces_own_does_not_stop_its_clock(tmp_path: Path) -> None:
+    breach = make_breach(tmp_path)
+    own = breach.made.workspace.root / "regimes"
+    own.mkdir()
+    text = (SHIPPED / "cn-pipl-57.yaml").read_text("utf-8").replace("id: cn-pipl-57", "id: own-clause", 1)
+    (own / "own-clause.yaml").write_text(text, encoding="utf-8")
+    stating(breach, children_involved=True)
+    ran = duties(breach)["own-clause/authority"].state
+    assert ran == DutyState.owed
+    (own / "own-clause.yaml").write_text(text.replace("country: CN", "country: China"), encoding="utf-8")
+    stating(breach, children_involved=False)
+    assert duties(breach)["own-clause/authority"].state == ran
+    (own / "own-clause.yaml").unlink()
+    stating(breach, children_involved=True)
+    assert duties(breach)["own-clause/authority"].state == DutyState.not_owed
 
 
 def test_the_fact_and_its_duties_are_stored_in_one_change(tmp_path: Path) -> None:
