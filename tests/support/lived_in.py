@@ -22,6 +22,7 @@ from incident.delivery.ledger import Due, due_deliveries, write_intent
 from incident.delivery.states import BATCH_JOB
 from incident.durable.jobs import claim
 from incident.duties.evaluating import rules_in_use
+from incident.duties.reminding import tell
 from incident.duties.reviews import approve_regime
 from incident.hooks.receiving import StoreIntake
 from incident.ops.check import Checked, check, check_moment
@@ -42,6 +43,7 @@ from incident.record.tasks import TaskState, add_task, end_task
 from incident.report.versions import fill_report, keep_version, record_submission, report_duties
 from incident.response.housework import House
 from incident.response.runner import cancel_run, run_named
+from incident.settings import Reminders
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.moment import Moment
 from incident.store.tables import Batch
@@ -93,11 +95,20 @@ def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
         told = _told(_another(sending), relay)
         gone = _destroyed(_another(sending))
         _approved(sending)
+        _reminded(told)
         _alerts(sending)
         sending.made.clock.move(minutes=2)
         _killed_in_the_middle(sending)
         _post(sending, {"title": "it has just come in"}, delivery="new")
     return LivedIn(sending, running, told, gone)
+
+
+def _reminded(breach: Breach) -> None:
+    """Somebody was told that a deadline is near, two hours before it."""
+    made = breach.made
+    settings = made.settings.model_copy(update={"reminders": Reminders(before_minutes=[130])})
+    with made.store.write(breach.id, kind="duties.reminded", actor="engine", now=made.clock()) as change:
+        tell(change, made.store, settings, breach.id)
 
 
 def _approved(breach: Breach) -> None:

@@ -74,7 +74,7 @@ def test_a_broken_regime_of_the_workspaces_own_stops_no_fact_and_no_other_law(tm
     own = breach.made.workspace.root / "regimes"
     own.mkdir()
     (own / "own.yaml").write_text("id: [not a regime", encoding="utf-8")
-    stating(breach, children_involved=True)
+    stating(breach, cii_involved=True)
     assert before <= duties(breach).keys()
     [broken] = rules_in_use(breach.made.workspace).broken
     assert "own.yaml, line 1" in (broken.where or "")
@@ -86,14 +86,14 @@ def test_a_slip_in_a_regime_of_the_workspaces_own_does_not_stop_its_clock(tmp_pa
     own.mkdir()
     text = (SHIPPED / "cn-pipl-57.yaml").read_text("utf-8").replace("id: cn-pipl-57", "id: own-clause", 1)
     (own / "own-clause.yaml").write_text(text, encoding="utf-8")
-    stating(breach, children_involved=True)
+    stating(breach, cii_involved=True)
     ran = duties(breach)["own-clause/authority"].state
     assert ran == DutyState.owed
     (own / "own-clause.yaml").write_text(text.replace("country: CN", "country: China"), encoding="utf-8")
-    stating(breach, children_involved=False)
+    stating(breach, cii_involved=False)
     assert duties(breach)["own-clause/authority"].state == ran
     (own / "own-clause.yaml").unlink()
-    stating(breach, children_involved=True)
+    stating(breach, cii_involved=True)
     assert duties(breach)["own-clause/authority"].state == DutyState.not_owed
 
 
