@@ -45,6 +45,20 @@ _NEEDS_SOMEBODY = {
     "en": "{id} needs somebody: {what}, asked {since}; incident ack {id}",
     "zh-Hans": "{id} 需要有人处理：{what}（{since} 发起）；接手请用 incident ack {id}",
 }
+_BROKEN_RULE = {
+    "en": "warning: {where}: {what}; this file is NOT in use; incident law lint",
+    "zh-Hans": "警告：{where}：{what}；该文件未生效，请用 incident law lint 检查",
+}
+_RAN_OUT = {
+    "en": {
+        "law": "{id}: {duty} ran out {time} ago, and no worker runs that would call anybody; incident duties {id}",
+        "target": "{id}: our own target for {duty} ran out {time} ago, and no worker runs that would call anybody; incident duties {id}",
+    },
+    "zh-Hans": {
+        "law": "{id}：{duty} 的期限届满已有 {time}，且没有运行中的工作进程来通知任何人；查看请用 incident duties {id}",
+        "target": "{id}：{duty} 的内部目标时间已过 {time}，且没有运行中的工作进程来通知任何人；查看请用 incident duties {id}",
+    },
+}
 
 
 @dataclass
@@ -74,6 +88,7 @@ class Desk:
         store = open_store(self.paths, self.settings)
         try:
             self._warn_of_idle_work(store)
+            self._warn_of_broken_rules()
         except BaseException:
             store.close()
             raise
@@ -100,7 +115,8 @@ class Desk:
             parked = parked_jobs(session)
             brakes = brake_names(session)
             asked = self._who_is_needed(session, store)
-        for line in asked:
+            ran_out = self._what_ran_out(session, store)
+        for line in (*ran_out, *asked):
             self.say(line)
         if EVERYTHING in brakes:
             self.say(
@@ -154,6 +170,44 @@ class Desk:
             )
             for row in asked[:_MOST_NEEDS]
         ]
+
+    def _warn_of_broken_rules(self) -> None:
+        """A regime of the workspace's own that cannot be read applies to nothing: that must not pass unseen."""
+        own = self.paths.root / "regimes"
+        if not any(own.glob("*.yaml")):
+            return
+        from incident.law.regime_files import regimes_that_can_be_read
+
+        for error in regimes_that_can_be_read(own).broken:
+            self.say(_BROKEN_RULE[self.language].format(where=error.where, what=error.what))
+
+    def _what_ran_out(self, session: Session, store: Store) -> list[str]:
+        """The ends that passed while nothing ran, a line each, until a worker has told of them.
+
+        Read, and imported, only where the reminders of an incident are due and nobody works on them.
+        """
+        from incident.durable import due_jobs, somebody_works
+
+        due = [each.key for each in due_jobs(session, "duties", limit=_MOST_NEEDS)]
+        if not due or somebody_works(store, self.paths, stale=self.settings.engine.stale_seconds):
+            return []
+        from incident.duties.reminding import plan_of
+        from incident.record.showing import show_seconds
+
+        now, words = self.now(), _RAN_OUT[self.language]
+        found = [
+            words["target" if each.end.is_target else "law"].format(
+                id=incident_id,
+                duty=each.end.duty_id,
+                time=show_seconds(
+                    int((now - each.end.end_at).total_seconds()) // 60 * 60, language=self.language
+                ),
+            )
+            for incident_id in due
+            for each in plan_of(session, self.settings, incident_id, now=now).now
+            if each.has_run_out
+        ]
+        return found[:_MOST_NEEDS]
 
     @contextmanager
     def change(self, incident_id: str, *, kind: str, actor: str | None = None) -> Iterator[Change]:

@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from incident.cli.desk import desk_of
-from incident.errors import BadInput
+from incident.cli.desk import Desk, desk_of
+from incident.errors import BadInput, NotFound
+
+if TYPE_CHECKING:
+    from incident.duties.evaluating import Rules
+    from incident.duties.reviews import ReviewLine
+    from incident.law.regimes import Regime
 
 GROUP = "law"
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
-    help="The legal regimes and catalogues: list, lint, categories, remedies.",
+    help="The legal regimes and catalogues: list, show, lint, new, approve, categories, remedies.",
     no_args_is_help=True,
 )
 
+_REVIEWS = {
+    "en": {
+        "holds": "until {until} by {by}",
+        "file": "until {until} by {by} (in the file)",
+        "none": "UNREVIEWED",
+        "the file changed since": "UNREVIEWED: the file changed since {by} approved it",
+        "over": "UNREVIEWED: approved by {by} until {until}",
+        "the signature does not hold": "UNREVIEWED: the signature of {by} does not hold",
+    },
+    "zh-Hans": {
+        "holds": "{by} 已审核，有效至 {until}",
+        "file": "{by} 已审核（见文件），有效至 {until}",
+        "none": "未审核（UNREVIEWED）",
+        "the file changed since": "未审核（UNREVIEWED）：{by} 审核后文件已有改动",
+        "over": "未审核（UNREVIEWED）：{by} 的审核已于 {until} 到期",
+        "the signature does not hold": "未审核（UNREVIEWED）：{by} 的签名无效",
+    },
+}
 
-@app.command("list", help="List the regimes, which are in scope and who reviewed them.")
-def show(ctx: typer.Context) -> None:
-    from incident.duties.evaluating import rules_in_use
 
+@app.command("list", help="List the regimes, which are in scope and who reviewed them, until when.")
+def show_all(ctx: typer.Context) -> None:
     desk = desk_of(ctx)
-    today = desk.now().astimezone(desk.zone).date()
+    rules, reviews = _rules(desk)
     scope = {country.upper() for country in desk.settings.scope.countries}
     rows = [
         (
@@ -33,11 +57,9 @@ def show(ctx: typer.Context) -> None:
             regime.is_in_scope(scope, desk.settings.scope.organisation or ()),
             str(regime.in_force.since) if regime.in_force else str(regime.status),
             str(regime.confidence),
-            f"until {regime.reviewed.until}"
-            if regime.reviewed and regime.is_reviewed(today)
-            else "UNREVIEWED",
+            _review_words(desk, regime, reviews.get(regime.id)),
         )
-        for regime in rules_in_use(desk.paths).regimes
+        for regime in rules.regimes
     ]
     desk.table(("Regime", "Title", "Country", "In scope", "In force since", "Confidence", "Review"), rows)
 
@@ -46,9 +68,10 @@ def show(ctx: typer.Context) -> None:
     "lint",
     short_help="Check regime files and the catalogues of the law.",
     help="Check regime files, and the catalogues of the law by their names (categories.yaml, remedies.yaml, "
-    "elements.yaml); without a name, all that are shipped.",
+    "elements.yaml); without a name, all that are shipped and the workspace's own.",
 )
 def lint(ctx: typer.Context, files: list[Path] = typer.Argument(None, metavar="[FILE...]")) -> None:
+    from incident.errors import WorkspaceError
     from incident.law.lint import lint_regimes
     from incident.law.lint_catalogues import catalogue_files, is_catalogue, lint_catalogues
     from incident.law.lint_grades import grade_files, is_grade_file, lint_grades
@@ -56,15 +79,24 @@ def lint(ctx: typer.Context, files: list[Path] = typer.Argument(None, metavar="[
     from incident.notice.lint_catalogues import lint_for_notices
 
     desk = desk_of(ctx)
-    given = files or [SHIPPED, *catalogue_files(), *grade_files()]
-    catalogues = [file for file in given if is_catalogue(file)]
-    grades = [file for file in given if is_grade_file(file)]
-    problems = [
-        *lint_regimes(file for file in given if file not in catalogues and file not in grades),
-        *lint_grades(grades),
-        *lint_catalogues(catalogues),
-        *lint_for_notices(catalogues),
-    ]
+    # Each by itself: a copy of a shipped regime under its own id replaces it, and is no second one.
+    places = [[*files]] if files else [[SHIPPED, *catalogue_files(), *grade_files()]]
+    if not files:
+        try:
+            own = desk.paths.root / "regimes"
+            places += [[own]] if own.is_dir() else []
+        except WorkspaceError:
+            pass  # the shipped ones can be checked without a workspace
+    problems = []
+    for given in places:
+        catalogues = [file for file in given if is_catalogue(file)]
+        grades = [file for file in given if is_grade_file(file)]
+        problems += [
+            *lint_regimes(file for file in given if file not in catalogues and file not in grades),
+            *lint_grades(grades),
+            *lint_catalogues(catalogues),
+            *lint_for_notices(catalogues),
+        ]
     rows = [(Path(each.file).name, each.line, str(each.severity), each.what) for each in problems]
     desk.table(("File", "Line", "Severity", "What"), rows)
     if any(str(each.severity) == "error" for each in problems):
@@ -126,3 +158,39 @@ def remedies(ctx: typer.Context) -> None:
         for key, remedy in remedy_catalogue().items()
     ]
     desk.table(("Remedy", "Title", "Owner", "Unit", "Capacity"), rows)
+
+
+def _rules(desk: Desk) -> tuple[Rules, dict[str, ReviewLine]]:
+    from incident.duties.evaluating import rules_with_reviews
+    from incident.duties.reviews import reviews_of
+
+    with desk.store.read() as session:
+        rules = rules_with_reviews(session, desk.paths)
+        return rules, reviews_of(session, rules.files, today=_today(desk))
+
+
+def _named(rules: Rules, regime_id: str) -> Regime:
+    found = next((regime for regime in rules.regimes if regime.id == regime_id), None)
+    if found is None:
+        raise NotFound(f"there is no regime {regime_id}", next_step="`incident law list` shows them")
+    return found
+
+
+def _review_words(desk: Desk, regime: Regime, line: ReviewLine | None) -> str:
+    words = _REVIEWS[desk.language]
+    if line is not None:
+        return words[str(line.state)].format(by=line.by, until=line.until)
+    if regime.reviewed and regime.is_reviewed(_today(desk)):
+        return words["file"].format(by=regime.reviewed.by, until=regime.reviewed.until)
+    return words["none"]
+
+
+def _today(desk: Desk) -> date:
+    return desk.now().astimezone(desk.zone).date()
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"{text!r} is no day", where="--until", next_step="for example 2027-11-30") from None

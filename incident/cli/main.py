@@ -78,7 +78,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "verify": ("proof", "Verify that the record was not changed."),
     "check": ("check", "Prove that the record is whole and that nothing is left undone."),
-    "law": ("law", "The legal regimes and catalogues: list, lint, categories, remedies."),
+    "law": (
+        "law",
+        "The legal regimes and catalogues: list, show, lint, new, approve, categories, remedies.",
+    ),
     "source": ("source", "The alert sources: list, lint, test."),
     "playbook": ("playbook", "The playbooks: list, show, lint, export."),
     "serve": ("serve", "Serve the alert intake over HTTP."),

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _FORMATS = ("html", "json", "text")
 _SLOW_DISK = 60.0
+# For whoever hands it in; never inside what the authority gets.
+_UNREVIEWED = {
+    "en": "UNREVIEWED: no counsel has approved the rules of {regime}; incident law show {regime}",
+    "zh-Hans": "未审核（UNREVIEWED）：{regime} 的规则尚未经法务审核，请用 incident law show {regime} 查看",
+}
 
 
 @app.command("report", help="Fill the authority's report, or record that it was handed in.")
@@ -161,11 +166,14 @@ def _fill(
                 "phase": filled.phase,
                 "version": version.version,
                 "sha256": version.content_hash,
+                "reviewed": each.duty.is_reviewed,
                 **({"content": content} if on_screen else {"file": str(target)}),
                 "lacking": [finding.text(desk.language) for finding in lacking],
                 "questions": [vars(question) for question in filled.questions],
             }
         )
+        if not each.duty.is_reviewed:
+            desk.say(_UNREVIEWED[desk.language].format(regime=each.duty.regime))
         if not desk.as_json:
             for finding in lacking:
                 desk.say(f"  {finding.place}: {finding.text(desk.language)}")

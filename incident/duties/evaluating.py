@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import rfc8785
 from sqlmodel import Session, col, select
 
 from incident.duties.orders import reopened_by, under_orders
+from incident.duties.reminding import settle_reminders, watch_duties
+from incident.duties.reviews import approved_until
 from incident.duties.waivers import WAIVED, WaiverEnd, end_waiver
+from incident.errors import BadInput
 from incident.law.evaluate import evaluate
 from incident.law.findings import Duty, DutyState, Finding
 from incident.law.grading import SHIPPED as SHIPPED_SCALES
-from incident.law.regimes import SHIPPED, Regime, load_regimes, yaml_files
+from incident.law.regime_files import regimes_that_can_be_read
+from incident.law.regimes import SHIPPED, Regime, yaml_files
 from incident.record.dossier import Dossier, dossier_in
 from incident.record.facts import FactSheet, value_to_json
 from incident.record.instructions import InstructionLine
@@ -62,23 +67,48 @@ class DutyChange:
 class Rules:
     """The regimes in use, the workspace's own first, and a hash that names them.
 
-    `reviewed`: until which day counsel of this workspace approved a regime as its file stands, by its id.
+    `reviewed`: until which day counsel of this workspace approved a regime as its file stands, by its id. `files`: where
+    each comes from. `broken`: what is wrong with the workspace's own files that are not in use for it.
     """
 
     regimes: tuple[Regime, ...]
     hash: str
     reviewed: Mapping[str, date] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+    broken: tuple[BadInput, ...] = ()
+
+    def may_hold(self, regime: str) -> bool:
+        """Whether a regime that is not in use may stand in a file that cannot be read: then its clocks run on."""
+        return bool(self.broken) and regime not in self.files
+
+    def is_reviewed(self, regime: Regime, today: date) -> bool:
+        """Whether counsel's approval, or the one in its file, reaches to this day."""
+        until = self.reviewed.get(regime.id)
+        return regime.is_reviewed(today) or (until is not None and today <= until)
 
 
 def rules_in_use(workspace: Workspace) -> Rules:
-    """The shipped regimes with the workspace's own (`regimes/` in the workspace; the same id wins)."""
+    """The shipped regimes with the workspace's own (`regimes/` in the workspace; the same id wins), unreviewed."""
     own = workspace.root / "regimes"
-    regimes = load_regimes((own,) if own.is_dir() else ())
+    read = regimes_that_can_be_read(own)
     digest = hashlib.sha256()
     for folder in (SHIPPED, SHIPPED_SCALES, own):
         for file in yaml_files(folder) if folder.is_dir() else []:
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return Rules(regimes, digest.hexdigest())
+            digest.update(hashlib.sha256(_bytes_of(file)).digest())
+    return Rules(tuple(read.regimes.values()), digest.hexdigest(), files=read.files, broken=read.broken)
+
+
+def rules_with_reviews(session: Session, workspace: Workspace) -> Rules:
+    """The rules in use, with what counsel of this workspace approved."""
+    rules = rules_in_use(workspace)
+    return replace(rules, reviewed=approved_until(session, rules.files))
+
+
+def _bytes_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
 
 
 def findings_for(
@@ -112,7 +142,7 @@ def evaluate_duties(
 ) -> list[DutyChange]:
     """Evaluate the record as this change leaves it and store the duties; returns what changed."""
     dossier = dossier_in(change.session, store, incident_id)
-    rules = rules_in_use(workspace)
+    rules = rules_with_reviews(change.session, workspace)
     findings = findings_for(
         dossier.sheet, settings, rules, now=change.at, orders=dossier.instructions, met=dossier.met
     )
@@ -127,8 +157,11 @@ def evaluate_duties(
                 end_waiver(change, store, incident_id, duty.id, _why_it_ends(duty, reopened))
             _store_duty(change, store, incident_id, finding, duty, row)
     for row in stored.values():
-        differences += _drop_duty(change, store, row)
+        if not rules.may_hold(row.regime):
+            differences += _drop_duty(change, store, row)
     _store_evaluation(change, store, dossier, settings, rules, findings)
+    settle_reminders(change, store, incident_id, settings=settings)
+    watch_duties(change, settings, incident_id)
     return differences
 
 
@@ -174,6 +207,7 @@ def meet_duty(
     row.met_at = at
     said = dict(zip(_OF_MEETING, (how, list(evidence), late_reason), strict=True))
     change.put(row, {**content, **said})
+    settle_reminders(change, store, incident_id)
     return True
 
 

@@ -443,7 +443,7 @@ def strange_names(regime: Regime, scales: Mapping[str, Scale]) -> Iterator[tuple
 
 def load_regimes(folders: Iterable[Path] = ()) -> tuple[Regime, ...]:
     """The shipped regimes and those of `folders`, by id; a later file of the same id replaces an earlier one."""
-    found = {regime.id: regime for regime in _shipped()}
+    found = {regime.id: regime for regime in shipped_regimes()}
     for folder in folders:
         found |= {regime.id: regime for regime in map(load_regime, yaml_files(folder))}
     return tuple(found[key] for key in sorted(found))
@@ -455,7 +455,7 @@ def yaml_files(place: Path) -> list[Path]:
 
 
 @cache
-def _shipped() -> tuple[Regime, ...]:
+def shipped_regimes() -> tuple[Regime, ...]:
     return tuple(map(load_regime, yaml_files(SHIPPED)))
 
 
@@ -488,5 +488,6 @@ def _speed(within: Within | None, urgency: Urgency) -> None:
 
 __all__ = [
     "Channel", "Confidence", "DutyKind", "DutyRule", "Effect", "Exemption", "OrganisationKind", "PathRule", "Phase",
-    "Place", "Regime", "Status", "conditions_of", "load_regime", "load_regimes", "strange_names", "yaml_files",
+    "Place", "Regime", "Status", "conditions_of", "load_regime", "load_regimes", "shipped_regimes", "strange_names",
+    "yaml_files",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from pathlib import Path
 from incident.delivery.mailroom import MailRoom, relay_from
 from incident.delivery.promises import must_keep_promises
 from incident.durable import somebody_works
-from incident.duties.evaluating import rules_in_use
+from incident.duties.evaluating import rules_in_use, rules_with_reviews
 from incident.duties.recipients import recipients_of_reports, without_contact
 from incident.errors import TocsinError
 from incident.ops.house import playbook_names, read_playbook
@@ -273,16 +273,23 @@ def _mail(house: House) -> Iterator[Examined]:
 
 
 def _law(house: House) -> Iterator[Examined]:
-    regimes = rules_in_use(house.workspace).regimes
+    with house.store.read() as session:
+        rules = rules_with_reviews(session, house.workspace)
+    for error in rules.broken:
+        yield unusable("law", error)
+    regimes = rules.regimes
     today = house.clock().astimezone(house.settings.zone).date()
     countries = {country.upper() for country in house.settings.scope.countries}
     organisations = house.settings.scope.organisation or ()
     mine = [regime for regime in regimes if regime.is_in_scope(countries, organisations)]
-    unreviewed = [regime.id for regime in mine if not regime.is_reviewed(today)]
+    unreviewed = [regime.id for regime in mine if not rules.is_reviewed(regime, today)]
     if unreviewed:
         finding = f"{len(mine)} regimes in scope; UNREVIEWED: {', '.join(unreviewed)}"
         yield Examined(
-            "law", State.WARN, finding, "have counsel read them; `reviewed` in a copy under regimes/ says so"
+            "law",
+            State.WARN,
+            finding,
+            "have counsel read them: incident law show REGIME, then incident law approve REGIME --until DATE",
         )
     else:
         yield Examined("law", State.OK, f"{len(mine)} regimes in scope")

@@ -15,11 +15,26 @@ from sqlmodel import Session, col, exists, select
 
 from incident.delivery.states import BATCH_JOB, IN_PROGRESS, PUBLISH_JOB, SETTLE_JOB, CampaignState
 from incident.durable import JobState, put_job
+from incident.duties.reminding import DUTIES_JOB
 from incident.hooks.receiving import ALERT_JOB, AlertState
+from incident.law.findings import STANDING
 from incident.record.holds import HOLD_JOB
+from incident.record.incidents import IncidentState
 from incident.record.summons import SUMMONS_JOB
 from incident.response.runner import RUN_JOB, RUNNING
-from incident.store.tables import Alert, Batch, Campaign, Delivery, Hold, Job, PublicNotice, Run, Summons
+from incident.store.tables import (
+    Alert,
+    Batch,
+    Campaign,
+    Delivery,
+    DutyRow,
+    Hold,
+    Incident,
+    Job,
+    PublicNotice,
+    Run,
+    Summons,
+)
 
 
 @dataclass(frozen=True)
@@ -73,6 +88,15 @@ def work_without_a_job(session: Session) -> Iterator[Owed]:
         )
     ):
         yield Owed(HOLD_JOB, hold_id, incident_id)
+    standing = exists().where(
+        col(DutyRow.incident_id) == col(Incident.id), col(DutyRow.state).in_(sorted(STANDING))
+    )
+    for incident_id in session.exec(
+        select(Incident.id).where(
+            Incident.state == IncidentState.OPEN, standing, ~_has_job(DUTIES_JOB, col(Incident.id))
+        )
+    ):
+        yield Owed(DUTIES_JOB, incident_id, incident_id)
     # One that stands as unanswered calls nobody any more.
     for summons_id, incident_id in session.exec(
         select(Summons.id, Summons.incident_id).where(

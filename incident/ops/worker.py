@@ -25,6 +25,7 @@ from incident.durable import (
     somebody_works,
     wait_for,
 )
+from incident.duties.reminding import DUTIES_JOB
 from incident.errors import NotFound, Refused
 from incident.hooks.library import SHIPPED as SHIPPED_SOURCES
 from incident.hooks.library import read_sources
@@ -32,6 +33,7 @@ from incident.hooks.mapping import CompiledSource
 from incident.hooks.receiving import ALERT_JOB, AlertDesk, work_on_alert
 from incident.notice.publishing import record_pages, write_pages
 from incident.notice.release import version_by_id
+from incident.ops.duty_reminders import look_at_duties
 from incident.ops.escalation import SUMMONS_JOB, Caller, work_on_summons
 from incident.ops.hold_reminders import look_at_hold
 from incident.ops.house import evaluate, start_playbook
@@ -104,6 +106,7 @@ class Worker:
             PUBLISH_JOB: _unless_braked(self._publish),
             SETTLE_JOB: self._settle,
             HOLD_JOB: lambda lease: look_at_hold(lease, store, lease.claim.key, house.clock),
+            DUTIES_JOB: lambda lease: look_at_duties(lease, house, lease.claim.key),
         }
         if room is not None:
             post = Post(room, house.clock)

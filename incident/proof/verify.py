@@ -7,14 +7,15 @@ verifies; what was in it can no longer be read by anybody.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlmodel import SQLModel, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from incident.delivery.ledger import ledger_root, people_root
+from incident.duties.reviews import review_signature_holds
 from incident.errors import BadInput, Unreadable
 from incident.record.decisions import signature_holds
 from incident.record.privileged import digest_of
@@ -30,6 +31,7 @@ from incident.store.tables import (
     JournalEntry,
     Operator,
     PrivilegedNote,
+    RegimeReview,
 )
 
 HEADS_FORMAT = "tocsin-heads/1"
@@ -284,7 +286,7 @@ def _row_key(row: SQLModel) -> str:
 
 
 def forged_signatures(store: Store, chains: Sequence[str]) -> list[Finding]:
-    """A finding for each decision of these chains that is not what its operator signed."""
+    """A finding for each decision of these chains, and each approval of a regime, that is not what its operator signed."""
     findings: list[Finding] = []
     wanted = select(Decision).order_by(col(Decision.decided_at), col(Decision.id))
     if len(chains) == 1:
@@ -299,7 +301,18 @@ def forged_signatures(store: Store, chains: Sequence[str]) -> list[Finding]:
             if operator is None or not signature_holds(decision, operator):
                 detail = f"{Doubt.SIGNATURE}: decision {decision.id}"
                 findings.append(Finding(decision.incident_id, 0, Fault.CHANGED, detail))
+        if WORKSPACE_CHAIN in asked_for:
+            findings += _forged_reviews(session)
     return findings
+
+
+def _forged_reviews(session: Session) -> Iterator[Finding]:
+    """Approvals of regimes, also withdrawn ones, that are not what counsel signed."""
+    for review in session.exec(select(RegimeReview).order_by(col(RegimeReview.id))):
+        operator = session.get(Operator, review.operator_id)
+        if operator is None or not review_signature_holds(review, operator):
+            detail = f"{Doubt.SIGNATURE}: approval of {review.regime} {review.id}"
+            yield Finding(WORKSPACE_CHAIN, 0, Fault.CHANGED, detail)
 
 
 def _has_key(store: Store, chain: str) -> bool:

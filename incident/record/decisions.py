@@ -176,6 +176,20 @@ def decide(
     return decision
 
 
+def signature_over(text: str, operator: Operator, *, signer: Signer, needs: Role) -> str:
+    """An operator's signature over a text that is no decision on an incident. It may wait for a person.
+
+    Raises `Refused` when the operator lacks the role, and when the key at hand is not theirs or does not sign.
+    """
+    _must_have(operator, needs)
+    if signer.key.public != operator.public_key:
+        raise Refused(
+            f"the key at hand is not the one that belongs to {operator.name}",
+            next_step="name the right private key with --key or $INCIDENT_SIGNING_KEY",
+        )
+    return _verified(text, signer, operator.public_key)
+
+
 def _must_have(operator: Operator, needs: Role | frozenset[Role]) -> None:
     wanted = frozenset({needs}) if isinstance(needs, Role) else needs
     if wanted & roles_of(operator):
@@ -188,7 +202,11 @@ def _must_have(operator: Operator, needs: Role | frozenset[Role]) -> None:
 
 
 def _signed(statement: Statement, signer: Signer, public: str) -> Signed:
-    message = statement.text.encode()
+    return Signed(statement, _verified(statement.text, signer, public))
+
+
+def _verified(text: str, signer: Signer, public: str) -> str:
+    message = text.encode()
     signature = signer.key.sign(message)
     # It may come from an agent or a device. What does not verify is worth nothing, and nobody would notice until later.
     if not verifies(message, signature, public):
@@ -196,7 +214,7 @@ def _signed(statement: Statement, signer: Signer, public: str) -> Signed:
             f"the signature that was made is not by the key of {signer.name}",
             next_step="name the right private key with --key or $INCIDENT_SIGNING_KEY",
         )
-    return Signed(statement, signature)
+    return signature
 
 
 def signature_holds(decision: Decision, operator: Operator) -> bool:

@@ -30,6 +30,8 @@ class Reason(StrEnum):
     HOLD_ENDS = "hold-ends"
     HOLD_ENDED = "hold-ended"
     INSTRUCTION = "instruction"
+    DUTY_DUE = "duty-due"
+    DUTY_PASSED = "duty-passed"
     ALERT = "alert"
     PERSON = "person"
 
@@ -54,6 +56,8 @@ REASON_TITLES: Mapping[Reason, Mapping[str, str]] = {
     Reason.HOLD_ENDS: {"zh-Hans": "有一项保密要求即将到期", "en": "a hold is about to end"},
     Reason.HOLD_ENDED: {"zh-Hans": "有一项保密要求已经到期", "en": "the time of a hold is over"},
     Reason.INSTRUCTION: {"zh-Hans": "有一项指令等待处理", "en": "an instruction is waiting"},
+    Reason.DUTY_DUE: {"zh-Hans": "有一项期限即将届满", "en": "a deadline is near"},
+    Reason.DUTY_PASSED: {"zh-Hans": "有一项期限已经届满", "en": "a deadline has run out"},
     Reason.ALERT: {"zh-Hans": "一条告警触发了新的事件", "en": "an alert opened it"},
     Reason.PERSON: {"zh-Hans": "有人请您处理", "en": "somebody asks for you"},
 }
@@ -71,12 +75,13 @@ def summon(
     text: Mapping[str, str],
     label: str = "",
     operator: str = "",
+    about: Mapping[str, str] | None = None,
 ) -> str:
     """Ask for somebody with a role, once for each reason and subject while it stands open; returns the summons' id.
 
     `text` says in each language what is asked, for the record; what is sent to people is made elsewhere and holds less:
     the reason and `label`, a short name that tells nothing of the incident. `operator` is the one who is called first
-    instead of everybody with the role.
+    instead of everybody with the role. `about`: what it is about where that is more than its subject, for who settles it.
     """
     for standing in open_summons(change.session, incident_id):
         if (standing.reason, standing.subject_id) == (reason, subject_id):
@@ -91,7 +96,8 @@ def summon(
         level=0,
         next_at=change.at,
     )
-    change.put(row, {"text": dict(text), "label": label, "operator": operator})
+    content = {"text": dict(text), "label": label, "operator": operator}
+    change.put(row, content if about is None else {**content, "about": dict(about)})
     put_job(change.session, SUMMONS_JOB, row.id, incident_id=incident_id)
     return row.id
 
@@ -145,13 +151,13 @@ def settle_summons(change: Change, incident_id: str, subject_id: str) -> None:
         col(Summons.ended_at).is_(None),
     )
     for row in change.session.exec(found).all():
-        _end(change, row)
+        end_summons(change, row)
 
 
 def settle_all_summons(change: Change, incident_id: str) -> None:
     """End everything that was asked of an incident: it is over."""
     for row in open_summons(change.session, incident_id):
-        _end(change, row)
+        end_summons(change, row)
 
 
 def answer_summons(change: Change, incident_id: str) -> list[Summons]:
@@ -159,10 +165,11 @@ def answer_summons(change: Change, incident_id: str) -> list[Summons]:
     answered = open_summons(change.session, incident_id)
     for row in answered:
         row.answered_at, row.answered_by = change.at, change.actor
-        _end(change, row)
+        end_summons(change, row)
     return answered
 
 
-def _end(change: Change, row: Summons) -> None:
+def end_summons(change: Change, row: Summons) -> None:
+    """End one that nobody is needed for any more."""
     row.ended_at, row.next_at = change.at, None
     change.put(row)

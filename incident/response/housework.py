@@ -15,7 +15,7 @@ from sqlmodel import select
 from incident.delivery.campaign import open_campaign
 from incident.delivery.states import CampaignState
 from incident.delivery.status import campaigns_of
-from incident.duties.evaluating import Rules, findings_for, rules_in_use, settled_duties
+from incident.duties.evaluating import Rules, findings_for, rules_with_reviews, settled_duties
 from incident.errors import Refused
 from incident.law.categories import category_catalogue
 from incident.law.evaluate import required_notice_elements
@@ -57,14 +57,17 @@ class House:
     @cached_property
     def rules(self) -> Rules:
         """The regimes in use, read once: for what looks at many incidents, and writes nothing."""
-        return rules_in_use(self.workspace)
+        with self.store.read() as session:
+            return rules_with_reviews(session, self.workspace)
 
     def findings(self, dossier: Dossier) -> tuple[Finding, ...]:
         """What the law says of the record now."""
+        with self.store.read() as session:
+            rules = rules_with_reviews(session, self.workspace)
         return findings_for(
             dossier.sheet,
             self.settings,
-            rules_in_use(self.workspace),
+            rules,
             now=self.clock(),
             orders=dossier.instructions,
             met=dossier.met,

@@ -38,6 +38,8 @@ ORGANISATION = {
     "address": {"zh-Hans": "示例路11号", "en": "11 Example Road"},
     "protection_officer": {"name": {"zh-Hans": "陈静", "en": "Chen Jing"}, "contact": "020-10001"},
 }
+NO_REMINDERS = {"before_minutes": [], "after_times": 0}
+"""Most tests ask who is called for something else. `make_breach(..., reminders={})` has them as they are by default."""
 QUICK = Patience(poll=0.01, retry=0.0)
 
 
@@ -216,6 +218,7 @@ def make_breach(
         "organisation": ORGANISATION,
         "scope": {"countries": ["cn", "eu"]},
         "mail": relay,
+        "reminders": NO_REMINDERS,
         **settings,
     }
     made = make_workspace(tmp_path, born=born, on=on, **tables)

@@ -21,6 +21,9 @@ from incident.delivery import campaign as campaigns
 from incident.delivery.ledger import Due, due_deliveries, write_intent
 from incident.delivery.states import BATCH_JOB
 from incident.durable.jobs import claim
+from incident.duties.evaluating import rules_in_use
+from incident.duties.reminding import tell
+from incident.duties.reviews import approve_regime
 from incident.hooks.receiving import StoreIntake
 from incident.ops.check import Checked, check, check_moment
 from incident.ops.checks.base import State
@@ -41,6 +44,7 @@ from incident.record.tasks import TaskState, add_task, end_task
 from incident.report.versions import fill_report, keep_version, report_duties
 from incident.response.housework import House
 from incident.response.runner import cancel_run, run_named
+from incident.settings import Reminders
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.moment import Moment
 from incident.store.tables import Batch
@@ -85,7 +89,9 @@ def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
     """Live through it all."""
     with CalledService() as service, recording_relay() as relay, chat_desk() as desk, _small_batches():
         relay.at_rcpt = _answers
-        sending = make_breach(tmp_path, people=PEOPLE, relay_port=relay.port, measures=(), on=on)
+        sending = make_breach(
+            tmp_path, people=PEOPLE, relay_port=relay.port, measures=(), on=on, reminders={}
+        )
         _people_to_call(sending, desk)
         _add_tasks(sending, "write to the host")
         sending.signers["lex"] = make_signer(sending.made, "lex", roles=[Role.COUNSEL])
@@ -93,11 +99,37 @@ def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
         told = _told(_another(sending), relay)
         gone = _destroyed(_another(sending))
         waived = _waived(sending)
+        _approved(sending)
+        _reminded(told)
         _alerts(sending)
         sending.made.clock.move(minutes=2)
         _killed_in_the_middle(sending)
         _post(sending, {"title": "it has just come in"}, delivery="new")
     return LivedIn(sending, running, told, waived, gone)
+
+
+def _reminded(breach: Breach) -> None:
+    """Somebody was told that a deadline is near, two hours before it."""
+    made = breach.made
+    settings = made.settings.model_copy(update={"reminders": Reminders(before_minutes=[130])})
+    with made.store.write(breach.id, kind="duties.reminded", actor="engine", now=made.clock()) as change:
+        tell(change, made.store, settings, breach.id)
+
+
+def _approved(breach: Breach) -> None:
+    """A regime was approved, and approved again."""
+    made, rules = breach.made, rules_in_use(breach.made.workspace)
+    for days in (30, 60):
+        approve_regime(
+            made.store,
+            "eu-gdpr",
+            rules.files["eu-gdpr"],
+            until=made.clock().date() + timedelta(days=days),
+            signer=breach.signers["lex"],
+            drill=False,
+            now=made.clock(),
+            today=made.clock().date(),
+        )
 
 
 def _people_to_call(breach: Breach, desk: ChatDesk) -> None:

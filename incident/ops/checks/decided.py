@@ -10,6 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import col, select
 
+from incident.duties.reviews import review_signature_holds
 from incident.errors import Unreadable
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, scan, table_of
 from incident.record.decisions import Subject, approvals, voices
@@ -17,7 +18,7 @@ from incident.record.privileged import NOTE_SUBJECT, digest_of
 from incident.record.resolutions import subject_of
 from incident.settings import Born
 from incident.store.opening import born_as
-from incident.store.tables import PrivilegedNote, Resolution
+from incident.store.tables import Operator, PrivilegedNote, RegimeReview, Resolution
 
 _resolution, _note = table_of(Resolution), table_of(PrivilegedNote)
 r = _resolution.c
@@ -36,6 +37,26 @@ NOTES = Invariant(
     "each note for counsel is the one that was written, with the valid signature of who wrote it",
     "let counsel know; keep a copy of the database, then put a backup back",
 )
+
+REVIEWS = Invariant(
+    "law.reviews",
+    "each approval of a regime is signed by counsel, for a day to come, and one a regime stands at most",
+)
+
+
+def _look_at_reviews(view: View, findings: Findings) -> None:
+    if view.incident_id is not None:
+        return
+    standing: set[str] = set()
+    for row in view.session.exec(select(RegimeReview).order_by(col(RegimeReview.id))).all():
+        operator = view.session.get(Operator, row.operator_id)
+        where = f"approval of {row.regime}"
+        if operator is None or not review_signature_holds(row, operator):
+            findings.broken(REVIEWS, where, "nobody's valid signature says so")
+        if row.withdrawn_at is None and row.regime in standing:
+            findings.broken(REVIEWS, where, "another approval of it stands")
+        if row.withdrawn_at is None:
+            standing.add(row.regime)
 
 
 def _look_at_numbers(view: View, findings: Findings) -> None:
@@ -104,6 +125,7 @@ def _speaks(view: View, subject: Subject, name: str, at: datetime) -> bool:
 
 
 SURVEYS = (
+    Survey(_look_at_reviews, (REVIEWS,)),
     Survey(_look_at_numbers, (NUMBERED,)),
     Survey(_look_at_resolutions, (SIGNED,)),
     Survey(_look_at_notes, (NOTES,)),

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB
 from incident.durable import JobState
+from incident.duties.reminding import DUTIES_JOB, LONGEST_SLEEP
 from incident.hooks.receiving import ALERT_JOB
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, scan, table_of
 from incident.ops.checks.progress import RETRY, TOLERANCE
@@ -26,6 +27,7 @@ from incident.store.tables import (
     Brake,
     Campaign,
     Hold,
+    Incident,
     Instance,
     Job,
     KindLimit,
@@ -44,6 +46,7 @@ _LONGEST_SLEEP = 3 * 3600.0
 _LONGEST_TIMER = 10 * 366 * 86400.0
 # `escalation.minutes` is a day at most.
 _LONGEST_ROUND = 86400.0 + _LONGEST_SLEEP
+_LONGEST_LOOK = LONGEST_SLEEP.total_seconds() + _LONGEST_SLEEP
 
 TARGETS: Mapping[str, sa.Table] = {
     ALERT_JOB: table_of(Alert),
@@ -53,6 +56,7 @@ TARGETS: Mapping[str, sa.Table] = {
     BATCH_JOB: table_of(Batch),
     HOLD_JOB: table_of(Hold),
     SUMMONS_JOB: table_of(Summons),
+    DUTIES_JOB: table_of(Incident),
 }
 """Every kind of job, and the table whose row it works on."""
 
@@ -89,6 +93,7 @@ def _look_at_jobs(view: View, findings: Findings) -> None:
     longest_sleep = sa.case(
         (j.kind.in_([RUN_JOB, HOLD_JOB]), _LONGEST_TIMER),
         (j.kind == SUMMONS_JOB, _LONGEST_ROUND),
+        (j.kind == DUTIES_JOB, _LONGEST_LOOK),
         else_=_LONGEST_SLEEP,
     )
     scan(

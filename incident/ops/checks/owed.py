@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ import rfc8785
 import sqlalchemy as sa
 from sqlmodel import col, select
 
+from incident.durable import JobState
 from incident.duties.evaluating import (
     MET,
     Rules,
@@ -20,16 +22,18 @@ from incident.duties.evaluating import (
     rules_in_use,
     stored_duties,
 )
+from incident.duties.reminding import DUTIES_JOB
 from incident.duties.waivers import WAIVED, list_waivers
 from incident.errors import TocsinError, Unreadable
 from incident.law.findings import STANDING, Duty, DutyState
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, scan, table_of
+from incident.ops.checks.progress import RETRY
 from incident.record.dossier import Dossier, dossier_in
 from incident.record.incidents import IncidentState
-from incident.store.tables import DutyRow, Evaluation, Incident, Waiver
+from incident.store.tables import DutyReminder, DutyRow, Evaluation, Incident, Job, Waiver
 
-_duty, _waiver = table_of(DutyRow), table_of(Waiver)
-d, w = _duty.c, _waiver.c
+_duty, _waiver, _reminder, _incident, _job = map(table_of, (DutyRow, Waiver, DutyReminder, Incident, Job))
+d, w, m, i, j = _duty.c, _waiver.c, _reminder.c, _incident.c, _job.c
 
 _EVALUATE = "state a fact again (`incident set`): that evaluates the duties"
 
@@ -42,6 +46,16 @@ WAIVERS = Invariant(
     "`incident decisions` shows what was signed; keep a copy of the database, then put a backup back",
 )
 CLOCKS = Invariant("duties.clocks", "every duty that stands is in the table, with its deadline", _EVALUATE)
+
+REMINDED = Invariant(
+    "duties.reminded", "each reminder is of a duty of its incident, for a moment that is told from its end"
+)
+WATCHED = Invariant(
+    "duties.watched",
+    "an open incident in which a duty stands has an open job that reminds of it",
+    "start `incident worker` again: it puts jobs that are missing",
+)
+_MOMENT = re.compile(r"[+-][0-9]{1,7}")
 
 
 def _look_at_rows(view: View, findings: Findings) -> None:
@@ -171,6 +185,8 @@ def _must_be_in_the_table(
     duties = {duty.id: duty for finding in found for duty in finding.duties}
     rows = {row.duty_id: row for row in stored_duties(view.session, incident)}
     for duty_id, what in _differences(duties, rows):
+        if duty_id in rows and rules.may_hold(rows[duty_id].regime):
+            continue
         findings.broken(CLOCKS, f"duty {incident}/{duty_id}", what)
 
 
@@ -194,7 +210,39 @@ def _differences(duties: Mapping[str, Duty], rows: Mapping[str, DutyRow]) -> lis
     return found
 
 
+def _look_at_reminders(view: View, findings: Findings) -> None:
+    its_duty = sa.exists().where(d.incident_id == m.incident_id, d.duty_id == m.duty_id).correlate(_reminder)
+    scan(
+        view,
+        findings,
+        "reminder",
+        [m.id],
+        _reminder,
+        [Sign(REMINDED, "its duty does not exist", ~its_duty)],
+        view.mine(m.incident_id),
+    )
+    for reminder, moment in view.rows(sa.select(m.id, m.moment).where(view.mine(m.incident_id))):
+        if not _MOMENT.fullmatch(moment):
+            findings.broken(REMINDED, f"reminder {reminder}", "its moment is none")
+
+
+def _look_at_jobs(view: View, findings: Findings) -> None:
+    stands = sa.exists().where(d.incident_id == i.id, d.state.in_(sorted(STANDING))).correlate(_incident)
+    statement = (
+        sa.select(i.id, j.state)
+        .outerjoin_from(_incident, _job, (j.kind == DUTIES_JOB) & (j.key == i.id))
+        .where(view.mine(i.id), i.state == IncidentState.OPEN, stands)
+    )
+    for incident, state in view.rows(statement):
+        if state != JobState.OPEN:
+            said = f"its job is {state}" if state is not None else "it has no job"
+            next_step = RETRY if state == JobState.PARKED else ""
+            findings.broken(WATCHED, incident, f"a duty stands, and {said}", next_step=next_step)
+
+
 SURVEYS = (
+    Survey(_look_at_reminders, (REMINDED,)),
+    Survey(_look_at_jobs, (WATCHED,), fleeting=True),
     Survey(_look_at_rows, (STATES,)),
     Survey(_look_at_journal, (JOURNALLED,)),
     Survey(_look_at_waivers, (WAIVERS,)),

@@ -19,8 +19,8 @@ from incident.duties.evaluating import (
     rules_in_use,
     stored_duties,
 )
-from incident.errors import BadInput
 from incident.law.findings import DutyState
+from incident.law.regimes import SHIPPED
 from incident.record.dossier import load_dossier
 from incident.record.facts import Certainty, Fact
 from incident.record.incidents import state_facts
@@ -57,12 +57,44 @@ def a_report_of(breach: Breach, regime: str) -> DutyRow:
 
 def test_a_failure_leaves_neither_the_fact_nor_its_duties(tmp_path: Path) -> None:
     breach = make_breach(tmp_path)
-    (breach.made.workspace.root / "regimes").mkdir()
-    (breach.made.workspace.root / "regimes/own.yaml").write_text("id: [not a regime", encoding="utf-8")
     before = all_rows(breach.made.store)
-    with pytest.raises(BadInput, match=r"own\.yaml"):
-        stating(breach, eu_data_subjects=False)
-    assert all_rows(breach.made.store) == before
+    made = breach.made
+    with (
+        pytest.raises(RuntimeError),
+        made.store.write(breach.id, kind="facts.stated", actor="ana", now=made.clock()) as change,
+    ):
+        evaluate_duties(change, made.store, made.workspace, made.settings, breach.id)
+        raise RuntimeError
+    assert all_rows(made.store) == before
+
+
+def test_a_broken_regime_of_the_workspaces_own_stops_no_fact_and_no_other_law(tmp_path: Path) -> None:
+    breach = make_breach(tmp_path)
+    before = duties(breach).keys()
+    own = breach.made.workspace.root / "regimes"
+    own.mkdir()
+    (own / "own.yaml").write_text("id: [not a regime", encoding="utf-8")
+    stating(breach, cii_involved=True)
+    assert before <= duties(breach).keys()
+    [broken] = rules_in_use(breach.made.workspace).broken
+    assert "own.yaml, line 1" in (broken.where or "")
+
+
+def test_a_slip_in_a_regime_of_the_workspaces_own_does_not_stop_its_clock(tmp_path: Path) -> None:
+    breach = make_breach(tmp_path)
+    own = breach.made.workspace.root / "regimes"
+    own.mkdir()
+    text = (SHIPPED / "cn-pipl-57.yaml").read_text("utf-8").replace("id: cn-pipl-57", "id: own-clause", 1)
+    (own / "own-clause.yaml").write_text(text, encoding="utf-8")
+    stating(breach, cii_involved=True)
+    ran = duties(breach)["own-clause/authority"].state
+    assert ran == DutyState.owed
+    (own / "own-clause.yaml").write_text(text.replace("country: CN", "country: China"), encoding="utf-8")
+    stating(breach, cii_involved=False)
+    assert duties(breach)["own-clause/authority"].state == ran
+    (own / "own-clause.yaml").unlink()
+    stating(breach, cii_involved=True)
+    assert duties(breach)["own-clause/authority"].state == DutyState.not_owed
 
 
 def test_the_fact_and_its_duties_are_stored_in_one_change(tmp_path: Path) -> None:

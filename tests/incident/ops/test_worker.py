@@ -9,6 +9,7 @@ import pytest
 
 from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB, CampaignState
 from incident.durable import Patience, Runner
+from incident.duties.reminding import DUTIES_JOB
 from incident.errors import Refused
 from incident.hooks.receiving import ALERT_JOB
 from incident.ops.worker import Worker, WorksOn, sources_of, utc_now
@@ -23,7 +24,15 @@ from tests.support.relays import recording_relay
 def test_every_kind_of_job_has_a_handler(tmp_path: Path) -> None:
     worker = Worker(make_breach(tmp_path).house)
     without_mail = worker.handlers(None)
-    assert set(without_mail) == {SETTLE_JOB, PUBLISH_JOB, RUN_JOB, ALERT_JOB, HOLD_JOB, SUMMONS_JOB}
+    assert set(without_mail) == {
+        SETTLE_JOB,
+        PUBLISH_JOB,
+        RUN_JOB,
+        ALERT_JOB,
+        HOLD_JOB,
+        SUMMONS_JOB,
+        DUTIES_JOB,
+    }
     with worker.runner() as runner:
         assert isinstance(runner, Runner)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 
@@ -200,6 +201,10 @@ def lived_in(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> 
     make_key(folder / "lex")
     estate.done("operator", "add", "lex", "--key", folder / "lex", "--roles", "counsel")
     estate.done("--as", "lex", "counsel", "add", estate.id, "settle it")
+    until = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+    estate.done("--as", "lex", "law", "approve", "eu-gdpr", "--until", until)
+    estate.done("set", estate.id, "discovered_at=2026-01-05 10:00", "aware_at=2026-01-05 10:00")
+    estate.done("run", "personal-data-breach", "--on", estate.id)
     assert _verify(estate) == []
     return estate
 
@@ -218,6 +223,8 @@ _CHANGES = {
     "log_entry": "at = '2020-01-01 00:00:00.000000'",
     "notice": "released_at = '2020-01-01 00:00:00.000000'",
     "operator": "roles = 'counsel'",
+    "duty_reminder": "moment = '+0'",
+    "regime_review": "until_day = '2030-01-01'",
     "people_import": "added = added + 1",
     "privileged_note": "digest = 'x'",
     "public_notice": "sha256 = 'x'",

@@ -97,4 +97,18 @@ DECIDED = [
         ("DELETE FROM privileged_note WHERE incident_id = '{told}' AND number = 2",),
         _MISSING,
     ),
+    Damage(
+        "a regime is approved until another day than was signed",
+        ("UPDATE regime_review SET until_day = '2099-01-01' WHERE withdrawn_at IS NULL",),
+        {
+            "law.reviews": "nobody's valid signature",
+            "decisions.signatures": "approval of eu-gdpr",
+            **CHANGED,
+        },
+    ),
+    Damage(
+        "an approval that was replaced stands again",
+        ("UPDATE regime_review SET withdrawn_at = NULL WHERE withdrawn_at IS NOT NULL",),
+        {"law.reviews": "another approval of it stands", **CHANGED},
+    ),
 ]

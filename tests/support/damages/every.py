@@ -6,7 +6,7 @@ from tests.support.damages.calling import ADDRESSES, SUMMONS
 from tests.support.damages.decided import DECIDED
 from tests.support.damages.holds import HOLDS
 from tests.support.damages.ledger import ATTEMPTS, LEDGER
-from tests.support.damages.record import DUTIES, PEOPLE, PROOFS, RELEASED, SEALED
+from tests.support.damages.record import DUTIES, PEOPLE, PROOFS, RELEASED, REMINDERS, SEALED
 from tests.support.damages.tasks import TASKS
 from tests.support.damages.work import ALERTS, JOBS, PROGRESS, RUNS
 
@@ -20,6 +20,7 @@ DAMAGES = (
     *ALERTS,
     *HOLDS,
     *DUTIES,
+    *REMINDERS,
     *DECIDED,
     *JOBS,
     *PROOFS,

@@ -194,6 +194,24 @@ DUTIES = [
     ),
 ]
 
+REMINDERS = [
+    Damage(
+        "a reminder is of a duty that is none",
+        ("UPDATE duty_reminder SET duty_id = 'no/such' WHERE incident_id = '{told}'",),
+        {"duties.reminded": "its duty does not exist", **CHANGED},
+    ),
+    Damage(
+        "a reminder was told at a moment that is none",
+        ("UPDATE duty_reminder SET moment = 'soon' WHERE incident_id = '{told}'",),
+        {"duties.reminded": "its moment is none", **CHANGED},
+    ),
+    Damage(
+        "nobody is going to remind of the duties that stand",
+        ("DELETE FROM job WHERE kind = 'duties' AND state = 'open'",),
+        {"duties.watched": "it has no job"},
+    ),
+]
+
 PROOFS = [
     Damage(
         "an entry was changed",
