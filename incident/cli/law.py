@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from incident.cli.desk import Desk, desk_of
-from incident.errors import BadInput, NotFound
+from incident.errors import BadInput, NotFound, Refused, WrongUsage
 
 if TYPE_CHECKING:
     from incident.duties.evaluating import Rules
@@ -62,6 +62,107 @@ def show_all(ctx: typer.Context) -> None:
         for regime in rules.regimes
     ]
     desk.table(("Regime", "Title", "Country", "In scope", "In force since", "Confidence", "Review"), rows)
+
+
+@app.command("show", help="Show a regime with all that it asks for, to be read before it is approved.")
+def show_one(ctx: typer.Context, regime_id: str = typer.Argument(metavar="REGIME")) -> None:
+    from incident.cli.regime_sheet import regime_document, regime_lines
+    from incident.duties.reviews import file_hash
+
+    desk = desk_of(ctx)
+    rules, reviews = _rules(desk)
+    regime = _named(rules, regime_id)
+    file = rules.files[regime.id]
+    review = _review_words(desk, regime, reviews.get(regime.id))
+    desk.lines(
+        [*regime_lines(regime, desk.language), "", f"{file}", f"SHA-256 {file_hash(file)}", review],
+        document={
+            **regime_document(regime),
+            "file": str(file),
+            "sha256": file_hash(file),
+            "reviewed": rules.is_reviewed(regime, _today(desk)),
+            "review": review,
+        },
+    )
+
+
+@app.command("approve", help="Sign, as counsel, that a regime as its file stands matches the law.")
+def approve(
+    ctx: typer.Context,
+    regime_id: str = typer.Argument(metavar="REGIME"),
+    until: str | None = typer.Option(None, "--until", metavar="DATE", help="The last day on which it holds."),
+    note: str = typer.Option("", "--note", help="What is to be said with it; it is part of what is signed."),
+    withdraw: bool = typer.Option(False, "--withdraw", help="Take the approval back."),
+) -> None:
+    from incident.duties.reviews import approve_regime, withdraw_approval
+
+    desk = desk_of(ctx)
+    if withdraw == (until is not None):
+        raise WrongUsage("say until when, or --withdraw", where="--until")
+    rules, _ = _rules(desk)
+    regime = _named(rules, regime_id)
+    if withdraw:
+        if desk.operator is None:
+            raise Refused("a withdrawal names who withdraws", next_step="say it with --as NAME")
+        withdraw_approval(desk.store, regime.id, by=desk.operator, drill=desk.house.drill, now=desk.now())
+        words = {"en": "{id} is UNREVIEWED again", "zh-Hans": "{id} 恢复为未审核（UNREVIEWED）"}
+        document: dict[str, object] = {"regime": regime.id, "reviewed": False}
+        desk.lines([words[desk.language].format(id=regime.id)], document=document)
+        return
+    row = approve_regime(
+        desk.store,
+        regime.id,
+        rules.files[regime.id],
+        until=_day(until or ""),
+        note=note,
+        signer=desk.signer(),
+        drill=desk.house.drill,
+        now=desk.now(),
+        today=_today(desk),
+    )
+    words = {
+        "en": "{id} is approved until {until}; any change of its file ends that",
+        "zh-Hans": "{id} 已审核，有效至 {until}；文件一经改动即失效",
+    }
+    desk.lines(
+        [words[desk.language].format(id=regime.id, until=row.until_day)],
+        document={
+            "regime": regime.id,
+            "reviewed": True,
+            "until": row.until_day,
+            "sha256": row.file_hash,
+            "statement": row.statement,
+            "signature": row.signature,
+        },
+    )
+
+
+@app.command("new", help="Begin a regime of the workspace's own as a copy of another, under regimes/.")
+def new(
+    ctx: typer.Context,
+    regime_id: str = typer.Argument(metavar="ID"),
+    source: str = typer.Option(..., "--from", metavar="REGIME", help="The regime to begin from."),
+) -> None:
+    from incident.law.copying import copied_text
+
+    desk = desk_of(ctx)
+    rules, _ = _rules(desk)
+    text = copied_text(rules.files[_named(rules, source).id].read_text("utf-8"), regime_id)
+    target = desk.paths.root / "regimes" / f"{regime_id}.yaml"
+    if target.exists():
+        raise Refused(
+            "this file is there already", where=str(target), next_step="choose another id, or edit it"
+        )
+    from incident.cli.desk import write_output
+
+    write_output(target, text)
+    words = {
+        "en": "{file}: edit it, then incident law lint",
+        "zh-Hans": "{file}：请修改后用 incident law lint 检查",
+    }
+    desk.lines(
+        [words[desk.language].format(file=target)], document={"regime": regime_id, "file": str(target)}
+    )
 
 
 @app.command(
