@@ -48,7 +48,7 @@ def open_duties(session: Session, rules: Rules, settings: Settings, *, until: da
     """Every open incident with duties that stand, the one that must be looked at first in front.
 
     `until` is the end of what counts as soon: duties that are overdue, due by then, owed at once, or whose clock has
-    not begun; of the last, those of a later phase are left out.
+    not begun; of the last, those of a later phase are left out, and what stands behind a particular duty.
     """
     targets = {
         Urgency.immediately: timedelta(hours=settings.targets.immediately_hours),
@@ -56,7 +56,7 @@ def open_duties(session: Session, rules: Rules, settings: Settings, *, until: da
     }
     dated, begun = _d.due_at.is_not(None), _d.anchor_at.is_not(None)
     waits = sa.and_(~dated, _d.duty_id.in_(sorted(later_phases(rules.regimes))))
-    soon = sa.or_(_d.due_at <= until, sa.and_(~dated, ~waits))
+    soon = sa.and_(sa.or_(_d.due_at <= until, sa.and_(~dated, ~waits)), ~_stands_behind(rules.regimes))
     starts = [
         sa.func.min(sa.case((sa.and_(~dated, begun, ~waits, _d.urgency == urgency), _d.anchor_at)))
         for urgency in targets
@@ -79,6 +79,25 @@ def open_duties(session: Session, rules: Rules, settings: Settings, *, until: da
         ends += [_utc(at) + own for at, own in zip(begins, targets.values(), strict=True) if at is not None]
         found.append(OpenDuties(incident, min(ends, default=None), int(near), int(count)))
     return sorted(found, key=_nearest_first)
+
+
+def _stands_behind(regimes: Iterable[Regime]) -> sa.ColumnElement[bool]:
+    """What only asks for what is prescribed elsewhere, while a particular duty of its kind is open (`DutyView`)."""
+    general = sorted(
+        f"{regime.id}/{duty.id}" for regime in regimes for duty in regime.duties if duty.is_general
+    )
+    other = _duty.alias("other")
+    particular = (
+        sa.exists()
+        .where(
+            other.c.incident_id == _d.incident_id,
+            other.c.kind == _d.kind,
+            other.c.state.in_(sorted(STANDING)),
+            other.c.duty_id.not_in(general),
+        )
+        .correlate(_duty)
+    )
+    return sa.and_(_d.duty_id.in_(general), particular)
 
 
 def later_phases(regimes: Iterable[Regime]) -> frozenset[str]:
