@@ -126,3 +126,14 @@ def test_a_broken_file_of_ones_own_is_said_loudly_and_the_record_goes_on(estate:
     estate.done("set", estate.id, "persons=7")
     assert "broken.yaml" in estate.done("duties", estate.id).err
     assert any("broken.yaml" in str(row) for row in estate.run("doctor", "--json").document)
+
+
+def test_a_report_says_unreviewed_to_who_hands_it_in_and_not_to_the_authority(
+    estate_with_counsel: Estate,
+) -> None:
+    estate = estate_with_counsel
+    words = ("report", estate.id, "--regime", REGIME, "--format", "text", "-o", "-")
+    before = estate.done(*words)
+    assert "UNREVIEWED" in before.err and "UNREVIEWED" not in before.out
+    approve(estate)
+    assert "UNREVIEWED" not in estate.done(*words).err
