@@ -119,7 +119,8 @@ def lines_beside(desk: Desk, seen: Overview) -> Iterator[str]:
         yield words["rules"].format(count=seen.stale.rules_changed)
     if seen.stale.scope_changed:
         yield words["scope"]
-    yield from what_is_off(desk)
+    if seen.open:
+        yield from what_is_off(desk)
 
 
 def what_is_off(desk: Desk) -> list[str]:

@@ -21,10 +21,21 @@ _CHANGES = {
 }
 
 
+# So many changes of one kind without an hour stand on lines of their own.
+_ALONE = 3
+
+
 def duty_changes(desk: Desk, changes: Sequence[DutyChange]) -> list[str]:
-    """One line for each duty that changed."""
+    """One line for each duty that changed; many that changed alike and have no hour stand in one line together."""
     lines = []
+    alike: dict[str, list[str]] = {}
     for each in changes:
+        if each.before is None and each.after is None:
+            alike.setdefault(each.kind, []).append(each.duty_id)
+    together = {kind: names for kind, names in alike.items() if len(names) > _ALONE}
+    for each in changes:
+        if each.before is None and each.after is None and each.kind in together:
+            continue
         moved = each.before is not None and each.after != each.before
         if desk.language == "zh-Hans":
             due = f"期限 {desk.show(each.after)}" if each.after else "没有固定时限"
@@ -34,6 +45,11 @@ def duty_changes(desk: Desk, changes: Sequence[DutyChange]) -> list[str]:
         due = f"due {desk.show(each.after)}" if each.after else "no fixed hour"
         was = f" (was {desk.show(each.before)})" if moved else ""
         lines.append(f"duty {each.duty_id}: {each.kind}, {due}{was}")
+    for kind, names in together.items():
+        if desk.language == "zh-Hans":
+            lines.append(f"另有 {len(names)} 项义务{_CHANGES[kind]}，没有固定时限：{'、'.join(names)}")
+        else:
+            lines.append(f"{len(names)} duties {kind}, no fixed hour: {', '.join(names)}")
     return lines
 
 

@@ -99,7 +99,8 @@ def view_duties(
 ) -> list[DutyView]:
     """All duties of all regimes in scope, in the order in which they must be looked at.
 
-    First the open ones: what is owed at once by the time elapsed, then by deadline; then the met, then the rest.
+    First the open ones: what is overdue, then what is owed at once by the time elapsed, then by deadline; then the met,
+    then the rest.
     `met` and `waivers`: how the stored duties were met or waived, where that is to be shown.
     """
     told = _Told(met or {}, {each.duty_id: each for each in waivers if each.stands})
@@ -184,13 +185,14 @@ _PROMPTLY = 24 * 3600.0
 _SURENESS = list(Confidence)
 
 
-def _order(view: DutyView) -> tuple[int, bool, int, float, int, str]:
+def _order(view: DutyView) -> tuple[int, bool, bool, int, float, int, str]:
     duty = view.duty
     if not view.is_open:
-        return (2 if view.state == MET else 3, False, 0, 0.0, 0, duty.id)
+        return (2 if view.state == MET else 3, False, False, 0, 0.0, 0, duty.id)
     until = duty.due_at or view.target_at
     return (
         1 if until is None else 0,
+        not view.is_overdue,
         view.stands_behind or duty.kind is DutyKind.prepare,
         0 if duty.urgency is Urgency.immediately else 1,
         until.timestamp() if until else _length(duty),
