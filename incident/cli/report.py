@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,8 @@ def report(
     if submitted is not None:
         if not regime:
             raise WrongUsage("say which report was handed in", where="--regime")
+        if phase is None:
+            _must_say_which(duties, regime, met)
         handed_in = choose(duties, regime, phase, met=met)
         _must_be_complete(desk, dossier, handed_in)
         _record(desk, incident_id, handed_in.duty.id, submitted, at, reference)
@@ -93,6 +95,20 @@ def report(
             next_step=f"--regime: {regimes}",
         )
     _fill(desk, incident_id, dossier, chosen, form, language, output)
+
+
+def _must_say_which(duties: Sequence[ReportDuty], regime: str, met: Container[str]) -> None:
+    """Refuse to guess that a second report is the next phase: who repeats a command has not handed in another one."""
+    of_regime = [each.duty for each in duties if each.duty.regime == regime]
+    done = [duty for duty in of_regime if duty.id in met]
+    if not done:
+        return
+    left = ", ".join(dict.fromkeys(str(duty.phase) for duty in of_regime if duty not in done))
+    raise Refused(
+        f"{', '.join(duty.id for duty in done)} counts as handed in already",
+        where="--phase",
+        next_step=f"say which report it is now: --phase {left}" if left else "`incident duties --all` shows it",
+    )
 
 
 def _must_be_complete(desk: Desk, dossier: Dossier, chosen: ReportDuty) -> None:

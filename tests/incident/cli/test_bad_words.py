@@ -140,6 +140,7 @@ def test_a_report_that_lacks_items_is_not_recorded_as_handed_in(estate: Estate) 
 def test_a_report_is_handed_in_once(estate: Estate) -> None:
     words = ("report", estate.id, "--regime", "eu-gdpr", "--submitted", "portal", "--reference", "A-1")
     assert estate.done(*words, "--json").document["duty"] == "eu-gdpr/authority"
+    estate.refused(*words, says=["eu-gdpr/authority", "already", "--phase supplement"])
     estate.refused(*words, "--phase", "initial", says=["eu-gdpr/authority", "already"])
 
 
