@@ -90,7 +90,12 @@ def show_one(ctx: typer.Context, regime_id: str = typer.Argument(metavar="REGIME
 def approve(
     ctx: typer.Context,
     regime_id: str = typer.Argument(metavar="REGIME"),
-    until: str | None = typer.Option(None, "--until", metavar="DATE", help="The last day on which it holds."),
+    until: str | None = typer.Option(
+        None,
+        "--until",
+        metavar="DATE",
+        help="The last day on which it holds, for example 2027-11-30 or +300d.",
+    ),
     note: str = typer.Option("", "--note", help="What is to be said with it; it is part of what is signed."),
     withdraw: bool = typer.Option(False, "--withdraw", help="Take the approval back."),
 ) -> None:
@@ -113,7 +118,7 @@ def approve(
         desk.store,
         regime.id,
         rules.files[regime.id],
-        until=_day(until or ""),
+        until=_day(desk, until or ""),
         note=note,
         signer=desk.signer(),
         drill=desk.house.drill,
@@ -290,8 +295,11 @@ def _today(desk: Desk) -> date:
     return desk.now().astimezone(desk.zone).date()
 
 
-def _day(text: str) -> date:
+def _day(desk: Desk, text: str) -> date:
+    """A day as people write it: 2027-11-30, or +300d from now."""
+    from incident.cli.record import read_time
+
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise BadInput(f"{text!r} is no day", where="--until", next_step="for example 2027-11-30") from None
+        return read_time(desk, text, option="--until", future=True).astimezone(desk.zone).date()

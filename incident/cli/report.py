@@ -107,7 +107,9 @@ def _must_say_which(duties: Sequence[ReportDuty], regime: str, met: Container[st
     raise Refused(
         f"{', '.join(duty.id for duty in done)} counts as handed in already",
         where="--phase",
-        next_step=f"say which report it is now: --phase {left}" if left else "`incident duties --all` shows it",
+        next_step=f"say which report it is now: --phase {left}"
+        if left
+        else "`incident duties --all` shows it",
     )
 
 

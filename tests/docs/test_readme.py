@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 READMES = ("README.md", "README.zh-CN.md")
 WALK = ("<!-- walk-through -->", "<!-- end of the walk-through -->")
+OWED = ("<!-- owed -->", "<!-- end of what is owed -->")
 FIRST_HOUR = ("<!-- first hour -->", "<!-- end of the first hour -->")
 ALERTS = ("<!-- alerts -->", "<!-- end of the alerts -->")
 SECONDS = 300
@@ -83,7 +84,7 @@ def walked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     settings.write_text(on_free_ports(settings.read_text(encoding="utf-8")), encoding="utf-8")
     lines = ["set -e -o pipefail"]
     for command in [
-        each for part in (WALK, FIRST_HOUR, ALERTS) for each in commands_in(between(readme, part))
+        each for part in (WALK, FIRST_HOUR, OWED, ALERTS) for each in commands_in(between(readme, part))
     ]:
         lines.append(f"cat <<'COMMAND'\n$ {command}\nCOMMAND")
         lines.append(on_free_ports(command))
@@ -210,6 +211,25 @@ def test_the_first_hour_left_its_record(walked: Walked) -> None:
     assert isinstance(signed, list)
     assert len(signed) == 3 and all(each["holds"] for each in signed)
     assert "“yes”" not in walked.output and "客服应答口径" in walked.output
+
+
+def test_what_is_owed_was_met_written_and_approved(walked: Walked) -> None:
+    listed = incident(walked, "list")
+    assert isinstance(listed, list)
+    [hour] = [each for each in listed if each["title"].startswith("Portal shows")]
+    found = incident(walked, "duties", hour["incident"])
+    assert isinstance(found, dict)
+    status = {each["id"]: each["status"] for each in found["duties"]}
+    assert status["cn-police-24h/police"] == "met"
+    assert status["cn-cac-incident-2025/initial"] in ("running", "assumed")
+    reviewed = {each["id"] for each in found["duties"] if each["reviewed"]}
+    assert reviewed == {"cn-pipl-57/authority", "cn-pipl-57/people", "instruction/I1"}
+    calendar = (walked.folder / "calendar.ics").read_text("utf-8")
+    assert calendar.startswith("BEGIN:VCALENDAR") and "VALARM" in calendar
+    register = (walked.folder / "register.csv").read_text("utf-8")
+    assert all(each["incident"] in register for each in listed if each["title"])
+    bundle = json.loads((walked.folder / "incident-stix.json").read_text("utf-8"))
+    assert bundle["type"] == "bundle"
 
 
 def test_both_readmes_give_the_same_commands() -> None:
