@@ -227,7 +227,7 @@ def test_what_is_owed_was_met_written_and_approved(walked: Walked) -> None:
     calendar = (walked.folder / "calendar.ics").read_text("utf-8")
     assert calendar.startswith("BEGIN:VCALENDAR") and "VALARM" in calendar
     register = (walked.folder / "register.csv").read_text("utf-8")
-    assert all(each["incident"] in register for each in listed if each["title"])
+    assert hour["incident"] in register and first_incident(walked) in register
     bundle = json.loads((walked.folder / "incident-stix.json").read_text("utf-8"))
     assert bundle["type"] == "bundle"
 
