@@ -60,6 +60,8 @@ _LOOK_SECONDS = 0.4  # between two looks at the brake: it acts within a second
 _FULL_WAIT, _FULL_LOOKS = 0.2, 25
 _CLEAN_SECONDS = 300.0
 _CLOCK_SET_BACK_SECONDS = 5.0
+# Longer than the queue takes to note down the end of a job that is over.
+_ASK_AGAIN_SECONDS = 3.0
 _RECONNECT_SECONDS = 0.5
 _RESET_LOCK = 7_306_021_100  # any number; the schema is made by one session at a time
 
@@ -265,11 +267,18 @@ class QueueRunner:
                 self._stopping.wait(self._patience.poll)
         finally:
             self.stop()
-            serving.join()
+            self._wait_for(serving)
             upkeep.join()
             self._leave()
         if self._failure is not None:
             raise self._failure
+
+    def _wait_for(self, serving: threading.Thread) -> None:
+        """Until the queue's thread has ended. What connects just then may swallow the call to stop, so it is repeated."""
+        while serving.is_alive():
+            serving.join(_ASK_AGAIN_SECONDS)
+            if serving.is_alive() and not self._crew.busy_with():
+                self.stop()
 
     def _leave(self) -> None:
         try:

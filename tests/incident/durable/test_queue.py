@@ -299,6 +299,14 @@ def test_a_worker_shows_itself_and_leaves_no_trace_at_a_clean_end(made: Made) ->
     assert shown() == []
 
 
+@pytest.mark.parametrize("after", [0.0, 0.02, 0.05, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.4])
+def test_a_worker_that_is_stopped_while_it_starts_ends(made: Made, after: float) -> None:
+    with a_worker(made, {"work": done}, at_once={"work": 5}):
+        time.sleep(after)
+    with made.store.read() as session:
+        assert workers(session) == []
+
+
 def test_a_clock_of_the_database_that_is_set_back_makes_every_open_job_look_again(made: Made) -> None:
     with made.store.transaction() as session:
         put_job(session, "work", "k", after=3600)

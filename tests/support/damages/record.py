@@ -137,7 +137,11 @@ DUTIES = [
     Damage(
         "a duty that stands is gone",
         ("DELETE FROM duty WHERE incident_id = '{told}' AND state = 'owed'",),
-        {"duties.clocks": "is not in the table", "journal.chains": "row missing"},
+        {
+            "duties.clocks": "is not in the table",
+            "duties.reminded": "its duty does not exist",
+            "journal.chains": "row missing",
+        },
     ),
     Damage(
         "a duty that stands is not owed",
