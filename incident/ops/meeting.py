@@ -17,6 +17,7 @@ from incident.duties.meeting import (
     take_back,
 )
 from incident.duties.orders import must_know_duty
+from incident.duties.reminding import settle_reminders
 from incident.duties.waivers import waive, withdraw_waiver
 from incident.errors import NotFound, Refused
 from incident.law.findings import Duty
@@ -113,7 +114,7 @@ def waive_duty(
     """Sign that a duty is not carried out. Raises `NotFound` for a duty or evidence that there is not, and as `waive`."""
     _, duty = _known_duty(house, change, incident_id, duty_id)
     _must_be_stored(house, change, incident_id, duty)
-    return waive(
+    waiver = waive(
         change,
         house.store,
         incident_id,
@@ -123,6 +124,8 @@ def waive_duty(
         signer=signer,
         waiver_id=waiver_id,
     )
+    settle_reminders(change, house.store, incident_id, settings=house.settings)
+    return waiver
 
 
 def withdraw_waived(

@@ -21,6 +21,7 @@ from incident.store.tables import DutyReminder, DutyRow, Job, Summons
 from tests.support.breaches import Breach, make_breach
 from tests.support.lived_in import must_hold
 from tests.support.postgres import PostgresServer
+from tests.support.waiving import PEOPLE, may_be_waived, waived_by
 from tests.support.workspaces import run_sql
 
 
@@ -264,3 +265,24 @@ def test_under_a_hold_on_chats_only_the_number_leaves(tmp_path: Path) -> None:
         words = _message(session, breach.made.store, row, breach.made.settings)
     assert words.silent
     assert words.text == f"{breach.id} 需要您处理\n{breach.id} needs you"
+
+
+def test_a_duty_that_is_waived_is_no_longer_asked_for(tmp_path: Path) -> None:
+    breach = make_breach(tmp_path, scope={"countries": ["cn"]}, reminders={})
+    may_be_waived(breach)
+    with breach.made.store.read() as session:
+        others = [
+            row.duty_id
+            for row in stored_duties(session, breach.id)
+            if row.state in STANDING and row.duty_id != PEOPLE
+        ]
+    for duty_id in others:
+        meet(breach, duty_id)
+    # The law names no hours for it; our own target ran out.
+    breach.later(days=2)
+    breach.work()
+    assert reminders(breach, PEOPLE)
+    assert (str(Reason.DUTY_PASSED), True) in asked(breach)
+    waived_by(breach, breach.signers["bo"])
+    assert not [reason for reason, is_open in asked(breach) if is_open and reason == Reason.DUTY_PASSED]
+    must_hold(breach.house)
