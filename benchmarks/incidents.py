@@ -26,7 +26,7 @@ from incident.workspace import Workspace
 
 ROUNDS = 5
 INCIDENTS = 10_000
-_REAL = 25
+_REAL = 10
 _COPIED = {
     "incident": ("id",),
     "duty": ("incident_id",),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from incident.cli.desk import Desk
     from incident.duties.overview import OpenDuties, Staleness
 
-IN_FULL, IN_LINES = 20, 100
+IN_FULL, IN_LINES = 5, 100
 """How many incidents are shown with their duties, and how many more with a line each; `--all` shows all."""
 
 _COLUMNS = {
