@@ -81,7 +81,7 @@ def test_only_counsel_approves_and_only_for_days_that_can_be(estate_with_counsel
     estate.refused("--as", "anna", *words, SOON, says=["anna is no counsel"])
     estate.refused("--as", "lex", *words, "2020-01-01", says=["is over already"])
     estate.refused("--as", "lex", *words, late, says=["two years at most"])
-    estate.refused("--as", "lex", *words, "soon", says=["is no day"])
+    estate.refused("--as", "lex", *words, "soon", says=["--until", "soon"])
     estate.refused(*words, SOON, says=["--as NAME"])
     assert snapshot(estate.root) == before
 
