@@ -19,6 +19,7 @@ import psycopg
 import pytest
 
 from incident.delivery.states import BATCH_JOB
+from incident.duties.reminding import DUTIES_JOB
 from incident.durable import parked_jobs
 from incident.hooks.receiving import StoreIntake
 from incident.ops.house import start_playbook
@@ -179,6 +180,8 @@ def write_people(file: Path) -> None:
 
 
 def answer_quoting_everything(to: str) -> str | None:
+    # So slow that the first worker is killed long before it has told everybody, also where the disk is memory.
+    time.sleep(0.01)
     if to == address(REFUSED):
         return f"550 5.1.1 <{to}>: {FAMILY} does not live here, ask {NUMBERS}{REFUSED:03d}"
     if to == address(PUT_OFF):
@@ -236,8 +239,8 @@ def parked(scene: Scene) -> dict[str, int]:
 
 
 def all_is_done(scene: Scene) -> bool:
-    """All but the one who was put off for a minute."""
-    return scene.breach.account().in_progress == 1 and open_work(scene) == {BATCH_JOB}
+    """All but the one who was put off for a minute, and the duties, which are watched as long as an incident is open."""
+    return scene.breach.account().in_progress == 1 and open_work(scene) - {DUTIES_JOB} == {BATCH_JOB}
 
 
 def open_work(scene: Scene) -> set[str]:
