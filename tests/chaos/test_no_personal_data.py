@@ -19,8 +19,8 @@ import psycopg
 import pytest
 
 from incident.delivery.states import BATCH_JOB
-from incident.duties.reminding import DUTIES_JOB
 from incident.durable import parked_jobs
+from incident.duties.reminding import DUTIES_JOB
 from incident.hooks.receiving import StoreIntake
 from incident.ops.house import start_playbook
 from tests.chaos.conftest import Tell
