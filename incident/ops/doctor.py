@@ -13,6 +13,7 @@ from incident.delivery.mailroom import MailRoom, relay_from
 from incident.delivery.promises import must_keep_promises
 from incident.durable import somebody_works
 from incident.duties.evaluating import rules_in_use, rules_with_reviews
+from incident.duties.explaining import off_for_organisation
 from incident.duties.recipients import recipients_of_reports, without_contact
 from incident.errors import TocsinError
 from incident.ops.house import playbook_names, read_playbook
@@ -283,16 +284,17 @@ def _law(house: House) -> Iterator[Examined]:
     organisations = house.settings.scope.organisation or ()
     mine = [regime for regime in regimes if regime.is_in_scope(countries, organisations)]
     unreviewed = [regime.id for regime in mine if not rules.is_reviewed(regime, today)]
+    finding, steps = f"{len(mine)} regimes in scope", []
+    if off := off_for_organisation(regimes, house.settings):
+        finding += f", {len(off)} off as they bind only certain kinds of organisations"
+    if off and house.settings.scope.organisation is None:
+        steps.append("say in [scope] organisation what the organisation is ([]: nothing of that kind)")
     if unreviewed:
-        finding = f"{len(mine)} regimes in scope; UNREVIEWED: {', '.join(unreviewed)}"
-        yield Examined(
-            "law",
-            State.WARN,
-            finding,
-            "have counsel read them: incident law show REGIME, then incident law approve REGIME --until DATE",
+        finding += f"; UNREVIEWED: {', '.join(unreviewed)}"
+        steps.append(
+            "have counsel read them: incident law show REGIME, then incident law approve REGIME --until DATE"
         )
-    else:
-        yield Examined("law", State.OK, f"{len(mine)} regimes in scope")
+    yield Examined("law", State.WARN if steps else State.OK, finding, "; ".join(steps))
     for place in search_path(house.workspace, "templates")[-1:]:
         if not place.is_dir():
             yield Examined("templates", State.FAIL, f"not at {place}", "install tocsin again")

@@ -151,6 +151,18 @@ def test_one_broken_source_or_regime_does_not_hide_the_rest(estate: Estate) -> N
     assert "organisation" in found
 
 
+def test_laws_that_are_off_for_want_of_a_word_are_counted(estate: Estate) -> None:
+    [said] = _doctor(estate)["law"]
+    assert "off as they bind only certain kinds of organisations" in said["finding"]
+    assert "[scope] organisation" in said["next_step"]
+    estate.change_settings(
+        'countries = ["cn", "eu"]', 'countries = ["cn", "eu"]\norganisation = ["telecom_operator"]'
+    )
+    [answered] = _doctor(estate)["law"]
+    assert "off as they bind" in answered["finding"], "those of banks and hospitals are"
+    assert "[scope] organisation" not in answered["next_step"]
+
+
 def test_a_relay_that_breaks_a_promise_is_found(estate: Estate) -> None:
     estate.change_settings('country = "cn"', 'country = "us"')
     estate.settings_file.write_text(
