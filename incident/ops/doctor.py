@@ -16,6 +16,7 @@ from incident.duties.evaluating import rules_in_use, rules_with_reviews
 from incident.duties.explaining import off_for_organisation
 from incident.duties.recipients import recipients_of_reports, without_contact
 from incident.errors import TocsinError
+from incident.law.regimes import Status
 from incident.ops.house import playbook_names, read_playbook
 from incident.ops.worker import sources_of
 from incident.record.contacts import list_contacts
@@ -282,10 +283,12 @@ def _law(house: House) -> Iterator[Examined]:
     today = house.clock().astimezone(house.settings.zone).date()
     countries = {country.upper() for country in house.settings.scope.countries}
     organisations = house.settings.scope.organisation or ()
-    mine = [regime for regime in regimes if regime.is_in_scope(countries, organisations)]
+    # A draft raises no duty, so nobody has to approve it.
+    law = [regime for regime in regimes if regime.status is Status.in_force]
+    mine = [regime for regime in law if regime.is_in_scope(countries, organisations)]
     unreviewed = [regime.id for regime in mine if not rules.is_reviewed(regime, today)]
     finding, steps = f"{len(mine)} regimes in scope", []
-    if off := off_for_organisation(regimes, house.settings):
+    if off := off_for_organisation(law, house.settings):
         finding += f", {len(off)} off as they bind only certain kinds of organisations"
     if off and house.settings.scope.organisation is None:
         steps.append("say in [scope] organisation what the organisation is ([]: nothing of that kind)")

@@ -154,6 +154,8 @@ def test_one_broken_source_or_regime_does_not_hide_the_rest(estate: Estate) -> N
 def test_laws_that_are_off_for_want_of_a_word_are_counted(estate: Estate) -> None:
     [said] = _doctor(estate)["law"]
     assert "off as they bind only certain kinds of organisations" in said["finding"]
+    assert "eu-gdpr" in said["finding"]
+    assert "eu-gdpr-omnibus" not in said["finding"], "a proposal is not to be approved"
     assert "[scope] organisation" in said["next_step"]
     estate.change_settings(
         'countries = ["cn", "eu"]', 'countries = ["cn", "eu"]\norganisation = ["telecom_operator"]'
