@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from incident.duties.view import DutyView
 from incident.law.elements import element_catalogue
 from incident.law.findings import APPLYING, Duty, Finding, Outcome
-from incident.law.regimes import Regime
+from incident.law.regimes import Regime, Status
 from incident.record.facts import Field, FrozenText, field_catalogue
 from incident.settings import Settings
 
@@ -79,10 +79,11 @@ def warns(finding: Finding) -> bool:
 
 
 def off_for_organisation(regimes: Iterable[Regime], settings: Settings) -> tuple[Regime, ...]:
-    """The regimes of the countries in play that bind only kinds of organisations which the settings do not name."""
+    """The laws in force of the countries in play that bind only kinds of organisations which the settings do not name."""
     countries = {country.upper() for country in settings.scope.countries}
     kinds = settings.scope.organisation or ()
-    return tuple(regime for regime in regimes if regime.countries() & countries and not regime.binds(kinds))
+    law = (regime for regime in regimes if regime.status is Status.in_force)
+    return tuple(regime for regime in law if regime.countries() & countries and not regime.binds(kinds))
 
 
 def shown_duties(views: Sequence[DutyView]) -> list[DutyView]:
