@@ -253,9 +253,17 @@ class Hooks(Part):
 
 
 class Playbooks(Part):
-    """Values for external variables of playbooks, by name without the underscores: `containment_url = "..."`."""
+    """What playbooks may reach: `hosts` (a name, `*.name`, an address or a network, each with or without a port),
+    this machine by `bash`, and by ssh the hosts whose keys stand in the file `known_hosts`. `ca_file` holds
+    certificates to trust beside the usual ones. `variables` are values for external variables, by name without the
+    underscores: `containment_url = "..."`; the host of an address among them may be reached.
+    """
 
     variables: dict[str, str] = Field(default_factory=dict)
+    hosts: list[str] = Field(default_factory=list)
+    bash: bool = False
+    known_hosts: str = ""
+    ca_file: str = ""
 
 
 class Targets(Part):

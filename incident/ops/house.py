@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 
 from incident.duties.evaluating import DutyChange, evaluate_duties
 from incident.errors import BadInput, NotFound
 from incident.record.measures import measure_catalogue
-from incident.response.form import load
+from incident.response.form import Loaded, load
 from incident.response.housework import House
 from incident.response.lint import require_runnable
-from incident.response.model import Playbook
+from incident.response.model import Playbook, playbooks_called
 from incident.response.runner import start_run
 from incident.store.change import Change
 from incident.workspace import Workspace, find_data, search_path
@@ -30,8 +32,7 @@ def playbook_names(workspace: Workspace | None) -> dict[str, str]:
     return found
 
 
-def read_playbook(workspace: Workspace | None, name: str) -> Playbook:
-    """A playbook by its name, checked so far that it can be run. Raises `NotFound` or `BadInput`."""
+def _load(workspace: Workspace | None, name: str) -> Loaded:
     try:
         path = find_data(workspace, "playbooks", f"{name}.yaml")
     except NotFound:
@@ -47,19 +48,65 @@ def read_playbook(workspace: Workspace | None, name: str) -> Playbook:
         raise BadInput(
             f"the playbook cannot be read ({error})", where=str(path), next_step="save it as UTF-8"
         ) from error
-    loaded = load(text, name=str(path))
-    require_runnable(loaded.playbook, known_measures=frozenset(measure_catalogue()), places=loaded.places)
-    return loaded.playbook
+    return load(text, name=str(path))
+
+
+def read_playbook(workspace: Workspace | None, name: str) -> Playbook:
+    """A playbook by its name, checked so far that it can be run. Raises `NotFound` or `BadInput`."""
+    return read_with_children(workspace, name)[0]
+
+
+def read_with_children(workspace: Workspace | None, name: str) -> tuple[Playbook, dict[str, Playbook]]:
+    """A playbook by its name, and by id those that it calls, at any depth: all checked so far that they can be run.
+
+    Raises `NotFound` or `BadInput`.
+    """
+    loaded = _load(workspace, name)
+    children: dict[str, Playbook] = {}
+    wanted = playbooks_called(loaded.playbook)
+    while wanted:
+        reference = wanted.pop()
+        if reference in children:
+            continue
+        named = name_of_playbook(workspace, reference)
+        if named is None:
+            continue  # reported by the linter, with the step
+        children[reference] = _load(workspace, named).playbook
+        wanted += playbooks_called(children[reference])
+    known = frozenset(measure_catalogue())
+    require_runnable(loaded.playbook, known_measures=known, places=loaded.places, children=children)
+    for each in children.values():
+        require_runnable(each, known_measures=known, children=children)
+    return loaded.playbook, children
+
+
+def name_of_playbook(workspace: Workspace | None, playbook_id: str) -> str | None:
+    """The name of the playbook with that id; None where there is none. Files without the id in them are not read."""
+    for name, path in playbook_names(workspace).items():
+        with suppress(OSError, UnicodeDecodeError, BadInput):
+            if playbook_id in Path(path).read_text(encoding="utf-8") and (
+                _load(workspace, name).playbook.id == playbook_id
+            ):
+                return name
+    return None
 
 
 def start_playbook(
     house: House, change: Change, incident_id: str, name: str, given: Mapping[str, str] | None = None
 ) -> str:
     """Start a playbook by its name; returns the run's id. What is not given comes from the settings."""
-    playbook = read_playbook(house.workspace, name)
+    playbook, children = read_with_children(house.workspace, name)
     values = {f"__{key}__": value for key, value in house.settings.playbooks.variables.items()}
     known = {key: value for key, value in values.items() if _is_external(playbook, key)}
-    return start_run(change, house.store, incident_id, playbook, name=name, given={**known, **(given or {})})
+    return start_run(
+        change,
+        house.store,
+        incident_id,
+        playbook,
+        name=name,
+        given={**known, **(given or {})},
+        children=children,
+    )
 
 
 def _is_external(playbook: Playbook, name: str) -> bool:

@@ -40,6 +40,7 @@ from incident.ops.house import evaluate, start_playbook
 from incident.ops.owing import put_missing_jobs
 from incident.record.holds import HOLD_JOB, Cover, held, hold_brake
 from incident.response import events as e
+from incident.response.commands.going_out import going_out
 from incident.response.housework import House
 from incident.response.runner import RUN_JOB, poke_runs
 from incident.response.working import ENGINE, Surroundings, advance_run
@@ -90,7 +91,13 @@ class Worker:
     def handlers(self, room: MailRoom | None) -> dict[str, Handler]:
         """Every kind of job and what does it, the most urgent first. Without a mail room nothing can be sent, and nothing is opened."""
         house, store = self.house, self.house.store
-        around = Surroundings(house.clock, house, resolve_secret, self.on_step)
+        around = Surroundings(
+            house.clock,
+            house,
+            resolve_secret,
+            going_out(house.settings.playbooks, house.workspace.root),
+            self.on_step,
+        )
         desk = AlertDesk(
             settings=house.settings,
             sources=sources_of(house),

@@ -12,6 +12,7 @@ from typing import Protocol
 from incident.durable import Lease
 from incident.errors import NotFound
 from incident.response import events as e
+from incident.response.commands.going_out import GoingOut
 from incident.response.runner import OUTSTANDING, OpenEffect, keep_late, run_named, tell
 from incident.store.change import Change
 from incident.store.store import Store
@@ -47,6 +48,7 @@ class Surroundings:
     clock: Callable[[], datetime]
     housework: Housework
     resolve_secret: Callable[[str], str]
+    going_out: GoingOut
     on_step: Callable[[str, e.Effect, str], None] = lambda run_id, effect, result: None
 
 

@@ -8,14 +8,14 @@ step's time; else a person is asked.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from datetime import datetime, timedelta
-from functools import cache
 
 from incident.record.holds import HeldBack
 from incident.response import events as e
 from incident.response.attempt import Attempt
-from incident.response.http_api import Ending, HttpResult, call, outputs_from
+from incident.response.commands import kind_of
+from incident.response.commands.prepared import Call
+from incident.response.commands.result import Ending, Result, outputs_from
 from incident.response.runner import EffectState, OpenEffect, SettledMeanwhile, call_later, mark_intended
 from incident.response.silence import brakes_over, must_be_free
 
@@ -63,32 +63,21 @@ def run_command(
         _nobody_knows(attempt, asked, command, e.Uncertain.no_answer, sent_at=change.at, detail=result.detail)
 
 
-async def _call(attempt: Attempt, command: e.RunCommand) -> HttpResult:
-    import httpx
-
-    async with httpx.AsyncClient(follow_redirects=False, trust_env=False, verify=_trusted()) as client:
-        return await call(
-            command.command,
-            command.agent,
-            command.variables,
-            client=client,
-            timeout_s=command.timeout_ms / 1000,
-            idempotency_key=f"{command.visit}.{command.index}",
-            declared=command.declared,
-            authentication=command.authentication,
-            resolve_secret=attempt.around.resolve_secret,
-        )
+async def _call(attempt: Attempt, command: e.RunCommand) -> Result:
+    call = Call(
+        command.command,
+        command.agent,
+        command.variables,
+        command.declared,
+        timeout_s=command.timeout_ms / 1000,
+        idempotency_key=f"{command.visit}.{command.index}",
+        authentication=command.authentication,
+        resolve_secret=attempt.around.resolve_secret,
+    )
+    return await kind_of(command.command).carry_out(call, attempt.around.going_out)
 
 
-@cache
-def _trusted() -> ssl.SSLContext:
-    """Whom to trust, read once: it takes longer than a call does."""
-    import httpx
-
-    return httpx.create_ssl_context(trust_env=False)
-
-
-def _event_of(command: e.RunCommand, result: HttpResult) -> e.Event:
+def _event_of(command: e.RunCommand, result: Result) -> e.Event:
     which = {"visit": command.visit, "index": command.index, "round": command.round}
     if result.ending is Ending.done:
         values = outputs_from(result, command.out_args)

@@ -28,6 +28,11 @@ from incident.response.yamltext import Path
 
 SECTIONS = ("workflow", "agent_definitions", "target_definitions", "authentication_info_definitions")
 EXTENSION_HOLDERS = ("step_extensions", "playbook_extensions", "agent_target_extensions")
+EXTENSION_LINKS: Mapping[str, Mapping[str, str]] = {
+    Extension.containment_action: {"owner": "agent_definitions"},
+    Extension.verification: {"verifies": "workflow"},
+}
+"""Properties of our extensions that refer to objects of the playbook, and where these stand."""
 SINGLE_REFERENCES = ("on_completion", "on_success", "on_failure", "on_true", "on_false")
 _TIMES = ("created", "modified", "valid_from", "valid_until")
 _SHORT_NAME = re.compile(r"[a-z][a-z0-9-]{0,79}")
@@ -227,11 +232,21 @@ class _Compiler:
                 near = difflib.get_close_matches(key, list(EXTENSION_IDS), n=1)
                 hint = f"; did you mean “{near[0]}”?" if near else ""
                 self.complain("unknown-extension", f"“{key}” is no extension{hint}", (*path, holder, key))
-            named[known or key] = params
+            named[known or key] = self.linked_params(key, params, (*path, holder, key))
         if texts is not None and wordings.TEXTS not in named:
             named[wordings.TEXTS] = texts
         if named:
             plain[holder] = named
+
+    def linked_params(self, extension: str, params: Any, path: Path) -> Any:
+        """The extension's properties with ids in place of the short names that some of them hold."""
+        if not isinstance(params, dict):
+            return params
+        linked = dict(params)
+        for word, section in EXTENSION_LINKS.get(extension, {}).items():
+            self.link(linked, word, section, (*path, word))
+            self.link_all(linked, word, section, path)
+        return linked
 
     def timestamp(self, found: Any, path: Path) -> Any:
         if not isinstance(found, str) or _WRITTEN_TIME.fullmatch(found):

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
-from incident.response.model import Variable
-from incident.response.variables import INTEGER_TYPES, REFERENCE, Values
+from incident.response.model import DEFAULT_CASE, Variable
+from incident.response.variables import INTEGER_TYPES, REFERENCE, Values, variable_in
 
 DEEPEST = 50
 _FOLDED = frozenset({"hexstring", "hash", "md5-hash", "sha256-hash", "uuid", "mac-addr"})
@@ -248,6 +248,29 @@ def evaluate(source: str, values: Values, declared: Mapping[str, Variable]) -> b
     """True, false, or `Unreadable`. A part that cannot be decided matters only where the others leave it open."""
     expression = parse(source)
     return expression if isinstance(expression, Unreadable) else _decide(expression, values, declared)
+
+
+def case_of(
+    switch: str, cases: list[str], values: Values, declared: Mapping[str, Variable]
+) -> str | Unreadable:
+    """Which of the cases the variable's value equals, by its declared type; DEFAULT_CASE for every other value.
+
+    `Unreadable` where the value is unknown, or fits no case and there is no default.
+    """
+    name = variable_in(switch)
+    if name is None:
+        return Unreadable(f"“{switch}” is not a variable; one is written __name__:value")
+    for case in cases:
+        if case == DEFAULT_CASE:
+            continue
+        same = _compare(Comparison(name, "=", (Literal_(case, "text"),), False), values, declared)
+        if isinstance(same, Unreadable):
+            return same
+        if same:
+            return case
+    if values.get(name) is None:
+        return Unreadable(f"{name} is not known yet")
+    return DEFAULT_CASE if DEFAULT_CASE in cases else Unreadable(f"“{values[name]}” is none of the cases")
 
 
 def _decide(expression: Expression, values: Values, declared: Mapping[str, Variable]) -> bool | Unreadable:

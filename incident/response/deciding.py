@@ -25,8 +25,9 @@ def answer_question(
     values: Mapping[str, str],
     note: str,
     at: datetime | None = None,
+    case: str | None = None,
 ) -> None:
-    """Say how a step went that a person carried out, or whether a condition holds.
+    """Say how a step went that a person carried out, whether a condition holds, or which `case` of a switch does.
 
     `at` is when it was done, if not just now. Raises `NotFound` for a step that waits for nobody, `Refused` for one
     that needs a signed decision, for one that asks whether a call was carried out (see `answer_outcome`) and for a
@@ -40,7 +41,19 @@ def answer_question(
                 next_step=f"incident done {run_id} {step} --was-done, or --not-done, or --failed",
             )
         if isinstance(effect, e.AskCondition):
+            _no_case(case, step)
             return e.ConditionAnswered(visit=effect.visit, index=effect.index, holds=success, by=by), note
+        if isinstance(effect, e.AskCase):
+            if success and case is None:
+                raise Refused(
+                    f"the step {step} asks which case holds",
+                    next_step=f"incident done {run_id} {step} --case NAME ({', '.join(effect.cases)}), or --failed",
+                )
+            answered = e.CaseAnswered(
+                visit=effect.visit, index=effect.index, case=case if success else None, by=by
+            )
+            return answered, note
+        _no_case(case, step)
         assert isinstance(effect, e.AskPerson)  # noqa: S101 - the only other kind that is no decision
         answer = e.PersonAnswered(
             visit=effect.visit,
@@ -53,6 +66,11 @@ def answer_question(
         return answer, note
 
     _answer(house, run_id, step, by=by, at=at, event_for=event_for)
+
+
+def _no_case(case: str | None, step: str) -> None:
+    if case is not None:
+        raise Refused(f"the step {step} does not ask for a case", next_step="leave --case out")
 
 
 def answer_outcome(

@@ -13,6 +13,7 @@ from typing import Any
 from incident.errors import BadInput, TocsinError
 from incident.response import wordings
 from incident.response.compile import (
+    EXTENSION_LINKS,
     SECTIONS,
     SINGLE_REFERENCES,
     activities,
@@ -157,11 +158,23 @@ class _Decompiler:
         if self.tidy and wordings.TEXTS in extensions:
             plain = wordings.join(plain, texts_in(extensions))
             del extensions[wordings.TEXTS]
-        named = {str(EXTENSION_NAMES.get(key, key)): params for key, params in extensions.items()}
+        named = {}
+        for key, params in extensions.items():
+            short = str(EXTENSION_NAMES.get(key, key))
+            named[short] = self.unlinked(short, params)
         if named or not self.tidy:
             return {**plain, holder: named}
         del plain[holder]
         return plain
+
+    def unlinked(self, extension: str, params: Any) -> Any:
+        links = EXTENSION_LINKS.get(extension, {})
+        if not isinstance(params, dict) or not links:
+            return params
+        return {
+            word: self.several(value, links[word]) if word in links else value
+            for word, value in params.items()
+        }
 
     def name(self, reference: Any, section: str) -> Any:
         found = self.names[section].get(reference) if isinstance(reference, str) else None

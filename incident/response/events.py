@@ -3,7 +3,8 @@
 Each carries the visit it belongs to and `index`, the place of the work within the visit, so that the runner
 can commit an intent before it acts and a second delivery of the same event is recognised. The pair
 (visit, index) is unique for work of a run; (visit, purpose) for its timers. What may come again carries a
-`round` as well, which grows with each answer about a call whose outcome nobody knew. `measures` are those
+`round` as well: of a call it grows with each time that it is made again, of a timer and of a question about a
+condition with each time that it begins anew. `measures` are those
 that the step takes if it succeeds: see `state.measures_taken`.
 """
 
@@ -64,14 +65,15 @@ class _Work(_Value):
 
 
 class RunCommand(_Work):
-    """Run an http-api command. `agent` is whom it is sent to: the target, or the agent where there is none.
+    """Run a command. `agent` is whom it is sent to: the target, or the agent where there is none.
 
     A `repeatable` one may be called again by itself when its outcome is not known. The same (visit, index) in a
-    later round is the same call, byte for byte.
+    later round is the same call, byte for byte, to be made in `in_ms` milliseconds.
     """
 
     kind: Literal["run_command"] = "run_command"
     round: int = 0
+    in_ms: int = 0
     repeatable: bool = False
     command: Command
     agent: AgentTarget
@@ -107,7 +109,7 @@ class AskApproval(_Work):
 class AskOutcome(_Work):
     """Ask a person whether a call was carried out. No time limit answers it; it stays until a person does.
 
-    `request` is the call's method and full address, `content` the beginning of its body, `who` the name of whom it
+    `request` is what was sent where, in one line, `content` the beginning of its body, `who` the name of whom it
     was sent to, `wanted` the values that its answer would have brought.
     """
 
@@ -124,12 +126,25 @@ class AskOutcome(_Work):
 
 
 class AskCondition(_Work):
-    """Ask a person whether a condition holds that cannot be decided by itself, and say why it cannot."""
+    """Ask a person whether a condition holds that cannot be decided by itself, and say why it cannot.
+
+    `index` counts the rounds of a while-condition, whose every round may ask.
+    """
 
     kind: Literal["ask_condition"] = "ask_condition"
     condition: str
     reason: str
     variables: dict[str, str | None]
+
+
+class AskCase(_Work):
+    """Ask a person which case of a switch holds, where its value decides none, and say why it does not."""
+
+    kind: Literal["ask_case"] = "ask_case"
+    switch: str
+    value: str | None
+    reason: str
+    cases: list[str]
 
 
 class DoInHouse(_Work):
@@ -145,7 +160,7 @@ Piece = RunCommand | AskPerson | AskApproval | DoInHouse
 
 
 class WaitUntil(_Value):
-    """Send `TimerFired(visit, purpose, round)` after `in_ms` milliseconds."""
+    """Send `TimerFired(visit, purpose, round)` after `in_ms` milliseconds. `round` is the visit's `clock`."""
 
     kind: Literal["wait_until"] = "wait_until"
     visit: str
@@ -178,6 +193,7 @@ Effect = Annotated[
     | AskApproval
     | AskOutcome
     | AskCondition
+    | AskCase
     | DoInHouse
     | WaitUntil
     | Withdraw
@@ -263,6 +279,14 @@ class ConditionAnswered(_Told):
     by: str
 
 
+class CaseAnswered(_Told):
+    """`case` is one of those asked about (else BadInput); None: none of them holds, and the step has failed."""
+
+    kind: Literal["case_answered"] = "case_answered"
+    case: str | None
+    by: str
+
+
 class InHouseDone(_Told):
     kind: Literal["in_house_done"] = "in_house_done"
 
@@ -296,6 +320,7 @@ Event = Annotated[
     | Approved
     | Rejected
     | ConditionAnswered
+    | CaseAnswered
     | InHouseDone
     | InHouseFailed
     | TimerFired

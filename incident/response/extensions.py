@@ -27,7 +27,10 @@ class Extension(StrEnum):
     regulator_report = "regulator_report"
     notice = "notice"
     containment_action = "containment_action"
+    verification = "verification"
     repeatable = "repeatable"
+    retries = "retries"
+    loop = "loop"
     texts = "texts"
 
 
@@ -36,6 +39,9 @@ EXTENSION_IDS: Mapping[Extension, str] = {
     Extension.regulator_report: "extension-definition--7abd4484-c3be-4100-b0c7-c1fe7ef88548",
     Extension.notice: "extension-definition--1568b452-04d3-467b-a5cd-481e90996499",
     Extension.containment_action: "extension-definition--6682a1b1-85db-4ff0-95e2-477e662301dd",
+    Extension.verification: "extension-definition--46f356d7-9a3a-46f3-8a9d-7cda5456f5ba",
+    Extension.retries: "extension-definition--63eed4bc-5620-492c-a2e3-97cf1733217f",
+    Extension.loop: "extension-definition--02595c7f-4fca-4ec3-a0aa-98921a47ae08",
     Extension.repeatable: "extension-definition--77a1af63-ed21-4a34-a18c-f051c80485b0",
     Extension.texts: "extension-definition--267d7717-aab5-408d-b523-3ac6c5ec7e5a",
 }
@@ -76,12 +82,53 @@ class RegulatorReport(_Params):
     phase: str = Field(min_length=1)
 
 
+class BlastRadius(StrEnum):
+    """Who notices that an action was taken."""
+
+    one_account = "one-account"
+    one_host = "one-host"
+    one_service = "one-service"
+    many_people = "many-people"
+
+
 class ContainmentAction(_Params):
-    """Which measures of the catalogue the step takes when it succeeds, and which ones undo it."""
+    """Which measures of the catalogue the step takes when it succeeds, and all that is to be known of them.
+
+    `owner` is the agent whose word counts on this action; `undo_commands` are CACAO commands that take it back, sent
+    to the same agent and targets with the values of then; `expires_after` is a number of milliseconds after which
+    somebody is asked whether it must go on; `interrupts` is the fact (a duration) that its time in force feeds.
+    """
 
     action_ids: list[str] = Field(min_length=1)
     undo_ids: list[str] = Field(default_factory=list)
     d3fend_ids: list[str] = Field(default_factory=list)
+    owner: str | None = None
+    blast_radius: BlastRadius | None = Field(default=None, strict=False)
+    undo_commands: list[dict[str, Any]] = Field(default_factory=list)
+    expires_after: int | None = Field(default=None, ge=1)
+    interrupts: str | None = None
+
+
+class Verification(_Params):
+    """The step checks from outside that containment works; its success verifies the steps it names."""
+
+    verifies: list[str] = Field(min_length=1)
+
+
+class Retries(_Params):
+    """A call that failed is made again, `most` times at most, after `pause` milliseconds each.
+
+    One whose outcome is not known is retried only where the step is repeatable too.
+    """
+
+    most: int = Field(ge=1, le=20)
+    pause: int = Field(default=1000, ge=0, le=3_600_000)
+
+
+class Loop(_Params):
+    """How often a while-condition enters its branch at most; then the step has failed."""
+
+    most_rounds: int = Field(ge=1, le=10_000)
 
 
 class Repeatable(_Params):
@@ -120,15 +167,21 @@ PARAMETERS: Mapping[Extension, type[_Params]] = {
     Extension.regulator_report: RegulatorReport,
     Extension.notice: Notice,
     Extension.containment_action: ContainmentAction,
+    Extension.verification: Verification,
     Extension.repeatable: Repeatable,
+    Extension.retries: Retries,
+    Extension.loop: Loop,
     Extension.texts: Texts,
 }
 _DESCRIPTIONS: Mapping[Extension, str] = {
     Extension.approval: "People of the named roles must agree before the step goes on.",
     Extension.regulator_report: "The step prepares a report to an authority.",
     Extension.notice: "The step works on the notice to the people concerned.",
-    Extension.containment_action: "The measures that the step takes, and those that undo them.",
+    Extension.containment_action: "The measures that the step takes, who owns them, how they are taken back, and when they end.",
+    Extension.verification: "The step checks that containment works.",
     Extension.repeatable: "The step's calls may be made again where their outcome is not known.",
+    Extension.retries: "A call of the step that failed is made again.",
+    Extension.loop: "How often a while-condition enters its branch at most.",
     Extension.texts: "Texts in further languages, and short names of objects.",
 }
 
@@ -175,6 +228,18 @@ def report_of(step: StepBase) -> RegulatorReport | None:
 
 def measures_of(step: StepBase) -> ContainmentAction | None:
     return _read(ContainmentAction, Extension.containment_action, step.step_extensions)
+
+
+def verification_of(step: StepBase) -> Verification | None:
+    return _read(Verification, Extension.verification, step.step_extensions)
+
+
+def retries_of(step: StepBase) -> Retries | None:
+    return _read(Retries, Extension.retries, step.step_extensions)
+
+
+def loop_of(step: StepBase) -> Loop | None:
+    return _read(Loop, Extension.loop, step.step_extensions)
 
 
 def is_repeatable(step: StepBase) -> bool:

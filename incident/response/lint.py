@@ -11,14 +11,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from incident.errors import TocsinError
-from incident.response import lint_graph, lint_steps
+from incident.response import lint_calls, lint_graph, lint_steps
 from incident.response.extensions import EXTENSION_NAMES, texts_in
 from incident.response.findings import IDENTIFIER, Finding, NotRunnable, Severity, errors_in
 from incident.response.lint_graph import Complaint
-from incident.response.model import SPEC_VERSION, ActionStep, IfStep, Playbook, StepType
+from incident.response.model import (
+    SPEC_VERSION,
+    ActionStep,
+    IfStep,
+    Playbook,
+    PlaybookActionStep,
+    StepType,
+    SwitchStep,
+    WhileStep,
+)
 
 WARNINGS = frozenset({"unreached", "identifier", "timestamp", "activity", "undeclared-extension"})
-NOTES = frozenset({"would-ask"})
+NOTES = frozenset({"would-ask", "no-default"})
 _ORDER = tuple(Severity)
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 # Section 3.1.1: the activity that a playbook of each type must hold.
@@ -41,8 +50,11 @@ def lint(
     known_measures: frozenset[str] | None = None,
     imported: bool = False,
     places: Mapping[str, str] | None = None,
+    children: Mapping[str, Playbook] | None = None,
 ) -> list[Finding]:
     """Every finding, errors first.
+
+    `children` are the playbooks that can be called, by id; without them calls of playbooks are left unchecked.
 
     `now` decides on validity, `known_measures` on measure ids; both are left unchecked without. In an
     imported playbook a condition in another language is a warning, because a person will be asked; in one
@@ -50,7 +62,7 @@ def lint(
     """
     labels = labels_of(playbook)
     found = []
-    for code, step_id, message in _complaints(playbook, now, known_measures, labels):
+    for code, step_id, message in _complaints(playbook, now, known_measures, labels, children):
         place = place_of(step_id, labels, places or {})
         found.append(Finding(_severity(code, imported=imported), code, message, place))
     unique = list(dict.fromkeys(found))
@@ -60,7 +72,7 @@ def lint(
 def _severity(code: str, *, imported: bool) -> Severity:
     if code in NOTES:
         return Severity.note
-    mild = code in WARNINGS or (code == "condition" and imported)
+    mild = code in WARNINGS or (code in {"condition", "switch"} and imported)
     return Severity.warning if mild else Severity.error
 
 
@@ -70,9 +82,18 @@ def require_runnable(
     now: datetime | None = None,
     known_measures: frozenset[str] | None = None,
     places: Mapping[str, str] | None = None,
+    children: Mapping[str, Playbook] | None = None,
 ) -> None:
     """Raise NotRunnable with all errors. Conditions that a person can answer do not stop a run."""
-    errors = errors_in(lint(playbook, now=now, known_measures=known_measures, imported=True, places=places))
+    found = lint(
+        playbook,
+        now=now,
+        known_measures=known_measures,
+        imported=True,
+        places=places,
+        children=children or {},
+    )
+    errors = errors_in(found)
     if errors:
         raise NotRunnable(errors, name=playbook.name)
 
@@ -100,6 +121,7 @@ def _complaints(
     now: datetime | None,
     known_measures: frozenset[str] | None,
     labels: Mapping[str, str],
+    children: Mapping[str, Playbook] | None,
 ) -> Iterator[Complaint]:
     yield from _metadata(playbook)
     yield from _validity(playbook, now)
@@ -128,8 +150,14 @@ def _complaints(
         if isinstance(step, ActionStep):
             yield from lint_steps.action(playbook, step_id, step)
             yield from lint_steps.repetition(step_id, step)
-        if isinstance(step, IfStep):
+        if isinstance(step, IfStep | WhileStep):
             yield from lint_steps.condition(playbook, step_id, step)
+        if isinstance(step, SwitchStep):
+            yield from lint_steps.switch(playbook, step_id, step)
+        if isinstance(step, PlaybookActionStep):
+            yield from lint_calls.arguments(playbook, step_id, step)
+            if children is not None:
+                yield from lint_calls.call(playbook, step_id, step, children)
     yield from lint_steps.variables(playbook)
     yield from lint_steps.secrets(playbook)
 

@@ -6,49 +6,49 @@ from collections.abc import Iterator
 
 from incident.errors import TocsinError
 from incident.response import conditions
+from incident.response.commands import KINDS
 from incident.response.extensions import (
-    EXTENSION_IDS,
     EXTENSION_NAMES,
     PARAMETERS,
+    Extension,
     approval_of,
     is_repeatable,
     measures_of,
     notice_of,
     report_of,
+    retries_of,
     texts_in,
 )
-from incident.response.http_request import checked_header, content_kind, content_of, start_line
 from incident.response.lint_graph import Complaint
 from incident.response.model import (
-    RUNNABLE_COMMANDS,
-    RUNNABLE_STEPS,
+    DEFAULT_CASE,
+    MANUAL,
     ActionStep,
     Command,
     IfStep,
     Playbook,
     Step,
     StepType,
+    SwitchStep,
     UnknownStep,
+    WhileStep,
 )
 from incident.response.variables import (
     VARIABLE_NAME,
-    Sink,
     checked,
     declarations,
     declared_value,
     references,
-    substitute,
+    variable_in,
 )
 from incident.response.work import used_by, wording
 
-RUNS = "this version runs start, end, action, if-condition and parallel steps"
+RUNS = f"there are {', '.join(StepType)}"
 
 
 def step_type(step_id: str, step: Step) -> Iterator[Complaint]:
     if isinstance(step, UnknownStep):
         yield "unknown-step-type", step_id, f"CACAO has no step type “{step.type}”; {RUNS}"
-    elif StepType(step.type) not in RUNNABLE_STEPS:
-        yield "step-type-not-run", step_id, f"a {step.type} step cannot be run: {RUNS}"
     for name in ("delay", "timeout"):
         value = getattr(step, name)
         if value is not None and value < 0:
@@ -71,12 +71,14 @@ def action(playbook: Playbook, step_id: str, step: ActionStep) -> Iterator[Compl
 def _command(
     playbook: Playbook, step: ActionStep, number: int, command: Command
 ) -> Iterator[tuple[str, str]]:
-    if command.type not in RUNNABLE_COMMANDS:
+    if command.type in KINDS:
+        yield from KINDS[command.type].problems(playbook, step, command)
+    elif command.type != MANUAL:
         yield (
             "command-type-not-run",
-            f"a “{command.type}” command cannot be run: this version runs manual and http-api",
+            f"a “{command.type}” command cannot be run: this engine runs manual, {', '.join(KINDS)}",
         )
-    elif command.type == "manual":
+    else:
         try:
             text = wording(step, number - 1, dict.fromkeys(_all_names(playbook, step), ""))
         except TocsinError as error:
@@ -84,8 +86,6 @@ def _command(
         else:
             if not all(each.strip() for each in text.values()):
                 yield "manual-text", "it says nothing to the person"
-    else:
-        yield from _http_command(playbook, step, command)
 
 
 def _all_names(playbook: Playbook, step: ActionStep) -> list[str]:
@@ -95,40 +95,11 @@ def _all_names(playbook: Playbook, step: ActionStep) -> list[str]:
     return [*declarations(playbook, step), *(name for text in texts for name in references(text))]
 
 
-def _http_command(playbook: Playbook, step: ActionStep, command: Command) -> Iterator[tuple[str, str]]:
-    try:
-        _, target = start_line(command)
-        path = target.partition("?")[0]
-        substitute(path, dict.fromkeys(references(path), "x"), Sink.url_path)
-        for name in command.headers:
-            checked_header(name)
-        if command.content_b64 is not None:
-            content_of(command, {}, {})
-    except TocsinError as error:
-        yield "http-command", f"{error.where}: {error.what}"
-    if command.content is not None and command.content_b64 is not None:
-        yield "two-contents", "content stands alone, or content_b64 does"
-    if references(command.content or "") and content_kind(command) == "other":
-        yield "content-type", "variables in the content need a Content-Type of JSON, form or plain text"
-    for reference in step.targets or [step.agent]:
-        addressee = playbook.endpoint(reference)
-        if addressee is None:
-            continue
-        if addressee.type != "http-api" or not any(
-            (addressee.address or {}).get(k) for k in ("url", "dname", "ipv4")
-        ):
-            yield (
-                "no-address",
-                f"“{addressee.name}” is not an http-api agent with a url, dname or ipv4 address",
-            )
-        signing_in = addressee.authentication_info
-        if signing_in is not None and signing_in not in playbook.authentication_info_definitions:
-            yield "unknown-authentication", f"“{signing_in}” is not in authentication_info_definitions"
-
-
 def repetition(step_id: str, step: ActionStep) -> Iterator[Complaint]:
     """What becomes of the step's calls where nobody knows whether they were carried out."""
-    calls = any(command.type == "http-api" for command in step.commands)
+    calls = any(command.type in KINDS for command in step.commands)
+    if retries_of(step) and not calls:
+        yield "nothing-to-repeat", step_id, "only calls are retried, and this step makes none"
     if is_repeatable(step) and not calls:
         yield "nothing-to-repeat", step_id, "only calls are repeated, and this step makes none"
     if calls and not is_repeatable(step):
@@ -140,10 +111,36 @@ def repetition(step_id: str, step: ActionStep) -> Iterator[Complaint]:
         )
 
 
-def condition(playbook: Playbook, step_id: str, step: IfStep) -> Iterator[Complaint]:
+def condition(playbook: Playbook, step_id: str, step: IfStep | WhileStep) -> Iterator[Complaint]:
     """What keeps the condition from being decided; at run time such a condition is asked of a person."""
     for problem in conditions.check(step.condition, declarations(playbook, step)):
         yield "condition", step_id, problem
+
+
+def switch(playbook: Playbook, step_id: str, step: SwitchStep) -> Iterator[Complaint]:
+    """What keeps a switch from being decided; at run time a person is asked."""
+    declared = declarations(playbook, step)
+    name = variable_in(step.switch)
+    if not step.cases:
+        yield "no-case", step_id, "a switch has at least one case"
+    if name is None:
+        yield "switch", step_id, f"“{step.switch}” is not a variable; one is written __name__:value"
+        return
+    if name not in declared:
+        yield "undeclared-variable", step_id, f"{name} is used but not declared"
+        return
+    for case in step.cases:
+        try:
+            if case != DEFAULT_CASE:
+                checked(name, declared[name], case)
+        except TocsinError as error:
+            yield "switch", step_id, f"the case “{case}”: {error.what}"
+    if DEFAULT_CASE not in step.cases:
+        yield (
+            "no-default",
+            step_id,
+            "a value that fits no case is asked of a person; name a default to avoid that",
+        )
 
 
 def variables(playbook: Playbook) -> Iterator[Complaint]:
@@ -194,16 +191,18 @@ def extensions(step_id: str, step: Step, known_measures: frozenset[str] | None) 
             detail = "; ".join(str(error).splitlines()[1:3]).replace("  ", "")
             yield "extension", step_id, f"the extension {name.value} is not as declared: {detail}"
             return
-    acting = {EXTENSION_IDS[n] for n in EXTENSION_IDS if n.value != "texts"} & set(step.step_extensions)
+    carried = {EXTENSION_NAMES[each] for each in step.step_extensions if each in EXTENSION_NAMES}
+    if Extension.loop in carried and not isinstance(step, WhileStep):
+        yield "extension", step_id, "only a while-condition carries the extension loop"
     if not isinstance(step, ActionStep):
-        if acting:
+        if carried - {Extension.loop, Extension.texts}:
             yield "extension", step_id, "only an action carries these extensions"
         return
-    if approval_of(step) and (not step.commands or step.commands[0].type != "manual"):
+    if approval_of(step) and (not step.commands or step.commands[0].type != MANUAL):
         yield "approval-question", step_id, "the first command of an approval is manual: it is the question"
     if notice_of(step) and report_of(step):
         yield "two-tasks", step_id, "one step does notice or regulator_report, not both"
-    if (notice_of(step) or report_of(step)) and any(command.type != "manual" for command in step.commands):
+    if (notice_of(step) or report_of(step)) and any(command.type != MANUAL for command in step.commands):
         yield "in-house-command", step_id, "a step with notice or regulator_report has manual commands only"
     measures = measures_of(step)
     if measures and known_measures is not None:

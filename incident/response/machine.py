@@ -6,12 +6,19 @@ Rules it keeps:
   is never followed after a failure.
 - A parallel step waits until all its branches have ended, however they ended; it fails if one did. A failure
   that the exception route has dealt with is not brought there again on its way up.
+- A while-condition is looked at anew after each round, and fails once it holds still after the most rounds.
+- A switch whose value is unknown, or fits no case where there is no default, asks a person.
+- A playbook-action step gives the playbook it calls its `in_args` and takes back its `out_args`; neither sees another
+  variable of the other. However the other one fails, the step has failed, and its own playbook decides what then.
+- A call that failed is made again as often as `retries` says, within the step's time limit.
 - Only `Approved`, with enough different people, is a yes.
 - Where nobody knows whether a call was carried out, a person is asked. Until they answer, no time limit of the
   step, or of the steps around it, decides in their place: the step's own begins anew with the answer, and one
   around it stops all other work within and takes its failure route once the answer is there.
 - An event for a visit that is closed, or for other work than the visit waits for, changes nothing.
-- A piece of work is asked for once a visit, a call once more after each answer "it was not carried out".
+- A piece of work is asked for once a visit; a call once more for each retry, and after each answer "it was not carried
+  out".
+- A run that has entered MOST_STEPS_ENTERED steps has failed: loops within loops end too.
 """
 
 from __future__ import annotations
@@ -34,18 +41,28 @@ _ANSWERS: Mapping[type[e.Event], Awaits] = {
     e.Approved: Awaits.approval,
     e.Rejected: Awaits.approval,
     e.ConditionAnswered: Awaits.condition,
+    e.CaseAnswered: Awaits.case,
     e.InHouseDone: Awaits.in_house,
     e.InHouseFailed: Awaits.in_house,
 }
 
 
-def start(playbook: Playbook, given: Mapping[str, str], *, run: str) -> tuple[State, list[e.Effect]]:
-    """Begin a run. `given` are values of external variables; visits are named `<run>-1`, `<run>-2`...
+def start(
+    playbook: Playbook,
+    given: Mapping[str, str],
+    *,
+    run: str,
+    children: Mapping[str, Playbook] | None = None,
+) -> tuple[State, list[e.Effect]]:
+    """Begin a run. `given` are values of external variables, `children` the playbooks that are called, at any depth, by
+    id; visits are named `<run>-1`, `<run>-2`...
 
-    Raises BadInput where the playbook cannot be run or a value is missing or does not fit.
+    Raises BadInput where a playbook cannot be run or a value is missing or does not fit.
     """
-    require_runnable(playbook)
-    state = State(run=run, playbook=playbook, variables=first_values(playbook, given))
+    called = children or {}
+    for each in (playbook, *called.values()):
+        require_runnable(each, children=called)
+    state = State(run=run, playbook=playbook, children=dict(called), variables=first_values(playbook, given))
     turn = Told(state)
     turn.open_root()
     return turn.result()

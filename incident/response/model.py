@@ -29,13 +29,10 @@ class StepType(StrEnum):
     switch_condition = "switch-condition"
 
 
-RUNNABLE_STEPS = frozenset(
-    {StepType.start, StepType.end, StepType.action, StepType.if_condition, StepType.parallel}
-)
-BRANCHING_STEPS = frozenset(
-    {StepType.parallel, StepType.if_condition, StepType.while_condition, StepType.switch_condition}
-)
-RUNNABLE_COMMANDS = frozenset({"manual", "http-api"})
+MANUAL = "manual"
+"""The type of a command that a person carries out."""
+DEFAULT_CASE = "default"
+"""The key among a switch's cases that holds for every other value."""
 
 
 class Open(BaseModel):
@@ -65,6 +62,8 @@ class Command(Open):
     headers: dict[str, list[str]] = Field(default_factory=dict)
     content: str | None = None
     content_b64: str | None = None
+    version: str | None = None
+    external_references: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class AgentTarget(Open):
@@ -76,6 +75,9 @@ class AgentTarget(Open):
     address: dict[str, list[Any]] | None = None
     port: str | None = None
     authentication_info: str | None = None
+    category: list[str] = Field(default_factory=list)
+    contact: dict[str, Any] | None = None
+    location: dict[str, Any] | str | None = None
     agent_target_extensions: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
@@ -85,6 +87,7 @@ class Authentication(Open):
     type: str
     name: str | None = None
     user_id: str | None = None
+    username: str | None = None
     password: str | None = None
     oauth_header: str | None = None
     token: str | None = None
@@ -107,6 +110,8 @@ class StepBase(Open):
 
     name: str | None = None
     description: str | None = None
+    external_references: list[dict[str, Any]] = Field(default_factory=list)
+    owner: str | None = None
     delay: int | None = None
     timeout: int | None = None
     step_variables: dict[str, Variable] = Field(default_factory=dict)
@@ -148,6 +153,8 @@ class ParallelStep(StepBase):
 
 
 class PlaybookActionStep(StepBase):
+    """Runs another playbook. Only `in_args` go in and only `out_args` come out, by name."""
+
     type: Literal["playbook-action"]
     playbook_id: str
     playbook_version: str | None = None
@@ -156,12 +163,16 @@ class PlaybookActionStep(StepBase):
 
 
 class WhileStep(StepBase):
+    """The branch is entered as long as the condition holds; the `loop` extension says how often at most."""
+
     type: Literal["while-condition"]
     condition: str
     on_true: str
 
 
 class SwitchStep(StepBase):
+    """`switch` is a variable; `cases` maps its values to first steps, DEFAULT_CASE every other value."""
+
     type: Literal["switch-condition"]
     switch: str
     cases: dict[str, str]
@@ -205,12 +216,22 @@ class Playbook(Open):
     description: str | None = None
     playbook_types: list[str] = Field(default_factory=list)
     playbook_activities: list[str] = Field(default_factory=list)
+    playbook_processing_summary: dict[str, bool] = Field(default_factory=dict)
     created_by: str
     created: str
     modified: str
     revoked: bool = False
     valid_from: str | None = None
     valid_until: str | None = None
+    derived_from: list[str] = Field(default_factory=list)
+    related_to: list[str] = Field(default_factory=list)
+    priority: int | None = None
+    severity: int | None = None
+    impact: int | None = None
+    industry_sectors: list[str] = Field(default_factory=list)
+    labels: list[str] = Field(default_factory=list)
+    external_references: list[dict[str, Any]] = Field(default_factory=list)
+    markings: list[str] = Field(default_factory=list)
     playbook_variables: dict[str, Variable] = Field(default_factory=dict)
     workflow_start: str
     workflow_exception: str | None = None
@@ -220,6 +241,8 @@ class Playbook(Open):
     agent_definitions: dict[str, AgentTarget] = Field(default_factory=dict)
     target_definitions: dict[str, AgentTarget] = Field(default_factory=dict)
     extension_definitions: dict[str, ExtensionDefinition] = Field(default_factory=dict)
+    data_marking_definitions: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    signatures: list[dict[str, Any]] = Field(default_factory=list)
 
     def endpoint(self, reference: str) -> AgentTarget | None:
         """The agent or target of that id."""
@@ -249,3 +272,9 @@ def branches(step: StepBase) -> list[str]:
             return list(step.cases.values())
         case _:
             return []
+
+
+def playbooks_called(playbook: Playbook) -> list[str]:
+    """The ids of the playbooks that it calls itself, each once."""
+    found = [step.playbook_id for step in playbook.workflow.values() if isinstance(step, PlaybookActionStep)]
+    return list(dict.fromkeys(found))

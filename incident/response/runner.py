@@ -25,6 +25,7 @@ from incident.record.facts import in_language
 from incident.record.incidents import must_be_open, record_run_measure
 from incident.record.summons import settle_summons
 from incident.response import events as e
+from incident.response.lint import labels_of
 from incident.response.machine import advance, start
 from incident.response.model import Playbook, dump
 from incident.response.state import State, VisitState, from_json, to_json
@@ -66,15 +67,22 @@ class OpenEffect:
 
 
 def start_run(
-    change: Change, store: Store, incident_id: str, playbook: Playbook, *, name: str, given: Mapping[str, str]
+    change: Change,
+    store: Store,
+    incident_id: str,
+    playbook: Playbook,
+    *,
+    name: str,
+    given: Mapping[str, str],
+    children: Mapping[str, Playbook] | None = None,
 ) -> str:
-    """Start a playbook on an incident; returns the run's id. The job does the rest.
+    """Start a playbook on an incident; returns the run's id. The job does the rest. `children`: those it calls, by id.
 
     Raises `BadInput` when it cannot be run (the linter's findings) or a value does not fit.
     """
     must_be_open(change.session, incident_id)
     run_id = _new_run_id(change.session, incident_id)
-    state, effects = start(playbook, given, run=run_id)
+    state, effects = start(playbook, given, run=run_id, children=children)
     content = dump(playbook)
     row = Run(
         id=run_id,
@@ -86,7 +94,7 @@ def start_run(
         started_by=change.actor,
         version=0,
     )
-    _store(change, store, row, content, state, effects)
+    _store(change, store, row, state, effects)
     return run_id
 
 
@@ -105,9 +113,7 @@ def tell(
     `settled` is the effect that this event answers; `result` says in words what came of it, for the log, and `at`
     when it was done, if that was before it was told: notice and report give a measure's own day.
     """
-    document = store.open(run, incident_id=run.incident_id)
-    before = from_json(document["state"], playbook=Playbook.model_validate(document["playbook"]))
-    after, effects = advance(before, event)
+    after, effects = advance(state_of(store, run), event)
     if settled is not None:
         content = store.open(settled.row, incident_id=run.incident_id)
         settled.row.state = EffectState.SETTLED
@@ -115,7 +121,7 @@ def tell(
         change.put(settled.row, {**content, "event": event.model_dump(mode="json"), "result": result})
         settle_summons(change, run.incident_id, settled.row.id)
         _record_measures(change, store, run, settled, event, after, result, at=at or change.at)
-    _store(change, store, run, document["playbook"], after, effects)
+    _store(change, store, run, after, effects)
     return after
 
 
@@ -161,12 +167,25 @@ def questions(session: Session, store: Store, run: Run) -> list[OpenEffect]:
 
 
 def question_at(session: Session, store: Store, run: Run, step: str) -> OpenEffect:
-    """The open question of a step, by its short name or id. Raises `NotFound`, naming what waits."""
+    """The open question of a step, by its short name or id, or by its visit where several have that name.
+
+    Raises `NotFound`, naming what waits, and `Refused` where it is not clear which is meant.
+    """
     asked = questions(session, store, run)
-    for each in asked:
-        if step in (each.row.step, each.row.id, short_name(store, run, each.row.step)):
-            return each
-    waiting = ", ".join(short_name(store, run, each.row.step) for each in asked)
+    labels = labels_in(state_of(store, run))
+    found = [
+        each
+        for each in asked
+        if step in (each.row.step, each.row.id, each.row.visit, labels.get(each.row.step))
+    ]
+    if len(found) > 1:
+        raise Refused(
+            f"{len(found)} questions of {run.id} are called {step}",
+            next_step=f"name one by its visit: {', '.join(each.row.visit for each in found)}",
+        )
+    if found:
+        return found[0]
+    waiting = ", ".join(labels.get(each.row.step, each.row.step) for each in asked)
     raise NotFound(
         f"the step {step} of {run.id} waits for nobody",
         next_step=f"these wait: {waiting}" if waiting else "no step of this run waits for a person",
@@ -175,10 +194,15 @@ def question_at(session: Session, store: Store, run: Run, step: str) -> OpenEffe
 
 def short_name(store: Store, run: Run, step_id: str) -> str:
     """The name people gave a step, or its id."""
-    from incident.response.lint import labels_of
+    return labels_in(state_of(store, run)).get(step_id, step_id)
 
-    document = store.open(run, incident_id=run.incident_id)
-    return labels_of(Playbook.model_validate(document["playbook"])).get(step_id, step_id)
+
+def labels_in(state: State) -> dict[str, str]:
+    """The names that people gave the steps of a run's playbook and of those it calls."""
+    found: dict[str, str] = {}
+    for playbook in (*state.children.values(), state.playbook):
+        found |= labels_of(playbook)
+    return found
 
 
 def poke_runs(session: Session, incident_id: str) -> None:
@@ -191,7 +215,10 @@ def poke_runs(session: Session, incident_id: str) -> None:
 def state_of(store: Store, run: Run) -> State:
     """The machine's state of a run."""
     document = store.open(run, incident_id=run.incident_id)
-    return from_json(document["state"], playbook=Playbook.model_validate(document["playbook"]))
+    children = {key: Playbook.model_validate(each) for key, each in document.get("children", {}).items()}
+    return from_json(
+        document["state"], playbook=Playbook.model_validate(document["playbook"]), children=children
+    )
 
 
 def is_out_of_time(store: Store, run: Run, asked: OpenEffect) -> bool:
@@ -254,7 +281,6 @@ def _store(
     change: Change,
     store: Store,
     run: Run,
-    playbook: dict[str, Any],
     state: State,
     effects: Sequence[e.Effect],
 ) -> None:
@@ -265,9 +291,14 @@ def _store(
             run.state = effect.outcome
             run.ended_at = change.at
         else:
-            _put_effect(change, store, run, effect, playbook)
+            _put_effect(change, store, run, effect, state)
     run.version += 1
-    change.put(run, {"playbook": playbook, "state": to_json(state, with_playbook=False)})
+    document = {
+        "playbook": dump(state.playbook),
+        "children": {key: dump(each) for key, each in state.children.items()},
+        "state": to_json(state, with_playbook=False),
+    }
+    change.put(run, document)
     if run.state == RUNNING:
         put_job(change.session, RUN_JOB, run.id, incident_id=run.incident_id)
     else:
@@ -275,9 +306,11 @@ def _store(
         change.anchor()
 
 
-def _put_effect(change: Change, store: Store, run: Run, effect: e.Effect, playbook: dict[str, Any]) -> None:
+def _put_effect(change: Change, store: Store, run: Run, effect: e.Effect, state: State) -> None:
     assert not isinstance(effect, e.Finish)  # noqa: S101 - handled by the caller
-    due_at = change.at + timedelta(milliseconds=effect.in_ms) if isinstance(effect, e.WaitUntil) else None
+    due_at = None
+    if isinstance(effect, e.WaitUntil) or (isinstance(effect, e.RunCommand) and effect.in_ms):
+        due_at = change.at + timedelta(milliseconds=effect.in_ms)
     row = RunEffect(
         id=store.new_id(),
         run_id=run.id,
@@ -291,7 +324,7 @@ def _put_effect(change: Change, store: Store, run: Run, effect: e.Effect, playbo
     )
     change.put(row, {"effect": effect.model_dump(mode="json")})
     if isinstance(effect, Asked):
-        summon_for(change, store, row, effect, Playbook.model_validate(playbook))
+        summon_for(change, store, row, effect, state)
 
 
 def _withdraw(change: Change, run: Run, effect: e.Withdraw) -> None:

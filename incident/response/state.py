@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from incident.response.events import Outcome
-from incident.response.extensions import measures_of
-from incident.response.model import Playbook, dump
+from incident.response.model import Playbook, Step, dump
 
 
 class VisitState(StrEnum):
@@ -49,6 +48,7 @@ class Awaits(StrEnum):
     approval = "approval"
     in_house = "in_house"
     condition = "condition"
+    case = "case"
     branches = "branches"
 
 
@@ -59,9 +59,11 @@ class _Frozen(BaseModel):
 class Visit(_Frozen):
     """`index` is the piece of work under way; `local` the values of the step's own variables.
 
-    `round` counts the answers about calls whose outcome nobody knew. `sent_with` holds the values that the call under
-    way was made with, so that the same one can be made again though variables moved on. `overdue`: the time of a
-    branching step is over, and it fails as soon as no such answer is waited for within it.
+    `round` counts how often a call was made again, `clock` how often the step's time limit began anew, `tries` how
+    often the piece of work under way was retried after a failure. For a while-condition `index` counts its rounds.
+    `sent_with` holds the values that the call under way was made with, so that the same one can be made again though
+    variables moved on. `overdue`: the time of a branching step is over, and it fails as soon as nobody is asked within
+    it whether a call was carried out.
     """
 
     id: str
@@ -70,6 +72,8 @@ class Visit(_Frozen):
     state: VisitState
     index: int = 0
     round: int = 0
+    clock: int = 0
+    tries: int = 0
     awaits: Awaits | None = None
     local: dict[str, str | None] = Field(default_factory=dict)
     sent_with: dict[str, str | None] = Field(default_factory=dict)
@@ -77,23 +81,46 @@ class Visit(_Frozen):
     by: list[str] = Field(default_factory=list)
     reason: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_earlier_versions_wrote(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "clock" not in data and "round" in data:
+            return {**data, "clock": data["round"]}
+        return data
+
 
 class Strand(_Frozen):
-    """`parent` is the visit that opened it, None for the run's own. `exception`: it has fallen into the
-    exception route of the playbook."""
+    """`parent` is the visit that opened it, None for the run's own. `called` is the visit whose playbook-action
+    step called the playbook that the strand goes through, "" for the run's own. `exception`: it has fallen into the
+    exception route of its playbook."""
 
     id: str
     parent: str | None
+    called: str = ""
     state: StrandState = StrandState.running
     exception: bool = False
 
 
+class Called(_Frozen):
+    """A playbook that a playbook-action step called: its id among the children, and its own variables."""
+
+    playbook: str
+    variables: dict[str, str | None]
+
+
 class State(_Frozen):
-    """A run. The playbook is frozen in it: a later version of the file changes nothing that has started."""
+    """A run. The playbook and those it calls (`children`, by id) are frozen in it: a later version of a file changes
+    nothing that has started.
+
+    `variables` are those of the run's own playbook, `called` holds the playbooks under way that were called, by the
+    visit that called each.
+    """
 
     version: Literal[1] = 1
     run: str
     playbook: Playbook
+    children: dict[str, Playbook] = Field(default_factory=dict)
+    called: dict[str, Called] = Field(default_factory=dict)
     visits: dict[str, Visit] = Field(default_factory=dict)
     strands: dict[str, Strand] = Field(default_factory=dict)
     variables: dict[str, str | None]
@@ -112,9 +139,18 @@ class State(_Frozen):
         """Whether the time of a step around it is over, so that nothing more is begun there."""
         return any(each.overdue for each in around(visit, self.visits, self.strands))
 
+    def playbook_of(self, visit: Visit) -> Playbook:
+        """The playbook that the step of that visit belongs to."""
+        called = self.strands[visit.strand].called
+        return self.children[self.called[called].playbook] if called else self.playbook
+
+    def step_of(self, visit: Visit) -> Step:
+        return self.playbook_of(visit).workflow[visit.step]
+
     def values_for(self, visit: Visit) -> dict[str, str | None]:
-        """What the step of that visit sees: its own variables stand before the playbook's."""
-        return self.variables | visit.local
+        """What the step of that visit sees: its own variables stand before its playbook's."""
+        called = self.strands[visit.strand].called
+        return (self.called[called].variables if called else self.variables) | visit.local
 
 
 def around(visit: Visit, visits: Mapping[str, Visit], strands: Mapping[str, Strand]) -> Iterator[Visit]:
@@ -125,30 +161,24 @@ def around(visit: Visit, visits: Mapping[str, Visit], strands: Mapping[str, Stra
         parent = strands[visits[parent].strand].parent
 
 
-def measures_taken(before: State | None, after: State) -> list[tuple[Visit, list[str]]]:
-    """The visits that succeeded between two states and the measures they took, for the incident's record.
-
-    A measure is taken when its step has succeeded, never when it was only asked for.
-    """
-    old = before.visits if before else {}
-    taken = []
-    for visit in after.visits.values():
-        if visit.state is not VisitState.succeeded or (
-            visit.id in old and old[visit.id].state is VisitState.succeeded
-        ):
-            continue
-        containment = measures_of(after.playbook.workflow[visit.step])
-        if containment:
-            taken.append((visit, list(containment.action_ids)))
-    return taken
-
-
 def to_json(state: State, *, with_playbook: bool = True) -> dict[str, Any]:
-    """The state as JSON values. Without the playbook it is small; keep the playbook beside it then."""
-    data = state.model_dump(mode="json", exclude={"playbook"})
-    return data | {"playbook": dump(state.playbook)} if with_playbook else data
+    """The state as JSON values. Without the playbooks it is small; keep them beside it then."""
+    data = state.model_dump(mode="json", exclude={"playbook", "children"})
+    if not with_playbook:
+        return data
+    return data | {
+        "playbook": dump(state.playbook),
+        "children": {key: dump(each) for key, each in state.children.items()},
+    }
 
 
-def from_json(data: Mapping[str, Any], *, playbook: Playbook | None = None) -> State:
-    """The state that `to_json` wrote; `playbook` where it was kept beside."""
-    return State.model_validate(data if playbook is None else {**data, "playbook": playbook})
+def from_json(
+    data: Mapping[str, Any],
+    *,
+    playbook: Playbook | None = None,
+    children: Mapping[str, Playbook] | None = None,
+) -> State:
+    """The state that `to_json` wrote; `playbook` and `children` where they were kept beside."""
+    if playbook is None:
+        return State.model_validate(data)
+    return State.model_validate({**data, "playbook": playbook, "children": dict(children or {})})

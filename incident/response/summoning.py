@@ -8,12 +8,12 @@ from incident.record.operators import Role
 from incident.record.summons import Reason, summon
 from incident.response import events as e
 from incident.response.lint import labels_of
-from incident.response.model import Playbook
+from incident.response.state import State
 from incident.store.change import Change
 from incident.store.store import Store
 from incident.store.tables import RunEffect
 
-Asked = e.AskPerson | e.AskApproval | e.AskOutcome | e.AskCondition
+Asked = e.AskPerson | e.AskApproval | e.AskOutcome | e.AskCondition | e.AskCase
 
 
 def role_of(names: Sequence[str]) -> Role:
@@ -22,8 +22,9 @@ def role_of(names: Sequence[str]) -> Role:
     return known[0] if known else Role.APPROVER
 
 
-def summon_for(change: Change, store: Store, row: RunEffect, asked: Asked, playbook: Playbook) -> None:
+def summon_for(change: Change, store: Store, row: RunEffect, asked: Asked, state: State) -> None:
     """Ask for somebody who can answer a step that begins to wait. What is said outside is its short name."""
+    playbook = state.playbook_of(state.visits[asked.visit])
     approval = isinstance(asked, e.AskApproval)
     summon(
         change,

@@ -5,15 +5,12 @@ See `incident.response.machine` for the rules.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from incident.errors import BadInput, TocsinError
 from incident.response import events as e
-from incident.response.extensions import approval_of
-from incident.response.model import ActionStep, IfStep
+from incident.response.extensions import approval_of, is_repeatable, retries_of
+from incident.response.model import ActionStep, IfStep, SwitchStep, WhileStep
 from incident.response.state import WAITING, Awaits, Visit, VisitState, around
-from incident.response.turn import TIMED_OUT, Turn
-from incident.response.variables import declarations, outputs
+from incident.response.turn import ROOT, TIMED_OUT, Turn
 from incident.response.work import outcome_question, plan
 
 
@@ -27,7 +24,7 @@ class Told(Turn):
             return
         if visit.state is VisitState.delayed or self.step(visit).timeout is None:
             return
-        if visit.awaits is Awaits.outcome or visit.overdue or event.round != visit.round:
+        if visit.awaits is Awaits.outcome or visit.overdue or event.round != visit.clock:
             return
         if self.asks_below(visit):
             self.change(visit, overdue=True)
@@ -41,8 +38,7 @@ class Told(Turn):
             case e.CommandSucceeded():
                 self.take_output(visit, event)
             case e.CommandFailed():
-                unclear = " (it may have been done all the same)" if event.ambiguous else ""
-                self.fail(visit, f"{event.reason}{unclear}")
+                self.call_failed(visit, event)
             case e.CommandUncertain():
                 self.ask_outcome(visit, event)
             case e.OutcomeAnswered():
@@ -56,8 +52,10 @@ class Told(Turn):
                 self.fail(visit, event.reason or f"rejected by {event.by}")
             case e.ConditionAnswered():
                 step = self.step(visit)
-                assert isinstance(step, IfStep)  # noqa: S101 - only an if-condition asks this
-                self.branch_on(self.change(visit, by=[event.by]), step, event.holds)
+                assert isinstance(step, IfStep | WhileStep)  # noqa: S101 - only these ask this
+                self.branch_on(self.change(visit, by=[*visit.by, event.by]), step, event.holds)
+            case e.CaseAnswered():
+                self.case_answered(visit, event)
             case e.InHouseDone():
                 self.ask(visit, visit.index + 1)
             case e.InHouseFailed():
@@ -65,11 +63,43 @@ class Told(Turn):
 
     def take_output(self, visit: Visit, event: e.CommandSucceeded) -> None:
         try:
-            visit = self.write(visit, event.values)
+            visit = self.take(visit, event.values)
         except TocsinError as error:
             self.fail(visit, str(error))
             return
         self.ask(visit, visit.index + 1)
+
+    def take(self, visit: Visit, returned: dict[str, str]) -> Visit:
+        step = self.step(visit)
+        return self.write(visit, step.out_args if isinstance(step, ActionStep) else [], returned)
+
+    def call_failed(self, visit: Visit, event: e.CommandFailed) -> None:
+        step = self.step(visit)
+        retries = retries_of(step)
+        if retries and visit.tries < retries.most and (is_repeatable(step) or not event.ambiguous):
+            visit = self.change(visit, tries=visit.tries + 1, round=visit.round + 1)
+            self.effects.append(self.same_call(visit).model_copy(update={"in_ms": retries.pause}))
+            return
+        unclear = " (it may have been done all the same)" if event.ambiguous else ""
+        self.fail(visit, f"{event.reason}{unclear}")
+
+    def case_answered(self, visit: Visit, event: e.CaseAnswered) -> None:
+        step = self.step(visit)
+        assert isinstance(step, SwitchStep)  # noqa: S101 - only a switch asks this
+        if event.case is not None and event.case not in step.cases:
+            raise BadInput(
+                "this is no case of the step",
+                where=event.case,
+                next_step=f"these are: {', '.join(step.cases)}",
+            )
+        visit = self.change(visit, by=[event.by])
+        if event.case is None:
+            self.fail(visit, f"none of the cases holds, as {event.by} says")
+            return
+        self.branch_off(visit, {"1": step.cases[event.case]})
+
+    def cancel_run(self, event: e.Cancelled) -> None:
+        self.stop(ROOT, e.Outcome.cancelled, event.reason or f"cancelled by {event.by}")
 
     def only_wanted(self, visit: Visit, event: e.PersonAnswered | e.OutcomeAnswered) -> None:
         step = self.step(visit)
@@ -86,7 +116,7 @@ class Told(Turn):
         self.only_wanted(visit, event)
         visit = self.change(visit, by=[*visit.by, event.by])
         if event.success:
-            self.ask(self.write(visit, event.values), visit.index + 1)
+            self.ask(self.take(visit, event.values), visit.index + 1)
         else:
             self.fail(visit, event.note or f"{event.by} answered: failure")
 
@@ -112,22 +142,16 @@ class Told(Turn):
         self.change(visit, awaits=Awaits.outcome)
         self.effects.append(question)
 
-    def same_call(self, visit: Visit) -> e.RunCommand:
-        """The call that a visit made last, byte for byte, whatever became of the variables since."""
-        effect = self.piece(visit, visit.index, self.variables | visit.local | visit.sent_with)
-        assert isinstance(effect, e.RunCommand)  # noqa: S101 - only a call has an outcome to ask for
-        return effect
-
     def outcome_answered(self, visit: Visit, event: e.OutcomeAnswered) -> None:
         self.only_wanted(visit, event)
         if event.values and event.outcome is not e.CallOutcome.done:
             raise BadInput(
                 "values belong to a call that was carried out", where=", ".join(sorted(event.values))
             )
-        visit = self.change(visit, by=[*visit.by, event.by], round=visit.round + 1)
+        visit = self.change(visit, by=[*visit.by, event.by], round=visit.round + 1, clock=visit.clock + 1)
         said = event.note or f"{event.by} answered: {event.outcome.replace('_', ' ')}"
         if event.outcome is e.CallOutcome.done:
-            visit = self.write(visit, event.values)
+            visit = self.take(visit, event.values)
         if self.out_of_time(visit):
             self.close_late(visit, event.outcome, said)
             return
@@ -187,11 +211,3 @@ class Told(Turn):
                     continue
                 self.cancel_strand(strand)
                 self.cancel_visit(each, TIMED_OUT)
-
-    def write(self, visit: Visit, returned: Mapping[str, str]) -> Visit:
-        step = self.step(visit)
-        out_args = step.out_args if isinstance(step, ActionStep) else []
-        written = outputs(declarations(self.playbook, step), out_args, returned)
-        local = {name: value for name, value in written.items() if name in visit.local}
-        self.variables |= {name: value for name, value in written.items() if name not in local}
-        return self.change(visit, local=visit.local | local)

@@ -1,4 +1,4 @@
-"""One turn of the machine: entering steps, asking for work, and closing what has ended.
+"""One turn of the machine: entering steps, asking for work, branching, and going on where something has ended.
 
 See `incident.response.machine` for the rules. `Turn` knows how a run goes on; `incident.response.told` adds what it
 is told.
@@ -10,14 +10,28 @@ from collections.abc import Mapping
 
 from incident.errors import TocsinError
 from incident.response import events as e
-from incident.response.conditions import Unreadable, evaluate
-from incident.response.model import ActionStep, EndStep, IfStep, ParallelStep, Step, branches
-from incident.response.state import OPEN, WAITING, Awaits, State, Strand, StrandState, Visit, VisitState
-from incident.response.variables import declarations, declared_value, references
+from incident.response.conditions import Unreadable, case_of, evaluate
+from incident.response.extensions import loop_of
+from incident.response.model import (
+    ActionStep,
+    EndStep,
+    IfStep,
+    ParallelStep,
+    PlaybookActionStep,
+    SwitchStep,
+    WhileStep,
+)
+from incident.response.parts import Parts
+from incident.response.state import Awaits, Called, State, Strand, StrandState, Visit, VisitState
+from incident.response.variables import declarations, declared_value, first_values, references, variable_in
 from incident.response.work import effect_for, plan, title_of
 
 ROOT = "root"
 TIMED_OUT = "ACTION_TIMEOUT"  # the word of CACAO 2.0 section 4.1, `timeout`
+MOST_ROUNDS = 100
+"""Rounds of a while-condition that does not say how many it may take."""
+MOST_STEPS_ENTERED = 20_000
+"""Steps that one run enters before it is taken to go round for ever: loops within loops multiply their caps."""
 _CLOSED_STRANDS = {
     StrandState.ended: e.Outcome.succeeded,
     StrandState.handled: e.Outcome.handled,
@@ -31,51 +45,27 @@ _ASKED: Mapping[type[e.Effect], Awaits] = {
 }
 
 
-class Turn:
+class Turn(Parts):
     """One turn over copies of the state's parts; nothing of the given state is touched."""
-
-    def __init__(self, state: State) -> None:
-        self.state = state
-        self.playbook = state.playbook
-        self.visits = dict(state.visits)
-        self.strands = dict(state.strands)
-        self.variables = dict(state.variables)
-        self.entered = state.entered
-        self.outcome = state.outcome
-        self.effects: list[e.Effect] = []
-        self.ahead: list[tuple[str, str]] = []
 
     def result(self) -> tuple[State, list[e.Effect]]:
         while self.ahead:
+            if self.entered >= MOST_STEPS_ENTERED:
+                self.stop(
+                    ROOT, e.Outcome.failed, f"the run entered {MOST_STEPS_ENTERED} steps: it goes round"
+                )
+                break
             self.arrive(*self.ahead.pop(0))
-        changed = {
-            "visits": self.visits,
-            "strands": self.strands,
-            "variables": self.variables,
-            "entered": self.entered,
-            "outcome": self.outcome,
-        }
-        return self.state.model_copy(update=changed), self.effects
+        return self.changed(), self.effects
 
-    def step(self, visit: Visit) -> Step:
-        return self.playbook.workflow[visit.step]
-
-    def change(self, visit: Visit, **changes: object) -> Visit:
-        self.visits[visit.id] = visit.model_copy(update=changes)
-        return self.visits[visit.id]
-
-    # -- going on -------------------------------------------------------------------------------------
+    # -- entering steps -------------------------------------------------------------------------------
 
     def open_root(self) -> None:
         self.strands[ROOT] = Strand(id=ROOT, parent=None)
-        self.enter(self.playbook.workflow_start, ROOT)
-
-    def enter(self, step_id: str, strand: str) -> None:
-        """Go to a step in this turn; queued, so that a long chain of steps needs no deep recursion."""
-        self.ahead.append((step_id, strand))
+        self.enter(self.state.playbook.workflow_start, ROOT)
 
     def arrive(self, step_id: str, strand: str) -> None:
-        step = self.playbook.workflow[step_id]
+        step = self.playbook_in(strand).workflow[step_id]
         self.entered += 1
         visit = Visit(
             id=f"{self.state.run}-{self.entered}",
@@ -103,12 +93,18 @@ class Turn:
         match step:
             case ActionStep():
                 self.ask(visit, 0)
-            case IfStep():
+            case IfStep() | WhileStep():
                 self.decide(visit, step)
+            case SwitchStep():
+                self.choose(visit, step)
             case ParallelStep():
-                self.open_branches(visit, branches(step))
+                self.branch_off(visit, {str(n): first for n, first in enumerate(step.next_steps, start=1)})
+            case PlaybookActionStep():
+                self.call(visit, step)
             case _:
                 self.succeed(visit)
+
+    # -- asking for work ------------------------------------------------------------------------------
 
     def ask(self, visit: Visit, index: int) -> None:
         """Ask for piece `index` of an action; without one, the step has succeeded."""
@@ -118,27 +114,40 @@ class Turn:
             self.succeed(visit)
             return
         try:
-            effect = self.piece(visit, index, self.variables | visit.local)
+            effect = self.piece(visit, index, self.values(visit))
         except TocsinError as error:
             self.fail(visit, str(error))
             return
         sent_with = effect.variables if isinstance(effect, e.RunCommand) else {}
         self.change(
-            visit, state=VisitState.working, index=index, awaits=_ASKED[type(effect)], sent_with=sent_with
+            visit,
+            state=VisitState.working,
+            index=index,
+            tries=0,
+            awaits=_ASKED[type(effect)],
+            sent_with=sent_with,
         )
         self.effects.append(effect)
 
     def piece(self, visit: Visit, index: int, values: Mapping[str, str | None]) -> e.Piece:
         step = self.step(visit)
         assert isinstance(step, ActionStep)  # noqa: S101 - only actions have pieces
-        effect = effect_for(self.playbook, visit.step, step, visit.id, index, values)
+        effect = effect_for(self.playbook(visit), visit.step, step, visit.id, index, values)
         if isinstance(effect, e.RunCommand):
             return effect.model_copy(update={"round": visit.round})
         return effect
 
-    def decide(self, visit: Visit, step: IfStep) -> None:
-        values = self.variables | visit.local
-        holds = evaluate(step.condition, values, declarations(self.playbook, step))
+    def same_call(self, visit: Visit) -> e.RunCommand:
+        """The call that a visit made last, byte for byte, whatever became of the variables since."""
+        effect = self.piece(visit, visit.index, self.values(visit) | visit.sent_with)
+        assert isinstance(effect, e.RunCommand)  # noqa: S101 - only calls are made again
+        return effect
+
+    # -- branching ------------------------------------------------------------------------------------
+
+    def decide(self, visit: Visit, step: IfStep | WhileStep) -> None:
+        values = self.values(visit)
+        holds = evaluate(step.condition, values, declarations(self.playbook(visit), step))
         if not isinstance(holds, Unreadable):
             self.branch_on(visit, step, holds)
             return
@@ -147,6 +156,7 @@ class Turn:
             e.AskCondition(
                 visit=visit.id,
                 step=visit.step,
+                index=visit.index,
                 title=title_of(visit.step, step),
                 condition=step.condition,
                 reason=holds.reason,
@@ -154,26 +164,73 @@ class Turn:
             )
         )
 
-    def branch_on(self, visit: Visit, step: IfStep, holds: bool) -> None:
+    def branch_on(self, visit: Visit, step: IfStep | WhileStep, holds: bool) -> None:
+        if isinstance(step, WhileStep):
+            self.next_round(visit, step, holds)
+            return
         branch = step.on_true if holds else step.on_false
         if branch is None:
             self.succeed(visit)
             return
-        self.open_branches(visit, [branch])
+        self.branch_off(visit, {"1": branch})
 
-    def open_branches(self, visit: Visit, first_steps: list[str]) -> None:
-        self.change(visit, state=VisitState.branching, awaits=Awaits.branches)
-        opened = [
-            Strand(id=f"{visit.id}.{number}", parent=visit.id) for number in range(1, len(first_steps) + 1)
-        ]
-        self.strands |= {strand.id: strand for strand in opened}
-        for strand, first in zip(opened, first_steps, strict=True):
-            self.enter(first, strand.id)
+    def next_round(self, visit: Visit, step: WhileStep, holds: bool) -> None:
+        if not holds:
+            self.succeed(visit)
+            return
+        loop = loop_of(step)
+        most = loop.most_rounds if loop else MOST_ROUNDS
+        if visit.index >= most:
+            self.fail(visit, f"the condition still holds after {most} rounds")
+            return
+        visit = self.change(visit, index=visit.index + 1)
+        self.branch_off(visit, {str(visit.index): step.on_true})
 
-    # -- closing --------------------------------------------------------------------------------------
+    def choose(self, visit: Visit, step: SwitchStep) -> None:
+        values = self.values(visit)
+        case = case_of(step.switch, list(step.cases), values, declarations(self.playbook(visit), step))
+        if not isinstance(case, Unreadable):
+            self.branch_off(visit, {"1": step.cases[case]})
+            return
+        self.change(visit, state=VisitState.deciding, awaits=Awaits.case)
+        name = variable_in(step.switch)
+        self.effects.append(
+            e.AskCase(
+                visit=visit.id,
+                step=visit.step,
+                title=title_of(visit.step, step),
+                switch=step.switch,
+                value=values.get(name) if name else None,
+                reason=case.reason,
+                cases=list(step.cases),
+            )
+        )
 
-    def close(self, visit: Visit, state: VisitState, reason: str | None = None) -> None:
-        self.change(visit, state=state, awaits=None, reason=reason)
+    def call(self, visit: Visit, step: PlaybookActionStep) -> None:
+        """Begin another playbook: only `in_args` go in, and what is unknown here stays as it is declared there."""
+        child = self.state.children[step.playbook_id]
+        values = self.values(visit)
+        given = {name: value for name in step.in_args if (value := values.get(name)) is not None}
+        try:
+            variables = first_values(child, given)
+        except TocsinError as error:
+            self.fail(visit, str(error))
+            return
+        self.called[visit.id] = Called(playbook=step.playbook_id, variables=variables)
+        self.branch_off(visit, {"1": child.workflow_start}, called=visit.id)
+
+    def come_back(self, visit: Visit, step: PlaybookActionStep) -> None:
+        """Take from a playbook that has ended what `out_args` name, and nothing else."""
+        variables = self.called[visit.id].variables
+        returned = {name: value for name in step.out_args if (value := variables.get(name)) is not None}
+        try:
+            visit = self.write(visit, step.out_args, returned)
+        except TocsinError as error:
+            self.fail(visit, str(error))
+            return
+        self.succeed(visit)
+
+    # -- going on -------------------------------------------------------------------------------------
 
     def succeed(self, visit: Visit) -> None:
         step = self.step(visit)
@@ -184,24 +241,17 @@ class Turn:
 
     def fail(self, visit: Visit, reason: str, *, brought: StrandState | None = None) -> None:
         """`brought`: how the branches ended that made a branching step fail."""
-        step = self.step(visit)
+        step, playbook = self.step(visit), self.playbook(visit)
         self.close(visit, VisitState.failed, reason)
         self.cancel_below(visit, reason)
         strand = self.strands[visit.strand]
         if step.on_failure:
             self.enter(step.on_failure, visit.strand)
-        elif self.playbook.workflow_exception and not self.in_exception(strand) and brought is None:
+        elif playbook.workflow_exception and not self.in_exception(strand) and brought is None:
             self.strands[strand.id] = strand.model_copy(update={"exception": True})
-            self.enter(self.playbook.workflow_exception, visit.strand)
+            self.enter(playbook.workflow_exception, visit.strand)
         else:
             self.end_strand(visit.strand, brought or StrandState.failed)
-
-    def in_exception(self, strand: Strand) -> bool:
-        if strand.exception:
-            return True
-        return strand.parent is not None and self.in_exception(
-            self.strands[self.visits[strand.parent].strand]
-        )
 
     def end_strand(self, strand_id: str, state: StrandState) -> None:
         strand = self.strands[strand_id].model_copy(update={"state": state})
@@ -214,50 +264,22 @@ class Turn:
         if parent.state is not VisitState.branching or StrandState.running in children:
             return
         worst = next((each for each in (StrandState.failed, StrandState.handled) if each in children), None)
-        if worst is None:
-            self.succeed(parent)
-            return
-        self.fail(parent, "a branch failed", brought=worst)
+        step = self.step(parent)
+        match step:
+            case PlaybookActionStep() if worst:
+                self.fail(parent, self.why_it_failed(parent, step))
+            case _ if worst:
+                self.fail(parent, "a branch failed", brought=worst)
+            case PlaybookActionStep():
+                self.come_back(parent, step)
+            case WhileStep():
+                self.forget_below(parent)
+                self.decide(parent, step)
+            case _:
+                self.succeed(parent)
 
-    def running_below(self, visit: Visit) -> list[Strand]:
-        strands = [each for each in self.strands.values() if each.parent == visit.id]
-        return [each for each in strands if each.state is StrandState.running]
-
-    def open_in(self, strand: Strand) -> list[Visit]:
-        return [each for each in self.visits.values() if each.strand == strand.id and each.state in OPEN]
-
-    def cancel_below(self, visit: Visit, reason: str) -> None:
-        for strand in self.running_below(visit):
-            self.cancel_strand(strand)
-            for each in self.open_in(strand):
-                self.cancel_visit(each, reason)
-
-    def cancel_strand(self, strand: Strand) -> None:
-        self.strands[strand.id] = strand.model_copy(update={"state": StrandState.cancelled})
-
-    def cancel_visit(self, visit: Visit, reason: str) -> None:
-        self.withdraw(visit, reason)
-        self.close(visit, VisitState.cancelled, reason)
-        self.cancel_below(visit, reason)
-
-    def withdraw(self, visit: Visit, reason: str) -> None:
-        if visit.state in WAITING:
-            self.effects.append(e.Withdraw(visit=visit.id, step=visit.step, reason=reason))
-
-    def cancel_run(self, event: e.Cancelled) -> None:
-        reason = event.reason or f"cancelled by {event.by}"
-        self.cancel_strand(self.strands[ROOT])
-        for visit in self.open_in(self.strands[ROOT]):
-            self.cancel_visit(visit, reason)
-        self.finish(e.Outcome.cancelled, reason)
-
-    def finish(self, outcome: e.Outcome, reason: str | None = None) -> None:
-        self.outcome = outcome
-        if reason is None and outcome is not e.Outcome.succeeded:
-            reason = next((v.reason for v in self.visits.values() if v.state is VisitState.failed), None)
-        self.effects.append(e.Finish(outcome=outcome, reason=reason))
-
-    def wait(self, visit: Visit, purpose: e.TimerPurpose, in_ms: int) -> None:
-        self.effects.append(
-            e.WaitUntil(visit=visit.id, step=visit.step, purpose=purpose, in_ms=in_ms, round=visit.round)
-        )
+    def why_it_failed(self, visit: Visit, step: PlaybookActionStep) -> str:
+        name = self.state.children[step.playbook_id].name
+        inside = [each for each in self.visits.values() if self.strands[each.strand].called == visit.id]
+        reason = next((each.reason for each in inside if each.state is VisitState.failed), None)
+        return f"the playbook “{name}” failed" + (f": {reason}" if reason else "")

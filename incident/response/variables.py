@@ -45,6 +45,14 @@ def references(template: str) -> list[str]:
     return REFERENCE.findall(template)
 
 
+def variable_in(text: str) -> str | None:
+    """The variable that a text names and nothing else, written `__name__:value` or `__name__`."""
+    match = REFERENCE.fullmatch(text.strip())
+    if match:
+        return match[1]
+    return text.strip() if VARIABLE_NAME.match(text.strip()) else None
+
+
 # -- types --------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from incident.errors import BadInput
+from incident.response.commands import KINDS, kind_of
 from incident.response.events import (
     AskApproval,
     AskOutcome,
@@ -28,8 +29,7 @@ from incident.response.extensions import (
     report_of,
     texts_in,
 )
-from incident.response.http_request import build
-from incident.response.model import ActionStep, AgentTarget, Command, Playbook, StepBase
+from incident.response.model import MANUAL, ActionStep, AgentTarget, Command, Playbook, StepBase
 from incident.response.variables import Sink, Values, declarations, references, substitute, visible
 
 DEFAULT_COMMAND_TIMEOUT_MS = 60_000  # for calls to machines; people are not hurried by a default
@@ -38,9 +38,9 @@ CONTENT_SHOWN = 600  # characters of a call's body in a question about it: enoug
 
 @dataclass(frozen=True)
 class Work:
-    """One piece: asking for approval, in-house work, a manual command, or an http-api command at one target."""
+    """One piece: asking for approval, in-house work, a manual command, or a call: a command at one target."""
 
-    kind: Literal["approval", "in_house", "manual", "http"]
+    kind: Literal["approval", "in_house", "manual", "call"]
     command: int
     target: str | None = None
 
@@ -58,10 +58,10 @@ def plan(step: ActionStep) -> tuple[Work, ...]:
     if notice_of(step) or report_of(step):
         return (*work, Work("in_house", 0))
     for number in commands:
-        if step.commands[number].type == "manual":
+        if step.commands[number].type == MANUAL:
             work.append(Work("manual", number))
         else:
-            work += [Work("http", number, target) for target in (step.targets or [step.agent])]
+            work += [Work("call", number, target) for target in (step.targets or [step.agent])]
     return tuple(work)
 
 
@@ -74,7 +74,7 @@ def effect_for(
     if work.kind == "in_house":
         name = next(name for name in IN_HOUSE if _params(step, name) is not None)
         return DoInHouse.model_validate({**about, "extension": name, "params": _params(step, name)})
-    if work.kind == "http":
+    if work.kind == "call":
         return _run_command(playbook, step, work, about, values)
     text = wording(step, work.command, values)
     if work.kind == "approval":
@@ -110,15 +110,17 @@ def _run_command(
         raise BadInput(f"“{work.target or step.agent}” is not defined", where=step.name)
     command = step.commands[work.command]
     declared = declarations(playbook, step)
-    used = set(_used(command, addressee))
+    authentication = playbook.authentication_info_definitions.get(addressee.authentication_info or "")
+    used = {
+        *kind_of(command).used(command, addressee),
+        *references(getattr(authentication, "username", None) or ""),
+    }
     return RunCommand.model_validate(
         {
             **about,
             "command": command,
             "agent": addressee,
-            "authentication": playbook.authentication_info_definitions.get(
-                addressee.authentication_info or ""
-            ),
+            "authentication": authentication,
             "variables": {name: values.get(name) for name in sorted(used) if name in declared},
             "declared": {
                 name: declared[name] for name in sorted(used | set(step.out_args)) if name in declared
@@ -132,12 +134,9 @@ def _run_command(
 
 
 def outcome_question(call: RunCommand, told: CommandUncertain) -> AskOutcome:
-    """The question whether a call was carried out, with what was sent to whom, so that it can be found there.
-
-    Headers are left out: they may hold what gives access to the service.
-    """
-    request = build(call.command, call.agent, call.variables, call.declared)
-    content = visible((request.body or b"").decode("utf-8", errors="replace"))
+    """The question whether a call was carried out, with what was sent to whom, so that it can be found there."""
+    prepared = kind_of(call.command).prepare(call.command, call.agent, call.variables, call.declared)
+    content = visible(prepared.content)
     return AskOutcome.model_validate(
         {
             "visit": call.visit,
@@ -145,7 +144,7 @@ def outcome_question(call: RunCommand, told: CommandUncertain) -> AskOutcome:
             "index": call.index,
             "round": call.round,
             "title": call.title,
-            "request": f"{request.method} {request.url}",
+            "request": prepared.request,
             "content": content if len(content) <= CONTENT_SHOWN else content[:CONTENT_SHOWN] + "…",
             "who": names_of(call.agent),
             "sent_at": told.sent_at,
@@ -157,22 +156,17 @@ def outcome_question(call: RunCommand, told: CommandUncertain) -> AskOutcome:
     )
 
 
-def _used(command: Command, addressee: AgentTarget) -> list[str]:
-    texts = [command.command or "", command.content or "", addressee.port or ""]
-    texts += [value for several in command.headers.values() for value in several]
-    texts += [str(value) for several in (addressee.address or {}).values() for value in several]
-    return [name for text in texts for name in references(text)]
-
-
 def used_by(playbook: Playbook, step: ActionStep) -> list[str]:
     """All variables that the step's commands and addressees refer to."""
     found: list[str] = []
     for command in step.commands:
-        found += references(_manual_text(command)) if command.type == "manual" else []
+        if command.type == MANUAL:
+            found += references(_manual_text(command))
+            continue
         for reference in step.targets or [step.agent]:
             addressee = playbook.endpoint(reference)
-            if command.type == "http-api" and addressee is not None:
-                found += _used(command, addressee)
+            if command.type in KINDS and addressee is not None:
+                found += KINDS[command.type].used(command, addressee)
     return found
 
 

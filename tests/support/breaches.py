@@ -219,6 +219,7 @@ def make_breach(
         "scope": {"countries": ["cn", "eu"]},
         "mail": relay,
         "reminders": NO_REMINDERS,
+        "playbooks": {"hosts": ["127.0.0.1", "localhost"]},
         **settings,
     }
     made = make_workspace(tmp_path, born=born, on=on, **tables)

@@ -46,6 +46,9 @@ relation = "own"
 
 [hooks]
 sources = ["wazuh"]
+
+[playbooks]
+hosts = ["127.0.0.1", "localhost"]
 """
 
 

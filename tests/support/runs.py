@@ -8,6 +8,7 @@ from pathlib import Path
 
 from incident.ops.house import start_playbook
 from incident.response import events as e
+from incident.response.commands.going_out import GoingOut, host_rule
 from incident.response.deciding import answer_outcome, answer_question, decide_step
 from incident.response.runner import questions, run_named, short_name
 from incident.store.tables import Run
@@ -17,6 +18,7 @@ from tests.support.breaches import Breach
 PLAYBOOK = "personal-data-breach"
 CAREFUL = "careful"
 ENDPOINT = "/api/v2/members/search"
+LOOPBACK = GoingOut(hosts=(host_rule("127.0.0.1"), host_rule("localhost")))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from incident.response.working import HELD_S, Surroundings, advance_run
 from incident.store.tables import LogEntry, RunEffect
 from tests.support.breaches import Breach, make_breach
 from tests.support.jobs import claim_by_hand, job
-from tests.support.runs import CAREFUL, PLAYBOOK, Running, install_careful, start
+from tests.support.runs import CAREFUL, LOOPBACK, PLAYBOOK, Running, install_careful, start
 from tests.support.services import CalledService, EffectService
 from tests.support.working_process import kill, start_worker
 from tests.support.workspaces import START, run_sql
@@ -276,7 +276,7 @@ def around(running: Running, *, at_write: Callable[[int], None]) -> Surroundings
         at_write(next(looks))
         return breach.made.clock()
 
-    return Surroundings(clock, breach.house, lambda name: "")
+    return Surroundings(clock, breach.house, lambda name: "", LOOPBACK)
 
 
 @BOTH

@@ -104,7 +104,7 @@ APPROVAL = {"approval": {"approver_roles": ["approver"]}}
                     "on_completion": "end",
                 },
             ),
-            "step-type-not-run",
+            "shared-step",
         ),
         (
             change(
@@ -116,13 +116,21 @@ APPROVAL = {"approval": {"approver_roles": ["approver"]}}
                     "on_completion": "end",
                 },
             ),
-            "step-type-not-run",
+            "shared-step",
         ),
         (
-            change("call", {"type": "playbook-action", "playbook_id": "playbook--x", "on_completion": "end"}),
-            "step-type-not-run",
+            change(
+                "call",
+                {
+                    "type": "playbook-action",
+                    "playbook_id": "playbook--x",
+                    "in_args": ["__no__"],
+                    "on_completion": "end",
+                },
+            ),
+            "undeclared-variable",
         ),
-        (change("call.commands", [{"type": "bash", "command": "rm -rf /"}]), "command-type-not-run"),
+        (change("call.commands", [{"type": "kestrel", "command_b64": "Lg=="}]), "command-type-not-run"),
         (change("call.commands", []), "no-command"),
         (change("call.commands", [{"type": "http-api", "command": "POST x"}]), "http-command"),
         (
@@ -206,13 +214,13 @@ workflow:
   contain-portal:
     type: action
     agent: people
-    commands: [{type: ssh, command: reboot}]
+    commands: [{type: yara, command_b64: Lg==}]
     on_completion: end
   end: {type: end}
 """
     found = [each for each in check(text, name="t.yaml") if each.severity is Severity.error]
     assert [each.place for each in found] == ["t.yaml:7, step “contain-portal”"]
-    assert "this version runs manual and http-api" in found[0].message
+    assert "this engine runs manual, http-api, openc2-http, ssh, bash" in found[0].message
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from incident.response import events as e
 from incident.response.findings import NotRunnable
 from incident.response.machine import advance, start
 from incident.response.model import Playbook
-from incident.response.state import State, from_json, measures_taken, to_json
-from tests.support.playbooks import Builder
+from incident.response.state import State, from_json, to_json
+from tests.support.playbooks import Builder, measures_taken
 
 
 def manual(text: str = "do it", **more: Any) -> dict[str, Any]:

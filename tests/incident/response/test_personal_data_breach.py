@@ -6,7 +6,8 @@ import pytest
 from incident.response import events as e
 from incident.response.form import check, load
 from incident.response.machine import advance, start
-from incident.response.state import State, measures_taken
+from incident.response.state import State
+from tests.support.playbooks import measures_taken
 
 SHIPPED = Path(__file__).parents[3] / "playbooks" / "personal-data-breach.yaml"
 TEXT = SHIPPED.read_text(encoding="utf-8")

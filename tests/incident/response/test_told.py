@@ -10,8 +10,8 @@ import pytest
 from incident.errors import BadInput
 from incident.response import events as e
 from incident.response.machine import advance, start
-from incident.response.state import State, measures_taken
-from tests.support.playbooks import Builder
+from incident.response.state import State
+from tests.support.playbooks import Builder, measures_taken
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 END = {"type": "end"}

@@ -13,7 +13,7 @@ from incident.response.runner import RUN_JOB, EffectState, is_out_of_time, quest
 from incident.response.working import Surroundings, advance_run
 from incident.store.tables import RunEffect
 from tests.support.breaches import QUICK, make_breach
-from tests.support.runs import Running, install, start
+from tests.support.runs import LOOPBACK, Running, install, start
 from tests.support.services import CalledService, EffectService
 
 
@@ -101,7 +101,7 @@ def test_each_step_is_told_to_who_watches_after_it_is_on_record(tmp_path: Path) 
         def watch(run_id: str, effect: e.Effect, result: str) -> None:
             told.append((effect.kind, command_row(running).state))
 
-        around = Surroundings(breach.made.clock, breach.house, lambda name: "", watch)
+        around = Surroundings(breach.made.clock, breach.house, lambda name: "", LOOPBACK, watch)
         runner = Runner(
             breach.made.store,
             {RUN_JOB: lambda lease: advance_run(lease, breach.made.store, lease.claim.key, around)},

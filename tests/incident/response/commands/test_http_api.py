@@ -3,17 +3,20 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import httpx
 import pytest
 
 from incident.errors import BadInput
-from incident.response.http_api import BODY_PREFIX, Ending, HttpResult, call, outputs_from
-from incident.response.http_request import base_url, build, start_line
+from incident.response.commands.going_out import GoingOut
+from incident.response.commands.http_api import carry_out
+from incident.response.commands.http_request import base_url, build, start_line
+from incident.response.commands.prepared import Call
+from incident.response.commands.result import BODY_PREFIX, Ending, Result, outputs_from
 from incident.response.model import AgentTarget, Authentication, Command, Variable
+from tests.support.runs import LOOPBACK
 
 
 class Service(ThreadingHTTPServer):
@@ -78,21 +81,27 @@ def agent_at(port: int, path: str = "") -> AgentTarget:
 
 
 def run(
-    command: Command, agent: AgentTarget, variables: dict[str, str | None] | None = None, **more: Any
-) -> HttpResult:
-    async def go() -> HttpResult:
-        async with httpx.AsyncClient(trust_env=False) as client:
-            return await call(
-                command,
-                agent,
-                variables or {},
-                client=client,
-                timeout_s=more.pop("timeout_s", 5),
-                idempotency_key="R-3",
-                **more,
-            )
-
-    return asyncio.run(go())
+    command: Command,
+    agent: AgentTarget,
+    variables: dict[str, str | None] | None = None,
+    *,
+    declared: dict[str, Variable] | None = None,
+    authentication: Authentication | None = None,
+    resolve_secret: Callable[[str], str] = lambda name: "",
+    timeout_s: float = 5,
+    rules: GoingOut = LOOPBACK,
+) -> Result:
+    call = Call(
+        command,
+        agent,
+        variables or {},
+        declared or {},
+        timeout_s=timeout_s,
+        idempotency_key="R-3",
+        authentication=authentication,
+        resolve_secret=resolve_secret,
+    )
+    return asyncio.run(carry_out(call, rules))
 
 
 def post(path: str, **more: Any) -> Command:

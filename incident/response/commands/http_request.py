@@ -1,4 +1,4 @@
-"""An http-api command (CACAO 2.0 section 5.5) as a request, with every value escaped for its place. No I/O."""
+"""An http-api or openc2-http command (CACAO 2.0 sections 5.5, 5.8) as a request, with every value escaped for its place. No I/O."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import base64
 import binascii
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from incident.errors import BadInput
+from incident.response.commands.prepared import SecretResolver
 from incident.response.model import AgentTarget, Authentication, Command, Variable
 from incident.response.variables import (
     REFERENCE,
@@ -38,8 +39,6 @@ RESERVED_HEADERS = frozenset(
 )
 _START_LINE = re.compile(r"([A-Z]+) (\S+)(?: HTTP/?[0-9](?:\.[0-9])?)?")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
-SecretResolver = Callable[[str], str]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,136 @@
+"""`bash` commands (CACAO 2.0 section 5.3): on this machine, only where the workspace enabled them.
+
+A command runs in a process group of its own, in an empty folder, with none of our environment; all of the group is
+killed when its time is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping
+
+from incident.errors import TocsinError
+from incident.response.commands.going_out import GoingOut
+from incident.response.commands.prepared import Call, Prepared
+from incident.response.commands.result import BODY_PREFIX, Ending, Result
+from incident.response.commands.shell import script_of, shell_text
+from incident.response.model import ActionStep, AgentTarget, Command, Playbook, Variable
+from incident.response.variables import Values, references
+
+TYPE = "bash"
+_GRACE_S = 2.0
+"""Seconds between asking a group of processes to end and ending it."""
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def problems(playbook: Playbook, step: ActionStep, command: Command) -> Iterator[tuple[str, str]]:
+    """What keeps the command from being run, as (code, message)."""
+    try:
+        script = script_of(command)
+        shell_text(script, dict.fromkeys(references(script), "x"), {})
+    except TocsinError as error:
+        yield "shell-command", f"{error.where}: {error.what}"
+    if step.targets:
+        yield "bash-targets", "a bash command runs on this machine and reaches no target; use ssh for others"
+    agent = playbook.agent_definitions.get(step.agent)
+    if agent is not None and not is_here(agent):
+        yield (
+            "bash-elsewhere",
+            f"a bash command runs on this machine, and “{agent.name}” is not declared as it (linux, localhost)",
+        )
+
+
+def is_here(agent: AgentTarget) -> bool:
+    """Whether an agent is this machine: its every address says so."""
+    found = [str(each) for several in (agent.address or {}).values() for each in several]
+    return agent.type in {"linux", "ssh"} and bool(found) and set(found) <= _HERE
+
+
+def used(command: Command, addressee: AgentTarget) -> list[str]:
+    """The variables that the command refers to."""
+    return references(script_of(command))
+
+
+def prepare(
+    command: Command, addressee: AgentTarget, values: Values, declared: Mapping[str, Variable]
+) -> Prepared:
+    return Prepared(TYPE, None, 0, "bash on this machine", shell_text(script_of(command), values, declared))
+
+
+async def carry_out(call: Call, rules: GoingOut) -> Result:
+    """Run the command once. Never raises for what the command does."""
+    try:
+        prepared = prepare(call.command, call.addressee, call.values, call.declared)
+        rules.must_allow(prepared)
+    except TocsinError as error:
+        return Result(Ending.not_sent, error.what)
+    with tempfile.TemporaryDirectory(prefix="tocsin-") as folder, tempfile.TemporaryFile() as script:
+        script.write(prepared.content.encode())
+        script.flush()
+        script.seek(0)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                "/bin/bash",
+                f"/dev/fd/{script.fileno()}",
+                cwd=folder,
+                env=_environment(folder, call.idempotency_key),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                pass_fds=[script.fileno()],
+                start_new_session=True,
+            )
+        except OSError as error:
+            return Result(Ending.not_sent, f"bash does not start: {error.strerror}")
+        return await _finished(process, call.timeout_s)
+
+
+def _environment(folder: str, key: str) -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+        "HOME": folder,
+        "LC_ALL": "C.UTF-8",
+        "IDEMPOTENCY_KEY": key,
+    }
+
+
+async def _finished(process: asyncio.subprocess.Process, timeout_s: float) -> Result:
+    assert process.stdout is not None and process.stderr is not None  # noqa: S101 - both are pipes
+    try:
+        async with asyncio.timeout(timeout_s):
+            out, err = await asyncio.gather(_prefix(process.stdout), _prefix(process.stderr))
+            status = await process.wait()
+    except TimeoutError:
+        await _end(process)
+        return Result(Ending.ambiguous, f"not finished within {timeout_s:g} s, and ended")
+    if status == 0:
+        return Result(Ending.done, "exit status 0", 0, out)
+    if status < 0:
+        return Result(Ending.ambiguous, f"ended by signal {-status}", status, out)
+    return Result(Ending.answered_no, f"exit status {status}{last_line(err)}", status, out)
+
+
+def last_line(err: bytes) -> str:
+    """The last line that a command wrote to its errors, for people."""
+    lines = err.decode("utf-8", errors="replace").strip().splitlines()
+    return f": {lines[-1][:300]}" if lines else ""
+
+
+async def _prefix(stream: asyncio.StreamReader) -> bytes:
+    found = b""
+    while chunk := await stream.read(65536):
+        found = (found + chunk)[:BODY_PREFIX]
+    return found
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    for which in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, which)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_S):
+                await process.wait()

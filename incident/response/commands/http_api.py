@@ -1,0 +1,217 @@
+"""`http-api` commands (CACAO 2.0 section 5.5). No redirects, explicit time limits, and a plain word on what is certain.
+
+An answer that points elsewhere is a no: what was meant for one host is sent to no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from incident.errors import TocsinError
+from incident.response.commands.going_out import GoingOut
+from incident.response.commands.http_request import (
+    HttpRequest,
+    build,
+    checked_header,
+    content_kind,
+    content_of,
+    start_line,
+)
+from incident.response.commands.prepared import Call, Prepared
+from incident.response.commands.result import BODY_PREFIX, Ending, Result
+from incident.response.model import ActionStep, AgentTarget, Command, Playbook, Variable
+from incident.response.variables import Sink, Values, references, substitute, visible
+
+if TYPE_CHECKING:
+    import httpx
+
+TYPE = "http-api"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def problems(playbook: Playbook, step: ActionStep, command: Command) -> Iterator[tuple[str, str]]:
+    """What keeps the command from being run, as (code, message)."""
+    try:
+        _, target = start_line(command)
+        path = target.partition("?")[0]
+        substitute(path, dict.fromkeys(references(path), "x"), Sink.url_path)
+        for name in command.headers:
+            checked_header(name)
+        if command.content_b64 is not None:
+            content_of(command, {}, {})
+    except TocsinError as error:
+        yield "http-command", f"{error.where}: {error.what}"
+    if command.content is not None and command.content_b64 is not None:
+        yield "two-contents", "content stands alone, or content_b64 does"
+    if references(command.content or "") and content_kind(command) == "other":
+        yield "content-type", "variables in the content need a Content-Type of JSON, form or plain text"
+    for reference in step.targets or [step.agent]:
+        addressee = playbook.endpoint(reference)
+        if addressee is None:
+            continue
+        if addressee.type != "http-api" or not any(
+            (addressee.address or {}).get(k) for k in ("url", "dname", "ipv4")
+        ):
+            yield (
+                "no-address",
+                f"“{addressee.name}” is not an http-api agent with a url, dname or ipv4 address",
+            )
+        signing_in = addressee.authentication_info
+        if signing_in is not None and signing_in not in playbook.authentication_info_definitions:
+            yield "unknown-authentication", f"“{signing_in}” is not in authentication_info_definitions"
+
+
+def used(command: Command, addressee: AgentTarget) -> list[str]:
+    """The variables that the command and its addressee refer to."""
+    texts = [command.command or "", command.content or "", addressee.port or ""]
+    texts += [value for several in command.headers.values() for value in several]
+    texts += [str(value) for several in (addressee.address or {}).values() for value in several]
+    return [name for text in texts for name in references(text)]
+
+
+def prepare(
+    command: Command, addressee: AgentTarget, values: Values, declared: Mapping[str, Variable]
+) -> Prepared:
+    return prepared_of(build(command, addressee, values, declared), TYPE)
+
+
+def prepared_of(request: HttpRequest, command_type: str) -> Prepared:
+    parts = urlsplit(request.url)
+    return Prepared(
+        command_type,
+        parts.hostname,
+        parts.port or _DEFAULT_PORTS[parts.scheme],
+        f"{request.method} {request.url}",
+        (request.body or b"").decode("utf-8", errors="replace"),
+    )
+
+
+async def carry_out(call: Call, rules: GoingOut) -> Result:
+    """Make the call once, within its time in all. Never raises for what the network does."""
+    import httpx
+
+    try:
+        request = build(
+            call.command,
+            call.addressee,
+            call.values,
+            call.declared,
+            authentication=call.authentication,
+            resolve_secret=call.resolve_secret,
+        )
+        rules.must_allow(prepared_of(request, TYPE))
+    except TocsinError as error:
+        return Result(Ending.not_sent, f"the request could not be made: {error.what}")
+    async with httpx.AsyncClient(
+        follow_redirects=False, trust_env=False, verify=trusted(rules.ca_file)
+    ) as client:
+        return await send(
+            request, client=client, timeout_s=call.timeout_s, idempotency_key=call.idempotency_key
+        )
+
+
+@cache
+def trusted(ca_file: Path | None) -> ssl.SSLContext:
+    """Whom to trust, read once: it takes longer than a call does."""
+    import httpx
+
+    context = httpx.create_ssl_context(trust_env=False)
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    return context
+
+
+async def send(
+    request: HttpRequest, *, client: httpx.AsyncClient, timeout_s: float, idempotency_key: str
+) -> Result:
+    """Send one request and read the beginning of its answer."""
+    import httpx
+
+    for name in ("httpx", "httpcore"):
+        # They log addresses and headers, and those hold values and secrets.
+        logging.getLogger(name).setLevel(logging.WARNING)
+    begun = _Begun()
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _exchange(request, client, timeout_s, idempotency_key, begun)
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+        return Result(Ending.not_sent, f"no connection: {type(error).__name__}")
+    except (TimeoutError, httpx.TimeoutException):
+        if begun.connecting_only:
+            return Result(Ending.not_sent, f"no connection within {timeout_s:g} s")
+        return _cut_short(begun, f"no whole answer within {timeout_s:g} s")
+    except httpx.HTTPError as error:
+        detail = f"the connection broke: {type(error).__name__}"
+        return Result(Ending.not_sent, detail) if begun.connecting_only else _cut_short(begun, detail)
+    except httpx.InvalidURL:
+        return Result(Ending.not_sent, "the address is not a URL")
+
+
+def _cut_short(begun: _Begun, detail: str) -> Result:
+    """A status that has arrived is an answer, though its body did not."""
+    if begun.status is None:
+        return Result(Ending.ambiguous, detail)
+    return Result(_ending(begun.status), f"HTTP {begun.status}; {detail}", begun.status)
+
+
+class _Begun:
+    """How far the request came, told by the transport: only a traced connection proves that nothing went out."""
+
+    def __init__(self) -> None:
+        self.traced = False
+        self.sending = False
+        self.status: int | None = None
+
+    async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
+        self.traced = True
+        if event.endswith("send_request_headers.started"):
+            self.sending = True
+
+    @property
+    def connecting_only(self) -> bool:
+        return self.traced and not self.sending
+
+
+async def _exchange(
+    request: HttpRequest, client: httpx.AsyncClient, timeout_s: float, key: str, begun: _Begun
+) -> Result:
+    headers = [*request.headers, ("Idempotency-Key", key)]
+    if not any(name.lower() == "accept-encoding" for name, _ in headers):
+        headers.append(("Accept-Encoding", "identity"))
+    async with client.stream(
+        request.method,
+        request.url,
+        headers=headers,
+        content=request.body,
+        timeout=timeout_s,
+        follow_redirects=False,
+        extensions={"trace": begun.trace},
+    ) as response:
+        begun.status = response.status_code
+        body = await _prefix(response)
+    status = response.status_code
+    elsewhere = response.headers.get("location", "") if 300 <= status < 400 else ""
+    detail = f"HTTP {status}, which points to {visible(elsewhere)[:200]}" if elsewhere else f"HTTP {status}"
+    return Result(_ending(status), detail, status, body)
+
+
+async def _prefix(response: httpx.Response) -> bytes:
+    found = bytearray()
+    async for chunk in response.aiter_raw():
+        found += chunk
+        if len(found) >= BODY_PREFIX:
+            break
+    return bytes(found[:BODY_PREFIX])
+
+
+def _ending(status: int) -> Ending:
+    if 200 <= status < 300:
+        return Ending.done
+    return Ending.answered_error if status >= 500 else Ending.answered_no
