@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -256,10 +256,12 @@ class Playbooks(Part):
     """What playbooks may reach: `hosts` (a name, `*.name`, an address or a network, each with or without a port),
     this machine by `bash`, and by ssh the hosts whose keys stand in the file `known_hosts`. `ca_file` holds
     certificates to trust beside the usual ones. `variables` are values for external variables, by name without the
-    underscores: `containment_url = "..."`; the host of an address among them may be reached.
+    underscores: `containment_url = "..."`; the host of an address among them may be reached. `secrets` says where the
+    secrets are kept that playbooks call by name (`kms_key_identifier: ssh-key`).
     """
 
     variables: dict[str, str] = Field(default_factory=dict)
+    secrets: dict[str, SecretReference] = Field(default_factory=dict)
     hosts: list[str] = Field(default_factory=list)
     bash: bool = False
     known_hosts: str = ""
@@ -380,3 +382,8 @@ def resolve_secret(reference: str, *, environment: Mapping[str, str] | None = No
     if not value:
         raise BadInput(f"the secret {reference} is missing or empty", next_step="set it and try again")
     return value
+
+
+def secret_reader(playbooks: Playbooks) -> Callable[[str], str]:
+    """Reads the secrets of playbooks, by the names that the settings give them or by a reference as it stands."""
+    return lambda name: resolve_secret(playbooks.secrets.get(name, name))

@@ -44,7 +44,7 @@ from incident.response.commands.going_out import going_out
 from incident.response.housework import House
 from incident.response.runner import RUN_JOB, poke_runs
 from incident.response.working import ENGINE, Surroundings, advance_run
-from incident.settings import Settings, resolve_secret
+from incident.settings import Settings, secret_reader
 from incident.store.tables import Campaign
 from incident.workspace import worker_lock
 from notifiers.email.relay import Relay
@@ -94,7 +94,7 @@ class Worker:
         around = Surroundings(
             house.clock,
             house,
-            resolve_secret,
+            secret_reader(house.settings.playbooks),
             going_out(house.settings.playbooks, house.workspace.root),
             self.on_step,
         )
