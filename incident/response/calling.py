@@ -111,15 +111,15 @@ def _time_to_repeat(
     if not _may_repeat(command, calls=calls):
         return None
     at = now + timedelta(seconds=PAUSES_S[calls - 1])
-    limits = [
-        each.row.due_at
+    limits = {
+        each.effect.round: each.row.due_at
         for each in effects
         if isinstance(each.effect, e.WaitUntil)
         and each.effect.purpose is e.TimerPurpose.timeout
         and each.row.visit == command.visit
-        and each.effect.round == command.round
-    ]
-    return None if any(limit is not None and limit <= at for limit in limits) else at
+    }
+    latest = limits[max(limits)] if limits else None  # one that began anew stands for those before it
+    return None if latest is not None and latest <= at else at
 
 
 def _call_again(attempt: Attempt, asked: OpenEffect, *, calls: int, at: datetime | None) -> bool:

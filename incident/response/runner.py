@@ -28,7 +28,7 @@ from incident.response import events as e
 from incident.response.lint import labels_of
 from incident.response.machine import advance, start
 from incident.response.model import Playbook, dump
-from incident.response.state import State, VisitState, from_json, to_json
+from incident.response.state import OPEN, State, VisitState, from_json, to_json
 from incident.response.summoning import Asked, summon_for
 from incident.store.change import Change
 from incident.store.store import Store
@@ -37,6 +37,7 @@ from incident.store.tables import Run, RunEffect
 RUN_JOB = "run.advance"
 RUNNING = "running"
 _EFFECT: TypeAdapter[e.Effect] = TypeAdapter(e.Effect)
+_TIMER = e.WaitUntil.model_fields["kind"].default
 Measured = e.RunCommand | e.AskPerson | e.AskOutcome
 """What takes the step's measures when the step has succeeded by it."""
 
@@ -78,11 +79,12 @@ def start_run(
 ) -> str:
     """Start a playbook on an incident; returns the run's id. The job does the rest. `children`: those it calls, by id.
 
-    Raises `BadInput` when it cannot be run (the linter's findings) or a value does not fit.
+    Raises `BadInput` when it cannot be run (the linter's findings), is revoked or not valid now, or a value does not
+    fit.
     """
     must_be_open(change.session, incident_id)
     run_id = _new_run_id(change.session, incident_id)
-    state, effects = start(playbook, given, run=run_id, children=children)
+    state, effects = start(playbook, given, run=run_id, children=children, now=change.at)
     content = dump(playbook)
     row = Run(
         id=run_id,
@@ -292,6 +294,7 @@ def _store(
             run.ended_at = change.at
         else:
             _put_effect(change, store, run, effect, state)
+    _stop_timers_of_the_closed(change, run, state)
     run.version += 1
     document = {
         "playbook": dump(state.playbook),
@@ -330,6 +333,14 @@ def _put_effect(change: Change, store: Store, run: Run, effect: e.Effect, state:
 def _withdraw(change: Change, run: Run, effect: e.Withdraw) -> None:
     for row in _outstanding(change.session, run):
         if row.visit == effect.visit:
+            _take_back(change, row)
+
+
+def _stop_timers_of_the_closed(change: Change, run: Run, state: State) -> None:
+    """A loop would leave one at each round, and the worker would open each of them at every look."""
+    for row in _outstanding(change.session, run):
+        visit = state.visits.get(row.visit)
+        if row.kind == _TIMER and (visit is None or visit.state not in OPEN):
             _take_back(change, row)
 
 

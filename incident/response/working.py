@@ -76,12 +76,14 @@ def _is_held_back(wait: e.WaitUntil, effects: list[OpenEffect]) -> bool:
     """Whether a time limit must wait.
 
     A call that no worker has begun yet has not been waited for: it is made first. And while a call is to be made
-    again because nobody knows its outcome, no time limit of the run decides instead.
+    again because nobody knows its outcome, no time limit of the run decides instead. A retry after a failure has had
+    its call, and waits only as long as the step has time.
     """
     if wait.purpose is not e.TimerPurpose.timeout:
         return False
     return any(
-        isinstance(each.effect, e.RunCommand) and (each.calls > 0 or each.row.visit == wait.visit)
+        isinstance(each.effect, e.RunCommand)
+        and (each.calls > 0 or (each.row.visit == wait.visit and not each.effect.tries))
         for each in effects
     )
 
