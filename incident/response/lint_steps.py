@@ -42,6 +42,7 @@ from incident.response.variables import (
     variable_in,
 )
 from incident.response.work import used_by, wording
+from incident.settings import is_secret_reference
 
 RUNS = f"there are {', '.join(StepType)}"
 
@@ -226,16 +227,26 @@ def texts(playbook: Playbook) -> Iterator[Complaint]:
 
 
 def secrets(playbook: Playbook) -> Iterator[Complaint]:
-    """A playbook names its secrets and never holds one."""
+    """A playbook names its secrets by names of the workspace, and holds neither one nor the place of one."""
     for reference, each in playbook.authentication_info_definitions.items():
         label = each.name or reference
+        by_agent = (
+            each.type == "user-auth" and not each.password
+        )  # signing in by the ssh-agent takes no secret
         if each.kms != bool(each.kms_key_identifier):
             yield "secret-reference", None, f"{label}: kms: true and kms_key_identifier stand together"
-        elif not each.kms:
+        elif not each.kms and not by_agent:
             yield (
                 "inline-secret",
                 None,
                 f"{label}: a secret is named by kms_key_identifier, never written here",
+            )
+        if each.kms_key_identifier and is_secret_reference(each.kms_key_identifier):
+            yield (
+                "secret-place",
+                None,
+                f"{label}: a playbook says which secret, never where it lies; write a name, and under [playbooks] "
+                f'secrets in incident.toml: NAME = "{each.kms_key_identifier}"',
             )
         if each.password or each.token:
             yield "inline-secret", None, f"{label}: take the secret out of the playbook and change it"
