@@ -65,7 +65,7 @@ def action(playbook: Playbook, step_id: str, step: ActionStep) -> Iterator[Compl
             yield "unknown-target", step_id, f"the target “{target}” is not in target_definitions"
     for number, command in enumerate(step.commands, start=1):
         for code, message in _command(playbook, step, number, command):
-            yield code, step_id, f"command {number}: {message}"
+            yield code, f"workflow/{step_id}/commands/{number - 1}", f"command {number}: {message}"
 
 
 def _command(
@@ -229,13 +229,14 @@ def secrets(playbook: Playbook) -> Iterator[Complaint]:
     """A playbook names its secrets and never holds one."""
     for reference, each in playbook.authentication_info_definitions.items():
         label = each.name or reference
+        path = f"authentication_info_definitions/{reference}"
         if each.kms != bool(each.kms_key_identifier):
-            yield "secret-reference", None, f"{label}: kms: true and kms_key_identifier stand together"
+            yield "secret-reference", path, f"{label}: kms: true and kms_key_identifier stand together"
         elif not each.kms:
             yield (
                 "inline-secret",
-                None,
+                path,
                 f"{label}: a secret is named by kms_key_identifier, never written here",
             )
         if each.password or each.token:
-            yield "inline-secret", None, f"{label}: take the secret out of the playbook and change it"
+            yield "inline-secret", path, f"{label}: take the secret out of the playbook and change it"
