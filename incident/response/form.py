@@ -16,8 +16,8 @@ from incident.errors import BadInput
 from incident.response.compile import compile_with_places
 from incident.response.decompile import decompile
 from incident.response.findings import Finding, NotRunnable, Severity
-from incident.response.lint import labels_of, lint, place_of
 from incident.response.jsontext import read_json
+from incident.response.lint import labels_of, lint, place_of
 from incident.response.model import ActionStep, Open, Playbook, dump
 from incident.response.yamltext import Path, read_yaml, write_yaml
 
@@ -46,10 +46,10 @@ def load(text: str, *, name: str) -> Loaded:
     is_json = text.lstrip("\ufeff \t\r\n").startswith("{")
     read = read_json(text.lstrip("\ufeff"), name=name) if is_json else read_yaml(text, name=name)
     if is_cacao(read.data):
-        places = {"": name} | _cacao_places(read.lines, name)
-        return Loaded(_model(read.data, name, places), Written.cacao, places)
+        places = {"": name} | cacao_places(read.lines, name)
+        return Loaded(model_of(read.data, name, places), Written.cacao, places)
     data, places = compile_with_places(read.data, name=name, lines=read.lines)
-    return Loaded(_model(data, name, places), Written.form, places)
+    return Loaded(model_of(data, name, places), Written.form, places)
 
 
 def is_cacao(data: Any) -> bool:
@@ -65,9 +65,13 @@ def _nearest(path: list[str], places: Mapping[str, str]) -> str | None:
     return next((place for place in found if place), None)
 
 
-def _cacao_places(lines: Mapping[Path, int], name: str) -> dict[str, str]:
+def cacao_places(lines: Mapping[Path, int], name: str) -> dict[str, str]:
     places = {"/".join(map(str, path)): f"{name}:{line}" for path, line in lines.items()}
-    steps = {str(path[1]): f"{name}:{line}" for path, line in lines.items() if path[0] == "workflow" and len(path) == 2}
+    steps = {
+        str(path[1]): f"{name}:{line}"
+        for path, line in lines.items()
+        if path[0] == "workflow" and len(path) == 2
+    }
     return places | steps
 
 
@@ -85,7 +89,8 @@ def check(
     found = lint(
         loaded.playbook, now=now, known_measures=known_measures, imported=imported, places=loaded.places
     )
-    return [*found, *_unknown_words(loaded, Severity.warning if imported else Severity.error)]
+    severity = Severity.warning if imported else Severity.error
+    return [*found, *unknown_words(loaded.playbook, severity, loaded.places)]
 
 
 def to_cacao(playbook: Playbook) -> str:
@@ -98,7 +103,7 @@ def to_form(playbook: Playbook) -> str:
     return write_yaml(decompile(dump(playbook)))
 
 
-def _model(data: Mapping[str, Any], name: str, places: Mapping[str, str]) -> Playbook:
+def model_of(data: Mapping[str, Any], name: str, places: Mapping[str, str]) -> Playbook:
     try:
         return Playbook.model_validate(data)
     except ValidationError as error:
@@ -142,17 +147,17 @@ _MORE_WORDS = frozenset(
 )
 
 
-def _unknown_words(loaded: Loaded, severity: Severity) -> Iterator[Finding]:
-    playbook = loaded.playbook
+def unknown_words(playbook: Playbook, severity: Severity, places: Mapping[str, str]) -> Iterator[Finding]:
+    """Words that the standard does not have; most are misspelt."""
     labels = labels_of(playbook)
-    yield from _strangers(playbook, severity, loaded.places.get(""))
+    yield from _strangers(playbook, severity, places.get(""))
     for step_id, step in playbook.workflow.items():
-        place = place_of(step_id, labels, loaded.places)
+        place = place_of(step_id, labels, places)
         yield from _strangers(step, severity, place)
         for command in step.commands if isinstance(step, ActionStep) else ():
             yield from _strangers(command, severity, place)
     for object_id, agent in (playbook.agent_definitions | playbook.target_definitions).items():
-        yield from _strangers(agent, severity, loaded.places.get(object_id))
+        yield from _strangers(agent, severity, place_of(f"agent_definitions/{object_id}", labels, places))
 
 
 def _strangers(found: Open, severity: Severity, place: str | None) -> Iterator[Finding]:

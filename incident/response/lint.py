@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from incident.errors import TocsinError
 from incident.response import lint_calls, lint_graph, lint_objects, lint_standard, lint_steps
 from incident.response.extensions import texts_in
-from incident.response.findings import IDENTIFIER, Finding, NotRunnable, Severity, errors_in
+from incident.response.findings import Finding, NotRunnable, Severity, errors_in
 from incident.response.lint_graph import Complaint
 from incident.response.model import (
     ActionStep,
@@ -25,10 +25,29 @@ from incident.response.model import (
 )
 
 AGAINST_THE_STANDARD = frozenset(
-    ["identifier", "uuid-version", "uuid-reused", "timestamp", "validity-order", "number-range", "empty"]
-    + ["activity", "no-activities", "summary", "reference-name", "marking", "unresolved-marking"]
-    + ["extension-definition", "extension-property", "undeclared-extension", "two-commands"]
-    + ["agent-name", "agent-properties", "agent-address", "authentication"]
+    [
+        "identifier",
+        "uuid-version",
+        "uuid-reused",
+        "timestamp",
+        "validity-order",
+        "number-range",
+        "empty",
+        "activity",
+        "no-activities",
+        "summary",
+        "reference-name",
+        "marking",
+        "unresolved-marking",
+        "extension-definition",
+        "extension-property",
+        "undeclared-extension",
+        "two-commands",
+        "agent-name",
+        "agent-properties",
+        "agent-address",
+        "authentication",
+    ]
 )
 """A run does not need it, so these are warnings; a playbook for others must keep it."""
 ADVICE = frozenset(["unreached", "vocabulary", "variable-case", "unused-variable", "overloaded-variable"])

@@ -37,11 +37,30 @@ _DEFINITIONS = (
     *("agent_definitions", "target_definitions", "authentication_info_definitions"),
     *("extension_definitions", "data_marking_definitions"),
 )
-_NEVER_EMPTY = frozenset(
-    ["playbook_activities", "derived_from", "related_to", "industry_sectors", "labels", "external_references"]
-    + ["markings", "playbook_extensions", "agent_definitions", "target_definitions", "signatures", "targets"]
-    + ["authentication_info_definitions", "in_args", "out_args", "step_extensions", "category", "logical"]
-    + ["agent_target_extensions", "authentication_info_extensions", "marking_extensions"]
+NEVER_EMPTY = frozenset(
+    [
+        "playbook_activities",
+        "derived_from",
+        "related_to",
+        "industry_sectors",
+        "labels",
+        "external_references",
+        "markings",
+        "playbook_extensions",
+        "agent_definitions",
+        "target_definitions",
+        "signatures",
+        "targets",
+        "authentication_info_definitions",
+        "in_args",
+        "out_args",
+        "step_extensions",
+        "category",
+        "logical",
+        "agent_target_extensions",
+        "authentication_info_extensions",
+        "marking_extensions",
+    ]
 )
 _FEW_NULLS = ("value", "end_date")  # a variable's value and the end of an IEP marking may be null
 
@@ -137,7 +156,7 @@ def _emptiness(data: Mapping[str, Any]) -> Iterator[Complaint]:
         holders += [(f"{section}/{key}/", each) for key, each in (data.get(section) or {}).items()]
     for path, holder in holders:
         for name, value in holder.items():
-            if name in _NEVER_EMPTY and value in ([], {}):
+            if name in NEVER_EMPTY and value in ([], {}):
                 yield "empty", f"{path}{name}", f"{name} is there and empty"
             elif value is None and name not in _FEW_NULLS:
                 yield "empty", f"{path}{name}", f"{name} is null"
@@ -171,7 +190,9 @@ def _summary(data: Mapping[str, Any]) -> Iterator[Complaint]:
     for name in sorted(set(given) | set(worked_out)):
         said, found = given.get(name, False), worked_out.get(name, False)
         if said != found:
-            message = f"playbook_processing_summary says {name}: {str(said).lower()}; it is {str(found).lower()}"
+            message = (
+                f"playbook_processing_summary says {name}: {str(said).lower()}; it is {str(found).lower()}"
+            )
             yield "summary", f"playbook_processing_summary/{name}", message
 
 
@@ -187,7 +208,11 @@ def _references(data: Mapping[str, Any]) -> Iterator[Complaint]:
     for path, holder in holders:
         for number, each in enumerate(holder.get("external_references") or []):
             if not isinstance(each, Mapping) or not isinstance(each.get("name"), str):
-                yield "reference-name", f"{path}external_references/{number}", "an external reference has a name"
+                yield (
+                    "reference-name",
+                    f"{path}external_references/{number}",
+                    "an external reference has a name",
+                )
 
 
 def _markings(playbook: Playbook) -> Iterator[Complaint]:
@@ -265,7 +290,9 @@ def _words(playbook: Playbook) -> Iterator[Complaint]:
         (f"authentication_info_definitions/{key}", each.type, AUTHENTICATIONS)
         for key, each in playbook.authentication_info_definitions.items()
     ]
-    words += [(f"playbook_variables/{key}", v.type, VARIABLES) for key, v in playbook.playbook_variables.items()]
+    words += [
+        (f"playbook_variables/{key}", v.type, VARIABLES) for key, v in playbook.playbook_variables.items()
+    ]
     listed = set(playbook.playbook_activities)
     for step_id, step in playbook.workflow.items():
         path = f"workflow/{step_id}"
@@ -278,5 +305,3 @@ def _words(playbook: Playbook) -> Iterator[Complaint]:
     for place, word, vocabulary in words:
         if word not in vocabulary:
             yield "vocabulary", place, f"“{word}” is not in the standard's vocabulary"
-
-

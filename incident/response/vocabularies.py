@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 PLAYBOOK_TYPES = frozenset(
-    ["attack", "detection", "engagement", "investigation", "mitigation", "notification", "prevention"]
-    + ["remediation"]
+    [
+        "attack",
+        "detection",
+        "engagement",
+        "investigation",
+        "mitigation",
+        "notification",
+        "prevention",
+        "remediation",
+    ]
 )
 ACTIVITIES_OF_TYPES: Mapping[str, tuple[str, ...]] = {
     "notification": ("compose-content",),
@@ -20,11 +28,30 @@ ACTIVITIES_OF_TYPES: Mapping[str, tuple[str, ...]] = {
 }
 """Section 3.1.2: the activities that a playbook of each type must hold."""
 ACTIVITIES = frozenset(
-    ["compose-content", "deliver-content", "identify-audience", "identify-channel", "scan-system"]
-    + ["match-indicator", "analyze-collected-data", "identify-indicators", "scan-vulnerabilities"]
-    + ["configure-systems", "restrict-access", "disconnect-system", "eliminate-risk", "revert-system"]
-    + ["restore-data", "restore-capabilities", "map-network", "identify-steps", "step-sequence"]
-    + ["prepare-engagement", "execute-operation", "analyze-engagement-results"]
+    [
+        "compose-content",
+        "deliver-content",
+        "identify-audience",
+        "identify-channel",
+        "scan-system",
+        "match-indicator",
+        "analyze-collected-data",
+        "identify-indicators",
+        "scan-vulnerabilities",
+        "configure-systems",
+        "restrict-access",
+        "disconnect-system",
+        "eliminate-risk",
+        "revert-system",
+        "restore-data",
+        "restore-capabilities",
+        "map-network",
+        "identify-steps",
+        "step-sequence",
+        "prepare-engagement",
+        "execute-operation",
+        "analyze-engagement-results",
+    ]
 )
 COMMANDS_IN_TEXT = frozenset(["manual", "bash", "ssh", "powershell", "caldera-cmd"])
 COMMANDS_IN_BASE64 = frozenset(["elastic", "jupyter", "kestrel", "sigma", "yara"])
@@ -35,13 +62,38 @@ MACHINES = frozenset(["http-api", "linux", "net-address", "ssh"])
 AGENTS = PEOPLE | MACHINES | frozenset(["location", "sector", "security-category"])
 AUTHENTICATIONS = frozenset(["http-basic", "oauth2", "user-auth"])
 VARIABLES = frozenset(
-    ["bool", "dictionary", "float", "hexstring", "integer", "ipv4-addr", "ipv6-addr", "long", "mac-addr"]
-    + ["hash", "md5-hash", "sha256-hash", "string", "uri", "uuid"]
+    [
+        "bool",
+        "dictionary",
+        "float",
+        "hexstring",
+        "integer",
+        "ipv4-addr",
+        "ipv6-addr",
+        "long",
+        "mac-addr",
+        "hash",
+        "md5-hash",
+        "sha256-hash",
+        "string",
+        "uri",
+        "uuid",
+    ]
 )
 FEATURES = frozenset(
-    ["manual_playbook", "external_playbooks", "parallel_processing", "if_logic", "while_logic"]
-    + ["switch_logic", "temporal_logic", "data_markings", "digital_signatures", "countersigned_signatures"]
-    + ["extensions"]
+    [
+        "manual_playbook",
+        "external_playbooks",
+        "parallel_processing",
+        "if_logic",
+        "while_logic",
+        "switch_logic",
+        "temporal_logic",
+        "data_markings",
+        "digital_signatures",
+        "countersigned_signatures",
+        "extensions",
+    ]
 )
 TLP: Mapping[str, str] = {
     "marking-tlp--94868c89-83c2-464b-929b-a1a8aa3c8487": "TLP:CLEAR",
