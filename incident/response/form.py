@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from incident.errors import BadInput
 from incident.response.compile import compile_with_places
 from incident.response.decompile import decompile
+from incident.response.extensions import texts_in
 from incident.response.findings import Finding, NotRunnable, Severity
 from incident.response.jsontext import read_json
 from incident.response.lint import labels_of, lint, place_of
@@ -85,12 +86,18 @@ def check(
         return list(error.findings)
     except BadInput as error:
         return [Finding(Severity.error, "unreadable", error.what, error.where)]
-    imported = loaded.written is Written.cacao
+    imported = loaded.written is Written.cacao or _is_anothers(loaded.playbook)
     found = lint(
         loaded.playbook, now=now, known_measures=known_measures, imported=imported, places=loaded.places
     )
     severity = Severity.warning if imported else Severity.error
     return [*found, *unknown_words(loaded.playbook, severity, loaded.places)]
+
+
+def _is_anothers(playbook: Playbook) -> bool:
+    """Whether it came from another tool: no step has its id from a short name of ours."""
+    short = {each.object_id for each in texts_in(playbook.playbook_extensions).short_names}
+    return not short & set(playbook.workflow)
 
 
 def to_cacao(playbook: Playbook) -> str:

@@ -60,8 +60,8 @@ def _agent_shapes(work: Work, path: str, agent: dict[str, Any]) -> None:
     if isinstance(port, int) and not isinstance(port, bool):
         agent["port"] = str(port)
         work.note("port", f"{path}/port", port, agent["port"], "a port is a text")
-    address = agent.get("address")
-    for kind, found in list(address.items()) if isinstance(address, dict) else ():
+    address = _mapping(agent, "address")
+    for kind, found in list(address.items()):
         if isinstance(found, str):
             address[kind] = [found]
             work.note("no-list", f"{path}/address/{kind}", found, [found], "this is a list")
@@ -122,12 +122,9 @@ def _rewrite(work: Work, moved: Mapping[str, str]) -> None:
                 step[word] = moved.get(step[word], step[word])
         for word in ("next_steps", "targets", "cases", *ONE_ID):
             step |= {word: _moved(step[word], moved)} if word in step else {}
-        for key, params in (
-            (step.get("step_extensions") or {}).items() if _is_map(step, "step_extensions") else ()
-        ):
-            for word in (
-                EXTENSION_LINKS.get(EXTENSION_NAMES.get(key, ""), {}) if isinstance(params, dict) else ()
-            ):
+        for key, params in _mapping(step, "step_extensions").items():
+            links = EXTENSION_LINKS.get(EXTENSION_NAMES.get(key, ""), {})
+            for word in links if isinstance(params, dict) else ():
                 params |= {word: _moved(params[word], moved)} if word in params else {}
     for section in ("agent_definitions", "target_definitions"):
         for each in work.section(section).values():
@@ -137,8 +134,9 @@ def _rewrite(work: Work, moved: Mapping[str, str]) -> None:
                 )
 
 
-def _is_map(holder: Mapping[str, Any], word: str) -> bool:
-    return isinstance(holder.get(word), dict)
+def _mapping(holder: Mapping[str, Any], word: str) -> dict[str, Any]:
+    found = holder.get(word)
+    return found if isinstance(found, dict) else {}
 
 
 def _moved(found: Any, moved: Mapping[str, str]) -> Any:
@@ -162,7 +160,7 @@ def agents(work: Work) -> None:
             {c.get("type") for c in commands if isinstance(c, dict)} if isinstance(commands, list) else set()
         )
         if kinds == {MANUAL}:
-            wanted = {"type": "group", "name": "People"}
+            wanted: dict[str, Any] = {"type": "group", "name": "People"}
             why = "an action has an agent; what is manual is done by people"
         else:
             wanted = {"type": "security-category", "name": "Playbook engine", "category": ["orchestrator"]}
@@ -239,8 +237,8 @@ def _command(work: Work, path: str, command: dict[str, Any]) -> None:
         work.note("command-type", f"{path}/type", kind, new, "this is its name in CACAO 2.0")
     if command.get("type") not in {"http-api", "openc2-http"}:
         return
-    headers = command.get("headers")
-    for name, value in list(headers.items()) if isinstance(headers, dict) else ():
+    headers = _mapping(command, "headers")
+    for name, value in list(headers.items()):
         if isinstance(value, str):
             headers[name] = [value]
             work.note("no-list", f"{path}/headers/{name}", value, [value], "this is a list")

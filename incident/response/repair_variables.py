@@ -239,6 +239,6 @@ def _names(
             if isinstance(each, str) and VARIABLE_NAME.match(each):
                 yield f"{path}/{word}", each
     for word in ("switch", "condition"):
-        text = step.get(word)
-        if isinstance(text, str):
-            yield from ((f"{path}/{word}", name) for name in REFERENCE.findall(text))
+        expression = step.get(word)
+        if isinstance(expression, str):
+            yield from ((f"{path}/{word}", name) for name in REFERENCE.findall(expression))

@@ -190,8 +190,9 @@ def _list_words(work: Work, path: str, step: dict[str, Any]) -> None:
                 step[word] = found[0]
             else:
                 del step[word]
-    cases = step.get("cases")
-    for case, found in list(cases.items()) if isinstance(cases, dict) else ():
+    given = step.get("cases")
+    cases: dict[str, Any] = given if isinstance(given, dict) else {}
+    for case, found in list(cases.items()):
         if isinstance(found, list) and len(found) == 1:
             work.note("list", f"{path}/cases/{case}", found, found[0], "this is one id, not a list")
             cases[case] = found[0]
