@@ -83,7 +83,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "The legal regimes and catalogues: list, show, lint, new, approve, categories, remedies.",
     ),
     "source": ("source", "The alert sources: list, lint, test."),
-    "playbook": ("playbook", "The playbooks: list, show, lint, export."),
+    "playbook": ("playbook", "The playbooks: list, show, lint, import, export."),
     "serve": ("serve", "Serve the alert intake over HTTP."),
     "worker": ("serve", "Work on what is due, until stopped."),
     "engine": ("engine", "What keeps the work going: status, limits, reset."),

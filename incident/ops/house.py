@@ -51,6 +51,11 @@ def _load(workspace: Workspace | None, name: str) -> Loaded:
     return load(text, name=str(path))
 
 
+def load_playbook(workspace: Workspace | None, name: str) -> Loaded:
+    """A playbook by its name as it is written, whether or not it can be run. Raises `NotFound` or `BadInput`."""
+    return _load(workspace, name)
+
+
 def read_playbook(workspace: Workspace | None, name: str) -> Playbook:
     """A playbook by its name, checked so far that it can be run. Raises `NotFound` or `BadInput`."""
     return read_with_children(workspace, name)[0]

@@ -71,7 +71,7 @@ def compile_with_places(
     found = compiler.compile()
     if compiler.findings:
         raise NotRunnable(compiler.findings, name=name)
-    return found, compiler.places
+    return found, compiler.places | compiler.paths()
 
 
 class _Compiler:
@@ -86,6 +86,16 @@ class _Compiler:
         language = form.get("language", wordings.DEFAULT_LANGUAGE)
         self.language = language if isinstance(language, str) else wordings.DEFAULT_LANGUAGE
         self.playbook_id = ""
+
+    def paths(self) -> dict[str, str]:
+        """The places of all that was written, by its path in the compiled playbook."""
+        found = {}
+        for path, line in self.lines.items():
+            if len(path) > 1 and path[0] in SECTIONS:
+                named = self.ids.get(str(path[0]), {}).get(str(path[1]), path[1])
+                path = (path[0], named, *path[2:])
+            found["/".join(map(str, path))] = f"{self.name}:{line}"
+        return found
 
     def complain(self, code: str, message: str, path: Path) -> None:
         line = next(
@@ -305,6 +315,9 @@ def processing_summary(plain: Mapping[str, Any]) -> dict[str, bool]:
         "temporal_logic": any("delay" in step or "timeout" in step for step in steps),
         "data_markings": bool(plain.get("markings")),
         "digital_signatures": bool(plain.get("signatures")),
+        "countersigned_signatures": any(
+            isinstance(each, dict) and "signature" in each for each in _list(plain.get("signatures"))
+        ),
         "extensions": bool(plain.get("extension_definitions")),
     }
     return {name: True for name, used in features.items() if used}

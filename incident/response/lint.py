@@ -6,17 +6,15 @@ what another engine, or a reader, would stumble over; notes say where a run woul
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from incident.errors import TocsinError
-from incident.response import lint_calls, lint_graph, lint_steps
-from incident.response.extensions import EXTENSION_NAMES, texts_in
-from incident.response.findings import IDENTIFIER, Finding, NotRunnable, Severity, errors_in
+from incident.response import lint_calls, lint_graph, lint_objects, lint_standard, lint_steps
+from incident.response.extensions import texts_in
+from incident.response.findings import Finding, NotRunnable, Severity, errors_in
 from incident.response.lint_graph import Complaint
 from incident.response.model import (
-    SPEC_VERSION,
     ActionStep,
     IfStep,
     Playbook,
@@ -26,21 +24,36 @@ from incident.response.model import (
     WhileStep,
 )
 
-WARNINGS = frozenset({"unreached", "identifier", "timestamp", "activity", "undeclared-extension"})
-NOTES = frozenset({"would-ask", "no-default"})
+AGAINST_THE_STANDARD = frozenset(
+    [
+        "identifier",
+        "uuid-version",
+        "uuid-reused",
+        "timestamp",
+        "validity-order",
+        "number-range",
+        "empty",
+        "activity",
+        "no-activities",
+        "summary",
+        "reference-name",
+        "marking",
+        "unresolved-marking",
+        "extension-definition",
+        "extension-property",
+        "undeclared-extension",
+        "two-commands",
+        "agent-name",
+        "agent-properties",
+        "agent-address",
+        "authentication",
+    ]
+)
+"""A run does not need it, so these are warnings; a playbook for others must keep it."""
+ADVICE = frozenset(["unreached", "vocabulary", "variable-case", "unused-variable", "overloaded-variable"])
+WARNINGS = AGAINST_THE_STANDARD | ADVICE
+NOTES = frozenset({"would-ask", "no-default", "signature"})
 _ORDER = tuple(Severity)
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-# Section 3.1.1: the activity that a playbook of each type must hold.
-_ACTIVITIES: Mapping[str, tuple[str, ...]] = {
-    "notification": ("compose-content",),
-    "detection": ("match-indicator",),
-    "investigation": ("identify-indicators",),
-    "prevention": ("configure-systems",),
-    "mitigation": ("eliminate-risk",),
-    "remediation": ("restore-capabilities",),
-    "attack": ("step-sequence",),
-    "engagement": ("prepare-engagement", "execute-operation", "analyze-engagement-results"),
-}
 
 
 def lint(
@@ -108,12 +121,20 @@ def labels_of(playbook: Playbook) -> dict[str, str]:
     return labels | {each.object_id: each.short_name for each in short if each.object_id in labels}
 
 
-def place_of(step_id: str | None, labels: Mapping[str, str], places: Mapping[str, str]) -> str | None:
-    if step_id is None:
+def place_of(subject: str | None, labels: Mapping[str, str], places: Mapping[str, str]) -> str | None:
+    """File, line and step of what a complaint is about: a step's id, or a path in the playbook
+    (`workflow/ID/commands/0`); the nearest place that is known."""
+    if subject is None:
         return places.get("")
-    place = places.get(step_id)
-    label = f"step “{labels.get(step_id, step_id)}”"
-    return f"{place}, {label}" if place else label
+    path = ["workflow", subject] if subject in labels else subject.split("/")
+    known = (places.get("/".join(path[:end])) for end in range(len(path), 0, -1))
+    step_id = path[1] if path[0] == "workflow" and len(path) > 1 else None
+    own = places.get(step_id) if step_id is not None else None
+    place = next((each for each in known if each), None) if len(path) > 2 or own is None else own
+    if step_id is None or step_id not in labels:
+        return place or places.get("")
+    label = f"step “{labels[step_id]}”"
+    return f"{place or own}, {label}" if place or own else label
 
 
 def _complaints(
@@ -123,7 +144,8 @@ def _complaints(
     labels: Mapping[str, str],
     children: Mapping[str, Playbook] | None,
 ) -> Iterator[Complaint]:
-    yield from _metadata(playbook)
+    yield from lint_standard.metadata(playbook)
+    yield from lint_objects.everything(playbook)
     yield from _validity(playbook, now)
     yield from lint_graph.starts(playbook)
     yield from lint_graph.ends(playbook)
@@ -160,45 +182,6 @@ def _complaints(
                 yield from lint_calls.call(playbook, step_id, step, children)
     yield from lint_steps.variables(playbook)
     yield from lint_steps.secrets(playbook)
-
-
-def _metadata(playbook: Playbook) -> Iterator[Complaint]:
-    if playbook.spec_version != SPEC_VERSION:
-        yield (
-            "spec-version",
-            None,
-            f"spec_version is “{playbook.spec_version}”; this is an engine for {SPEC_VERSION}",
-        )
-    for reference in [
-        playbook.id,
-        playbook.created_by,
-        *playbook.agent_definitions,
-        *playbook.target_definitions,
-    ]:
-        if not IDENTIFIER.fullmatch(reference):
-            yield "identifier", None, f"“{reference}” is not an identifier (type--UUID)"
-    for step_id, step in playbook.workflow.items():
-        if not IDENTIFIER.fullmatch(step_id) or not step_id.startswith(f"{step.type}--"):
-            yield "identifier", step_id, f"“{step_id}” is not written {step.type}--UUID"
-        undeclared = set(step.step_extensions) - set(playbook.extension_definitions)
-        for reference in sorted(undeclared):
-            known = EXTENSION_NAMES.get(reference, reference)
-            yield "undeclared-extension", step_id, f"the extension “{known}” is not in extension_definitions"
-    for name in ("created", "modified"):
-        if not _TIMESTAMP.fullmatch(getattr(playbook, name)):
-            yield "timestamp", None, f"{name} has exactly three decimals and ends in Z"
-    if playbook.modified < playbook.created:
-        yield "timestamp", None, "modified lies before created"
-    present = {
-        command.playbook_activity
-        for step in playbook.workflow.values()
-        if isinstance(step, ActionStep)
-        for command in step.commands
-    }
-    needed = [each for kind in playbook.playbook_types for each in _ACTIVITIES.get(kind, ())]
-    for activity in dict.fromkeys([*playbook.playbook_activities, *needed]):
-        if activity not in present:
-            yield "activity", None, f"the activity “{activity}” is on no command"
 
 
 def _validity(playbook: Playbook, now: datetime | None) -> Iterator[Complaint]:

@@ -9,6 +9,7 @@ from typing import Any
 from incident.errors import BadInput
 
 MOST_NODES = 50_000  # a playbook has hundreds; aliases that multiply stop here
+MOST_CHARACTERS = 2_000_000  # the reader takes about ten seconds for that
 DEEPEST = 60
 
 Path = tuple[str | int, ...]
@@ -27,9 +28,16 @@ def read_yaml(text: str, *, name: str) -> YamlText:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+    if len(text) > MOST_CHARACTERS:
+        raise BadInput(
+            f"this is too large for a playbook: {len(text):,} characters, at most {MOST_CHARACTERS:,}",
+            where=name,
+        )
     loader = YAML(typ="safe", pure=True)
     try:
         node = loader.compose(io.StringIO(text))
+    except RecursionError:
+        raise BadInput("this is too deep for a playbook", where=name) from None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise BadInput(f"this is not YAML: {error.problem}", where=f"{name}:{line}") from None
