@@ -14,22 +14,14 @@ from incident.response.housework import House
 from incident.response.lint import require_runnable
 from incident.response.model import Playbook, playbooks_called
 from incident.response.runner import start_run
+from incident.response.shelf import playbook_names
 from incident.store.change import Change
-from incident.workspace import Workspace, find_data, search_path
+from incident.workspace import Workspace, find_data
 
 
 def evaluate(house: House, change: Change, incident_id: str) -> list[DutyChange]:
     """Evaluate the duties as this change leaves the record."""
     return evaluate_duties(change, house.store, house.workspace, house.settings, incident_id)
-
-
-def playbook_names(workspace: Workspace | None) -> dict[str, str]:
-    """Every playbook's name and the file it comes from; the workspace's own win."""
-    found: dict[str, str] = {}
-    for folder in search_path(workspace, "playbooks"):
-        for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.json")]) if folder.is_dir() else []:
-            found.setdefault(file.stem, str(file))
-    return found
 
 
 def _load(workspace: Workspace | None, name: str) -> Loaded:

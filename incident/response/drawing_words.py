@@ -76,6 +76,8 @@ ENGLISH: Mapping[str, str] = {
     "notice-publish": "the notice: waits for its publication",
     "report": "the authority's report: prepares it ({regime}, {phase})",
     "and": ", ",
+    "cannot_run": "(cannot be run)",
+    "list_heads": "Playbook|Name|Types|Steps|Needs|Description",
     # the dry run
     "dry_run": "Dry run of “{name}” on {incident} as {run}: nothing is written, nothing is sent",
     "value": "{name} = {value}",
@@ -182,6 +184,8 @@ CHINESE: Mapping[str, str] = {
     "notice-publish": "通知：等待公告发布",
     "report": "监管报告：准备（{regime}，{phase}）",
     "and": "、",
+    "cannot_run": "（无法运行）",
+    "list_heads": "剧本|名称|类型|步数|需要|说明",
     # the dry run
     "dry_run": "试运行：剧本“{name}”，事件 {incident}，运行编号 {run}。不写入任何记录，不发出任何内容",
     "value": "{name} = {value}",
