@@ -70,7 +70,7 @@ def summary_of(name: str, file: str) -> Summary:
 def _top_parts(text: str) -> dict[str, str]:
     """The text of each key at the left margin of a YAML file in block style."""
     begins = [(match.start(), match[1]) for match in _TOP.finditer(text)]
-    ends = [start for start, _ in begins[1:]] + [len(text)]
+    ends = [start for start, _ in begins[1:]] + [len(text)] if begins else []
     return {key: text[start:end] for (start, key), end in zip(begins, ends, strict=True)}
 
 

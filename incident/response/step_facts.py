@@ -53,7 +53,7 @@ class Reader:
     language: str
     children: Mapping[str, Playbook]
 
-    def say(self, key: str, **values: object) -> str:
+    def say(self, key: str, /, **values: object) -> str:
         return words_in(self.language)[key].format_map(values)
 
     def joined(self, texts: list[str]) -> str:
