@@ -26,7 +26,7 @@ NARROWEST = 40
 _LEVELS_DRAWN = 8
 """Levels whose lines are drawn; deeper rows say their depth instead, so that a row always has room."""
 Below = Callable[[Row], Sequence[str]]
-"""The lines beneath a row. Those that begin with a tab are shown as they are, never folded."""
+"""The lines beneath a step, or what is said behind a way. Those that begin with a tab are shown as they are."""
 
 
 def draw(
@@ -45,9 +45,7 @@ def draw(
 
 
 def _facts_below(reader: Reader) -> Below:
-    return lambda row: (
-        lines_of(row.playbook, row.content, reader) if row.kind is RowKind.step else ()
-    )
+    return lambda row: lines_of(row.playbook, row.content, reader) if row.kind is RowKind.step else ()
 
 
 def heading(playbook: Playbook, reader: Reader, *, width: int) -> list[str]:
@@ -85,6 +83,7 @@ def draw_rows(rows: Sequence[Row], reader: Reader, below: Below, *, width: int) 
             if following is not None and following.kind is RowKind.goes_on and following.key == row.key:
                 text = f"{text} → {_goes_on(following, numbers, reader)}"
                 skip = True
+            text = " — ".join([text, *below(row)])
             first, rest = _way_rails(row)
         elif row.kind is RowKind.goes_on:
             text = f"→ {_goes_on(row, numbers, reader)}"
@@ -95,8 +94,8 @@ def draw_rows(rows: Sequence[Row], reader: Reader, below: Below, *, width: int) 
             text = f"{numbers[row.key]:>{pad}} {title}" + (f"  [{short}]" if short != title else "")
             first, rest = _rails(row), _rails(row) + " " * (pad + 1)
         lines += _put(text, first, rest, width)
-        indent = (_rails(row) if row.kind is RowKind.step else rest) + " " * (pad + 3)
-        for each in below(row):
+        indent = _rails(row) + " " * (pad + 3)
+        for each in below(row) if row.kind is RowKind.step else ():
             inner = indent + " " * (len(each) - len(each.lstrip(" ")))
             lines += [indent + each[1:]] if each.startswith("\t") else _put(each.lstrip(" "), inner, inner, width)
     return lines

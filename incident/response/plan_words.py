@@ -33,6 +33,7 @@ from incident.response.step_facts import (
 )
 from incident.response.variables import visible
 
+_HANGING = 4
 _DECIDED = (Way.holds, Way.does_not_hold, Way.round, Way.case, Way.other_case)
 
 
@@ -45,7 +46,10 @@ def plan_lines(plan: RunPlan, incident_id: str, reader: Reader, *, width: int) -
             lines += fold("  " + _value(variable, value, reader), width)
     owners = _owners(plan)
     lines += ["", *draw_rows(plan.rows, reader, lambda row: list(_below(plan, row, owners, reader)), width=width)]
-    lines += ["", *(part for line in _summary(plan, reader) for part in fold(line, width))]
+    lines.append("")
+    for line in _summary(plan, reader):
+        first, *rest = fold(line, width - _HANGING)
+        lines += [first, *(" " * _HANGING + each for each in rest)]
     return lines
 
 
@@ -79,11 +83,12 @@ def _below(
     if step.held_back:
         yield reader.say("held")
     for each in step.work:
-        yield from _work(each, row.content, reader)
+        yield from _work(each, row.content, reader, refuses=step.entered)
     if step.undo:
         yield reader.say("takes_back")
         for each in step.undo:
-            yield from (f"  {line}" if not line.startswith("\t") else line for line in _work(each, row.content, reader))
+            for line in _work(each, row.content, reader, refuses=step.entered):
+                yield line if line.startswith("\t") else f"  {line}"
     if step.entered:
         yield from (reader.say("refused", what=each) for each in step.refusals)
 
@@ -100,7 +105,9 @@ def _value(name: str, value: str | None, reader: Reader) -> str:
     return reader.say("value", name=bare(name), value=visible(value))
 
 
-def _work(each: PlannedCall | PlannedText, step: object, reader: Reader) -> Iterator[str]:
+def _work(
+    each: PlannedCall | PlannedText, step: object, reader: Reader, *, refuses: bool
+) -> Iterator[str]:
     if isinstance(each, PlannedText):
         key = "approval_text" if each.kind == "approval" else "asks"
         yield reader.say(key, text=in_language(each.text, reader.language))
@@ -123,7 +130,8 @@ def _work(each: PlannedCall | PlannedText, step: object, reader: Reader) -> Iter
             yield f"\t    {line}"
     if each.unfilled:
         yield "  " + reader.say("not_filled", what=each.unfilled)
-    yield from ("  " + reader.say("refused", what=what) for what in each.refusals)
+    if refuses:
+        yield from ("  " + reader.say("refused", what=what) for what in each.refusals)
 
 
 def _access(call: PlannedCall, reader: Reader) -> Iterator[str]:
