@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,36 +26,81 @@ NAME = typer.Argument(..., metavar="PLAYBOOK")
 
 @app.command("list", help="List the playbooks.")
 def list_(ctx: typer.Context) -> None:
-    from incident.ops.house import playbook_names, read_playbook
+    from incident.record.fields import in_language
+    from incident.response.drawing_words import words_in
+    from incident.response.shelf import playbook_names, summary_of
 
     desk = desk_of(ctx)
-    rows = []
+    words = words_in(desk.language)
+    rows, documents = [], []
     for name, path in sorted(playbook_names(_workspace(desk)).items()):
         try:
-            playbook = read_playbook(_workspace(desk), name)
+            _must_be_runnable(desk, name, path)
+            each = summary_of(name, path)
         except BadInput as error:
             # One broken file must not hide the others.
             desk.say(f"warning: {error}")
-            rows.append((name, "(cannot be run)", 0, path))
+            rows.append((name, words["cannot_run"], "", 0, "", ""))
+            documents.append({"playbook": name, "name": "", "steps": 0, "can_run": False, "file": path})
             continue
-        rows.append((name, playbook.name, len(playbook.workflow), path))
-    desk.table(("Playbook", "Name", "Steps", "File"), rows)
+        title, description = (in_language(text, desk.language) for text in (each.title, each.description))
+        types = words["and"].join(words.get(f"type-{kind}", kind) for kind in each.types)
+        rows.append((name, title, types, each.steps, " ".join(each.needs), description))
+        documents.append(
+            {
+                "playbook": name,
+                "name": title,
+                "types": each.types,
+                "steps": each.steps,
+                "needs": each.needs,
+                "description": description,
+                "can_run": True,
+                "file": path,
+            }
+        )
+    desk.table(tuple(words["list_heads"].split("|")), rows, document=documents)
 
 
-@app.command("show", help="Show the steps of a playbook.")
-def show(ctx: typer.Context, name: str = NAME) -> None:
+def _must_be_runnable(desk: Desk, name: str, path: str) -> None:
+    """Check a workspace's own file, which somebody may still be writing; the shipped ones are checked when built."""
+    from incident.workspace import shipped
+
+    if Path(path).is_relative_to(shipped("playbooks")):
+        return
     from incident.ops.house import read_playbook
-    from incident.response.lint import labels_of
-    from incident.response.model import branches, continuations
+
+    read_playbook(_workspace(desk), name)
+
+
+class Format(StrEnum):
+    """How a playbook is shown."""
+
+    terminal = "terminal"
+    mermaid = "mermaid"
+
+
+@app.command("show", help="Draw a playbook: its steps, who does them, what goes where, what happens on failure.")
+def show(
+    ctx: typer.Context,
+    name: str = NAME,
+    deep: bool = typer.Option(False, "--deep", help="Draw the playbooks that it calls as well."),
+    format_: Format = typer.Option(
+        Format.terminal, "--format", help="terminal, or mermaid: a flowchart for documents."
+    ),
+) -> None:
+    from incident.ops.house import read_with_children
+    from incident.response.drawing import document, draw
+    from incident.response.mermaid import mermaid
 
     desk = desk_of(ctx)
-    playbook = read_playbook(_workspace(desk), name)
-    labels = labels_of(playbook)
-    rows = []
-    for step_id, step in playbook.workflow.items():
-        then = ", ".join(labels.get(each, each) for each in (*branches(step), *continuations(step)))
-        rows.append((labels.get(step_id, step_id), str(step.type), step.name or "", then))
-    desk.table(("Step", "Type", "Name", "Then"), rows, title=playbook.name)
+    playbook, children = read_with_children(_workspace(desk), name)
+    if format_ is Format.mermaid and not desk.as_json:
+        typer.echo(mermaid(playbook, children=children, deep=deep, language=desk.language), nl=False)
+        return
+    desk.lines(
+        draw(playbook, children=children, deep=deep, language=desk.language, width=desk.width),
+        document=document(playbook, children=children, deep=deep, language=desk.language),
+    )
 
 
 @app.command("lint", help="Check playbook files; without a name, the shipped ones.")

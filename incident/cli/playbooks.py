@@ -30,11 +30,17 @@ def run(
     variables: list[str] = typer.Option(
         [], "--var", metavar="NAME=VALUE", help="A value for the playbook; may be repeated."
     ),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Show exactly what would be sent where; write nothing, send nothing."
+    ),
 ) -> None:
     from incident.ops.house import start_playbook
 
     desk = desk_of(ctx)
     given = _named_values(variables, option="--var")
+    if dry_run:
+        _plan(desk, incident_id, playbook, given)
+        return
     if not detach:
         _must_be_able_to_work(desk)
     with desk.change(incident_id, kind="run.started") as change:
@@ -43,6 +49,23 @@ def run(
     if not detach:
         _follow(desk, run_id)
     _print_run(desk, run_id)
+
+
+def _plan(desk: Desk, incident_id: str, playbook: str, given: dict[str, str]) -> None:
+    """Print a dry run; exit 1 where something would be refused."""
+    from incident.ops.house import plan_playbook
+    from incident.response.plan_words import plan_document, plan_lines
+    from incident.response.step_facts import Reader
+
+    with desk.store.read() as session:
+        plan, children = plan_playbook(desk.house, session, incident_id, playbook, given)
+    reader = Reader(desk.language, children)
+    desk.lines(
+        plan_lines(plan, incident_id, reader, width=desk.width),
+        document=plan_document(plan, incident_id, reader),
+    )
+    if plan.refused:
+        raise typer.Exit(1)
 
 
 @app.command("runs", help="List runs and what they wait for.")

@@ -6,30 +6,29 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from sqlmodel import Session
+
 from incident.duties.evaluating import DutyChange, evaluate_duties
-from incident.errors import BadInput, NotFound
+from incident.errors import BadInput, NotFound, TocsinError
+from incident.record.incidents import must_be_open
 from incident.record.measures import measure_catalogue
+from incident.response.commands.going_out import going_out
 from incident.response.form import Loaded, load
 from incident.response.housework import House
 from incident.response.lint import require_runnable
 from incident.response.model import Playbook, playbooks_called
-from incident.response.runner import start_run
+from incident.response.planning import Outside, RunPlan, plan_run
+from incident.response.runner import new_run_id, start_run
+from incident.response.shelf import playbook_names
+from incident.response.silence import is_held_back
+from incident.settings import secret_reader
 from incident.store.change import Change
-from incident.workspace import Workspace, find_data, search_path
+from incident.workspace import Workspace, find_data
 
 
 def evaluate(house: House, change: Change, incident_id: str) -> list[DutyChange]:
     """Evaluate the duties as this change leaves the record."""
     return evaluate_duties(change, house.store, house.workspace, house.settings, incident_id)
-
-
-def playbook_names(workspace: Workspace | None) -> dict[str, str]:
-    """Every playbook's name and the file it comes from; the workspace's own win."""
-    found: dict[str, str] = {}
-    for folder in search_path(workspace, "playbooks"):
-        for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.json")]) if folder.is_dir() else []:
-            found.setdefault(file.stem, str(file))
-    return found
 
 
 def _load(workspace: Workspace | None, name: str) -> Loaded:
@@ -101,17 +100,50 @@ def start_playbook(
 ) -> str:
     """Start a playbook by its name; returns the run's id. What is not given comes from the settings."""
     playbook, children = read_with_children(house.workspace, name)
-    values = {f"__{key}__": value for key, value in house.settings.playbooks.variables.items()}
-    known = {key: value for key, value in values.items() if _is_external(playbook, key)}
     return start_run(
         change,
         house.store,
         incident_id,
         playbook,
         name=name,
-        given={**known, **(given or {})},
+        given=values_for(house, playbook, given),
         children=children,
     )
+
+
+def plan_playbook(
+    house: House, session: Session, incident_id: str, name: str, given: Mapping[str, str] | None = None
+) -> tuple[RunPlan, dict[str, Playbook]]:
+    """What `start_playbook` would set going now, with the playbooks that it calls. Nothing is written or sent.
+
+    Raises as `start_playbook` does where the playbook or the incident does not exist, or cannot be run.
+    """
+    playbook, children = read_with_children(house.workspace, name)
+    must_be_open(session, incident_id)
+    reads = secret_reader(house.settings.playbooks)
+
+    def secret_problem(secret: str) -> str | None:
+        try:
+            reads(secret)
+        except TocsinError as error:
+            return f"{error.where}: {error.what}" if error.where else error.what
+        return None
+
+    outside = Outside(
+        rules=going_out(house.settings.playbooks, house.workspace.root),
+        secret_problem=secret_problem,
+        held_back=lambda measures: is_held_back(session, incident_id, measures),
+    )
+    values = values_for(house, playbook, given)
+    run = new_run_id(session, incident_id)
+    return plan_run(playbook, children, values, run=run, outside=outside), children
+
+
+def values_for(house: House, playbook: Playbook, given: Mapping[str, str] | None) -> dict[str, str]:
+    """The values that a run begins with: those given, and what is not given as the settings have it."""
+    settings = {f"__{key}__": value for key, value in house.settings.playbooks.variables.items()}
+    known = {key: value for key, value in settings.items() if _is_external(playbook, key)}
+    return {**known, **(given or {})}
 
 
 def _is_external(playbook: Playbook, name: str) -> bool:

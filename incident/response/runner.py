@@ -83,7 +83,7 @@ def start_run(
     fit.
     """
     must_be_open(change.session, incident_id)
-    run_id = _new_run_id(change.session, incident_id)
+    run_id = new_run_id(change.session, incident_id)
     state, effects = start(playbook, given, run=run_id, children=children, now=change.at)
     content = dump(playbook)
     row = Run(
@@ -399,6 +399,7 @@ def _opened(store: Store, row: RunEffect) -> OpenEffect:
     return OpenEffect(row, _EFFECT.validate_python(content["effect"]), content.get("calls", 0))
 
 
-def _new_run_id(session: Session, incident_id: str) -> str:
+def new_run_id(session: Session, incident_id: str) -> str:
+    """The id that the next run of an incident gets."""
     count = len(session.exec(select(Run.id).where(Run.incident_id == incident_id)).all())
     return f"{incident_id.replace('INC', 'RUN')}-{count + 1}"
