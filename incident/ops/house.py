@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -85,10 +86,14 @@ def read_with_children(workspace: Workspace | None, name: str) -> tuple[Playbook
 
 
 def name_of_playbook(workspace: Workspace | None, playbook_id: str) -> str | None:
-    """The name of the playbook with that id; None where there is none. Files without the id in them are not read."""
+    """The name of the playbook with that id; None where there is none.
+
+    Only files in which it stands as an id are read as playbooks: one that merely calls it would take its time.
+    """
+    as_id = re.compile(rf"""(?<![\w-])["']?id["']?\s*:\s*["']?{re.escape(playbook_id)}""")
     for name, path in playbook_names(workspace).items():
         with suppress(OSError, UnicodeDecodeError, BadInput):
-            if playbook_id in Path(path).read_text(encoding="utf-8") and (
+            if as_id.search(Path(path).read_text(encoding="utf-8")) and (
                 _load(workspace, name).playbook.id == playbook_id
             ):
                 return name
