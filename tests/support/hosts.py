@@ -76,7 +76,7 @@ class Host:
         self._admin_public = make_key(self.key)
         self._holder = self._hold(network)
         self.pid = self._inner_pid()
-        self._enter = [self._nsenter, "-t", str(self.pid), "-m", "-p", *(["-n"] if network else [])]
+        self.enter = [self._nsenter, "-t", str(self.pid), "-m", "-p", *(["-n"] if network else [])]
         self._homes(accounts)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -114,7 +114,7 @@ class Host:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command there as root, not by ssh."""
         done = subprocess.run(
-            [*self._enter, *map(str, command)], input=stdin, capture_output=True, text=True, timeout=60
+            [*self.enter, *map(str, command)], input=stdin, capture_output=True, text=True, timeout=60
         )
         assert not check or done.returncode == 0, done.stderr
         return done
@@ -122,7 +122,7 @@ class Host:
     def start(self, *command: str | Path, **options: object) -> subprocess.Popen[bytes]:
         """Start a command there as root; it ends with the host."""
         process: subprocess.Popen[bytes] = subprocess.Popen(
-            [*self._enter, *map(str, command)],
+            [*self.enter, *map(str, command)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=(self.folder / "log").open("ab"),
@@ -227,5 +227,5 @@ class Host:
                 return
             with connection, (self.folder / "log").open("ab") as log:
                 self._serving.append(
-                    subprocess.Popen([*self._enter, self._sshd, "-i", "-e"], stdin=connection, stdout=connection, stderr=log)
+                    subprocess.Popen([*self.enter, self._sshd, "-i", "-e"], stdin=connection, stdout=connection, stderr=log)
                 )

