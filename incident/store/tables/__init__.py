@@ -65,9 +65,11 @@ _GROUPS = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _GROUPS:
-        return tuple(_table(each) for each in _GROUPS[name])
-    return _table(name)
+    if name not in _GROUPS:
+        return _table(name)
+    found = tuple(_table(each) for each in _GROUPS[name])
+    globals()[name] = found
+    return found
 
 
 def _table(name: str) -> Any:
