@@ -9,9 +9,11 @@ from pathlib import Path
 from incident.duties.evaluating import DutyChange, evaluate_duties
 from incident.errors import BadInput, NotFound
 from incident.record.measures import measure_catalogue
+from incident.response.downtime import duration_fields
 from incident.response.form import Loaded, load
 from incident.response.housework import House
 from incident.response.lint import require_runnable
+from incident.response.lint_containment import Catalogue
 from incident.response.model import Playbook, playbooks_called
 from incident.response.runner import start_run
 from incident.store.change import Change
@@ -21,6 +23,12 @@ from incident.workspace import Workspace, find_data, search_path
 def evaluate(house: House, change: Change, incident_id: str) -> list[DutyChange]:
     """Evaluate the duties as this change leaves the record."""
     return evaluate_duties(change, house.store, house.workspace, house.settings, incident_id)
+
+
+def containment_catalogue() -> Catalogue:
+    """What the check of containment needs to know of the record's catalogues."""
+    first = frozenset(each.id for each in measure_catalogue().values() if each.evidence_first)
+    return Catalogue(first, duration_fields())
 
 
 def playbook_names(workspace: Workspace | None) -> dict[str, str]:

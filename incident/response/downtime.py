@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from incident.record.dossier import StatedFact, dossier_in
-from incident.record.facts import Certainty, Fact, Interval, Value
+from incident.record.facts import Certainty, Fact, FieldType, Interval, Value, field_catalogue
 from incident.record.incidents import IncidentState, must_exist, state_facts
 from incident.record.numbers import label_of
 from incident.response.containment import UNENDED, containment_of
@@ -44,12 +44,18 @@ class Downtime:
         return Interval(self.seconds) if self.runs else Interval.exactly(self.seconds)
 
 
+def duration_fields() -> frozenset[str]:
+    """The facts that are durations."""
+    return frozenset(name for name, each in field_catalogue().items() if each.type is FieldType.duration)
+
+
 def downtime_of(session: Session, store: Store, incident_id: str, *, now: datetime) -> list[Downtime]:
     """By field, what containment interrupts or interrupted in an incident."""
+    durations = duration_fields()  # a playbook from elsewhere may name anything
     by_field: dict[str, list[Containment]] = {}
     for row in containment_of(session, incident_id):
         field = store.open(row, incident_id=incident_id)["interrupts"]
-        if field:
+        if field in durations:
             by_field.setdefault(field, []).append(row)
     return [_downtime(field, rows, now=now) for field, rows in by_field.items()]
 

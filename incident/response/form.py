@@ -17,6 +17,7 @@ from incident.response.compile import compile_with_places
 from incident.response.decompile import decompile
 from incident.response.findings import Finding, NotRunnable, Severity
 from incident.response.lint import labels_of, lint, place_of
+from incident.response.lint_containment import Catalogue
 from incident.response.model import ActionStep, Open, Playbook, dump
 from incident.response.yamltext import read_yaml, write_yaml
 
@@ -64,7 +65,12 @@ def load(text: str, *, name: str) -> Loaded:
 
 
 def check(
-    text: str, *, name: str, now: datetime | None = None, known_measures: frozenset[str] | None = None
+    text: str,
+    *,
+    name: str,
+    now: datetime | None = None,
+    known_measures: frozenset[str] | None = None,
+    catalogue: Catalogue | None = None,
 ) -> list[Finding]:
     """Everything that is wrong with the text of a playbook; empty where nothing is."""
     try:
@@ -75,7 +81,12 @@ def check(
         return [Finding(Severity.error, "unreadable", error.what, error.where)]
     imported = loaded.written is Written.cacao
     found = lint(
-        loaded.playbook, now=now, known_measures=known_measures, imported=imported, places=loaded.places
+        loaded.playbook,
+        now=now,
+        known_measures=known_measures,
+        imported=imported,
+        places=loaded.places,
+        catalogue=catalogue,
     )
     return [*found, *_unknown_words(loaded, Severity.warning if imported else Severity.error)]
 

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from incident.errors import TocsinError
-from incident.response import lint_calls, lint_graph, lint_steps
+from incident.response import lint_calls, lint_containment, lint_graph, lint_steps
 from incident.response.extensions import EXTENSION_NAMES, texts_in
 from incident.response.findings import IDENTIFIER, Finding, NotRunnable, Severity, errors_in
+from incident.response.lint_containment import Catalogue
 from incident.response.lint_graph import Complaint
 from incident.response.model import (
     SPEC_VERSION,
@@ -27,7 +28,8 @@ from incident.response.model import (
 )
 
 WARNINGS = frozenset({"unreached", "identifier", "timestamp", "activity", "undeclared-extension"})
-NOTES = frozenset({"would-ask", "no-default"})
+NOTES = frozenset({"would-ask", "no-default", "undone-by-hand"})
+_MILD_WHEN_IMPORTED = frozenset({"condition", "switch", "evidence-first"})
 _ORDER = tuple(Severity)
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 # Section 3.1.1: the activity that a playbook of each type must hold.
@@ -51,18 +53,20 @@ def lint(
     imported: bool = False,
     places: Mapping[str, str] | None = None,
     children: Mapping[str, Playbook] | None = None,
+    catalogue: Catalogue | None = None,
 ) -> list[Finding]:
     """Every finding, errors first.
 
     `children` are the playbooks that can be called, by id; without them calls of playbooks are left unchecked.
 
-    `now` decides on validity, `known_measures` on measure ids; both are left unchecked without. In an
+    `now` decides on validity, `known_measures` on measure ids; both are left unchecked without; so are
+    evidence and durations without `catalogue`. In an
     imported playbook a condition in another language is a warning, because a person will be asked; in one
     of our own it is an error. `places` gives file and line of objects by id.
     """
     labels = labels_of(playbook)
     found = []
-    for code, step_id, message in _complaints(playbook, now, known_measures, labels, children):
+    for code, step_id, message in _complaints(playbook, now, known_measures, labels, children, catalogue):
         place = place_of(step_id, labels, places or {})
         found.append(Finding(_severity(code, imported=imported), code, message, place))
     unique = list(dict.fromkeys(found))
@@ -72,7 +76,7 @@ def lint(
 def _severity(code: str, *, imported: bool) -> Severity:
     if code in NOTES:
         return Severity.note
-    mild = code in WARNINGS or (code in {"condition", "switch"} and imported)
+    mild = code in WARNINGS or (code in _MILD_WHEN_IMPORTED and imported)
     return Severity.warning if mild else Severity.error
 
 
@@ -122,6 +126,7 @@ def _complaints(
     known_measures: frozenset[str] | None,
     labels: Mapping[str, str],
     children: Mapping[str, Playbook] | None,
+    catalogue: Catalogue | None,
 ) -> Iterator[Complaint]:
     yield from _metadata(playbook)
     yield from _validity(playbook, now)
@@ -150,6 +155,7 @@ def _complaints(
         if isinstance(step, ActionStep):
             yield from lint_steps.action(playbook, step_id, step)
             yield from lint_steps.repetition(step_id, step)
+            yield from lint_containment.containment(playbook, step_id, step, catalogue)
         if isinstance(step, IfStep | WhileStep):
             yield from lint_steps.condition(playbook, step_id, step)
         if isinstance(step, SwitchStep):
@@ -158,6 +164,8 @@ def _complaints(
             yield from lint_calls.arguments(playbook, step_id, step)
             if children is not None:
                 yield from lint_calls.call(playbook, step_id, step, children)
+    if catalogue is not None and not circle:
+        yield from lint_containment.evidence(playbook, catalogue)
     yield from lint_steps.variables(playbook)
     yield from lint_steps.secrets(playbook)
 

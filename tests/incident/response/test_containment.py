@@ -144,7 +144,7 @@ def test_a_second_undo_is_refused_while_one_runs_and_finds_nothing_afterwards(
     undoing.work()
     undoing.answer("c3")
     undoing.work()
-    with pytest.raises(Refused, match="nothing takes back what .* did: C2"):
+    with pytest.raises(Refused, match=r"nothing takes back what .* did: C2"):
         undo(breach, running.id)
     with pytest.raises(Refused, match="is an undo itself"):
         undo(breach, undoing.id)
