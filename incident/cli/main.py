@@ -67,6 +67,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reject": ("playbooks", "Reject a step of a run (signed)."),
     "done": ("playbooks", "Answer a step that a person carried out, or say whether a call was carried out."),
     "cancel": ("playbooks", "Cancel a run."),
+    "undo": ("undo", "Take back what a run contained, in reverse order."),
+    "containment": (
+        "containment",
+        "What runs contained: list (the default), keep. `incident undo` takes it back.",
+    ),
     "notice": ("notice", "The notice: draft, check, preview, release, send, pause, resume, status, verify."),
     "deliveries": ("deliveries", "Who got what, and who was not reached."),
     "report": ("report", "Fill the authority's report, or record that it was handed in."),

@@ -105,6 +105,7 @@ def show(
 
 @app.command("lint", help="Check playbook files; without a name, the shipped ones.")
 def lint(ctx: typer.Context, files: list[Path] = typer.Argument(None, metavar="[FILE...]")) -> None:
+    from incident.ops.house import containment_catalogue
     from incident.record.measures import measure_catalogue
     from incident.response.findings import errors_in
     from incident.response.form import check
@@ -118,7 +119,13 @@ def lint(ctx: typer.Context, files: list[Path] = typer.Argument(None, metavar="[
             text = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise BadInput(f"the file cannot be read ({error})", where=str(file)) from error
-        found = check(text, name=file.name, now=desk.now(), known_measures=frozenset(measure_catalogue()))
+        found = check(
+            text,
+            name=file.name,
+            now=desk.now(),
+            known_measures=frozenset(measure_catalogue()),
+            catalogue=containment_catalogue(),
+        )
         wrong = wrong or bool(errors_in(found))
         rows += [
             (file.name, str(each.severity), each.code, each.place or "", each.message, each.cure)

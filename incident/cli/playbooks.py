@@ -248,6 +248,7 @@ def _follow(desk: Desk, run_id: str) -> None:
 def _waits(desk: Desk, run: Run) -> list[str]:
     from incident.errors import KeyMissing
     from incident.record.numbers import label_of
+    from incident.response.evidence_first import WAITS, waits_for_evidence
     from incident.response.runner import RUNNING, open_effects, questions, short_name
     from incident.response.silence import hold_over
 
@@ -261,8 +262,13 @@ def _waits(desk: Desk, run: Run) -> list[str]:
                 for each in open_effects(session, desk.store, run)
                 if (hold := hold_over(session, run.incident_id, each.effect)) is not None
             ]
+            first = [
+                f"{short_name(desk.store, run, each.row.step)} ({WAITS})"
+                for each in open_effects(session, desk.store, run)
+                if waits_for_evidence(session, run.incident_id, each.effect)
+            ]
         waits = [f"{short_name(desk.store, run, each.row.step)} ({_how(each)})" for each in asked]
-        return waits + [
+        return [*waits, *first] + [
             f"{short_name(desk.store, run, each.row.step)} (held back by {label})" for each, label in held
         ]
     except KeyMissing as error:

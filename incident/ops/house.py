@@ -14,9 +14,11 @@ from incident.errors import BadInput, NotFound, TocsinError
 from incident.record.incidents import must_be_open
 from incident.record.measures import measure_catalogue
 from incident.response.commands.going_out import going_out
+from incident.response.downtime import duration_fields
 from incident.response.form import Loaded, load
 from incident.response.housework import House
 from incident.response.lint import require_runnable
+from incident.response.lint_containment import Catalogue
 from incident.response.model import Playbook, playbooks_called
 from incident.response.planning import Outside, RunPlan, plan_run
 from incident.response.runner import new_run_id, start_run
@@ -30,6 +32,12 @@ from incident.workspace import Workspace, find_data
 def evaluate(house: House, change: Change, incident_id: str) -> list[DutyChange]:
     """Evaluate the duties as this change leaves the record."""
     return evaluate_duties(change, house.store, house.workspace, house.settings, incident_id)
+
+
+def containment_catalogue() -> Catalogue:
+    """What the check of containment needs to know of the record's catalogues."""
+    first = frozenset(each.id for each in measure_catalogue().values() if each.evidence_first)
+    return Catalogue(first, duration_fields())
 
 
 def _load(workspace: Workspace | None, name: str) -> Loaded:

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     DUTY_PASSED = "duty-passed"
     ALERT = "alert"
     PERSON = "person"
+    CONTAINMENT_ENDED = "containment-ended"
 
 
 class CallState(StrEnum):
@@ -59,6 +60,10 @@ REASON_TITLES: Mapping[Reason, Mapping[str, str]] = {
     Reason.DUTY_DUE: {"zh-Hans": "有一项期限即将届满", "en": "a deadline is near"},
     Reason.DUTY_PASSED: {"zh-Hans": "有一项期限已经届满", "en": "a deadline has run out"},
     Reason.ALERT: {"zh-Hans": "一条告警触发了新的事件", "en": "an alert opened it"},
+    Reason.CONTAINMENT_ENDED: {
+        "zh-Hans": "有一项遏制措施已经到期",
+        "en": "the time of a containment measure is over",
+    },
     Reason.PERSON: {"zh-Hans": "有人请您处理", "en": "somebody asks for you"},
 }
 """What a summons is about, in words that hold nothing of the incident."""

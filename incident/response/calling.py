@@ -16,6 +16,7 @@ from incident.response.attempt import Attempt
 from incident.response.commands import kind_of
 from incident.response.commands.prepared import Call
 from incident.response.commands.result import Ending, Result, outputs_from
+from incident.response.evidence_first import EvidenceFirst, must_have_evidence
 from incident.response.runner import EffectState, OpenEffect, SettledMeanwhile, call_later, mark_intended
 from incident.response.silence import brakes_over, must_be_free
 
@@ -45,8 +46,9 @@ def run_command(
     try:
         with attempt.change("run.intent") as change:
             must_be_free(change.session, attempt.store, incident_id, command.measures)
+            must_have_evidence(change.session, incident_id, command)
             mark_intended(change, attempt.store, asked)
-    except (SettledMeanwhile, HeldBack):
+    except (SettledMeanwhile, HeldBack, EvidenceFirst):
         return
     if not attempt.lease.may_act(*brakes_over(incident_id, command.measures)):
         # Nothing went out. Whoever cannot write even this leaves a question behind, never a second call.

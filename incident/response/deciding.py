@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from incident.duties.evaluating import evaluate_duties
 from incident.errors import Refused
 from incident.record.decisions import Signer, Subject, Verdict, approvals, decide, rejections, voices
 from incident.response import events as e
@@ -151,7 +152,18 @@ def _answer(
             )
         event, result = event_for(asked.effect)
         sent_at = asked.effect.sent_at if isinstance(asked.effect, e.AskOutcome) else None
-        tell(change, store, run, event, settled=asked, result=result, at=at or sent_at)
+        tell(
+            change,
+            store,
+            run,
+            event,
+            settled=asked,
+            result=result,
+            at=at or sent_at,
+            evaluate=lambda change, incident_id: evaluate_duties(
+                change, store, house.workspace, house.settings, incident_id
+            ),
+        )
 
 
 def decide_step(house: House, run_id: str, step: str, *, signer: Signer, yes: bool, reason: str) -> int:

@@ -19,6 +19,7 @@ from incident.response.extensions import texts_in
 from incident.response.findings import Finding, NotRunnable, Severity
 from incident.response.jsontext import read_json
 from incident.response.lint import labels_of, lint, place_of
+from incident.response.lint_containment import Catalogue
 from incident.response.model import ActionStep, Open, Playbook, dump
 from incident.response.yamltext import Path, read_yaml, write_yaml
 
@@ -77,7 +78,12 @@ def cacao_places(lines: Mapping[Path, int], name: str) -> dict[str, str]:
 
 
 def check(
-    text: str, *, name: str, now: datetime | None = None, known_measures: frozenset[str] | None = None
+    text: str,
+    *,
+    name: str,
+    now: datetime | None = None,
+    known_measures: frozenset[str] | None = None,
+    catalogue: Catalogue | None = None,
 ) -> list[Finding]:
     """Everything that is wrong with the text of a playbook; empty where nothing is."""
     try:
@@ -88,7 +94,12 @@ def check(
         return [Finding(Severity.error, "unreadable", error.what, error.where)]
     imported = loaded.written is Written.cacao or _is_anothers(loaded.playbook)
     found = lint(
-        loaded.playbook, now=now, known_measures=known_measures, imported=imported, places=loaded.places
+        loaded.playbook,
+        now=now,
+        known_measures=known_measures,
+        imported=imported,
+        places=loaded.places,
+        catalogue=catalogue,
     )
     severity = Severity.warning if imported else Severity.error
     return [*found, *unknown_words(loaded.playbook, severity, loaded.places)]

@@ -10,9 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from incident.errors import TocsinError
-from incident.response import lint_calls, lint_graph, lint_objects, lint_standard, lint_steps
+from incident.response import (
+    lint_calls,
+    lint_containment,
+    lint_graph,
+    lint_objects,
+    lint_standard,
+    lint_steps,
+)
 from incident.response.extensions import texts_in
 from incident.response.findings import Finding, NotRunnable, Severity, errors_in
+from incident.response.lint_containment import Catalogue
 from incident.response.lint_graph import Complaint
 from incident.response.model import (
     ActionStep,
@@ -52,7 +60,8 @@ AGAINST_THE_STANDARD = frozenset(
 """A run does not need it, so these are warnings; a playbook for others must keep it."""
 ADVICE = frozenset(["unreached", "vocabulary", "variable-case", "unused-variable", "overloaded-variable"])
 WARNINGS = AGAINST_THE_STANDARD | ADVICE
-NOTES = frozenset({"would-ask", "no-default", "signature"})
+NOTES = frozenset({"would-ask", "no-default", "signature", "undone-by-hand"})
+_MILD_WHEN_IMPORTED = frozenset({"condition", "switch", "evidence-first"})
 _ORDER = tuple(Severity)
 
 
@@ -64,18 +73,20 @@ def lint(
     imported: bool = False,
     places: Mapping[str, str] | None = None,
     children: Mapping[str, Playbook] | None = None,
+    catalogue: Catalogue | None = None,
 ) -> list[Finding]:
     """Every finding, errors first.
 
     `children` are the playbooks that can be called, by id; without them calls of playbooks are left unchecked.
 
-    `now` decides on validity, `known_measures` on measure ids; both are left unchecked without. In an
+    `now` decides on validity, `known_measures` on measure ids; both are left unchecked without; so are
+    evidence and durations without `catalogue`. In an
     imported playbook a condition in another language is a warning, because a person will be asked; in one
     of our own it is an error. `places` gives file and line of objects by id.
     """
     labels = labels_of(playbook)
     found = []
-    for code, step_id, message in _complaints(playbook, now, known_measures, labels, children):
+    for code, step_id, message in _complaints(playbook, now, known_measures, labels, children, catalogue):
         place = place_of(step_id, labels, places or {})
         found.append(Finding(_severity(code, imported=imported), code, message, place))
     unique = list(dict.fromkeys(found))
@@ -85,7 +96,7 @@ def lint(
 def _severity(code: str, *, imported: bool) -> Severity:
     if code in NOTES:
         return Severity.note
-    mild = code in WARNINGS or (code in {"condition", "switch"} and imported)
+    mild = code in WARNINGS or (code in _MILD_WHEN_IMPORTED and imported)
     return Severity.warning if mild else Severity.error
 
 
@@ -143,6 +154,7 @@ def _complaints(
     known_measures: frozenset[str] | None,
     labels: Mapping[str, str],
     children: Mapping[str, Playbook] | None,
+    catalogue: Catalogue | None,
 ) -> Iterator[Complaint]:
     yield from lint_standard.metadata(playbook)
     yield from lint_objects.everything(playbook)
@@ -172,6 +184,7 @@ def _complaints(
         if isinstance(step, ActionStep):
             yield from lint_steps.action(playbook, step_id, step)
             yield from lint_steps.repetition(step_id, step)
+            yield from lint_containment.containment(playbook, step_id, step, catalogue)
         if isinstance(step, IfStep | WhileStep):
             yield from lint_steps.condition(playbook, step_id, step)
         if isinstance(step, SwitchStep):
@@ -180,6 +193,8 @@ def _complaints(
             yield from lint_calls.arguments(playbook, step_id, step)
             if children is not None:
                 yield from lint_calls.call(playbook, step_id, step, children)
+    if catalogue is not None and not circle:
+        yield from lint_containment.evidence(playbook, catalogue)
     yield from lint_steps.variables(playbook)
     yield from lint_steps.secrets(playbook)
 

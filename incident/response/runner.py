@@ -9,7 +9,7 @@ bytes, about any other one a person is asked. So none is skipped, and none is do
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -25,6 +25,9 @@ from incident.record.facts import in_language
 from incident.record.incidents import must_be_open, record_run_measure
 from incident.record.summons import settle_summons
 from incident.response import events as e
+from incident.response.containment import follow_turn, keep_containment, take_back
+from incident.response.downtime import state_downtime
+from incident.response.evidence_first import PRESERVED
 from incident.response.lint import labels_of
 from incident.response.machine import advance, start
 from incident.response.model import Playbook, dump
@@ -109,13 +112,16 @@ def tell(
     settled: OpenEffect | None,
     result: str = "",
     at: datetime | None = None,
+    evaluate: Callable[[Change, str], object] | None = None,
 ) -> State:
     """Tell the machine what happened and keep what follows, in one change. Returns the new state.
 
     `settled` is the effect that this event answers; `result` says in words what came of it, for the log, and `at`
-    when it was done, if that was before it was told: notice and report give a measure's own day.
+    when it was done, if that was before it was told: notice and report give a measure's own day. `evaluate` evaluates
+    the duties where facts followed from it.
     """
-    after, effects = advance(state_of(store, run), event)
+    before = state_of(store, run)
+    after, effects = advance(before, event)
     if settled is not None:
         content = store.open(settled.row, incident_id=run.incident_id)
         settled.row.state = EffectState.SETTLED
@@ -124,6 +130,9 @@ def tell(
         settle_summons(change, run.incident_id, settled.row.id)
         _record_measures(change, store, run, settled, event, after, result, at=at or change.at)
     _store(change, store, run, after, effects)
+    undone = follow_turn(change, store, run, before, after, at=at or change.at)
+    if state_downtime(change, store, undone) and evaluate is not None:
+        evaluate(change, run.incident_id)
     return after
 
 
@@ -133,8 +142,10 @@ def keep_late(
     """Keep what came of a command that was withdrawn while it was under way: what was done was done."""
     content = store.open(withdrawn.row, incident_id=run.incident_id)
     change.put(withdrawn.row, {**content, "event": event.model_dump(mode="json"), "result": result})
-    if isinstance(event, e.CommandSucceeded):
+    if isinstance(event, e.CommandSucceeded) and isinstance(withdrawn.effect, e.RunCommand):
         _put_measures(change, store, run, withdrawn.effect, result, by="", at=change.at)
+        keep_containment(change, store, run, withdrawn.effect, state_of(store, run), at=change.at)
+        state_downtime(change, store, take_back(change, store, run, withdrawn.effect.step, at=change.at))
 
 
 def run_named(session: Session, run_id: str) -> Run:
@@ -380,6 +391,7 @@ def _record_measures(
         return
     by = event.by if isinstance(event, e.PersonAnswered) else ""
     _put_measures(change, store, run, effect, result, by=by, at=at)
+    keep_containment(change, store, run, effect, after, at=at)
 
 
 def _put_measures(
@@ -392,6 +404,8 @@ def _put_measures(
     text = (f"{whom}: {result}" if whom and result else result) or in_language(effect.title, "en")
     for action in effect.measures:
         record_run_measure(store, change, run.incident_id, action=action, text=text, by=by, at=at)
+    if PRESERVED in effect.measures:
+        poke_runs(change.session, run.incident_id)
 
 
 def _opened(store: Store, row: RunEffect) -> OpenEffect:

@@ -13,6 +13,7 @@ from incident.durable import Lease
 from incident.response import events as e
 from incident.response.attempt import ENGINE, Attempt, HouseAnswer, HouseState, Housework, Surroundings
 from incident.response.calling import ask_what_came_of_it, left_behind, run_command
+from incident.response.evidence_first import LOOKS_AGAIN_S, destroys_evidence, waits_for_evidence
 from incident.response.runner import RUNNING, OpenEffect, open_effects, run_named
 from incident.response.silence import UNDER_A_HOLD_S, brakes_over, is_held_back
 from incident.store.store import Store
@@ -36,12 +37,15 @@ def advance_run(lease: Lease, store: Store, run_id: str, around: Surroundings) -
 
 
 def _held_back(session: Session, run: Run, effects: list[OpenEffect]) -> frozenset[str]:
-    """The ids of the calls that a hold keeps waiting: they would tell people or the public."""
+    """The ids of the calls that wait for the lifting of a hold, or for the evidence to be preserved."""
     return frozenset(
         each.row.id
         for each in effects
         if isinstance(each.effect, e.RunCommand)
-        and is_held_back(session, run.incident_id, each.effect.measures)
+        and (
+            is_held_back(session, run.incident_id, each.effect.measures)
+            or waits_for_evidence(session, run.incident_id, each.effect)
+        )
     )
 
 
@@ -122,7 +126,9 @@ def _next_look(effects: list[OpenEffect], held_back: frozenset[str], *, now: dat
     waits = []
     for each in effects:
         if each.row.id in held_back:
-            waits.append(UNDER_A_HOLD_S)
+            assert isinstance(each.effect, e.RunCommand)  # noqa: S101 - only calls are held back
+            first = destroys_evidence(each.effect.measures)
+            waits.append(LOOKS_AGAIN_S if first else UNDER_A_HOLD_S)
         elif isinstance(each.effect, e.RunCommand):
             # One that is due now was held back because this worker may not act.
             waits.append(_seconds_until(each.row.due_at, now=now) or HELD_S)
