@@ -97,7 +97,9 @@ def draw_rows(rows: Sequence[Row], reader: Reader, below: Below, *, width: int) 
         indent = _rails(row) + " " * (pad + 3)
         for each in below(row) if row.kind is RowKind.step else ():
             inner = indent + " " * (len(each) - len(each.lstrip(" ")))
-            lines += [indent + each[1:]] if each.startswith("\t") else _put(each.lstrip(" "), inner, inner, width)
+            lines += (
+                [indent + each[1:]] if each.startswith("\t") else _put(each.lstrip(" "), inner, inner, width)
+            )
     return lines
 
 

@@ -45,7 +45,10 @@ def plan_lines(plan: RunPlan, incident_id: str, reader: Reader, *, width: int) -
         if plan.playbook.playbook_variables[variable].external:
             lines += fold("  " + _value(variable, value, reader), width)
     owners = _owners(plan)
-    lines += ["", *draw_rows(plan.rows, reader, lambda row: list(_below(plan, row, owners, reader)), width=width)]
+    lines += [
+        "",
+        *draw_rows(plan.rows, reader, lambda row: list(_below(plan, row, owners, reader)), width=width),
+    ]
     lines.append("")
     for line in _summary(plan, reader):
         first, *rest = fold(line, width - _HANGING)
@@ -105,9 +108,7 @@ def _value(name: str, value: str | None, reader: Reader) -> str:
     return reader.say("value", name=bare(name), value=visible(value))
 
 
-def _work(
-    each: PlannedCall | PlannedText, step: object, reader: Reader, *, refuses: bool
-) -> Iterator[str]:
+def _work(each: PlannedCall | PlannedText, step: object, reader: Reader, *, refuses: bool) -> Iterator[str]:
     if isinstance(each, PlannedText):
         key = "approval_text" if each.kind == "approval" else "asks"
         yield reader.say(key, text=in_language(each.text, reader.language))
@@ -210,4 +211,3 @@ def _planned(step: PlannedStep, reader: Reader) -> dict[str, Any]:
     if isinstance(content, SwitchStep):
         found["cases"] = content.cases
     return found
-

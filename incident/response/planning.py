@@ -309,9 +309,7 @@ class _Marks:
     `empty` says which variables have no value and will be given none.
     """
 
-    def __init__(
-        self, playbook: Playbook, step: ActionStep, here: Foreseen, used: Sequence[str]
-    ) -> None:
+    def __init__(self, playbook: Playbook, step: ActionStep, here: Foreseen, used: Sequence[str]) -> None:
         declared = declarations(playbook, step)
         self.values: dict[str, str | None] = dict(here.known)
         self.marked: dict[str, str] = {}

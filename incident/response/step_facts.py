@@ -115,7 +115,9 @@ def whom(playbook: Playbook, reference: str, language: str) -> str:
 
 def address_of(addressee: AgentTarget | None) -> str:
     """Where an agent or target is, its variables written ⟨name⟩; "" where that is nowhere."""
-    entries = [str(each) for several in ((addressee and addressee.address) or {}).values() for each in several]
+    entries = [
+        str(each) for several in ((addressee and addressee.address) or {}).values() for each in several
+    ]
     if addressee is None or not entries:
         return ""
     port = f":{readable(addressee.port)}" if addressee.port else ""
@@ -160,7 +162,9 @@ def _call(step: PlaybookActionStep, reader: Reader) -> Iterator[str]:
     else:
         yield reader.say("calls", name=name_of(child, reader.language))
     if step.in_args or step.out_args:
-        given, taken = (reader.joined([bare(each) for each in some]) for some in (step.in_args, step.out_args))
+        given, taken = (
+            reader.joined([bare(each) for each in some]) for some in (step.in_args, step.out_args)
+        )
         nothing = reader.say("none")
         yield reader.say("arguments", given=given or nothing, taken=taken or nothing)
 
