@@ -123,6 +123,10 @@ def _complaints(
     labels: Mapping[str, str],
     children: Mapping[str, Playbook] | None,
 ) -> Iterator[Complaint]:
+    size = list(lint_graph.too_large(playbook))
+    if size:
+        yield from size
+        return
     yield from _metadata(playbook)
     yield from _validity(playbook, now)
     yield from lint_graph.starts(playbook)
@@ -132,6 +136,7 @@ def _complaints(
     if circle:
         yield "cycle", circle[0], "the steps go in a circle: " + " → ".join(labels[each] for each in circle)
     else:
+        yield from lint_graph.too_deep(playbook)
         yield from lint_graph.branch_rule(playbook, labels)
     for step_id in lint_graph.unreached(playbook):
         yield "unreached", step_id, "no way leads to this step"
@@ -146,6 +151,7 @@ def _complaints(
     yield from extensions
     if any(code == "extension" for code, _, _ in extensions):
         return  # what follows reads the extensions
+    calls = lint_calls.Calls(playbook, children) if children is not None else None
     for step_id, step in playbook.workflow.items():
         if isinstance(step, ActionStep):
             yield from lint_steps.action(playbook, step_id, step)
@@ -156,8 +162,8 @@ def _complaints(
             yield from lint_steps.switch(playbook, step_id, step)
         if isinstance(step, PlaybookActionStep):
             yield from lint_calls.arguments(playbook, step_id, step)
-            if children is not None:
-                yield from lint_calls.call(playbook, step_id, step, children)
+            if calls is not None:
+                yield from calls.complaints(step_id, step)
     yield from lint_steps.variables(playbook)
     yield from lint_steps.secrets(playbook)
 
