@@ -53,3 +53,48 @@ class Calls:
             yield "playbook-cycle", step_id, "the playbooks call one another: " + " → ".join(circle)
             return
         yield from _fits(self.playbook, step_id, step, child)
+
+    def _circle(self, first: str) -> list[str]:
+        """The names of playbooks that call one another, or too many in a row; empty where there is nothing wrong."""
+        ahead: list[tuple[str, tuple[str, ...]]] = [(first, (self.playbook.id,))]
+        deepest: dict[str, int] = {}
+        while ahead:
+            reference, path = ahead.pop()
+            if reference in path or len(path) > DEEPEST:
+                return [self._name(each) for each in (*path, reference)]
+            if reference not in self.children or deepest.get(reference, 0) >= len(path):
+                continue
+            deepest[reference] = len(path)
+            ahead += [(each, (*path, reference)) for each in self._calls[reference]]
+        return []
+
+    def _name(self, reference: str) -> str:
+        if reference == self.playbook.id:
+            return self.playbook.name
+        return self.children[reference].name if reference in self.children else reference
+
+
+def _fits(playbook: Playbook, step_id: str, step: PlaybookActionStep, child: Playbook) -> Iterator[Complaint]:
+    ours, theirs = declarations(playbook, step), child.playbook_variables
+    for name in step.in_args:
+        if name not in theirs or not theirs[name].external or theirs[name].constant:
+            yield "argument", step_id, f"“{child.name}” takes no {name} from outside"
+        elif name in ours and ours[name].type != theirs[name].type:
+            yield (
+                "argument",
+                step_id,
+                f"{name} is of type {ours[name].type} here and {theirs[name].type} in “{child.name}”",
+            )
+    for name in step.out_args:
+        if name not in theirs:
+            yield "argument", step_id, f"“{child.name}” has no variable {name} to give back"
+        elif name in ours and ours[name].type != theirs[name].type:
+            yield (
+                "argument",
+                step_id,
+                f"{name} is of type {theirs[name].type} in “{child.name}” and {ours[name].type} here",
+            )
+    for name, variable in theirs.items():
+        needed = variable.external and "value" not in variable.model_fields_set
+        if needed and name not in step.in_args:
+            yield "argument", step_id, f"“{child.name}” needs {name}; name it in in_args"
