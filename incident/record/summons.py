@@ -5,7 +5,7 @@ A summons never decides anything. It ends when somebody answers it, or when what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -81,8 +81,11 @@ def summon(
     label: str = "",
     operator: str = "",
     about: Mapping[str, str] | None = None,
+    or_roles: Sequence[Role] = (),
 ) -> str:
     """Ask for somebody with a role, once for each reason and subject while it stands open; returns the summons' id.
+
+    Whoever has one of `or_roles` instead is called as well.
 
     `text` says in each language what is asked, for the record; what is sent to people is made elsewhere and holds less:
     the reason and `label`, a short name that tells nothing of the incident. `operator` is the one who is called first
@@ -102,6 +105,8 @@ def summon(
         next_at=change.at,
     )
     content = {"text": dict(text), "label": label, "operator": operator}
+    if or_roles:
+        content["or_roles"] = [str(each) for each in or_roles]
     change.put(row, content if about is None else {**content, "about": dict(about)})
     put_job(change.session, SUMMONS_JOB, row.id, incident_id=incident_id)
     return row.id

@@ -34,6 +34,7 @@ EXTENSION_LINKS: Mapping[str, Mapping[str, str]] = {
 }
 """Properties of our extensions that refer to objects of the playbook, and where these stand."""
 SINGLE_REFERENCES = ("on_completion", "on_success", "on_failure", "on_true", "on_false")
+_MOST_HINTS = 20
 _TIMES = ("created", "modified", "valid_from", "valid_until")
 _SHORT_NAME = re.compile(r"[a-z][a-z0-9-]{0,79}")
 _WRITTEN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -223,7 +224,8 @@ class _Compiler:
             return names[found]
         if IDENTIFIER.fullmatch(found) or found in names.values():
             return found
-        near = difflib.get_close_matches(found, names, n=3)
+        # Each look costs as much as there are names; nobody reads the hundredth hint.
+        near = difflib.get_close_matches(found, names, n=3) if len(self.findings) < _MOST_HINTS else []
         hint = f"; near it: {', '.join(near)}" if near else ""
         self.complain("dangling-reference", f"“{found}” is not in {section}{hint}", path)
         return found

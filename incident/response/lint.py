@@ -156,6 +156,10 @@ def _complaints(
     children: Mapping[str, Playbook] | None,
     catalogue: Catalogue | None,
 ) -> Iterator[Complaint]:
+    size = list(lint_graph.too_large(playbook))
+    if size:
+        yield from size
+        return
     yield from lint_standard.metadata(playbook)
     yield from lint_objects.everything(playbook)
     yield from _validity(playbook, now)
@@ -166,6 +170,7 @@ def _complaints(
     if circle:
         yield "cycle", circle[0], "the steps go in a circle: " + " → ".join(labels[each] for each in circle)
     else:
+        yield from lint_graph.too_deep(playbook)
         yield from lint_graph.branch_rule(playbook, labels)
     for step_id in lint_graph.unreached(playbook):
         yield "unreached", step_id, "no way leads to this step"
@@ -180,6 +185,7 @@ def _complaints(
     yield from extensions
     if any(code == "extension" for code, _, _ in extensions):
         return  # what follows reads the extensions
+    calls = lint_calls.Calls(playbook, children) if children is not None else None
     for step_id, step in playbook.workflow.items():
         if isinstance(step, ActionStep):
             yield from lint_steps.action(playbook, step_id, step)
@@ -191,8 +197,8 @@ def _complaints(
             yield from lint_steps.switch(playbook, step_id, step)
         if isinstance(step, PlaybookActionStep):
             yield from lint_calls.arguments(playbook, step_id, step)
-            if children is not None:
-                yield from lint_calls.call(playbook, step_id, step, children)
+            if calls is not None:
+                yield from calls.complaints(step_id, step)
     if catalogue is not None and not circle:
         yield from lint_containment.evidence(playbook, catalogue)
     yield from lint_steps.variables(playbook)

@@ -30,8 +30,10 @@ ROOT = "root"
 TIMED_OUT = "ACTION_TIMEOUT"  # the word of CACAO 2.0 section 4.1, `timeout`
 MOST_ROUNDS = 100
 """Rounds of a while-condition that does not say how many it may take."""
-MOST_STEPS_ENTERED = 20_000
-"""Steps that one run enters before it is taken to go round for ever: loops within loops multiply their caps."""
+MOST_STEPS_ENTERED = 100_000
+"""Steps that one run enters before it is taken to go round for ever: loops within loops multiply their caps.
+
+A loop of the most rounds with nine steps stays below it; without any waiting they take some seconds."""
 _CLOSED_STRANDS = {
     StrandState.ended: e.Outcome.succeeded,
     StrandState.handled: e.Outcome.handled,
