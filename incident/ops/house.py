@@ -9,11 +9,14 @@ from pathlib import Path
 from incident.duties.evaluating import DutyChange, evaluate_duties
 from incident.errors import BadInput, NotFound
 from incident.record.measures import measure_catalogue
+from incident.response.commands.going_out import going_out
 from incident.response.form import Loaded, load
 from incident.response.housework import House
+from incident.response.leaving import CannotLeave, objections
 from incident.response.lint import require_runnable
 from incident.response.model import Playbook, playbooks_called
 from incident.response.runner import start_run
+from incident.response.variables import first_values
 from incident.store.change import Change
 from incident.workspace import Workspace, find_data, search_path
 
@@ -94,10 +97,14 @@ def name_of_playbook(workspace: Workspace | None, playbook_id: str) -> str | Non
 def start_playbook(
     house: House, change: Change, incident_id: str, name: str, given: Mapping[str, str] | None = None
 ) -> str:
-    """Start a playbook by its name; returns the run's id. What is not given comes from the settings."""
+    """Start a playbook by its name; returns the run's id. What is not given comes from the settings.
+
+    Raises `CannotLeave` where it is certain already that a command could not be sent.
+    """
     playbook, children = read_with_children(house.workspace, name)
     values = {f"__{key}__": value for key, value in house.settings.playbooks.variables.items()}
     known = {key: value for key, value in values.items() if _is_external(playbook, key)}
+    must_be_able_to_leave(house, playbook, children, {**known, **(given or {})})
     return start_run(
         change,
         house.store,
@@ -107,6 +114,16 @@ def start_playbook(
         given={**known, **(given or {})},
         children=children,
     )
+
+
+def must_be_able_to_leave(
+    house: House, playbook: Playbook, children: Mapping[str, Playbook], given: Mapping[str, str]
+) -> None:
+    """Raises `CannotLeave` with every command that certainly could not be sent, `BadInput` for values that do not fit."""
+    settings = house.settings.playbooks
+    rules, values = going_out(settings, house.workspace.root), first_values(playbook, given)
+    if found := objections(playbook, children, values, rules, secrets=settings.secrets):
+        raise CannotLeave(found)
 
 
 def _is_external(playbook: Playbook, name: str) -> bool:

@@ -65,6 +65,12 @@ def used(command: Command, addressee: AgentTarget) -> list[str]:
     return references(script_of(command))
 
 
+def destination(
+    addressee: AgentTarget, values: Values, declared: Mapping[str, Variable]
+) -> tuple[str | None, int]:
+    return None, 0
+
+
 def prepare(
     command: Command, addressee: AgentTarget, values: Values, declared: Mapping[str, Variable]
 ) -> Prepared:

@@ -19,6 +19,7 @@ from incident.response.model import ActionStep, AgentTarget, Command, Playbook, 
 from incident.response.variables import Values, references
 
 TYPE = "openc2-http"
+destination = http_api.destination
 MEDIA_TYPE = "application/openc2+json;version=1.0"
 
 

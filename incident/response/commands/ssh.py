@@ -79,12 +79,13 @@ def used(command: Command, addressee: AgentTarget) -> list[str]:
 def prepare(
     command: Command, addressee: AgentTarget, values: Values, declared: Mapping[str, Variable]
 ) -> Prepared:
-    host, port = _where(addressee, values)
+    host, port = destination(addressee, values, declared)
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return Prepared(TYPE, host, port, f"ssh {where}", shell_text(script_of(command), values, declared))
 
 
-def _where(addressee: AgentTarget, values: Values) -> tuple[str, int]:
+def destination(addressee: AgentTarget, values: Values, declared: Mapping[str, Variable]) -> tuple[str, int]:
+    """The host and port. Raises `BadInput` where they are missing or none."""
     entries = [each for key in _ADDRESSES for each in (addressee.address or {}).get(key) or []]
     if not entries:
         raise BadInput("the host has no dname, ipv4 or ipv6 address", where=addressee.name)

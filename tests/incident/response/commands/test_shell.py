@@ -110,9 +110,9 @@ def test_a_value_arrives_as_it_is_wherever_it_stands(shell: str, place: Path, va
     # One shell for all positions: `( … )` keeps them apart.
     texts = [text_for(script, value, TEXT) for script, _ in POSITIONS]
     assert None not in texts
-    found = run(shell, "".join(f"(\n{text}\n)\nprintf '\\036'\n" for text in texts), place)
+    found = run(shell, "".join(f"(\n{text}\n)\nprintf '\\000'\n" for text in texts), place)
     wanted = [shape.format(value) for _, shape in POSITIONS]
-    assert found.decode().split("\x1e")[:-1] == wanted
+    assert found.decode().split("\x00")[:-1] == wanted
 
 
 PIECES = st.sampled_from(
@@ -321,7 +321,7 @@ def test_a_command_in_base64_is_read_as_text() -> None:
             script_of(Command(type="bash", command_b64=wrong))
 
 
-@pytest.mark.parametrize("line", ['eval "$v"', "$v", "[[ $v -eq 1 ]]", 'unset "$v"'])
+@pytest.mark.parametrize("line", ['eval "$v"', "$v", "[[ $v -eq 1 ]]"])
 def test_a_value_that_is_run_would_be_noticed(place: Path, line: str) -> None:
     attack = {"$v": "pwn", 'eval "$v"': "$(:>PWNED)"}.get(line, "a[$(:>PWNED)]")
     with pytest.raises(AssertionError, match="ran a value"):
