@@ -14,6 +14,7 @@ from incident.errors import Refused, TocsinError
 from incident.response.commands import KINDS, ssh
 from incident.response.commands.going_out import GoingOut
 from incident.response.commands.prepared import Prepared
+from incident.response.extensions import texts_in
 from incident.response.model import ActionStep, AgentTarget, Command, Playbook, PlaybookActionStep
 from incident.response.variables import Values, declarations, declared_value, references
 
@@ -74,6 +75,7 @@ def _certain(playbook: Playbook, values: Values, *, handed_in: Container[str]) -
 
 
 def _of(playbook: Playbook, values: Values, rules: GoingOut, secrets: Container[str]) -> Iterator[Objection]:
+    short = {each.object_id: each.short_name for each in texts_in(playbook.playbook_extensions).short_names}
     for step_id, step in playbook.workflow.items():
         if not isinstance(step, ActionStep):
             continue
@@ -85,7 +87,10 @@ def _of(playbook: Playbook, values: Values, rules: GoingOut, secrets: Container[
                     continue
                 for error in _against(playbook, step, command, addressee, {**values, **own}, rules, secrets):
                     yield Objection(
-                        playbook.name, step.name or step_id, _with_place(error), error.next_step or ""
+                        playbook.name,
+                        short.get(step_id) or step.name or step_id,
+                        _with_place(error),
+                        error.next_step or "",
                     )
 
 
