@@ -17,6 +17,7 @@ from incident.response.commands.going_out import going_out
 from incident.response.downtime import duration_fields
 from incident.response.form import Loaded, load
 from incident.response.housework import House
+from incident.response.leaving import CannotLeave, objections
 from incident.response.lint import require_runnable
 from incident.response.lint_containment import Catalogue
 from incident.response.model import Playbook, playbooks_called
@@ -25,6 +26,7 @@ from incident.response.runner import new_run_id, start_run
 from incident.response.shelf import playbook_names
 from incident.response.silence import is_held_back
 from incident.settings import secret_reader
+from incident.response.variables import first_values
 from incident.store.change import Change
 from incident.workspace import Workspace, find_data
 
@@ -111,8 +113,12 @@ def name_of_playbook(workspace: Workspace | None, playbook_id: str) -> str | Non
 def start_playbook(
     house: House, change: Change, incident_id: str, name: str, given: Mapping[str, str] | None = None
 ) -> str:
-    """Start a playbook by its name; returns the run's id. What is not given comes from the settings."""
+    """Start a playbook by its name; returns the run's id. What is not given comes from the settings.
+
+    Raises `CannotLeave` where it is certain already that a command could not be sent.
+    """
     playbook, children = read_with_children(house.workspace, name)
+    must_be_able_to_leave(house, playbook, children, values_for(house, playbook, given))
     return start_run(
         change,
         house.store,
@@ -157,6 +163,16 @@ def values_for(house: House, playbook: Playbook, given: Mapping[str, str] | None
     settings = {f"__{key}__": value for key, value in house.settings.playbooks.variables.items()}
     known = {key: value for key, value in settings.items() if _is_external(playbook, key)}
     return {**known, **(given or {})}
+
+
+def must_be_able_to_leave(
+    house: House, playbook: Playbook, children: Mapping[str, Playbook], given: Mapping[str, str]
+) -> None:
+    """Raises `CannotLeave` with every command that certainly could not be sent, `BadInput` for values that do not fit."""
+    settings = house.settings.playbooks
+    rules, values = going_out(settings, house.workspace.root), first_values(playbook, given)
+    if found := objections(playbook, children, values, rules, secrets=settings.secrets):
+        raise CannotLeave(found)
 
 
 def _is_external(playbook: Playbook, name: str) -> bool:

@@ -21,9 +21,9 @@ from incident.errors import TocsinError
 from incident.response.commands.going_out import GoingOut
 from incident.response.commands.prepared import Call, Prepared
 from incident.response.commands.result import BODY_PREFIX, Ending, Result
-from incident.response.commands.shell import script_of, shell_text
+from incident.response.commands.shell import problem_of, script_of, shell_text
 from incident.response.model import ActionStep, AgentTarget, Command, Playbook, Variable
-from incident.response.variables import Values, references
+from incident.response.variables import Values, declarations, references
 
 TYPE = "bash"
 _KEEPER = Path(__file__).with_name("keeper.py")
@@ -34,11 +34,16 @@ _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 def problems(playbook: Playbook, step: ActionStep, command: Command) -> Iterator[tuple[str, str]]:
     """What keeps the command from being run, as (code, message)."""
+    objection: TocsinError | None
     try:
-        script = script_of(command)
-        shell_text(script, dict.fromkeys(references(script), "x"), {})
+        objection = problem_of(script_of(command), declarations(playbook, step))
     except TocsinError as error:
-        yield "shell-command", f"{error.where}: {error.what}"
+        objection = error
+    if objection is not None:
+        yield (
+            "shell-command",
+            f"{objection.where}: {objection.what}; {objection.next_step or ''}".rstrip("; "),
+        )
     if step.targets:
         yield "bash-targets", "a bash command runs on this machine and reaches no target; use ssh for others"
     agent = playbook.agent_definitions.get(step.agent)
@@ -58,6 +63,12 @@ def is_here(agent: AgentTarget) -> bool:
 def used(command: Command, addressee: AgentTarget) -> list[str]:
     """The variables that the command refers to."""
     return references(script_of(command))
+
+
+def destination(
+    addressee: AgentTarget, values: Values, declared: Mapping[str, Variable]
+) -> tuple[str | None, int]:
+    return None, 0
 
 
 def prepare(

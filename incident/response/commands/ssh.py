@@ -22,9 +22,9 @@ from incident.response.commands.bash import last_line
 from incident.response.commands.going_out import GoingOut
 from incident.response.commands.prepared import Call, Prepared
 from incident.response.commands.result import BODY_PREFIX, Ending, Result
-from incident.response.commands.shell import script_of, shell_text
+from incident.response.commands.shell import problem_of, script_of, shell_text
 from incident.response.model import ActionStep, AgentTarget, Command, Playbook, Variable
-from incident.response.variables import REFERENCE, Sink, Values, known, references, substitute
+from incident.response.variables import REFERENCE, Sink, Values, declarations, known, references, substitute
 
 if TYPE_CHECKING:
     import asyncssh
@@ -39,11 +39,16 @@ _GRACE_S = 1.0
 
 def problems(playbook: Playbook, step: ActionStep, command: Command) -> Iterator[tuple[str, str]]:
     """What keeps the command from being run, as (code, message)."""
+    objection: TocsinError | None
     try:
-        script = script_of(command)
-        shell_text(script, dict.fromkeys(references(script), "x"), {})
+        objection = problem_of(script_of(command), declarations(playbook, step))
     except TocsinError as error:
-        yield "shell-command", f"{error.where}: {error.what}"
+        objection = error
+    if objection is not None:
+        yield (
+            "shell-command",
+            f"{objection.where}: {objection.what}; {objection.next_step or ''}".rstrip("; "),
+        )
     for reference in step.targets or [step.agent]:
         addressee = playbook.endpoint(reference)
         if addressee is None:
@@ -74,12 +79,13 @@ def used(command: Command, addressee: AgentTarget) -> list[str]:
 def prepare(
     command: Command, addressee: AgentTarget, values: Values, declared: Mapping[str, Variable]
 ) -> Prepared:
-    host, port = _where(addressee, values)
+    host, port = destination(addressee, values, declared)
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return Prepared(TYPE, host, port, f"ssh {where}", shell_text(script_of(command), values, declared))
 
 
-def _where(addressee: AgentTarget, values: Values) -> tuple[str, int]:
+def destination(addressee: AgentTarget, values: Values, declared: Mapping[str, Variable]) -> tuple[str, int]:
+    """The host and port. Raises `BadInput` where they are missing or none."""
     entries = [each for key in _ADDRESSES for each in (addressee.address or {}).get(key) or []]
     if not entries:
         raise BadInput("the host has no dname, ipv4 or ipv6 address", where=addressee.name)
