@@ -268,12 +268,13 @@ class _Compiler:
                 moment = datetime.combine(date.fromisoformat(found), time(), UTC)
             else:
                 moment = datetime.fromisoformat(found)
-        except ValueError:
+            moment = moment.astimezone(UTC) if moment.tzinfo is not None else None
+        except (ValueError, OverflowError):
             moment = None
-        if moment is None or moment.tzinfo is None:
+        if moment is None:
             self.complain("timestamp", f"“{found}” is no time with a zone, as 2025-11-20T08:00:00Z", path)
             return found
-        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+        return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
 def _fill(plain: dict[str, Any], word: str, value: Any) -> None:
@@ -289,7 +290,8 @@ def _fill(plain: dict[str, Any], word: str, value: Any) -> None:
 def our_definitions(plain: Mapping[str, Any]) -> dict[str, Any]:
     """The definitions of those of our extensions that the playbook uses."""
     holders = [plain, *(each for section in SECTIONS for each in (plain.get(section) or {}).values())]
-    used = {key for each in holders for holder in EXTENSION_HOLDERS for key in each.get(holder) or {}}
+    found = [each.get(holder) for each in holders for holder in EXTENSION_HOLDERS]
+    used = {key for each in found if isinstance(each, dict) for key in each}
     return {id_: definition(name) for name, id_ in EXTENSION_IDS.items() if id_ in used}
 
 
@@ -297,15 +299,15 @@ def activities(plain: Mapping[str, Any]) -> list[str]:
     """The activities that the commands name, each once."""
     commands = [each for step in plain["workflow"].values() for each in _list(step.get("commands"))]
     found = [each.get("playbook_activity") for each in commands if isinstance(each, dict)]
-    return list(dict.fromkeys(each for each in found if each))
+    return list(dict.fromkeys(each for each in found if each and isinstance(each, str)))
 
 
 def processing_summary(plain: Mapping[str, Any]) -> dict[str, bool]:
     """The features the playbook uses (section 10.14); a feature not used is left out."""
     steps = list(plain["workflow"].values())
-    types = {step.get("type") for step in steps}
+    types = {str(step.get("type")) for step in steps}
     commands = [
-        each.get("type") for s in steps for each in _list(s.get("commands")) if isinstance(each, dict)
+        str(each.get("type")) for s in steps for each in _list(s.get("commands")) if isinstance(each, dict)
     ]
     features = {
         "manual_playbook": bool(commands) and set(commands) == {"manual"},

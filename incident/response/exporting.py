@@ -16,7 +16,7 @@ from incident.response.findings import Finding, NotRunnable, Severity
 from incident.response.form import model_of, to_cacao
 from incident.response.lint import AGAINST_THE_STANDARD, lint
 from incident.response.lint_objects import address_fits
-from incident.response.lint_standard import NEVER_EMPTY
+from incident.response.lint_standard import KNOWN_WORDS, NEVER_EMPTY
 from incident.response.model import Playbook, dump
 from incident.response.variables import references
 
@@ -67,8 +67,9 @@ def export_playbook(playbook: Playbook, *, name: str, places: Mapping[str, str] 
     """The playbook for others. Raises `NotExported` with every reason."""
     changes: list[str] = []
     data = dump(playbook)
+    _leave_out_the_empty(data)
     _work_out(data)
-    for change in (_leave_out_the_empty, _variables, _addresses, _tokens):
+    for change in (_variables, _addresses, _tokens):
         change(data, changes.append)
     found = lint(model_of(data, name, places or {"": name}), imported=False, places=places)
     wrong = [each for each in found if _breaks(each)]
@@ -96,7 +97,7 @@ def _work_out(data: dict[str, Any]) -> None:
         del data["playbook_processing_summary"]
 
 
-def _leave_out_the_empty(data: dict[str, Any], tell: Callable[[str], None]) -> None:
+def _leave_out_the_empty(data: dict[str, Any]) -> None:
     holders = [data]
     for section in ("workflow", *_SECTIONS):
         holders += (data.get(section) or {}).values()
@@ -104,7 +105,7 @@ def _leave_out_the_empty(data: dict[str, Any], tell: Callable[[str], None]) -> N
         holders += step.get("commands") or []
     for holder in holders:
         for name, value in list(holder.items()):
-            if value is None or (name in NEVER_EMPTY and value in ([], {})):
+            if (value is None and name in KNOWN_WORDS) or (name in NEVER_EMPTY and value in ([], {})):
                 del holder[name]
     for step in data["workflow"].values():
         if step.get("delay") == 0:

@@ -15,7 +15,19 @@ from incident.response.compile import processing_summary
 from incident.response.extensions import EXTENSION_IDS, EXTENSION_NAMES
 from incident.response.findings import IDENTIFIER
 from incident.response.lint_graph import Complaint
-from incident.response.model import SPEC_VERSION, ActionStep, Playbook, PlaybookActionStep, dump
+from incident.response.model import (
+    SPEC_VERSION,
+    ActionStep,
+    AgentTarget,
+    Authentication,
+    Command,
+    IfStep,
+    ParallelStep,
+    Playbook,
+    PlaybookActionStep,
+    SwitchStep,
+    dump,
+)
 from incident.response.vocabularies import (
     ACTIVITIES,
     ACTIVITIES_OF_TYPES,
@@ -62,7 +74,21 @@ NEVER_EMPTY = frozenset(
         "marking_extensions",
     ]
 )
-_FEW_NULLS = ("value", "end_date")  # a variable's value and the end of an IEP marking may be null
+KNOWN_WORDS = frozenset(
+    word
+    for kind in (
+        Playbook,
+        ActionStep,
+        PlaybookActionStep,
+        IfStep,
+        SwitchStep,
+        ParallelStep,
+        AgentTarget,
+        Authentication,
+        Command,
+    )
+    for word in kind.model_fields
+) - {"value"}  # a variable's value may be null
 
 
 def metadata(playbook: Playbook) -> Iterator[Complaint]:
@@ -158,12 +184,12 @@ def _emptiness(data: Mapping[str, Any]) -> Iterator[Complaint]:
         for name, value in holder.items():
             if name in NEVER_EMPTY and value in ([], {}):
                 yield "empty", f"{path}{name}", f"{name} is there and empty"
-            elif value is None and name not in _FEW_NULLS:
+            elif value is None and name in KNOWN_WORDS:
                 yield "empty", f"{path}{name}", f"{name} is null"
     for key, step in (data.get("workflow") or {}).items():
         for number, command in enumerate(step.get("commands") or []):
             for name, value in command.items():
-                if value is None:
+                if value is None and name in KNOWN_WORDS:
                     yield "empty", f"workflow/{key}/commands/{number}/{name}", f"{name} is null"
 
 

@@ -166,8 +166,12 @@ def variables(playbook: Playbook) -> Iterator[Complaint]:
 def _used_variables(playbook: Playbook, step_id: str, step: ActionStep) -> Iterator[Complaint]:
     declared = declarations(playbook, step)
     translated = [text for each in texts_in(step.step_extensions).translations for text in each.commands]
+    try:
+        by_commands = used_by(playbook, step)
+    except TocsinError:  # a command that is none is reported by its kind
+        by_commands = []
     used = [
-        *used_by(playbook, step),
+        *by_commands,
         *(name for text in translated for name in references(text)),
         *step.in_args,
     ]

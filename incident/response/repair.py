@@ -98,12 +98,14 @@ def repair(given: Any, *, name: str, sha256: str, now: datetime, title: str) -> 
     `derived_from`, and holds the digest of the file that came in `external_references` (section 2.3). `title` names
     a playbook that has no name. BadInput for what is no playbook at all.
     """
-    from incident.response import repair_flow, repair_objects, repair_variables, repair_words
+    from incident.response import repair_flow, repair_objects, repair_shapes, repair_variables, repair_words
 
     if not isinstance(given, dict):
         raise BadInput("a playbook is a JSON object or a mapping", where=name)
     work = Work(copy.deepcopy(given), now)
     repair_words.workflow(work, name)
+    if not repair_shapes.can_be_read(work.data):
+        return Repaired(given, ())  # the model names every place
     repair_words.head(work, title)
     repair_words.steps(work)
     repair_objects.shapes(work)

@@ -192,7 +192,7 @@ def _cut(work: Work, key: str, levels: dict[str, list[str]], joins: set[str]) ->
                 continue
             for onward in _ONWARD:
                 target = steps[each].get(onward)
-                if target in joins:
+                if isinstance(target, str) and target in joins:
                     _own_end(work, each, onward, target)
 
 

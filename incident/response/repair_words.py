@@ -11,7 +11,7 @@ from incident.errors import BadInput
 from incident.response.compile import activities, processing_summary
 from incident.response.extensions import OUR_IDENTITY
 from incident.response.findings import IDENTIFIER
-from incident.response.lint_standard import NEVER_EMPTY
+from incident.response.lint_standard import KNOWN_WORDS, NEVER_EMPTY
 from incident.response.model import SPEC_VERSION, StepType
 from incident.response.repair import SECTIONS, Work
 
@@ -257,7 +257,7 @@ def tail(work: Work) -> None:
 
 def _empty(work: Work, path: str, holder: dict[str, Any]) -> None:
     for name, value in list(holder.items()):
-        if value is None or (value in ([], {}) and name in NEVER_EMPTY):
+        if (value is None and name in KNOWN_WORDS) or (value in ([], {}) and name in NEVER_EMPTY):
             del holder[name]
             work.note(
                 "empty", f"{path}{name}", value, None, "the standard has it with a value, or not at all"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from incident.errors import BadInput
 MOST_NODES = 50_000  # a playbook has hundreds; aliases that multiply stop here
 MOST_CHARACTERS = 2_000_000  # the reader takes about ten seconds for that
 DEEPEST = 60
+MOST_BRACKETS = 500
 
 Path = tuple[str | int, ...]
 
@@ -33,6 +35,8 @@ def read_yaml(text: str, *, name: str) -> YamlText:
             f"this is too large for a playbook: {len(text):,} characters, at most {MOST_CHARACTERS:,}",
             where=name,
         )
+    if _brackets_open(text) > MOST_BRACKETS:
+        raise BadInput("this is too deep for a playbook", where=name)
     loader = YAML(typ="safe", pure=True)
     try:
         node = loader.compose(io.StringIO(text))
@@ -45,6 +49,15 @@ def read_yaml(text: str, *, name: str) -> YamlText:
         raise BadInput(f"this is not YAML: {str(error).splitlines()[0]}", where=name) from None
     builder = _Builder(name)
     return YamlText(builder.build(node, (), 0) if node is not None else None, builder.lines)
+
+
+def _brackets_open(text: str) -> int:
+    """The most brackets open at once, those in texts counted too; the reader takes long over thousands."""
+    deepest = depth = 0
+    for match in re.finditer(r"[\[{]|[\]}]", text):
+        depth += 1 if match[0] in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 class _Builder:

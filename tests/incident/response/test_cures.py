@@ -52,7 +52,7 @@ def sound() -> dict[str, Any]:
         "over": {"type": "playbook-action", "playbook_id": f"playbook--{OTHER}", "in_args": ["__v__"], "on_completion": "call"},
         "call": {"type": "action", "agent": "machine", "commands": [call], "step_extensions": repeatable, "on_completion": "shell"},
         "shell": {"type": "action", "agent": "host", "commands": [{"type": "ssh", "command": "true"}], "step_extensions": repeatable, "on_completion": "here-step"},
-        "here": {"type": "action", "agent": "here", "commands": [{"type": "bash", "command": "true"}], "step_extensions": repeatable, "on_success": "end", "on_failure": "end"},
+        "here-step": {"type": "action", "agent": "here", "commands": [{"type": "bash", "command": "true"}], "step_extensions": repeatable, "on_success": "end", "on_failure": "end"},
         "end": {"type": "end"},
     }  # fmt: skip
     data = compile_form(
