@@ -79,7 +79,9 @@ class Format(StrEnum):
     mermaid = "mermaid"
 
 
-@app.command("show", help="Draw a playbook: its steps, who does them, what goes where, what happens on failure.")
+@app.command(
+    "show", help="Draw a playbook: its steps, who does them, what goes where, what happens on failure."
+)
 def show(
     ctx: typer.Context,
     name: str = NAME,

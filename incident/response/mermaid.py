@@ -54,7 +54,7 @@ def mermaid(
 
 def _box(row: Row, numbers: Mapping[tuple[str, str], int], reader: Reader) -> str:
     step = row.content
-    title = title_in(row.playbook, row.step, reader.language)
+    title = title_in(row.playbook, row.step, reader)
     if isinstance(step, IfStep | WhileStep):
         title += f"\n{readable(step.condition)}"
     opening, closing = _PERSON if _waits_for_people(step) else _SHAPES.get(type(step), _BOX)
@@ -65,9 +65,7 @@ def _waits_for_people(step: Step) -> bool:
     return isinstance(step, ActionStep) and any(each.kind in {"manual", "approval"} for each in plan(step))
 
 
-def _edges(
-    rows: list[Row], numbers: Mapping[tuple[str, str], int], reader: Reader
-) -> Iterator[str]:
+def _edges(rows: list[Row], numbers: Mapping[tuple[str, str], int], reader: Reader) -> Iterator[str]:
     known = {row.key: row for row in rows if row.kind is RowKind.step}
     owner: dict[int, Row] = {}
     for row in rows:
@@ -100,6 +98,10 @@ def _plain(text: str) -> str:
 def _quoted(text: str) -> str:
     """A text for quotes: letters, digits, spaces and signs of other scripts stay, all else becomes a numbered entity."""
     return "".join(
-        "<br/>" if sign == "\n" else sign if sign.isalnum() or sign == " " or ord(sign) > 127 else f"#{ord(sign)};"
+        "<br/>"
+        if sign == "\n"
+        else sign
+        if sign.isalnum() or sign == " " or ord(sign) > 127
+        else f"#{ord(sign)};"
         for sign in text
     )

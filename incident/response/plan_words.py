@@ -10,7 +10,6 @@ from incident.record.fields import in_language
 from incident.response.commands import bash, ssh
 from incident.response.drawing import draw_rows, numbers_of
 from incident.response.foreseeing import Decided
-from incident.response.lint import labels_of
 from incident.response.model import ActionStep, SwitchStep, branches
 from incident.response.outline import Row, RowKind, Way
 from incident.response.planning import (
@@ -45,7 +44,10 @@ def plan_lines(plan: RunPlan, incident_id: str, reader: Reader, *, width: int) -
         if plan.playbook.playbook_variables[variable].external:
             lines += fold("  " + _value(variable, value, reader), width)
     owners = _owners(plan)
-    lines += ["", *draw_rows(plan.rows, reader, lambda row: list(_below(plan, row, owners, reader)), width=width)]
+    lines += [
+        "",
+        *draw_rows(plan.rows, reader, lambda row: list(_below(plan, row, owners, reader)), width=width),
+    ]
     lines.append("")
     for line in _summary(plan, reader):
         first, *rest = fold(line, width - _HANGING)
@@ -105,9 +107,7 @@ def _value(name: str, value: str | None, reader: Reader) -> str:
     return reader.say("value", name=bare(name), value=visible(value))
 
 
-def _work(
-    each: PlannedCall | PlannedText, step: object, reader: Reader, *, refuses: bool
-) -> Iterator[str]:
+def _work(each: PlannedCall | PlannedText, step: object, reader: Reader, *, refuses: bool) -> Iterator[str]:
     if isinstance(each, PlannedText):
         key = "approval_text" if each.kind == "approval" else "asks"
         yield reader.say(key, text=in_language(each.text, reader.language))
@@ -154,7 +154,7 @@ def _summary(plan: RunPlan, reader: Reader) -> Iterator[str]:
         if step is None:
             yield f"  {what}"
             continue
-        title = title_in(step.row.playbook, step.row.step, reader.language)
+        title = title_in(step.row.playbook, step.row.step, reader)
         yield "  " + reader.say("summary_line", step=title, what=what)
 
 
@@ -170,7 +170,7 @@ def plan_document(plan: RunPlan, incident_id: str, reader: Reader) -> dict[str, 
     for key, step in plan.steps.items():
         where = {"number": numbers[key], "depth": step.row.depth, "within": step.row.playbook.id}
         steps.append(where | document_of(step.row.playbook, step.row.step, reader) | _planned(step, reader))
-    labels = {key: labels_of(step.row.playbook)[step.row.step] for key, step in plan.steps.items()}
+    labels = {key: reader.labels(step.row.playbook)[step.row.step] for key, step in plan.steps.items()}
     return {
         "incident": incident_id,
         "run": plan.run,
@@ -187,7 +187,7 @@ def plan_document(plan: RunPlan, incident_id: str, reader: Reader) -> dict[str, 
 def _planned(step: PlannedStep, reader: Reader) -> dict[str, Any]:
     found: dict[str, Any] = {"entered": step.entered, "held_back": step.held_back}
     if step.decided is not None:
-        entered, labels = step.decided.entered, labels_of(step.row.playbook)
+        entered, labels = step.decided.entered, reader.labels(step.row.playbook)
         found["decided"] = None if entered is None else sorted(labels[each] for each in entered)
         found["asks_a_person"] = step.decided.asks
     if step.given:
@@ -210,4 +210,3 @@ def _planned(step: PlannedStep, reader: Reader) -> dict[str, Any]:
     if isinstance(content, SwitchStep):
         found["cases"] = content.cases
     return found
-

@@ -90,7 +90,9 @@ def _from_data(name: str, file: str, data: Any) -> Summary:
     if not isinstance(data, dict):
         raise BadInput("this is no playbook", where=file)
     workflow = data.get("workflow")
-    steps = [each for each in workflow.values() if isinstance(each, dict)] if isinstance(workflow, dict) else []
+    steps = (
+        [each for each in workflow.values() if isinstance(each, dict)] if isinstance(workflow, dict) else []
+    )
     kinds = {str(each.get("type")) for each in steps}
     for each in steps:
         commands = each.get("commands")

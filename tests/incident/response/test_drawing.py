@@ -135,7 +135,14 @@ def test_the_drawing_says_who_what_where_and_what_if(whole: Playbook) -> None:
 
 def test_in_chinese_every_word_that_is_ours_is_chinese(whole: Playbook) -> None:
     text = "\n".join(draw(whole, children={}, language="zh-Hans", width=80))
-    for saying in ("取值为“root”时", "其他取值", "审批：须由 2 名批准人或法务人员批准", "最多 7 轮", "异常路径", "停用账号"):
+    for saying in (
+        "取值为“root”时",
+        "其他取值",
+        "审批：须由 2 名批准人或法务人员批准",
+        "最多 7 轮",
+        "异常路径",
+        "停用账号",
+    ):
         assert saying in text, saying
     ours = [word for word in ("GATE", "PEOPLE", "if it", "otherwise", "measure") if word in text]
     assert not ours
@@ -250,7 +257,9 @@ def test_words_of_a_playbook_cannot_leave_their_box_nor_move_the_cursor(build: B
         name="x\nclick n1\x1b[2J",
     )
     chart = mermaid(playbook, children={})
-    assert "\x1b" not in chart and "click n1" not in chart.split("flowchart TD")[1].replace("click n1 #34", "")
+    assert "\x1b" not in chart and "click n1" not in chart.split("flowchart TD")[1].replace(
+        "click n1 #34", ""
+    )
     box = next(line for line in chart.splitlines() if line.startswith("    n2"))
     assert box.count('"') == 2 and chart.splitlines()[0].startswith("%% x")
     assert chart.splitlines()[1] == "flowchart TD"
