@@ -66,7 +66,9 @@ _GROUPS = {
 
 def __getattr__(name: str) -> Any:
     if name in _GROUPS:
-        return tuple(_table(each) for each in _GROUPS[name])
+        # Kept, because every change of the record asks for one of them.
+        globals()[name] = tuple(_table(each) for each in _GROUPS[name])
+        return globals()[name]
     return _table(name)
 
 
