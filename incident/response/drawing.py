@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from incident.folding import fold, text_width
-from incident.response.lint import labels_of
 from incident.response.model import Playbook
 from incident.response.outline import Row, RowKind, Way, outline
 from incident.response.step_facts import (
@@ -69,14 +68,11 @@ def draw_rows(rows: Sequence[Row], reader: Reader, below: Below, *, width: int) 
     numbers = numbers_of(rows)
     pad = len(str(len(numbers) or 1))
     lines: list[str] = []
-    labels: dict[str, dict[str, str]] = {}
     skip = False
     for place, row in enumerate(rows):
         if skip:
             skip = False
             continue
-        label = labels.setdefault(row.within, {}) or labels_of(row.playbook)
-        labels[row.within] = label
         following = rows[place + 1] if place + 1 < len(rows) else None
         if row.kind is RowKind.way:
             text = _way(row, reader)
@@ -89,8 +85,8 @@ def draw_rows(rows: Sequence[Row], reader: Reader, below: Below, *, width: int) 
             text = f"→ {_goes_on(row, numbers, reader)}"
             first = rest = _rails(row) + " " * (pad - 1)
         else:
-            title = title_in(row.playbook, row.step, reader.language)
-            short = label[row.step]
+            title = title_in(row.playbook, row.step, reader)
+            short = reader.labels(row.playbook)[row.step]
             text = f"{numbers[row.key]:>{pad}} {title}" + (f"  [{short}]" if short != title else "")
             first, rest = _rails(row), _rails(row) + " " * (pad + 1)
         lines += _put(text, first, rest, width)
@@ -147,7 +143,7 @@ def _way(row: Row, reader: Reader) -> str:
 def _goes_on(row: Row, numbers: Mapping[tuple[str, str], int], reader: Reader) -> str:
     if row.key not in numbers:
         return reader.say("nowhere", step=row.step)
-    title = title_in(row.playbook, row.step, reader.language)
+    title = title_in(row.playbook, row.step, reader)
     return reader.say("goes_on", number=numbers[row.key], title=title)
 
 

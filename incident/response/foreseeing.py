@@ -89,7 +89,7 @@ class Sight:
         """What a condition or switch comes to now; None for other steps. Ways that are not entered are remembered."""
         step = self.playbook.workflow[step_id]
         decided = _decided(self.playbook, step, self.at(step_id))
-        if decided is not None and decided.entered is not None:
+        if decided is not None and decided.entered is not None and self.is_entered(step_id):
             for first in branches(step):
                 if first not in decided.entered:
                     self._not_entered |= _within(self.playbook, first)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -40,10 +41,12 @@ class Loaded:
     places: Mapping[str, str]
 
 
+@lru_cache(maxsize=64)
 def load(text: str, *, name: str) -> Loaded:
     """The playbook in a YAML form or a CACAO JSON text. BadInput with file and line where it is neither.
 
-    Reading does not decide whether it can be run: see `check`, or `lint.require_runnable`.
+    Reading does not decide whether it can be run: see `check`, or `lint.require_runnable`. The same text is read once:
+    a worker starts the same few playbooks again and again, and nothing of what was read is ever changed.
     """
     is_json = text.lstrip("\ufeff \t\r\n").startswith("{")
     read = read_json(text.lstrip("\ufeff"), name=name) if is_json else read_yaml(text, name=name)

@@ -54,7 +54,7 @@ def mermaid(
 
 def _box(row: Row, numbers: Mapping[tuple[str, str], int], reader: Reader) -> str:
     step = row.content
-    title = title_in(row.playbook, row.step, reader.language)
+    title = title_in(row.playbook, row.step, reader)
     if isinstance(step, IfStep | WhileStep):
         title += f"\n{readable(step.condition)}"
     opening, closing = _PERSON if _waits_for_people(step) else _SHAPES.get(type(step), _BOX)

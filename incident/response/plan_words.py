@@ -10,7 +10,6 @@ from incident.record.fields import in_language
 from incident.response.commands import bash, ssh
 from incident.response.drawing import draw_rows, numbers_of
 from incident.response.foreseeing import Decided
-from incident.response.lint import labels_of
 from incident.response.model import ActionStep, SwitchStep, branches
 from incident.response.outline import Row, RowKind, Way
 from incident.response.planning import (
@@ -155,7 +154,7 @@ def _summary(plan: RunPlan, reader: Reader) -> Iterator[str]:
         if step is None:
             yield f"  {what}"
             continue
-        title = title_in(step.row.playbook, step.row.step, reader.language)
+        title = title_in(step.row.playbook, step.row.step, reader)
         yield "  " + reader.say("summary_line", step=title, what=what)
 
 
@@ -171,7 +170,7 @@ def plan_document(plan: RunPlan, incident_id: str, reader: Reader) -> dict[str, 
     for key, step in plan.steps.items():
         where = {"number": numbers[key], "depth": step.row.depth, "within": step.row.playbook.id}
         steps.append(where | document_of(step.row.playbook, step.row.step, reader) | _planned(step, reader))
-    labels = {key: labels_of(step.row.playbook)[step.row.step] for key, step in plan.steps.items()}
+    labels = {key: reader.labels(step.row.playbook)[step.row.step] for key, step in plan.steps.items()}
     return {
         "incident": incident_id,
         "run": plan.run,
@@ -188,7 +187,7 @@ def plan_document(plan: RunPlan, incident_id: str, reader: Reader) -> dict[str, 
 def _planned(step: PlannedStep, reader: Reader) -> dict[str, Any]:
     found: dict[str, Any] = {"entered": step.entered, "held_back": step.held_back}
     if step.decided is not None:
-        entered, labels = step.decided.entered, labels_of(step.row.playbook)
+        entered, labels = step.decided.entered, reader.labels(step.row.playbook)
         found["decided"] = None if entered is None else sorted(labels[each] for each in entered)
         found["asks_a_person"] = step.decided.asks
     if step.given:

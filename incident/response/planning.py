@@ -205,7 +205,8 @@ class _Planner:
         return found
 
     def text(self, number: int, here: Foreseen) -> LocalText:
-        marks = _Marks(self.playbook, self.step, here, used_by(self.playbook, self.step))
+        used = used_by(self.playbook, self.step)
+        marks = _Marks(self.playbook, self.step, here, used, beside=repr(self.step))
         try:
             texts = wording(self.step, number, marks.values)
         except TocsinError:
@@ -247,7 +248,7 @@ class _Planner:
         declared = declarations(self.playbook, self.step)
         kind = kind_of(command)
         used = kind.used(command, addressee)
-        marks = _Marks(self.playbook, self.step, here, used)
+        marks = _Marks(self.playbook, self.step, here, used, beside=repr((command, addressee)))
         try:
             prepared = kind.prepare(command, addressee, marks.values, declared)
         except TocsinError as error:
@@ -306,16 +307,18 @@ def _headers(command: Command) -> list[tuple[str, str]]:
 class _Marks:
     """Values for preparing: the certain ones, and for each other one a mark that is found again in the result.
 
-    `empty` says which variables have no value and will be given none.
+    `empty` says which variables have no value and will be given none. `beside` is the text that no mark may stand in.
     """
 
-    def __init__(self, playbook: Playbook, step: ActionStep, here: Foreseen, used: Sequence[str]) -> None:
+    def __init__(
+        self, playbook: Playbook, step: ActionStep, here: Foreseen, used: Sequence[str], *, beside: str
+    ) -> None:
         declared = declarations(playbook, step)
         self.values: dict[str, str | None] = dict(here.known)
         self.marked: dict[str, str] = {}
         self.empty: list[str] = []
         wanted = [name for name in dict.fromkeys(used) if name in declared and name not in here.known]
-        taken = "\n".join([repr(playbook), *here.known.values()])
+        taken = "\n".join([beside, *here.known.values()])
         for number, name in enumerate(wanted):
             token = _token(number, taken)
             kind = declared[name].type

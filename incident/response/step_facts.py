@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from incident.errors import TocsinError
@@ -52,6 +52,16 @@ class Reader:
 
     language: str
     children: Mapping[str, Playbook]
+    _labels: dict[int, tuple[Playbook, dict[str, str]]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def labels(self, playbook: Playbook) -> dict[str, str]:
+        """How people call each step, put together once: it takes as long as the playbook is."""
+        if id(playbook) not in self._labels:
+            # The playbook is kept with them, so that no other one can come to have its id.
+            self._labels[id(playbook)] = (playbook, labels_of(playbook))
+        return self._labels[id(playbook)][1]
 
     def say(self, key: str, /, **values: object) -> str:
         return words_in(self.language)[key].format_map(values)
@@ -97,15 +107,15 @@ def _text(playbook: Playbook, language: str, word: str) -> str:
     return in_language(found, language)
 
 
-def title_in(playbook: Playbook, step_id: str, language: str) -> str:
+def title_in(playbook: Playbook, step_id: str, reader: Reader) -> str:
     """The step's name in a language; its short name where it has none, and the word for its type at last."""
     step = playbook.workflow[step_id]
     texts = texts_in(step.step_extensions)
     found = {texts.language: step.name} if step.name else {}
     found |= {each.language: each.name for each in texts.translations if each.name}
     if not found and isinstance(step, StartStep | EndStep):
-        return words_in(language)[str(step.type)]
-    return visible(in_language(found, language) if found else labels_of(playbook)[step_id])
+        return reader.say(str(step.type))
+    return visible(in_language(found, reader.language) if found else reader.labels(playbook)[step_id])
 
 
 def whom(playbook: Playbook, reference: str, language: str) -> str:
@@ -260,7 +270,7 @@ def _measures(playbook: Playbook, step: Step, reader: Reader) -> Iterator[str]:
         if more:
             yield "  " + reader.several(more)
     if verification is not None:
-        labels = labels_of(playbook)
+        labels = reader.labels(playbook)
         steps = [labels.get(each, each) for each in verification.verifies]
         yield reader.say("verifies", steps=reader.joined(steps))
 
@@ -285,9 +295,9 @@ def document_of(playbook: Playbook, step_id: str, reader: Reader) -> dict[str, A
     step = playbook.workflow[step_id]
     found: dict[str, Any] = {
         "id": step_id,
-        "step": labels_of(playbook)[step_id],
+        "step": reader.labels(playbook)[step_id],
         "type": str(step.type),
-        "title": title_in(playbook, step_id, reader.language),
+        "title": title_in(playbook, step_id, reader),
         "delay_ms": step.delay,
         "timeout_ms": step.timeout,
         "on_completion": step.on_completion,

@@ -57,6 +57,9 @@ def calls(step: PlannedStep) -> list[PlannedCall]:
     return [each for each in step.work if isinstance(each, PlannedCall)]
 
 
+GOES_WELL = (e.CommandSucceeded, e.Approved, e.InHouseDone)
+
+
 # -- against the machine -----------------------------------------------------------------------------
 
 
@@ -92,8 +95,11 @@ def test_no_random_run_does_other_than_its_dry_run_says(seed: int, course: int) 
         events = possible(state, rng)
         if state.finished or not events:
             break
+        goes_well = [each for each in events if isinstance(each, GOES_WELL)]
         try:
-            state, effects = advance(state, rng.choice(events))
+            state, effects = advance(
+                state, rng.choice(goes_well if goes_well and rng.random() < 0.8 else events)
+            )
         except BadInput:
             continue
         check(plan, state, effects)
