@@ -131,11 +131,11 @@ def nothing_concerned(name: str) -> dict[str, str]:
 
 def check(one: Walk) -> None:
     """What holds on every way through a scenario."""
-    secured = allowed = released = first_released = False
+    secured = released = first_released = False
     for label, effect, event in one.heard:
         measures = getattr(effect, "measures", [])
         if any(measure_catalogue()[each].evidence_first for each in measures):
-            assert secured or allowed, f"{label} before the evidence"
+            assert secured, f"{label} before the evidence"
         if label == "send-notice":
             assert released, "the notice was sent unreleased"
         if label == "hand-in-report":
@@ -145,7 +145,6 @@ def check(one: Walk) -> None:
         if isinstance(event, e.Approved):
             released = released or label in RELEASES
             first_released = first_released or label in FIRST_RELEASES
-            allowed = allowed or label == "go-on-without-evidence"
             if label in RELEASES | FIRST_RELEASES:
                 assert len(set(event.by)) >= 2
         if isinstance(event, e.PersonAnswered) and event.success:
@@ -234,7 +233,7 @@ def called(playbook: Playbook) -> Iterator[PlaybookActionStep]:
 def test_every_part_that_is_called_is_shipped() -> None:
     wanted = {step.playbook_id for name in SCENARIOS for step in called(shipped(name))}
     missing = {each for each in wanted if name_of(each) is None}
-    assert len(wanted) == 8
+    assert len(wanted) == 9
     if missing == wanted:
         pytest.skip("the parts that contain are not merged yet")
     assert missing == set()
@@ -430,11 +429,11 @@ def test_a_leaked_secret_is_revoked_first_and_its_history_rewritten_last() -> No
 
 
 @pytest.mark.parametrize(
-    ("kind", "step"), [("bucket", "close-bucket"), ("database", "close-database"), ("share", "close-share")]
+    ("kind", "step"), [("bucket", "bucket-by-hand"), ("database", "close-database"), ("share", "close-share")]
 )
 def test_public_storage_is_closed_as_its_kind_asks(kind: str, step: str) -> None:
     one = walk("public-storage", succeed, {"__store_kind__": kind})
-    closed = {"close-bucket", "close-database", "close-share"} & {label for label, _, _ in one.heard}
+    closed = {"bucket-by-hand", "close-database", "close-share"} & {label for label, _, _ in one.heard}
     assert closed == {step}
 
 
@@ -508,6 +507,22 @@ def test_a_lost_device_of_unknown_encryption_is_asked_about_and_else_taken_as_op
     assert any(isinstance(effect, e.AskCase) and label == "decide-risk" for label, effect, _ in one.heard)
     assert one.asked("assume-disclosed-all-the-same")
     assert not walk("lost-device", succeed, {"__encryption__": "encrypted"}).asked("assume-disclosed")
+
+
+EVIDENCE = {"preserve-evidence", "preserve-what-is-left"}
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_where_no_evidence_is_left_one_person_decides_whether_hosts_are_isolated(agreed: bool) -> None:
+    refused = EVIDENCE | (set() if agreed else {"go-on-without-evidence"})
+    one = walk(
+        "ransomware-exfiltration",
+        lambda effect, label: (fail if label in refused else succeed)(effect, label),
+    )
+    check(one)
+    assert not one.asked("isolate-hosts")
+    assert one.asked("carry-on-without-evidence") is agreed
+    assert one.asked("send-notice")
 
 
 def test_a_lost_device_is_not_wiped_without_an_approval() -> None:
