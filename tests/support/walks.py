@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,27 +23,32 @@ from incident.response.variables import declarations
 from tests.support.playbooks import form_of, measures_taken
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 Answer = Callable[[Any, str], e.Event | None]
 """How an effect is answered, by its step's short name; None leaves it unanswered."""
 
 
 @cache
-def shipped() -> Mapping[str, Playbook]:
-    """Every shipped playbook by its file's name."""
-    return {
-        path.stem: load(path.read_text(encoding="utf-8"), name=path.name).playbook
-        for path in sorted(PLAYBOOKS.glob("*.yaml"))
-    }
+def shipped(name: str) -> Playbook:
+    """A shipped playbook by its file's name."""
+    path = PLAYBOOKS / f"{name}.yaml"
+    return load(path.read_text(encoding="utf-8"), name=path.name).playbook
+
+
+def name_of(playbook_id: str) -> str | None:
+    """The name of the shipped playbook with that id; None where it is not shipped."""
+    return next((path.stem for path in PLAYBOOKS.glob("*.yaml") if _has_id(path, playbook_id)), None)
+
+
+def _has_id(path: Path, playbook_id: str) -> bool:
+    return f"\nid: {playbook_id}\n" in path.read_text(encoding="utf-8")
 
 
 @cache
 def children_of(name: str) -> Mapping[str, Playbook]:
     """The playbooks that a shipped one calls, by id. For one that is not shipped stands one that asks a person."""
-    playbook = shipped()[name]
-    here = {each.id: each for each in shipped().values()}
+    playbook = shipped(name)
     return {
-        step.playbook_id: here.get(step.playbook_id) or _stand_in(playbook, step)
+        step.playbook_id: shipped(here) if (here := name_of(step.playbook_id)) else _stand_in(playbook, step)
         for step in playbook.workflow.values()
         if isinstance(step, PlaybookActionStep)
     }
@@ -114,7 +118,7 @@ class Walk:
 
 @cache
 def _began(name: str, given: tuple[tuple[str, str], ...]) -> tuple[State, list[e.Effect]]:
-    return start(shipped()[name], dict(given), run="R", children=children_of(name))
+    return start(shipped(name), dict(given), run="R", children=children_of(name))
 
 
 def begin(name: str, given: Mapping[str, str] | None = None) -> Walk:

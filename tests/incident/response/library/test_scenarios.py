@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from hypothesis import strategies as st
 
 from incident.record.measures import measure_catalogue
 from incident.response import events as e
+from incident.response.compile import compile_form
+from incident.response.decompile import decompile
 from incident.response.extensions import approval_of, measures_of, notice_of, report_of, verification_of
 from incident.response.findings import Severity
-from incident.response.form import load, to_cacao, to_form
+from incident.response.form import load, to_cacao
 from incident.response.lint import labels_of, lint
 from incident.response.model import ActionStep, Playbook, PlaybookActionStep, StepType, dump
 from incident.response.yamltext import read_yaml
@@ -28,6 +31,7 @@ from tests.support.walks import (
     event_for,
     fail,
     is_time_limit,
+    name_of,
     shipped,
     succeed,
     walk,
@@ -94,9 +98,15 @@ SWITCHED = {
 each_scenario = pytest.mark.parametrize("name", SCENARIOS)
 
 
+@cache
+def form_of(name: str) -> Any:
+    """A scenario as it is written."""
+    return read_yaml((PLAYBOOKS / f"{name}.yaml").read_text(encoding="utf-8"), name=name).data
+
+
 def steps_of(name: str) -> dict[str, Any]:
     """Its steps by their short names."""
-    playbook = shipped()[name]
+    playbook = shipped(name)
     labels = labels_of(playbook)
     return {labels[step_id]: step for step_id, step in playbook.workflow.items()}
 
@@ -104,7 +114,7 @@ def steps_of(name: str) -> dict[str, Any]:
 def known(name: str) -> dict[str, str]:
     """A value for every external variable, so that every part is called."""
     found = {}
-    for variable, declared in shipped()[name].playbook_variables.items():
+    for variable, declared in shipped(name).playbook_variables.items():
         if declared.external and not declared.value:
             found[variable] = SWITCHED.get(variable, [VALUES[declared.type]])[0]
     return found
@@ -114,18 +124,18 @@ def nothing_concerned(name: str) -> dict[str, str]:
     """“none” for every external variable that takes it."""
     return {
         variable: "none"
-        for variable, declared in shipped()[name].playbook_variables.items()
+        for variable, declared in shipped(name).playbook_variables.items()
         if declared.external and "none" in (declared.description or "")
     }
 
 
 def check(one: Walk) -> None:
     """What holds on every way through a scenario."""
-    secured = allowed = released = first_released = False
+    secured = released = first_released = False
     for label, effect, event in one.heard:
         measures = getattr(effect, "measures", [])
         if any(measure_catalogue()[each].evidence_first for each in measures):
-            assert secured or allowed, f"{label} before the evidence"
+            assert secured, f"{label} before the evidence"
         if label == "send-notice":
             assert released, "the notice was sent unreleased"
         if label == "hand-in-report":
@@ -135,7 +145,6 @@ def check(one: Walk) -> None:
         if isinstance(event, e.Approved):
             released = released or label in RELEASES
             first_released = first_released or label in FIRST_RELEASES
-            allowed = allowed or label == "go-on-without-evidence"
             if label in RELEASES | FIRST_RELEASES:
                 assert len(set(event.by)) >= 2
         if isinstance(event, e.PersonAnswered) and event.success:
@@ -148,7 +157,7 @@ def check(one: Walk) -> None:
 @each_scenario
 def test_lint_has_no_complaint(name: str) -> None:
     found = lint(
-        shipped()[name],
+        shipped(name),
         now=datetime(2026, 6, 1, tzinfo=UTC),
         known_measures=frozenset(measure_catalogue()),
         children=children_of(name),
@@ -158,12 +167,12 @@ def test_lint_has_no_complaint(name: str) -> None:
 
 @each_scenario
 def test_its_id_stays(name: str) -> None:
-    assert shipped()[name].id == SCENARIOS[name]
+    assert shipped(name).id == SCENARIOS[name]
 
 
 @each_scenario
 def test_every_text_that_people_read_is_in_both_languages(name: str) -> None:
-    form = read_yaml((PLAYBOOKS / f"{name}.yaml").read_text(encoding="utf-8"), name=name).data
+    form = form_of(name)
     texts = [form["name"], form["description"]]
     texts += [each["name"] for each in form["agent_definitions"].values()]
     for short, step in form["workflow"].items():
@@ -182,14 +191,14 @@ def test_every_text_that_people_read_is_in_both_languages(name: str) -> None:
 
 @each_scenario
 def test_another_engine_sees_a_valid_playbook(name: str) -> None:
-    assert schema_errors(dump(shipped()[name])) == []
+    assert schema_errors(dump(shipped(name))) == []
 
 
 @each_scenario
 def test_export_and_import_give_it_back(name: str) -> None:
-    playbook = shipped()[name]
+    playbook = shipped(name)
     assert load(to_cacao(playbook), name="x").playbook == playbook
-    assert load(to_form(playbook), name="x").playbook == playbook
+    assert compile_form(decompile(dump(playbook))) == dump(playbook)
 
 
 @each_scenario
@@ -207,16 +216,13 @@ def test_it_has_every_phase(name: str) -> None:
 
 def test_the_steps_that_all_share_are_the_same_in_all() -> None:
     first, *others = SCENARIOS
-    forms = {
-        name: read_yaml((PLAYBOOKS / f"{name}.yaml").read_text(encoding="utf-8"), name=name).data["workflow"]
-        for name in SCENARIOS
-    }
+    wanted = {step: form_of(first)["workflow"][step] for step in SHARED}
     for name in others:
-        assert {step: forms[name][step] for step in SHARED} == {step: forms[first][step] for step in SHARED}
+        assert {step: form_of(name)["workflow"][step] for step in SHARED} == wanted, name
 
 
 def test_together_they_use_all_eight_step_types() -> None:
-    used = {step.type for name in SCENARIOS for step in shipped()[name].workflow.values()}
+    used = {step.type for name in SCENARIOS for step in shipped(name).workflow.values()}
     assert used == set(StepType)
 
 
@@ -225,12 +231,12 @@ def called(playbook: Playbook) -> Iterator[PlaybookActionStep]:
 
 
 def test_every_part_that_is_called_is_shipped() -> None:
-    here = {each.id for each in shipped().values()}
-    wanted = {step.playbook_id for name in SCENARIOS for step in called(shipped()[name])}
-    assert len(wanted) == 8
-    if not wanted & here:
+    wanted = {step.playbook_id for name in SCENARIOS for step in called(shipped(name))}
+    missing = {each for each in wanted if name_of(each) is None}
+    assert len(wanted) == 9
+    if missing == wanted:
         pytest.skip("the parts that contain are not merged yet")
-    assert wanted <= here
+    assert missing == set()
 
 
 @each_scenario
@@ -257,7 +263,6 @@ REMEDIES = {"rotate-what-it-opened", "move-secrets", "trim-rights", "limit-suppl
 @each_scenario
 def test_with_nothing_configured_people_do_it_and_all_goes_through(name: str) -> None:
     one = walk(name, succeed)
-    assert one.state.outcome in (e.Outcome.succeeded, e.Outcome.failed)
     assert one.state.outcome is e.Outcome.succeeded, one.heard[-1]
     check(one)
     taken = {measure for _, measure in one.measures}
@@ -272,7 +277,7 @@ def test_with_everything_known_the_parts_do_it(name: str) -> None:
     one = walk(name, succeed, known(name))
     assert one.state.outcome is e.Outcome.succeeded
     check(one)
-    parts = {step.playbook_id for step in called(shipped()[name])}
+    parts = {step.playbook_id for step in called(shipped(name))}
     assert {each.playbook for each in one.state.called.values()} == parts
     by_hand = [label for label, _, _ in one.heard if label.endswith("-by-hand")]
     assert by_hand == []
@@ -310,7 +315,7 @@ def test_where_containment_fails_the_notice_goes_out_all_the_same(name: str) -> 
     check(one)
     assert one.state.outcome is e.Outcome.succeeded
     assert one.asked("send-notice")
-    assert "another-way" in " ".join(label for label, _, _ in one.heard) or not list(called(shipped()[name]))
+    assert "another-way" in " ".join(label for label, _, _ in one.heard) or not list(called(shipped(name)))
 
 
 @each_scenario
@@ -383,12 +388,12 @@ def test_two_people_approve_before_anything_leaves(name: str) -> None:
 
 
 @each_scenario
-@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_with_any_answers_in_any_order_it_ends(name: str, seed: int) -> None:
     rng = random.Random(seed)
     start_values = rng.choice([{}, known(name), nothing_concerned(name)])
-    external = {n for n, each in shipped()[name].playbook_variables.items() if each.external}
+    external = {n for n, each in shipped(name).playbook_variables.items() if each.external}
     start_values = start_values | {
         variable: rng.choice(values)
         for variable, values in SWITCHED.items()
@@ -424,11 +429,11 @@ def test_a_leaked_secret_is_revoked_first_and_its_history_rewritten_last() -> No
 
 
 @pytest.mark.parametrize(
-    ("kind", "step"), [("bucket", "close-bucket"), ("database", "close-database"), ("share", "close-share")]
+    ("kind", "step"), [("bucket", "bucket-by-hand"), ("database", "close-database"), ("share", "close-share")]
 )
 def test_public_storage_is_closed_as_its_kind_asks(kind: str, step: str) -> None:
     one = walk("public-storage", succeed, {"__store_kind__": kind})
-    closed = {"close-bucket", "close-database", "close-share"} & {label for label, _, _ in one.heard}
+    closed = {"bucket-by-hand", "close-database", "close-share"} & {label for label, _, _ in one.heard}
     assert closed == {step}
 
 
@@ -502,6 +507,22 @@ def test_a_lost_device_of_unknown_encryption_is_asked_about_and_else_taken_as_op
     assert any(isinstance(effect, e.AskCase) and label == "decide-risk" for label, effect, _ in one.heard)
     assert one.asked("assume-disclosed-all-the-same")
     assert not walk("lost-device", succeed, {"__encryption__": "encrypted"}).asked("assume-disclosed")
+
+
+EVIDENCE = {"preserve-evidence", "preserve-what-is-left"}
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_where_no_evidence_is_left_one_person_decides_whether_hosts_are_isolated(agreed: bool) -> None:
+    refused = EVIDENCE | (set() if agreed else {"go-on-without-evidence"})
+    one = walk(
+        "ransomware-exfiltration",
+        lambda effect, label: (fail if label in refused else succeed)(effect, label),
+    )
+    check(one)
+    assert not one.asked("isolate-hosts")
+    assert one.asked("carry-on-without-evidence") is agreed
+    assert one.asked("send-notice")
 
 
 def test_a_lost_device_is_not_wiped_without_an_approval() -> None:
