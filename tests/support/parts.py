@@ -133,6 +133,13 @@ class Carried:
             case e.AskPerson():
                 self.asked.append(labels[effect.step])
                 return e.PersonAnswered(visit=effect.visit, index=effect.index, success=self.answer, by="li")
+            case e.AskApproval():
+                self.asked.append(labels[effect.step])
+                if self.answer:
+                    return e.Approved(visit=effect.visit, index=effect.index, by=["li", "wang"])
+                return e.Rejected(visit=effect.visit, index=effect.index, by="li")
+            case e.WaitUntil() if effect.purpose is e.TimerPurpose.delay:
+                return e.TimerFired(visit=effect.visit, purpose=effect.purpose, round=effect.round)
             case e.WaitUntil() | e.Withdraw() | e.Finish():
                 return None
         raise AssertionError(f"nobody answers this: {effect}")
