@@ -66,7 +66,11 @@ class Service:
                 asked = Asked(self.command, parts.path, query, headers, body)
                 service.asked.append(asked)
                 status, answer = service.answer(asked)
-                data = answer if isinstance(answer, bytes) else json.dumps(answer, separators=(",", ":")).encode()
+                data = (
+                    answer
+                    if isinstance(answer, bytes)
+                    else json.dumps(answer, separators=(",", ":")).encode()
+                )
                 data = b"" if answer is None else data
                 self.send_response(status)
                 self.send_header("Content-Type", service.content_type)
@@ -74,7 +78,7 @@ class Service:
                 self.end_headers()
                 self.wfile.write(data)
 
-            do_GET = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815 - the names that http.server calls
+            do_GET = do_PUT = do_POST = do_DELETE = _serve
 
             def log_message(self, format: str, *args: object) -> None:
                 return
@@ -123,7 +127,7 @@ class User:
 class Keycloak(Service):
     """One realm, whose name is given, with users; `token` is what an administrator signs in with."""
 
-    def __init__(self, realm: str, *users: User, token: str = "admin-token") -> None:
+    def __init__(self, realm: str, *users: User, token: str = "admin-token") -> None:  # noqa: S107
         super().__init__()
         self.realm = realm
         self.users = {each.id: each for each in users}
@@ -184,12 +188,20 @@ class GitHub(Service):
                 given = asked.json
                 if bearer:
                     return 403, {"message": "authenticated requests are not allowed"}
-                if not isinstance(given, dict) or list(given) != ["credentials"] or not 0 < len(given["credentials"]) <= 1000:
+                if (
+                    not isinstance(given, dict)
+                    or list(given) != ["credentials"]
+                    or not 0 < len(given["credentials"]) <= 1000
+                ):
                     return 422, {"message": "Validation Failed"}
                 self.tokens -= set() if self.deaf else set(given["credentials"])
                 return 202, {}
             case "GET", "/user":
-                return (200, {"login": "eve"}) if bearer in self.tokens else (401, {"message": "Bad credentials"})
+                return (
+                    (200, {"login": "eve"})
+                    if bearer in self.tokens
+                    else (401, {"message": "Bad credentials"})
+                )
             case "GET", "/meta":
                 return 200, {"verifiable_password_authentication": False}
         return 404, {"message": "Not Found"}
@@ -217,7 +229,10 @@ class S3(Service):
         if "publicAccessBlock" not in asked.query:
             if not signed and blocks and blocks["RestrictPublicBuckets"]:
                 return _error(403, "AccessDenied")
-            return 200, f"{_XML}<ListBucketResult><Name>{name}</Name><KeyCount>0</KeyCount></ListBucketResult>".encode()
+            return (
+                200,
+                f"{_XML}<ListBucketResult><Name>{name}</Name><KeyCount>0</KeyCount></ListBucketResult>".encode(),
+            )
         if not signed:
             return _error(403, "AccessDenied")
         match asked.method:
@@ -225,7 +240,10 @@ class S3(Service):
                 return _error(404, "NoSuchPublicAccessBlockConfiguration")
             case "GET":
                 inside = "".join(f"<{each}>{str(blocks[each]).lower()}</{each}>" for each in _BLOCKS)  # type: ignore[index]
-                return 200, f"{_XML}<PublicAccessBlockConfiguration>{inside}</PublicAccessBlockConfiguration>".encode()
+                return (
+                    200,
+                    f"{_XML}<PublicAccessBlockConfiguration>{inside}</PublicAccessBlockConfiguration>".encode(),
+                )
             case "PUT":
                 text = asked.body.decode()
                 if "<PublicAccessBlockConfiguration" not in text:

@@ -96,7 +96,9 @@ class Host:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()
-        self._holder.send_signal(signal.SIGKILL)  # the first process in there ends with it, and all others with that
+        self._holder.send_signal(
+            signal.SIGKILL
+        )  # the first process in there ends with it, and all others with that
         self._holder.wait()
         for each in self._serving:
             each.wait(_PATIENCE_SECONDS)
@@ -161,7 +163,10 @@ class Host:
         rows += ["sshd:x:60999:60999::/run/sshd:/usr/sbin/nologin", "nobody:x:65534:65534::/:/bin/false"]
         rows += ["www-data:x:33:33::/:/bin/false", "haproxy:x:60998:60998::/:/bin/false"]
         rows += ["openldap:x:60997:60997::/:/bin/false"]
-        rows += [f"{each}:x:{_FIRST_UID + n}:{_FIRST_UID + n}::/home/{each}:/bin/sh" for n, each in enumerate(accounts)]
+        rows += [
+            f"{each}:x:{_FIRST_UID + n}:{_FIRST_UID + n}::/home/{each}:/bin/sh"
+            for n, each in enumerate(accounts)
+        ]
         (self.folder / "passwd").write_text("".join(f"{row}\n" for row in rows))
         names = [row.split(":") for row in rows]
         groups = {gid: name for name, _, _, gid, *_ in reversed(names)} | {"65534": "nogroup"}
@@ -227,5 +232,7 @@ class Host:
                 return
             with connection, (self.folder / "log").open("ab") as log:
                 self._serving.append(
-                    subprocess.Popen([*self.enter, self._sshd, "-i", "-e"], stdin=connection, stdout=connection, stderr=log)
+                    subprocess.Popen(
+                        [*self.enter, self._sshd, "-i", "-e"], stdin=connection, stdout=connection, stderr=log
+                    )
                 )

@@ -66,7 +66,9 @@ class Carried:
 
     def succeeded(self) -> set[str]:
         labels = labels_of(self.playbook)
-        return {labels[each.step] for each in self.state.visits.values() if each.state is VisitState.succeeded}
+        return {
+            labels[each.step] for each in self.state.visits.values() if each.state is VisitState.succeeded
+        }
 
     def measures(self) -> list[str]:
         """What the steps that succeeded claim for the record."""

@@ -107,7 +107,5 @@ def serve(host: Host, *, uids: tuple[str, ...], lockout: bool = True) -> None:
 def binds(host: Host, uid: str, password: str = PASSWORD) -> bool:
     """Whether somebody can sign in with an account, over the network."""
     tool = need_tool("ldapwhoami", "ldap-utils")
-    done = host.run(
-        tool, "-x", "-H", "ldap://127.0.0.1:389", "-D", account(uid), "-w", password, check=False
-    )
+    done = host.run(tool, "-x", "-H", "ldap://127.0.0.1:389", "-D", account(uid), "-w", password, check=False)
     return done.returncode == 0

@@ -99,7 +99,7 @@ def test_every_action_names_its_owner_its_blast_radius_and_is_verified(name: str
         assert action is not None and action.owner in playbook.agent_definitions and action.blast_radius
         assert step_id in verified
         assert bool(action.undo_ids) == bool(action.undo_commands)
-        assert step.timeout and step.on_failure or name.endswith("keycloak")
+        assert (step.timeout and step.on_failure) or name.endswith("keycloak")
 
 
 @each_part

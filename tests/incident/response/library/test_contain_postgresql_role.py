@@ -42,7 +42,12 @@ def quoted(role: str) -> str:
 
 def sign_in(server: PostgresServer, role: str = "billing") -> psycopg.Connection[tuple[object, ...]]:
     return psycopg.connect(
-        host="127.0.0.1", port=server.port, user=role, dbname="postgres", autocommit=True, application_name="psql"
+        host="127.0.0.1",
+        port=server.port,
+        user=role,
+        dbname="postgres",
+        autocommit=True,
+        application_name="psql",
     )
 
 

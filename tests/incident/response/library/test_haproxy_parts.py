@@ -86,7 +86,14 @@ def test_a_proxy_that_is_not_prepared_is_a_question_and_nothing_stays_behind(par
 def test_a_hostile_endpoint_does_nothing_but_fail(part: str, host: Host) -> None:
     haproxy(host)
     carry = on_host(host, part)
-    for hostile in ("/x; shutdown frontend web", "/a\nshutdown frontend web\n$(touch /run/owned)", "/a/../b", "/", "", "/a.*|.*"):
+    for hostile in (
+        "/x; shutdown frontend web",
+        "/a\nshutdown frontend web\n$(touch /run/owned)",
+        "/a/../b",
+        "/",
+        "",
+        "/a.*|.*",
+    ):
         assert carry(__endpoint__=hostile).outcome is Outcome.failed, hostile
     assert get(host, ENDPOINT) == 200
     assert kept(host, "disabled.lst") + kept(host, "throttled.map") == ""

@@ -79,7 +79,9 @@ def test_what_was_pending_before_is_never_lost_but_left_to_a_person(keycloak: Ke
 
 
 @pytest.mark.parametrize("name", [LOCK, STEP_UP])
-def test_a_user_that_is_not_there_or_a_token_that_is_refused_is_a_question(name: str, keycloak: Keycloak) -> None:
+def test_a_user_that_is_not_there_or_a_token_that_is_refused_is_a_question(
+    name: str, keycloak: Keycloak
+) -> None:
     assert carry(keycloak, name, __user_id__=EVE.replace("1", "3")).outcome is Outcome.failed
     keycloak.token = "another"
     done = carry_out(

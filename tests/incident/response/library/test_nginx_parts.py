@@ -45,7 +45,14 @@ def test_an_endpoint_answers_before_not_after_and_again_once_undone_and_others_g
     done = carry(__endpoint__=ENDPOINT)
     assert (done.outcome, done.asked) == (Outcome.succeeded, [])
     assert (done.measures(), done.verified()) == (["contain.disable-endpoint"], {"close"})
-    for way in (ENDPOINT, f"{ENDPOINT}?q=x", f"{ENDPOINT}/more", "/api//v2/./search", "/api/v2/%73earch", "/API/v2/Search"):
+    for way in (
+        ENDPOINT,
+        f"{ENDPOINT}?q=x",
+        f"{ENDPOINT}/more",
+        "/api//v2/./search",
+        "/api/v2/%73earch",
+        "/API/v2/Search",
+    ):
         assert get(host, way) == 503, way
     assert get(host, f"{ENDPOINT};jsessionid=1") == 503
     for other in ("/", "/api/v2/searches", "/api/v2", "/apixv2/search"):
@@ -89,7 +96,9 @@ def test_quick_calls_are_refused_after_it_and_answered_before_and_once_undone(ho
     [file] = [each for each in (host.root / "etc/nginx/conf.d").glob("tocsin-*")]
     assert "rate=60r/m" in file.read_text()
     assert all(each.success for each in second.undo())
-    assert "rate=6r/m" in file.read_text() and "60" not in file.read_text().replace(file.stem.split("-")[-1], "")
+    assert "rate=6r/m" in file.read_text() and "60" not in file.read_text().replace(
+        file.stem.split("-")[-1], ""
+    )
     assert all(each.success for each in [*first.undo(), *first.undo()])
     assert until(lambda: set(hurry(host, ENDPOINT)) == {200})
     assert ours(host) == []
@@ -109,7 +118,15 @@ def test_two_endpoints_are_throttled_each_on_its_own(host: Host) -> None:
 def test_a_hostile_endpoint_does_nothing_but_fail(part: str, host: Host) -> None:
     nginx(host)
     carry = on_host(host, part)
-    for hostile in ('/x") { return 200; } location / { root /;', "/a\n}}\n$(touch /run/owned)", "/a/../b", "/", "", "x", "/a$uri"):
+    for hostile in (
+        '/x") { return 200; } location / { root /;',
+        "/a\n}}\n$(touch /run/owned)",
+        "/a/../b",
+        "/",
+        "",
+        "x",
+        "/a$uri",
+    ):
         assert carry(__endpoint__=hostile).outcome is Outcome.failed, hostile
     assert ours(host) == []
     assert get(host, ENDPOINT) == 200

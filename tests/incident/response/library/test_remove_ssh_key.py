@@ -28,7 +28,10 @@ class Account:
     text: str
 
     def carry(self, **given: str) -> Carried:
-        about = {"__account__": "deploy", "__key_fingerprint__": fingerprint(self.attacker.with_suffix(".pub"))}
+        about = {
+            "__account__": "deploy",
+            "__key_fingerprint__": fingerprint(self.attacker.with_suffix(".pub")),
+        }
         return on_host(self.host, PART)(**{**about, **given})
 
     @property
@@ -69,8 +72,12 @@ def test_an_open_session_of_the_account_is_ended_and_nobody_elses(account: Accou
     host = account.host
     forever = "echo in; exec sleep infinity"
     with (
-        subprocess.Popen(host.ssh_command("deploy", account.other, forever), stdout=subprocess.PIPE) as open_one,
-        subprocess.Popen(host.ssh_command("web", account.attacker, forever), stdout=subprocess.PIPE) as bystander,
+        subprocess.Popen(
+            host.ssh_command("deploy", account.other, forever), stdout=subprocess.PIPE
+        ) as open_one,
+        subprocess.Popen(
+            host.ssh_command("web", account.attacker, forever), stdout=subprocess.PIPE
+        ) as bystander,
     ):
         try:
             for each in (open_one, bystander):
@@ -86,7 +93,9 @@ def test_an_open_session_of_the_account_is_ended_and_nobody_elses(account: Accou
 def test_the_same_key_in_several_lines_and_a_second_file_is_found_everywhere(account: Account) -> None:
     host = account.host
     config = account.host.folder / "sshd_config"
-    config.write_text(config.read_text().replace(".ssh/authorized_keys", ".ssh/authorized_keys /home/%u/.ssh/more"))
+    config.write_text(
+        config.read_text().replace(".ssh/authorized_keys", ".ssh/authorized_keys /home/%u/.ssh/more")
+    )
     bad = account.attacker.with_suffix(".pub").read_text()
     host.let_in("deploy", account.text + bad.strip())  # without a line end
     more = host.home("deploy") / ".ssh" / "more"
