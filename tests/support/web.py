@@ -33,7 +33,7 @@ http {
 
 def nginx(host: Host, *, prepared: bool = True) -> None:
     """Start nginx on a host; `prepared`: its server includes what the part writes."""
-    program = need_tool("nginx", "nginx-light")
+    program = need_tool("nginx", "nginx")
     host.run("mount", "-t", "tmpfs", "tmpfs", "/etc/nginx")
     include = "include /etc/nginx/tocsin/*.conf;" if prepared else ""
     folder = host.root / "etc" / "nginx"

@@ -78,7 +78,9 @@ def test_session_connection_and_key_of_the_attacker_work_before_and_no_longer_af
     assert host.sign_in("deploy", tmp_path / "other-key").stdout == "in\n"
     assert ask(host, "SELECT 1", user="billing", check=False) == ""
     assert not [each for each in run.waiting() if each.endswith(("by-hand", "another-way"))]
-    taken = {each.action for each in load_dossier(breach.made.store, breach.id).measures if each.origin == "run"}
+    taken = {
+        each.action for each in load_dossier(breach.made.store, breach.id).measures if each.origin == "run"
+    }
     assert {
         "contain.lock-account",
         "contain.terminate-session",
