@@ -53,7 +53,8 @@ def fingerprint(public: Path) -> str:
 class Host:
     """`accounts` beside the administrator, who may do everything; `environment` is what commands find there.
 
-    `network`: a network of its own, with loopback only at first; else this machine's.
+    `network`: a network of its own, with loopback only at first; else this machine's. `sudo`: the administrator is
+    not root there, but may use sudo without a password.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Host:
         accounts: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         network: bool = True,
+        sudo: bool = False,
     ) -> None:
         if os.geteuid() != 0:
             pytest.skip("namespaces take root")
@@ -70,6 +72,7 @@ class Host:
         folder.mkdir(parents=True)
         self._sshd = need_tool("sshd", "openssh-server")
         self._nsenter = need_tool("nsenter", "util-linux")
+        self._sudo = sudo and bool(need_tool("sudo", "sudo"))
         self._write_files(accounts, environment or {})
         make_key(folder / "host_key")
         self.key = folder / "admin_key"
@@ -96,9 +99,8 @@ class Host:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()
-        self._holder.send_signal(
-            signal.SIGKILL
-        )  # the first process in there ends with it, and all others with that
+        # The first process in there ends with it, and all others with that.
+        self._holder.send_signal(signal.SIGKILL)
         self._holder.wait()
         for each in self._serving:
             each.wait(_PATIENCE_SECONDS)
@@ -159,8 +161,9 @@ class Host:
         return [tool, "-F", "/dev/null", *given, *where, command]
 
     def _write_files(self, accounts: Sequence[str], environment: Mapping[str, str]) -> None:
-        rows = ["root:x:0:0::/root:/bin/sh", f"{ADMIN}:x:0:0::/home/{ADMIN}:/bin/sh"]
-        rows += ["sshd:x:60999:60999::/run/sshd:/usr/sbin/nologin", "nobody:x:65534:65534::/:/bin/false"]
+        uid = _FIRST_UID - 1 if self._sudo else 0
+        rows = ["root:x:0:0::/root:/bin/sh", f"{ADMIN}:x:{uid}:{uid}::/home/{ADMIN}:/bin/sh"]
+        rows += ["sshd:x:60996:60996::/run/sshd:/usr/sbin/nologin", "nobody:x:65534:65534::/:/bin/false"]
         rows += ["www-data:x:33:33::/:/bin/false", "haproxy:x:60998:60998::/:/bin/false"]
         rows += ["openldap:x:60997:60997::/:/bin/false"]
         rows += [
@@ -177,6 +180,8 @@ class Host:
         if environment:
             given = "SetEnv " + " ".join(f"{name}={value}" for name, value in environment.items())
         (self.folder / "sshd_config").write_text(_CONFIG.format(folder=self.folder, environment=given))
+        (self.folder / "sudoers").write_text(f"{ADMIN} ALL=(ALL:ALL) NOPASSWD: ALL\n")
+        (self.folder / "sudoers").chmod(0o440)
         for each in ("passwd", "group"):
             (self.folder / each).chmod(0o644)
 
@@ -186,6 +191,7 @@ class Host:
             "set -e",
             *(f"mount --bind {folder}/{each} /etc/{each}" for each in ("passwd", "group", "shadow")),
             f"mount --bind {folder}/sshd_config /etc/ssh/sshd_config",
+            *([f"mount --bind {folder}/sudoers /etc/sudoers"] if self._sudo else []),
             "mount -t tmpfs tmpfs /run",
             "mkdir -m 755 /run/sshd",
             "mount -t tmpfs -o mode=755 tmpfs /home",
@@ -231,8 +237,5 @@ class Host:
             except OSError:
                 return
             with connection, (self.folder / "log").open("ab") as log:
-                self._serving.append(
-                    subprocess.Popen(
-                        [*self.enter, self._sshd, "-i", "-e"], stdin=connection, stdout=connection, stderr=log
-                    )
-                )
+                words, there = [*self.enter, self._sshd, "-i", "-e"], connection.fileno()
+                self._serving.append(subprocess.Popen(words, stdin=there, stdout=there, stderr=log))

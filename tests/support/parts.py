@@ -135,6 +135,13 @@ class Carried:
             case e.AskPerson():
                 self.asked.append(labels[effect.step])
                 return e.PersonAnswered(visit=effect.visit, index=effect.index, success=self.answer, by="li")
+            case e.AskApproval():
+                self.asked.append(labels[effect.step])
+                if self.answer:
+                    return e.Approved(visit=effect.visit, index=effect.index, by=["li", "wang"])
+                return e.Rejected(visit=effect.visit, index=effect.index, by="li")
+            case e.WaitUntil() if effect.purpose is e.TimerPurpose.delay:
+                return e.TimerFired(visit=effect.visit, purpose=effect.purpose, round=effect.round)
             case e.WaitUntil() | e.Withdraw() | e.Finish():
                 return None
         raise AssertionError(f"nobody answers this: {effect}")
@@ -159,9 +166,9 @@ def on_host(host: Host, name: str) -> Callable[..., Carried]:
     playbook = part(name)
     rules = GoingOut(hosts=(host_rule("127.0.0.1"),), known_hosts=host.known_hosts)
     secrets = {"ssh-key": host.key.read_text()}
-    names = ("__database_host__", "__ssh_host__", "__firewall_host__", "__ldap_host__", "__web_host__")
-    names += ("__proxy_host__", "__admin_host__")
-    about = {each: "127.0.0.1" for each in names if each in playbook.playbook_variables}
+    names = ("database", "ssh", "firewall", "ldap", "web", "proxy", "admin")
+    hosts = [f"__{each}_host__" for each in names]
+    about = {each: "127.0.0.1" for each in hosts if each in playbook.playbook_variables}
 
     def carry(*, answer: bool = False, **given: str) -> Carried:
         return carry_out(

@@ -33,7 +33,7 @@ http {
 
 def nginx(host: Host, *, prepared: bool = True) -> None:
     """Start nginx on a host; `prepared`: its server includes what the part writes."""
-    program = need_tool("nginx", "nginx-light")
+    program = need_tool("nginx", "nginx")
     host.run("mount", "-t", "tmpfs", "tmpfs", "/etc/nginx")
     include = "include /etc/nginx/tocsin/*.conf;" if prepared else ""
     folder = host.root / "etc" / "nginx"
@@ -56,3 +56,42 @@ def hurry(host: Host, path: str, *, times: int = 20, port: int = PORT) -> list[i
     words = ["-s", "-m", "20", "-o", "/dev/null", "-w", "%{http_code}\n"]
     found = host.run(curl, *words, f"http://127.0.0.1:{port}{path}?n=[1-{times}]").stdout
     return [int(each) for each in re.findall(r"\d+", found)]
+
+
+_HAPROXY = """
+global
+  stats socket /run/haproxy/admin.sock mode 660 level admin
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 20s
+  timeout server 20s
+backend tocsin_rate
+  stick-table type ipv6 size 100k expire 60s store http_req_rate(60s)
+frontend web
+  bind 127.0.0.1:80
+RULES
+  http-request return status 200 content-type text/plain string "people"
+"""
+FOLDER = "/etc/haproxy/tocsin"
+_RULES = f"""
+  http-request return status 503 if {{ path,url_dec -m reg -i -f {FOLDER}/disabled.lst }}
+  http-request set-var(txn.tocsin_rate) path,url_dec,map_reg_int({FOLDER}/throttled.map,0)
+  http-request track-sc2 src table tocsin_rate if {{ var(txn.tocsin_rate) -m int gt 0 }}
+  http-request return status 429 if {{ var(txn.tocsin_rate) -m int gt 0 }} {{ sc2_http_req_rate(tocsin_rate),sub(txn.tocsin_rate) gt 0 }}
+"""
+
+
+def haproxy(host: Host, *, prepared: bool = True) -> None:
+    """Start HAProxy on a host; `prepared`: with the rules and the files that the parts use."""
+    program = need_tool("haproxy", "haproxy")
+    (host.root / "run" / "haproxy").mkdir(exist_ok=True)
+    if not (host.root / "run" / "haproxy" / "admin.sock").exists():  # the first start here
+        host.run("mount", "-t", "tmpfs", "tmpfs", "/etc/haproxy")
+        folder = host.root / "etc" / "haproxy"
+        (folder / "haproxy.cfg").write_text(_HAPROXY.replace("RULES", _RULES if prepared else ""))
+        (folder / "tocsin").mkdir()
+        for name in ("disabled.lst", "throttled.map"):
+            (folder / "tocsin" / name).touch()
+    host.start(program, "-db", "-f", "/etc/haproxy/haproxy.cfg")
+    wait_for_port(host, PORT)

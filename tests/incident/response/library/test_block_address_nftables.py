@@ -15,9 +15,7 @@ from tests.support.parts import Carried, on_host
 from tests.support.tools import need_tool
 
 PART = "block-address-nftables"
-SOON = (
-    0.7  # seconds after which the blocked one gives up; whoever is let through answers in time or waits long
-)
+SOON = 0.7  # seconds after which the blocked one gives up
 OWN_RULES = """
 table inet filter {
 	chain input {
