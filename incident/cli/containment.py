@@ -13,8 +13,6 @@ from incident.cli.record import ID, read_time
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import click
-
     from incident.record.facts import LocalText
     from incident.response.containment_lines import ContainmentLine
     from incident.response.downtime import Downtime
@@ -25,7 +23,7 @@ GROUP = "containment"
 class _ListsByDefault(TyperGroup):
     """`incident containment ID` is `incident containment list ID`."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or (args[0] not in self.commands and not args[0].startswith("-")):
             args = ["list", *args]
         return super().parse_args(ctx, args)
@@ -208,7 +206,8 @@ def _until(desk: Desk, line: ContainmentLine) -> str:
 
 
 def _way_back(desk: Desk, line: ContainmentLine) -> str:
-    from incident.response.containment_lines import STATES, ContainmentState, WayBack
+    from incident.response.containment import ContainmentState
+    from incident.response.containment_lines import STATES, WayBack
 
     words = _WORDS[desk.language]
     if line.state is ContainmentState.UNDONE:
