@@ -106,6 +106,6 @@ def test_a_job_that_was_lost_is_put_again(breach: Breach, service: AccountServic
     broken = [each.invariant.name for each in check(breach.house, pause=0.0).broken]
     assert broken == ["containment.asks"]
     with breach.made.store.transaction() as session:
-        assert [each.kind for each in put_missing_jobs(session)] == ["containment"]
+        assert "containment" in [each.kind for each in put_missing_jobs(session)]
     later(breach, 1.1)
     assert asked(breach) == [True]
