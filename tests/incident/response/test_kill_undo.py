@@ -15,7 +15,7 @@ from incident.response import events as e
 from incident.response.containment import containment_of
 from incident.response.deciding import answer_outcome
 from incident.response.housework import House
-from incident.response.runner import labels_in, questions, run_named, state_of
+from incident.response.runner import questions, run_named
 from incident.response.undoing import start_undo
 from tests.support.accounts import CONTAINING, AccountService
 from tests.support.breaches import Breach, make_breach
@@ -48,13 +48,12 @@ class Undoing:
         store = self.breach.made.store
         with store.write(self.breach.id, kind="run.undone", actor="ana", now=self.house.clock()) as change:
             self.run, _ = start_undo(change, store, running.id, step="lock")
-        with store.read() as session:
-            labels = labels_in(state_of(store, run_named(session, self.run)))
-        # The station's own names are those of the playbook's file, and an undo has none.
-        self.unlock = next(step for step, label in labels.items() if label == "c1")
 
     def worked_until(self, *points: str) -> str | None:
-        """Work in a process that is killed where it stops, or while the service keeps its call; None: it ended."""
+        """Work in a process that is killed where it stops, or while the service keeps its call; None: it ended.
+
+        A point names no step: the stations know those of the playbook's file, and an undo has none.
+        """
         process = Halting(
             Order(
                 workspace=str(self.breach.made.workspace.root),
@@ -102,7 +101,7 @@ def test_killed_beside_the_call_it_goes_on_or_asks_and_never_claims_what_is_not_
     tmp_path: Path, service: AccountService, point: str
 ) -> None:
     undoing = Undoing(tmp_path, service)
-    point = f"{point}@{undoing.unlock}"
+    point = f"{point}@"
     assert undoing.worked_until(point) == point
     assert undoing.state() == ("running", "undoing")
     undoing.assert_whole()
@@ -120,7 +119,7 @@ def test_killed_during_the_call_a_person_is_asked_whether_it_was_taken_back(
     tmp_path: Path, service: AccountService, arrived: bool
 ) -> None:
     undoing = Undoing(tmp_path, service)
-    point = f"after_intent@{undoing.unlock}"
+    point = "after_intent@"
     if arrived:
         service.hold, point = {"/unlock"}, "at_server@/unlock"
     assert undoing.worked_until(*([] if arrived else [point])) == point
