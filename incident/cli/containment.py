@@ -13,8 +13,6 @@ from incident.cli.record import ID, read_time
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import click
-
     from incident.record.facts import LocalText
     from incident.response.containment_lines import ContainmentLine
     from incident.response.downtime import Downtime
@@ -25,7 +23,7 @@ GROUP = "containment"
 class _ListsByDefault(TyperGroup):
     """`incident containment ID` is `incident containment list ID`."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or (args[0] not in self.commands and not args[0].startswith("-")):
             args = ["list", *args]
         return super().parse_args(ctx, args)
@@ -40,18 +38,12 @@ app = typer.Typer(
 
 _WORDS: dict[str, dict[str, Any]] = {
     "en": {
-        "columns": (
-            "",
-            "What",
-            "On",
-            "State",
-            "Since",
-            "Owner",
-            "Who notices",
-            "Verified by",
-            "Until",
-            "Way back",
-        ),
+        "empty": "nothing was contained by a run",
+        "head": "{label}  {title} ({actions}) on {whom}: {state}",
+        "since": "since {since}, by {run} ({step}); owner: {owner}; noticed by: {radius}",
+        "checked": "checked by: {by}",
+        "until": "until: {until}",
+        "way_back": "way back: {how}",
         "commands": "incident undo {run} --step {label} ({kinds})",
         "by_hand": "by hand: {measures}",
         "none": "nothing takes it back",
@@ -65,18 +57,12 @@ _WORDS: dict[str, dict[str, Any]] = {
         "kept": "{label} stays in force until {until}; then somebody is asked again",
     },
     "zh-Hans": {
-        "columns": (
-            "",
-            "措施",
-            "对象",
-            "状态",
-            "开始时间",
-            "负责方",
-            "受影响者",
-            "验证方式",
-            "期限",
-            "撤回方式",
-        ),
+        "empty": "没有由运行采取的遏制措施",
+        "head": "{label}  {title}（{actions}），对象：{whom}。{state}",
+        "since": "开始时间：{since}，由 {run}（{step}）执行；负责方：{owner}；受影响者：{radius}",
+        "checked": "验证方式：{by}",
+        "until": "期限：{until}",
+        "way_back": "撤回方式：{how}",
         "commands": "incident undo {run} --step {label}（{kinds}）",
         "by_hand": "人工：{measures}",
         "none": "无法撤回",
@@ -113,10 +99,10 @@ def list_(
     if desk.as_json:
         desk.document([_document(each) for each in found])
         return
-    desk.table(_WORDS[desk.language]["columns"], [_row(desk, each) for each in found])
-    for each in times.values():
-        for line in downtime_lines(desk, each):
-            typer.echo(line)
+    lines = [line for each in found for line in _lines(desk, each)]
+    lines += [line for each in times.values() for line in downtime_lines(desk, each)]
+    for line in lines or [str(_WORDS[desk.language]["empty"])]:
+        typer.echo(line)
 
 
 @app.command("keep", help="Let containment stand until a later time; then somebody is asked again.")
@@ -172,23 +158,27 @@ def running_lines(desk: Desk, incident_id: str) -> list[str]:
     return downtime_lines(desk, [each for each in found if each.runs])
 
 
-def _row(desk: Desk, line: ContainmentLine) -> tuple[object, ...]:
+def _lines(desk: Desk, line: ContainmentLine) -> list[str]:
     from incident.response.containment_lines import BLAST_RADIUS, STATES
 
     words, language = _WORDS[desk.language], desk.language
-    radius = BLAST_RADIUS[line.blast_radius][language] if line.blast_radius else words["unknown"]
-    return (
-        line.label,
-        f"{_said(desk, line.title)} ({', '.join(line.actions)})",
-        words["and"].join(_said(desk, each) for each in line.whom),
-        STATES[line.state][language],
-        line.done_at,
-        _said(desk, line.owner) or words["unknown"],
-        radius,
-        _said(desk, line.checked_by),
-        _until(desk, line),
-        _way_back(desk, line),
-    )
+    values = {
+        "label": line.label,
+        "title": _said(desk, line.title),
+        "actions": ", ".join(line.actions),
+        "whom": words["and"].join(_said(desk, each) for each in line.whom) or words["unknown"],
+        "state": STATES[line.state][language],
+        "since": desk.show(line.done_at),
+        "run": line.run_id,
+        "step": line.step,
+        "owner": _said(desk, line.owner) or words["unknown"],
+        "radius": BLAST_RADIUS[line.blast_radius][language] if line.blast_radius else words["unknown"],
+        "by": _said(desk, line.checked_by),
+        "until": _until(desk, line),
+        "how": _way_back(desk, line),
+    }
+    parts = ["since", *(["checked"] if line.checked_by else []), "until", "way_back"]
+    return [words["head"].format_map(values), *(f"    {words[part].format_map(values)}" for part in parts)]
 
 
 def _said(desk: Desk, text: LocalText) -> str:
@@ -208,7 +198,8 @@ def _until(desk: Desk, line: ContainmentLine) -> str:
 
 
 def _way_back(desk: Desk, line: ContainmentLine) -> str:
-    from incident.response.containment_lines import STATES, ContainmentState, WayBack
+    from incident.response.containment import ContainmentState
+    from incident.response.containment_lines import STATES, WayBack
 
     words = _WORDS[desk.language]
     if line.state is ContainmentState.UNDONE:

@@ -256,7 +256,6 @@ def _follow(desk: Desk, run_id: str) -> None:
 def _waits(desk: Desk, run: Run) -> list[str]:
     from incident.errors import KeyMissing
     from incident.record.numbers import label_of
-    from incident.response.evidence_first import WAITS, waits_for_evidence
     from incident.response.runner import RUNNING, open_effects, questions, short_name
     from incident.response.silence import hold_over
 
@@ -270,17 +269,24 @@ def _waits(desk: Desk, run: Run) -> list[str]:
                 for each in open_effects(session, desk.store, run)
                 if (hold := hold_over(session, run.incident_id, each.effect)) is not None
             ]
-            first = [
-                f"{short_name(desk.store, run, each.row.step)} ({WAITS})"
-                for each in open_effects(session, desk.store, run)
-                if waits_for_evidence(session, run.incident_id, each.effect)
-            ]
         waits = [f"{short_name(desk.store, run, each.row.step)} ({_how(each)})" for each in asked]
-        return [*waits, *first] + [
+        return [*waits, *_waiting_for_evidence(desk, run)] + [
             f"{short_name(desk.store, run, each.row.step)} (held back by {label})" for each, label in held
         ]
     except KeyMissing as error:
         return [error.what]
+
+
+def _waiting_for_evidence(desk: Desk, run: Run) -> list[str]:
+    from incident.response.evidence_first import WAITS, waits_for_evidence
+    from incident.response.runner import open_effects, short_name
+
+    with desk.store.read() as session:
+        return [
+            f"{short_name(desk.store, run, each.row.step)} ({WAITS})"
+            for each in open_effects(session, desk.store, run)
+            if waits_for_evidence(session, run.incident_id, each.effect)
+        ]
 
 
 def _how(asked: OpenEffect) -> str:
@@ -307,6 +313,8 @@ def _print_run(desk: Desk, run_id: str) -> None:
         told, waits_for = _question(desk, run, each)
         lines += told
         document["waits_for"].append(waits_for)
+    if run.state == RUNNING:
+        lines += [f"  {each}" for each in _waiting_for_evidence(desk, run)]
     desk.lines(lines, document=document)
 
 

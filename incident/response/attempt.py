@@ -13,7 +13,7 @@ from incident.durable import Lease
 from incident.errors import NotFound
 from incident.response import events as e
 from incident.response.commands.going_out import GoingOut
-from incident.response.runner import OUTSTANDING, OpenEffect, keep_late, run_named, tell
+from incident.response.runner import OUTSTANDING, Evaluate, OpenEffect, keep_late, run_named, tell
 from incident.store.change import Change
 from incident.store.store import Store
 from incident.store.tables import Run, RunEffect
@@ -50,7 +50,7 @@ class Surroundings:
     resolve_secret: Callable[[str], str]
     going_out: GoingOut
     on_step: Callable[[str, e.Effect, str], None] = lambda run_id, effect, result: None
-    evaluate: Callable[[Change, str], object] | None = None
+    evaluate: Evaluate | None = None
 
 
 @dataclass(frozen=True)
@@ -95,5 +95,5 @@ class Attempt:
                 )
                 return True
             if isinstance(settled.effect, e.RunCommand):
-                keep_late(change, self.store, fresh, now, event, result=result)
+                keep_late(change, self.store, fresh, now, event, result=result, evaluate=self.around.evaluate)
             return False

@@ -65,7 +65,9 @@ def keep_containment(
     change: Change, store: Store, run: Run, effect: e.Piece | e.AskOutcome, after: State, *, at: datetime
 ) -> None:
     """Keep that the step of `effect` contained something, if its measures say so; `at` is when it was done."""
-    visit = after.visits[effect.visit]
+    visit = after.visits.get(effect.visit)
+    if visit is None:  # of an earlier round of a loop, and withdrawn long ago: only its measure is kept
+        return
     step = after.step_of(visit)
     action = measures_of(step)
     if action is None or not isinstance(step, ActionStep) or not contains(action.action_ids):

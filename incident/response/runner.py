@@ -43,6 +43,8 @@ _EFFECT: TypeAdapter[e.Effect] = TypeAdapter(e.Effect)
 _TIMER = e.WaitUntil.model_fields["kind"].default
 Measured = e.RunCommand | e.AskPerson | e.AskOutcome
 """What takes the step's measures when the step has succeeded by it."""
+Evaluate = Callable[[Change, str], object]
+"""Evaluates the duties of an incident as a change leaves the record."""
 
 
 class EffectState(StrEnum):
@@ -112,7 +114,7 @@ def tell(
     settled: OpenEffect | None,
     result: str = "",
     at: datetime | None = None,
-    evaluate: Callable[[Change, str], object] | None = None,
+    evaluate: Evaluate | None = None,
 ) -> State:
     """Tell the machine what happened and keep what follows, in one change. Returns the new state.
 
@@ -137,7 +139,14 @@ def tell(
 
 
 def keep_late(
-    change: Change, store: Store, run: Run, withdrawn: OpenEffect, event: e.Event, *, result: str
+    change: Change,
+    store: Store,
+    run: Run,
+    withdrawn: OpenEffect,
+    event: e.Event,
+    *,
+    result: str,
+    evaluate: Evaluate | None = None,
 ) -> None:
     """Keep what came of a command that was withdrawn while it was under way: what was done was done."""
     content = store.open(withdrawn.row, incident_id=run.incident_id)
@@ -145,7 +154,9 @@ def keep_late(
     if isinstance(event, e.CommandSucceeded) and isinstance(withdrawn.effect, e.RunCommand):
         _put_measures(change, store, run, withdrawn.effect, result, by="", at=change.at)
         keep_containment(change, store, run, withdrawn.effect, state_of(store, run), at=change.at)
-        state_downtime(change, store, take_back(change, store, run, withdrawn.effect.step, at=change.at))
+        undone = take_back(change, store, run, withdrawn.effect.step, at=change.at)
+        if state_downtime(change, store, undone) and evaluate is not None:
+            evaluate(change, run.incident_id)
 
 
 def run_named(session: Session, run_id: str) -> Run:

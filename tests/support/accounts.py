@@ -116,7 +116,7 @@ workflow:
         owner: desk
         blast_radius: RADIUS
         expires_after: 3600000
-        interrupts: site_down
+        interrupts: telecom_outage
         undo_commands:
           - type: http-api
             command: POST /unlock HTTP/1.1
