@@ -157,7 +157,9 @@ class Parts:
         """
         wanted = list(self.below.get(visit.id, ()))
         for strand_id in wanted:
-            wanted += [deeper for each in self.inside.get(strand_id, ()) for deeper in self.below.get(each, ())]
+            wanted += [
+                deeper for each in self.inside.get(strand_id, ()) for deeper in self.below.get(each, ())
+            ]
         for strand_id in wanted:
             was = self.state.strands.get(strand_id)
             if was is None or was.state is not StrandState.running:

@@ -201,7 +201,5 @@ def takes_numbers_back(playbook: Playbook) -> bool:
 
 def size_of(playbook: Playbook, children: dict[str, Playbook]) -> int:
     """Its steps and those of every playbook it calls, once for each step that calls one."""
-    called = [
-        step.playbook_id for step in playbook.workflow.values() if isinstance(step, PlaybookActionStep)
-    ]
+    called = [step.playbook_id for step in playbook.workflow.values() if isinstance(step, PlaybookActionStep)]
     return len(playbook.workflow) + sum(size_of(children[each], children) for each in called)

@@ -35,9 +35,7 @@ def random_runs(examples: int) -> Callable[[Callable[[int], None]], Callable[[],
     """A property of seeds: a seed makes the playbooks, and the one after it chooses what happens."""
 
     def decorate(check: Callable[[int], None]) -> Callable[[], None]:
-        relaxed = settings(
-            max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-        )
+        relaxed = settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         made: Callable[[], None] = relaxed(given(st.integers(0, 10**9))(check))
         return made
 
@@ -236,7 +234,9 @@ def run_through(
         check_invariants(state, seen)
         check_nothing_answers_for_people(state)
     check_calls([playbook, *children.values()], seen, told)
-    assert {key: dump(each) for key, each in state.children.items()} == stored, "a called playbook was changed"
+    assert {key: dump(each) for key, each in state.children.items()} == stored, (
+        "a called playbook was changed"
+    )
 
 
 @random_runs(60)
