@@ -388,12 +388,17 @@ def nested(count: int, kind: str) -> dict[str, Any]:
     steps: dict[str, Any] = {"start": {"type": "start", "on_completion": "b0"}, "end": END}
     for number in range(count):
         inner = f"b{number + 1}"
-        steps[f"b{number}"] = {
+        words: dict[str, dict[str, Any]] = {
             "if-condition": {"condition": "__v__:value > 0", "on_true": inner},
             "parallel": {"next_steps": [inner, f"x{number}"]},
             "while-condition": {"condition": "__v__:value > 0", "on_true": inner},
             "switch-condition": {"switch": "__v__", "cases": {"1": inner, "default": f"x{number}"}},
-        }[kind] | {"type": kind, "on_completion": f"e{number}" if number else "end"}
+        }
+        steps[f"b{number}"] = {
+            **words[kind],
+            "type": kind,
+            "on_completion": f"e{number}" if number else "end",
+        }
         steps |= {f"e{number}": END} if number else {}
         if kind in {"parallel", "switch-condition"}:
             steps[f"x{number}"] = END
