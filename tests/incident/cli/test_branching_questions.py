@@ -104,11 +104,21 @@ def test_a_switch_is_shown_with_its_value_and_every_case_and_takes_one(asking: E
 
 def test_both_questions_are_asked_in_chinese_too(asking: Estate) -> None:
     out = start(asking, "--var", "kind=disk", INCIDENT_LANGUAGE="zh-Hans").out
-    for part in ("该条件成立吗？是否恶意？", "条件：__verdict__:value = 'bad'", "__verdict__ 未知", "不成立\n"):
+    for part in (
+        "该条件成立吗？是否恶意？",
+        "条件：__verdict__:value = 'bad'",
+        "__verdict__ 未知",
+        "不成立\n",
+    ):
         assert part in out
     run = out.split()[0]
     out = asking.done("done", run, "sure", "--failed", INCIDENT_LANGUAGE="zh-Hans").out
-    for part in ("属于哪一种情形？泄露的是什么？", "__kind__ = disk", "属于“bucket”", "均不属于：按失败继续处理"):
+    for part in (
+        "属于哪一种情形？泄露的是什么？",
+        "__kind__ = disk",
+        "属于“bucket”",
+        "均不属于：按失败继续处理",
+    ):
         assert part in out
 
 

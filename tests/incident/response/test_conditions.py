@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incident.response.conditions import Unreadable, check, evaluate, like
+from incident.response.conditions import Unreadable, check, evaluate, like, parse
 from incident.response.model import Variable
 
 DECLARED = {
@@ -112,3 +112,26 @@ def test_check_names_what_can_never_be_decided() -> None:
     assert "not declared" in check("__x__:value = 'a'", DECLARED)[0]
     assert "integer" in check("__n__:value = 'three'", DECLARED)[0]
     assert "cannot be read" in check("x == 'a'", DECLARED)[0]
+
+
+@given(st.text(alphabet="ab\n", max_size=12), st.text(alphabet="ab%_\n", max_size=8))
+def test_like_means_what_a_simple_reading_of_it_means(value: str, pattern: str) -> None:
+    def matches(text: str, rest: str) -> bool:
+        if not rest:
+            return not text
+        if rest[0] == "%":
+            return any(matches(text[at:], rest[1:]) for at in range(len(text) + 1))
+        return bool(text) and rest[0] in {"_", text[0]} and matches(text[1:], rest[1:])
+
+    assert like(value, pattern) == matches(value, pattern)
+
+
+@pytest.mark.parametrize("literal", ["'NaN'", "'Infinity'", "'sNaN'"])
+@pytest.mark.parametrize("operator", ["<", "=", ">=", "!="])
+def test_what_is_no_finite_number_decides_nothing(literal: str, operator: str) -> None:
+    declared = {"__n__": Variable(type="float", value="1")}
+    assert isinstance(evaluate(f"__n__:value {operator} {literal}", {"__n__": "1"}, declared), Unreadable)
+
+
+def test_a_condition_without_end_is_asked_of_a_person() -> None:
+    assert isinstance(parse(" OR ".join(["__n__:value = 1"] * 500)), Unreadable)

@@ -220,9 +220,7 @@ def test_a_failed_call_is_made_again_as_often_as_said_and_no_more(build: Builder
     first = the_call(effects)
     for number in (1, 2):
         state, effects = advance(state, failed(the_call(effects)))
-        assert the_call(effects) == first.model_copy(
-            update={"round": number, "tries": number, "in_ms": 500}
-        )
+        assert the_call(effects) == first.model_copy(update={"round": number, "tries": number, "in_ms": 500})
         assert len(effects) == 1
     assert advance(state, failed(first)) == (state, [])
     _, effects = advance(state, failed(the_call(effects)))
@@ -265,7 +263,7 @@ def child(workflow: dict[str, Any] | None = None, **more: Any) -> Playbook:
     return Playbook.model_validate(compile_form(form))
 
 
-def calling(*, exception: str | None = None, **more: Any) -> dict[str, Any]:
+def calling(**more: Any) -> dict[str, Any]:
     return {
         "start": {"type": "start", "on_completion": "call"},
         "call": {"type": "playbook-action", "playbook_id": CHILD_ID, "on_completion": "after", **more},
@@ -284,7 +282,12 @@ def begin(
 
 @pytest.mark.parametrize(
     ("given", "taken", "seen", "after"),
-    [([], [], "5", "1"), (["__v__"], [], "1", "1"), ([], ["__v__"], "5", "9"), (["__v__"], ["__v__"], "1", "9")],
+    [
+        ([], [], "5", "1"),
+        (["__v__"], [], "1", "1"),
+        ([], ["__v__"], "5", "9"),
+        (["__v__"], ["__v__"], "1", "9"),
+    ],
 )
 def test_only_in_args_go_in_and_only_out_args_come_back(
     build: Builder, given: list[str], taken: list[str], seen: str, after: str
@@ -336,11 +339,12 @@ def codes(playbook: Playbook, *children: Playbook) -> set[str]:
 
 
 def test_what_comes_back_must_be_of_the_same_type(build: Builder) -> None:
-    texts_ = {"__v__": {"type": "string", "value": "x"}}
+    theirs = {
+        "__v__": {"type": "string", "external": True, "value": "x"},
+        "__only__": {"type": "string", "value": "theirs"},
+    }
     steps = calling(out_args=["__v__"])
-    assert codes(build(steps, **NUMBER), child(playbook_variables=texts_ | {
-        "__only__": {"type": "string", "value": "theirs"}
-    })) == {"argument"}
+    assert codes(build(steps, **NUMBER), child(playbook_variables=theirs)) == {"argument"}
 
 
 def test_a_playbook_that_calls_itself_or_too_many_in_a_row_are_refused(build: Builder) -> None:
@@ -384,12 +388,17 @@ def nested(count: int, kind: str) -> dict[str, Any]:
     steps: dict[str, Any] = {"start": {"type": "start", "on_completion": "b0"}, "end": END}
     for number in range(count):
         inner = f"b{number + 1}"
-        steps[f"b{number}"] = {
+        words: dict[str, dict[str, Any]] = {
             "if-condition": {"condition": "__v__:value > 0", "on_true": inner},
             "parallel": {"next_steps": [inner, f"x{number}"]},
             "while-condition": {"condition": "__v__:value > 0", "on_true": inner},
             "switch-condition": {"switch": "__v__", "cases": {"1": inner, "default": f"x{number}"}},
-        }[kind] | {"type": kind, "on_completion": f"e{number}" if number else "end"}
+        }
+        steps[f"b{number}"] = {
+            **words[kind],
+            "type": kind,
+            "on_completion": f"e{number}" if number else "end",
+        }
         steps |= {f"e{number}": END} if number else {}
         if kind in {"parallel", "switch-condition"}:
             steps[f"x{number}"] = END

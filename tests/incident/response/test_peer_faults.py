@@ -9,6 +9,7 @@ import pytest
 
 from incident.errors import BadInput, Refused
 from incident.response import events as e
+from incident.response.commands import kind_of
 from incident.response.compile import compile_form
 from incident.response.findings import NotRunnable
 from incident.response.machine import advance, start
@@ -70,7 +71,7 @@ def child() -> Playbook:
 
 
 def test_all_eight_step_types_run_and_none_is_skipped(build: Builder) -> None:
-    steps = {
+    steps: dict[str, Any] = {
         "start": {"type": "start", "on_completion": "both"},
         "both": {"type": "parallel", "next_steps": ["if", "while"], "on_completion": "switch"},
         "if": {
@@ -86,7 +87,7 @@ def test_all_eight_step_types_run_and_none_is_skipped(build: Builder) -> None:
             "type": "while-condition",
             "condition": "__t__:value = 'bad'",
             "on_true": "in-while",
-            "on_completion": "while-end",
+            "on_success": "while-end",
             "step_extensions": {"loop": {"most_rounds": 1}},
             "on_failure": "while-end",
         },
@@ -103,8 +104,6 @@ def test_all_eight_step_types_run_and_none_is_skipped(build: Builder) -> None:
         "call-end": END,
         "end": END,
     }
-    del steps["while"]["on_completion"]
-    steps["while"]["on_success"] = "while-end"
     playbook = build(steps, **TEXT)
     assert {step.type for step in playbook.workflow.values()} == set(StepType)
     state, effects = start(playbook, {}, run="R", children={CHILD: child()})
@@ -176,7 +175,11 @@ def test_the_exception_route_of_the_workflow_is_followed(build: Builder) -> None
 def test_an_action_without_targets_addresses_its_agent(build: Builder) -> None:
     _, effects = start(build(straight(manual())), {}, run="R")
     assert only(effects).who == {"en": "People"}
-    call = {"type": "action", "agent": "machine", "commands": [{"type": "http-api", "command": "GET / HTTP/1.1"}]}
+    call = {
+        "type": "action",
+        "agent": "machine",
+        "commands": [{"type": "http-api", "command": "GET / HTTP/1.1"}],
+    }
     _, effects = start(build(straight(call)), {}, run="R")
     assert only(effects).agent.name == "Machine"
 
@@ -303,9 +306,7 @@ def test_a_variable_cannot_break_out_of_where_it_stands(build: Builder) -> None:
         ],
     }
     evil = '../x?y=1#", "admin": true'
-    state, effects = start(build(straight(step), **TEXT), {"__t__": evil}, run="R")
-    from incident.response.commands import kind_of
-
+    _, effects = start(build(straight(step), **TEXT), {"__t__": evil}, run="R")
     call = only(effects)
     prepared = kind_of(call.command).prepare(call.command, call.agent, call.variables, call.declared)
     assert "admin" not in prepared.request.replace("%22admin%22", "") and "?" not in prepared.request
