@@ -24,7 +24,11 @@ from incident.record.incidents import IncidentState, list_incidents
 from incident.record.operators import Role, list_operators, roles_of
 from incident.record.reaches import is_reference, list_reaches, needs_somebody
 from incident.record.summons import REASON_TITLES, Reason
+from incident.response.commands import ssh
+from incident.response.commands.going_out import going_out
+from incident.response.commands.http_api import trusted
 from incident.response.housework import House
+from incident.response.model import commands_in
 from incident.response.shelf import playbook_names
 from incident.settings import resolve_secret
 from incident.store.instance import objection
@@ -306,12 +310,47 @@ def _law(house: House) -> Iterator[Examined]:
 
 def _playbooks(house: House) -> Iterator[Examined]:
     names = sorted(playbook_names(house.workspace))
+    by_ssh = []
     for name in names:
         try:
-            read_playbook(house.workspace, name)
+            playbook = read_playbook(house.workspace, name)
         except TocsinError as error:
             yield unusable(f"playbook {name}", error)
+            continue
+        if any(command.type == ssh.TYPE for command in commands_in(playbook)):
+            by_ssh.append(name)
     yield Examined("playbooks", State.OK, f"{len(names)} found")
+    yield from _reach_of_playbooks(house, by_ssh)
+
+
+def _reach_of_playbooks(house: House, by_ssh: list[str]) -> Iterator[Examined]:
+    """What the settings name for playbooks must be there on the day."""
+    settings = house.settings.playbooks
+    rules = going_out(settings, house.workspace.root)
+    for name, reference in settings.secrets.items():
+        if not _has_secret(reference):
+            step = f"set it, or correct [playbooks] secrets.{name}"
+            yield Examined(
+                "secrets of playbooks", State.FAIL, f"{name}: {reference} is missing or empty", step
+            )
+    try:
+        trusted(rules.ca_file)
+    except TocsinError as error:
+        yield unusable("certificates", error)
+    try:
+        ssh.must_be_installed()
+    except TocsinError as error:
+        if by_ssh or rules.known_hosts is not None:
+            finding = f"{error.what}; needed by {', '.join(by_ssh) or '[playbooks] known_hosts'}"
+            yield Examined("ssh", State.WARN, finding, error.next_step or "")
+        return
+    if rules.known_hosts is None:
+        return
+    try:
+        ssh.known_hosts(rules.known_hosts)
+        yield Examined("known hosts", State.OK, str(rules.known_hosts))
+    except TocsinError as error:
+        yield unusable("known hosts", error)
 
 
 def _hooks(house: House) -> Iterator[Examined]:

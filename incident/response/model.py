@@ -278,3 +278,9 @@ def playbooks_called(playbook: Playbook) -> list[str]:
     """The ids of the playbooks that it calls itself, each once."""
     found = [step.playbook_id for step in playbook.workflow.values() if isinstance(step, PlaybookActionStep)]
     return list(dict.fromkeys(found))
+
+
+def commands_in(playbook: Playbook) -> list[Command]:
+    """All commands of its steps, in their order."""
+    steps = [step for step in playbook.workflow.values() if isinstance(step, ActionStep)]
+    return [command for step in steps for command in step.commands]

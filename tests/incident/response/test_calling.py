@@ -73,7 +73,7 @@ def test_killed_while_the_service_works_nothing_is_sent_again_and_a_person_is_as
         running = begin(tmp_path, service.url)
         worker = start_worker(running.breach.made.workspace.root)
         try:
-            assert service.reached.wait(20)
+            assert service.reached.wait(60)
         finally:
             kill(worker)
         assert command_row(running).state == EffectState.INTENDED
@@ -92,7 +92,7 @@ def test_an_intent_of_a_repeatable_call_is_taken_up_with_the_same_key_and_bytes(
         running = begin(tmp_path, service.url, playbook=PLAYBOOK)
         worker = start_worker(running.breach.made.workspace.root)
         try:
-            assert service.held.get(timeout=20) == "/"
+            assert service.held.get(timeout=60) == "/"
         finally:
             kill(worker)
         assert start_worker(running.breach.made.workspace.root).wait(timeout=30) == 0
