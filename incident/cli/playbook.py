@@ -146,7 +146,7 @@ def lint(ctx: typer.Context, files: list[Path] = typer.Argument(None, metavar="[
 def import_(
     ctx: typer.Context,
     file: Path = typer.Argument(..., metavar="FILE"),
-    name: str | None = typer.Option(None, "--as", metavar="NAME", help="What it is called here."),
+    name: str | None = typer.Option(None, "--name", metavar="NAME", help="What it is called here."),
     replace: bool = typer.Option(False, "--replace", help="In place of a playbook of that name."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Report only, write nothing."),
     output: Path | None = typer.Option(

@@ -49,8 +49,8 @@ def take_in(
     if not _NAME.fullmatch(called):
         raise BadInput(
             f"“{called}” cannot be the name of a playbook",
-            where="--as" if name else str(source),
-            next_step="give one with --as: a to z, 0 to 9 and “-”",
+            where="--name" if name else str(source),
+            next_step="give one with --name: a to z, 0 to 9 and “-”",
         )
     here = Surroundings(
         rules=going_out(settings.playbooks, workspace.root) if settings and workspace else GoingOut(),
@@ -70,14 +70,14 @@ def take_in(
         raise Refused(
             f"there is a playbook {called} already",
             where=str(there[0]),
-            next_step="name this one otherwise (--as), or put it in its place (--replace)",
+            next_step="name this one otherwise (--name), or put it in its place (--replace)",
         )
     other = name_of_playbook(workspace, imported.playbook.id)
     if other is not None and other != called:
         raise Refused(
             f"this playbook is here already: it is “{other}”",
             where=imported.playbook.id,
-            next_step=f"put it in its place: --as {other} --replace",
+            next_step=f"put it in its place: --name {other} --replace",
         )
     return TakenIn(called, folder / f"{called}{imported.suffix}", imported)
 

@@ -263,6 +263,7 @@ class _Compiler:
     def timestamp(self, found: Any, path: Path) -> Any:
         if not isinstance(found, str) or _WRITTEN_TIME.fullmatch(found):
             return found
+        moment: datetime | None
         try:
             if re.fullmatch(r"\d{4}-\d\d-\d\d", found):
                 moment = datetime.combine(date.fromisoformat(found), time(), UTC)

@@ -217,6 +217,7 @@ JSON: list[tuple[list[str], int]] = [
     (["playbook", "show", "personal-data-breach"], 0),
     (["playbook", "lint"], 0),
     (["playbook", "export", "personal-data-breach"], 0),
+    (["playbook", "import", "no-such-file.json"], 1),
     (["show", "INC-1999-0001"], 1),
     (["show"], 2),
     (["frobnicate"], 2),
