@@ -12,7 +12,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,6 +38,7 @@ CLIENTS = 16
 STEPS = 3
 SOARCA_PUBLISHED_S = 6.2
 """Seconds for 300 runs of three steps, 16 at a time; see docs for where it was measured."""
+_LOOK_SECONDS = 0.05
 _NAME = "three-calls"
 _ACTOR = "benchmark"
 
@@ -63,11 +64,13 @@ def run(runs: int = RUNS, store: str | None = None) -> Result:
                 try:
                     taken = _measure(house, runs)
                     calls, keys = sink.counted()
-                    _must_agree(house, runs, calls, keys)
+                    _must_agree(house, runs + 1, calls, keys)
                 finally:
                     house.store.close()
             lines.append(Line(who, taken.wall, taken.cpu, taken.wall))
-            notes.append(f"{who}: {runs} runs ended, none lost; {calls} calls arrived, each once")
+            notes.append(
+                f"{who}: {runs} runs and one before them ended, none lost; {calls} calls arrived, each once"
+            )
     peer = SOARCA_PUBLISHED_S * runs / RUNS
     return Result(
         name="playbooks",
@@ -138,11 +141,9 @@ def _playbook(port: int) -> Iterator[str]:
 def _measure(house: House, runs: int) -> _Taken:
     incidents = [each.id for each in list_incidents(house.store)]
     worker = Worker(house, sends=False)
-    all_started = threading.Event()
+    over = threading.Event()
 
-    def ended() -> bool:
-        if not all_started.is_set():
-            return False
+    def nothing_runs() -> bool:
         with house.store.read() as session:
             return session.exec(select(func.count()).where(Run.state == RUNNING)).one() == 0
 
@@ -151,19 +152,33 @@ def _measure(house: House, runs: int) -> _Taken:
         with house.store.write(incident_id, kind="run.started", actor=_ACTOR, now=house.clock()) as change:
             start_playbook(house, change, incident_id, _NAME)
 
+    taken: list[_Taken] = []
+
     def begin_all() -> None:
         try:
+            # The peer's server was up already: so is our worker, and it has worked before.
+            begin(0)
+            _wait_until(nothing_runs)
+            begun, cpu = time.perf_counter(), _cpu()
             with ThreadPoolExecutor(CLIENTS) as clients:
                 list(clients.map(begin, range(runs)))
+            _wait_until(nothing_runs)
+            taken.append(_Taken(time.perf_counter() - begun, _cpu() - cpu))
         finally:
-            all_started.set()
+            over.set()
 
-    begun, cpu = time.perf_counter(), _cpu()
     starting = threading.Thread(target=begin_all)
     starting.start()
-    worker.work_until(ended)
+    worker.work_until(over.is_set)
     starting.join()
-    return _Taken(time.perf_counter() - begun, _cpu() - cpu)
+    if not taken:
+        raise CommandFailed("the runs could not be started")
+    return taken[0]
+
+
+def _wait_until(done: Callable[[], bool]) -> None:
+    while not done():
+        time.sleep(_LOOK_SECONDS)
 
 
 def _cpu() -> float:

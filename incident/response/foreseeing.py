@@ -210,8 +210,10 @@ def _decided(playbook: Playbook, step: Step, here: Foreseen) -> Decided | None:
             holds = evaluate(step.condition, here.values, declared)
             if isinstance(holds, Unreadable):
                 return Decided(None, holds.reason, asks=True)
+            if holds:
+                return Decided(frozenset({step.on_true}))
             other = step.on_false if isinstance(step, IfStep) else None
-            return Decided(frozenset({step.on_true} if holds else {other} - {None}))
+            return Decided(frozenset({other}) if other else frozenset())
         case SwitchStep():
             if variable_in(step.switch) in here.open:
                 return Decided(None)

@@ -57,7 +57,7 @@ def plan_lines(plan: RunPlan, incident_id: str, reader: Reader, *, width: int) -
 
 def _owners(plan: RunPlan) -> dict[tuple[str, str], Decided]:
     """What was decided about each way, by where it leads."""
-    found = {}
+    found: dict[tuple[str, str], Decided] = {}
     for step in plan.steps.values():
         if step.decided is not None:
             found |= {(step.row.within, first): step.decided for first in branches(step.row.content)}

@@ -75,7 +75,9 @@ def test_an_unknown_name_is_refused_with_those_that_exist(capsys: pytest.Capture
     with pytest.raises(SystemExit) as stop:
         command.main(["tortoise"])
     assert stop.value.code == 2
-    assert "no benchmark 'tortoise'; there is: email, incidents, startup" in capsys.readouterr().err
+    assert (
+        "no benchmark 'tortoise'; there is: email, incidents, playbooks, startup" in capsys.readouterr().err
+    )
 
 
 def test_a_failed_command_is_told_and_ends_with_1(
