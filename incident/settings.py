@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from incident.errors import BadInput, WorkspaceError
+from incident.hosts import host_rule
 
 LANGUAGES = ("zh-Hans", "en")
 SETTINGS_FILE = "incident.toml"
@@ -48,6 +49,14 @@ def _languages(tags: list[str]) -> list[str]:
     if unknown or not tags:
         raise ValueError(f"languages are a list out of {', '.join(LANGUAGES)}")
     return tags
+
+
+def _host(text: str) -> str:
+    try:
+        host_rule(text)
+    except BadInput as error:
+        raise ValueError(f"{error.what}; {error.next_step}") from None
+    return text
 
 
 def _country(text: str) -> str:
@@ -87,6 +96,7 @@ def _store_url(text: str) -> str:
 Country = Annotated[str, AfterValidator(_country)]
 CountryOrPart = Annotated[str, AfterValidator(_country_or_part)]
 SecretReference = Annotated[str, AfterValidator(_secret_reference)]
+Host = Annotated[str, AfterValidator(_host)]
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
 
 
@@ -262,7 +272,7 @@ class Playbooks(Part):
 
     variables: dict[str, str] = Field(default_factory=dict)
     secrets: dict[str, SecretReference] = Field(default_factory=dict)
-    hosts: list[str] = Field(default_factory=list)
+    hosts: list[Host] = Field(default_factory=list)
     bash: bool = False
     known_hosts: str = ""
     ca_file: str = ""
@@ -384,6 +394,24 @@ def resolve_secret(reference: str, *, environment: Mapping[str, str] | None = No
     return value
 
 
+def is_secret_reference(text: str) -> bool:
+    """Whether a text says where a secret lies, as `env:NAME` or `file:PATH`."""
+    return _SECRET_REFERENCE.fullmatch(text) is not None
+
+
 def secret_reader(playbooks: Playbooks) -> Callable[[str], str]:
-    """Reads the secrets of playbooks, by the names that the settings give them or by a reference as it stands."""
-    return lambda name: resolve_secret(playbooks.secrets.get(name, name))
+    """Reads the secrets of playbooks, by the names that the settings give them.
+
+    A place written in a playbook is none of them: it could have any file of this machine sent anywhere.
+    """
+
+    def read(name: str) -> str:
+        if name not in playbooks.secrets:
+            raise BadInput(
+                f"the workspace has no secret of the name {name!r}",
+                where="[playbooks] secrets",
+                next_step=f'write under [playbooks] secrets in incident.toml: "{name}" = "file:PATH"',
+            )
+        return resolve_secret(playbooks.secrets[name])
+
+    return read

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.compiled_templates import compile_templates_once
 from tests.support.postgres import own_postgres, postgres, store_on
 from tests.support.quick_disk import quick_folder
 
@@ -27,6 +28,7 @@ _NO_COMPILED, _COMPILED = "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    compile_templates_once()
     quick = quick_folder()
     if quick is not None and config.option.basetemp is None:
         os.environ.setdefault(_ROOT, str(quick))

@@ -27,6 +27,8 @@ def ask(
     incident_id: str = ID,
     everything: bool = typer.Option(False, "--all", help="Show every open question."),
 ) -> None:
+    from incident.cli.containment import running_lines
+
     desk = desk_of(ctx)
     questions = Questions(desk, incident_id)
     unanswered = questions.unanswered
@@ -40,6 +42,8 @@ def ask(
         lines += ["", words["more"].format(count=left, id=incident_id)]
     if questions.nobody_knows:
         lines += ["", words["nobody"], *map(questions.unknown_line, questions.nobody_knows)]
+    if running := running_lines(desk, incident_id):
+        lines += ["", *running]
     document = {
         "incident": incident_id,
         "at": desk.now(),

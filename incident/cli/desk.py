@@ -380,6 +380,11 @@ class Desk:
             typer.echo(title)
         typer.echo("\n".join(as_columns(columns, cells, width=wide)))
 
+    @property
+    def width(self) -> int:
+        """Places in a line of a drawing: the terminal's, but no more than are comfortable to read; 80 without one."""
+        return min(shutil.get_terminal_size().columns, 100) if sys.stdout.isatty() else 80
+
     def show(self, value: object) -> str:
         """A cell as people read it: times in the workspace's zone."""
         if isinstance(value, datetime):

@@ -285,7 +285,7 @@ def _with_article(desk: Desk, text: str, article: str) -> str:
 
 def _beside(rows: Sequence[Row]) -> list[str]:
     """Labels in a column of their own, each said once, and the text folded beside them."""
-    from incident.cli.columns import fold, text_width
+    from incident.folding import fold, text_width
 
     width = max((text_width(label) for label, _ in rows), default=0)
     width = max(width, _LABEL)

@@ -100,7 +100,11 @@ def grade_(
     )
     if desk.as_json:
         return
+    from incident.cli.containment import running_lines
+
     for line in _below(desk, results, method, severity, why=why):
+        typer.echo(line)
+    for line in running_lines(desk, incident_id):
         typer.echo(line)
 
 

@@ -50,6 +50,7 @@ def log(
     from incident.ops.house import evaluate
     from incident.record.evidence import put_evidence, take_files
     from incident.record.log import Said, enter
+    from incident.response.runner import poke_runs
 
     desk = desk_of(ctx)
     said = _text(text)
@@ -75,6 +76,7 @@ def log(
         )
         if entered.touches_measures:
             changes = evaluate(desk.house, change, incident_id)
+            poke_runs(change.session, incident_id)
     desk.lines(
         _told(desk, entered, changes, [f"{each.name}, SHA-256 {each.sha256}" for each in kept]),
         document={

@@ -12,7 +12,7 @@ from incident.cli.record import read_time
 from incident.errors import WrongUsage
 
 if TYPE_CHECKING:
-    from incident.response.events import AskOutcome
+    from incident.response.events import AskCase, AskCondition, AskOutcome
     from incident.response.runner import OpenEffect
     from incident.store.tables import Run
 
@@ -30,11 +30,17 @@ def run(
     variables: list[str] = typer.Option(
         [], "--var", metavar="NAME=VALUE", help="A value for the playbook; may be repeated."
     ),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Show exactly what would be sent where; write nothing, send nothing."
+    ),
 ) -> None:
     from incident.ops.house import start_playbook
 
     desk = desk_of(ctx)
     given = _named_values(variables, option="--var")
+    if dry_run:
+        _plan(desk, incident_id, playbook, given)
+        return
     if not detach:
         _must_be_able_to_work(desk)
     with desk.change(incident_id, kind="run.started") as change:
@@ -43,6 +49,23 @@ def run(
     if not detach:
         _follow(desk, run_id)
     _print_run(desk, run_id)
+
+
+def _plan(desk: Desk, incident_id: str, playbook: str, given: dict[str, str]) -> None:
+    """Print a dry run; exit 1 where something would be refused."""
+    from incident.ops.house import plan_playbook
+    from incident.response.plan_words import plan_document, plan_lines
+    from incident.response.step_facts import Reader
+
+    with desk.store.read() as session:
+        plan, children = plan_playbook(desk.house, session, incident_id, playbook, given)
+    reader = Reader(desk.language, children)
+    desk.lines(
+        plan_lines(plan, incident_id, reader, width=desk.width),
+        document=plan_document(plan, incident_id, reader),
+    )
+    if plan.refused:
+        raise typer.Exit(1)
 
 
 @app.command("runs", help="List runs and what they wait for.")
@@ -97,13 +120,16 @@ def reject(
     _decide(desk_of(ctx), run_id, step, yes=False, reason=reason)
 
 
-@app.command("done", help="Answer a step that a person carried out, or say whether a call was carried out.")
+@app.command("done", help="Answer a step that waits for a person, or say whether a call was carried out.")
 def done(
     ctx: typer.Context,
     run_id: str = RUN,
     step: str = STEP,
     failed: bool = typer.Option(
-        False, "--failed", help="It could not be done. Of a call: do not send it, go on as after a failure."
+        False,
+        "--failed",
+        help="It could not be done. Of a condition: it does not hold. Of a switch: no case does. Of a call: do not "
+        "send it, go on as after a failure.",
     ),
     was_done: bool = typer.Option(
         False, "--was-done", help="Of a call nobody knows about: it was carried out."
@@ -112,6 +138,9 @@ def done(
         False, "--not-done", help="Of such a call: it was not carried out; send it now."
     ),
     at: str | None = typer.Option(None, "--at", metavar="TIME", help="When it was done, if not just now."),
+    case: str | None = typer.Option(
+        None, "--case", metavar="NAME", help="Of a switch that asks: the case that holds."
+    ),
     note: str = typer.Option("", "--note", help="What was done."),
     values: list[str] = typer.Option(
         [], "--value", metavar="NAME=VALUE", help="A value that the step asks for."
@@ -123,6 +152,8 @@ def done(
     desk = desk_of(ctx)
     if failed + was_done + not_done > 1:
         raise WrongUsage("--was-done, --not-done and --failed exclude each other", where=step)
+    if case is not None and (failed or was_done or not_done):
+        raise WrongUsage("--case stands alone", where=step)
     given = _named_values(values, option="--value")
     _must_be_able_to_work(desk)
     when = read_time(desk, at, option="--at") if at else None
@@ -131,7 +162,7 @@ def done(
         found = CallOutcome.done if was_done else CallOutcome.not_done if not_done else CallOutcome.failed
         answer_outcome(desk.house, run_id, step, found, **answer)
     else:
-        answer_question(desk.house, run_id, step, success=not failed, **answer)
+        answer_question(desk.house, run_id, step, success=not failed, case=case, **answer)
     _follow(desk, run_id)
     _print_run(desk, run_id)
 
@@ -239,11 +270,23 @@ def _waits(desk: Desk, run: Run) -> list[str]:
                 if (hold := hold_over(session, run.incident_id, each.effect)) is not None
             ]
         waits = [f"{short_name(desk.store, run, each.row.step)} ({_how(each)})" for each in asked]
-        return waits + [
+        return [*waits, *_waiting_for_evidence(desk, run)] + [
             f"{short_name(desk.store, run, each.row.step)} (held back by {label})" for each, label in held
         ]
     except KeyMissing as error:
         return [error.what]
+
+
+def _waiting_for_evidence(desk: Desk, run: Run) -> list[str]:
+    from incident.response.evidence_first import WAITS, waits_for_evidence
+    from incident.response.runner import open_effects, short_name
+
+    with desk.store.read() as session:
+        return [
+            f"{short_name(desk.store, run, each.row.step)} ({WAITS})"
+            for each in open_effects(session, desk.store, run)
+            if waits_for_evidence(session, run.incident_id, each.effect)
+        ]
 
 
 def _how(asked: OpenEffect) -> str:
@@ -251,6 +294,10 @@ def _how(asked: OpenEffect) -> str:
 
     if isinstance(asked.effect, e.AskApproval):
         return f"approve, {asked.effect.quorum} people"
+    if isinstance(asked.effect, e.AskCondition):
+        return "does it hold?"
+    if isinstance(asked.effect, e.AskCase):
+        return f"which case? {', '.join(asked.effect.cases)}"
     return "was it carried out?" if isinstance(asked.effect, e.AskOutcome) else "done"
 
 
@@ -266,6 +313,8 @@ def _print_run(desk: Desk, run_id: str) -> None:
         told, waits_for = _question(desk, run, each)
         lines += told
         document["waits_for"].append(waits_for)
+    if run.state == RUNNING:
+        lines += [f"  {each}" for each in _waiting_for_evidence(desk, run)]
     desk.lines(lines, document=document)
 
 
@@ -286,11 +335,33 @@ def _question(desk: Desk, run: Run, asked: OpenEffect) -> tuple[list[str], dict[
     if isinstance(effect, e.AskOutcome):
         told, more = _outcome_question(desk, run, asked, effect, how=how, values=values)
         return lines + told, document | more
-    if isinstance(effect, e.AskPerson | e.AskApproval):
-        text = in_language(effect.text, desk.language)
-    else:
-        text = effect.reason if isinstance(effect, e.AskCondition) else ""
+    if isinstance(effect, e.AskCondition | e.AskCase):
+        told, more = _branching_question(desk, effect, how=how)
+        return lines + told, document | more
+    assert isinstance(effect, e.AskPerson | e.AskApproval)  # noqa: S101 - the other kinds that ask people
+    text = in_language(effect.text, desk.language)
     return [*lines, f"    {text}", f"    → {how}{values}"], document | {"text": text}
+
+
+def _branching_question(
+    desk: Desk, effect: AskCondition | AskCase, *, how: str
+) -> tuple[list[str], dict[str, Any]]:
+    from incident.response.asking import case_in_words, condition_in_words
+    from incident.response.events import AskCondition
+
+    document: dict[str, Any]
+    if isinstance(effect, AskCondition):
+        words = condition_in_words(effect, desk.language)
+        document = {"condition": effect.condition, "variables": effect.variables}
+    else:
+        words = case_in_words(effect, desk.language)
+        document = {"switch": effect.switch, "value": effect.value, "cases": effect.cases}
+    commands = {answer: f"{how} {answer}".rstrip() for answer in words.answers}
+    lines = [f"    {line}" for line in (words.question, *words.known)]
+    for answer, meaning in words.answers.items():
+        lines += [f"    {meaning}", f"      → {commands[answer]}"]
+    answers = {meaning: commands[answer] for answer, meaning in words.answers.items()}
+    return lines, {"text": words.question, "reason": effect.reason, "answers": answers, **document}
 
 
 def _outcome_question(

@@ -287,7 +287,7 @@ def as_json(value: Value | None) -> Any:
 
 def _beside(rows: Sequence[tuple[str, str]]) -> list[str]:
     """Labels in a column of their own, each said once, and the text folded beside them."""
-    from incident.cli.columns import fold, text_width
+    from incident.folding import fold, text_width
 
     widest = max(text_width(label) for label, _ in rows)
     lines, before = [], ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,12 @@ class BadSource(BadInput):
         self.problems = problems
 
 
+@lru_cache(maxsize=64)
 def read_source(text: str, *, name: str) -> CompiledSource:
-    """The source written in `text` (YAML 1.2). Raises BadSource, with the line, for anything off."""
+    """The source written in `text` (YAML 1.2). Raises BadSource, with the line, for anything off.
+
+    One text is read once: YAML with the lines of its keys takes far longer than all else a worker does at its start.
+    """
     tree = _read_yaml(text, name)
     try:
         return compile_source(Source.model_validate(tree))

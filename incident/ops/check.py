@@ -28,6 +28,7 @@ from incident.errors import TocsinError
 from incident.ops.checks import (
     attempts,
     calling,
+    containment,
     decided,
     holds,
     intake,
@@ -56,6 +57,7 @@ SURVEYS: tuple[Survey, ...] = tuple(
         people,
         releases,
         runs,
+        containment,
         holds,
         tasks,
         intake,

@@ -17,7 +17,7 @@ from incident.duties.explaining import off_for_organisation
 from incident.duties.recipients import recipients_of_reports, without_contact
 from incident.errors import TocsinError
 from incident.law.regimes import Status
-from incident.ops.house import playbook_names, read_playbook
+from incident.ops.house import read_playbook
 from incident.ops.worker import sources_of
 from incident.record.contacts import list_contacts
 from incident.record.incidents import IncidentState, list_incidents
@@ -25,6 +25,7 @@ from incident.record.operators import Role, list_operators, roles_of
 from incident.record.reaches import is_reference, list_reaches, needs_somebody
 from incident.record.summons import REASON_TITLES, Reason
 from incident.response.housework import House
+from incident.response.shelf import playbook_names
 from incident.settings import resolve_secret
 from incident.store.instance import objection
 from incident.store.keyring import WORKSPACE_KEY

@@ -210,7 +210,8 @@ def _audience(
     """Whom a round calls, by what is known of operators now."""
     round_ = row.level if level is None else level
     named = content.get("operator", "")
-    first = [line for line in reaches if (line.name == named if named else row.role in line.roles)]
+    roles = {row.role, *content.get("or_roles", ())}
+    first = [line for line in reaches if (line.name == named if named else not roles.isdisjoint(line.roles))]
     called: Sequence[ReachLine] = reaches
     if round_ < _DEPUTIES:
         called = first

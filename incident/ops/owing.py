@@ -21,11 +21,13 @@ from incident.law.findings import STANDING
 from incident.record.holds import HOLD_JOB
 from incident.record.incidents import IncidentState
 from incident.record.summons import SUMMONS_JOB
+from incident.response.containment import CONTAINMENT_JOB, UNENDED
 from incident.response.runner import RUN_JOB, RUNNING
 from incident.store.tables import (
     Alert,
     Batch,
     Campaign,
+    Containment,
     Delivery,
     DutyRow,
     Hold,
@@ -88,6 +90,18 @@ def work_without_a_job(session: Session) -> Iterator[Owed]:
         )
     ):
         yield Owed(HOLD_JOB, hold_id, incident_id)
+    for row_id, incident_id in session.exec(
+        select(Containment.id, Containment.incident_id)
+        .join(Incident, col(Incident.id) == col(Containment.incident_id))
+        .where(
+            col(Incident.state) == IncidentState.OPEN,
+            col(Containment.expires_at).is_not(None),
+            col(Containment.asked_at).is_(None),
+            col(Containment.state).in_(sorted(UNENDED)),
+            ~_has_job(CONTAINMENT_JOB, col(Containment.id)),
+        )
+    ):
+        yield Owed(CONTAINMENT_JOB, row_id, incident_id)
     standing = exists().where(
         col(DutyRow.incident_id) == col(Incident.id), col(DutyRow.state).in_(sorted(STANDING))
     )

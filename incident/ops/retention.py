@@ -28,6 +28,7 @@ from incident.store.tables import (
     Alert,
     Attempt,
     Campaign,
+    Containment,
     Decision,
     DutyRow,
     Evaluation,
@@ -58,6 +59,7 @@ DESTROYED = "incident.destroyed"
 _SEALED: tuple[type[SQLModel], ...] = (
     Alert,
     Attempt,
+    Containment,
     Decision,
     DutyRow,
     Evaluation,

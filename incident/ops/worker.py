@@ -33,6 +33,7 @@ from incident.hooks.mapping import CompiledSource
 from incident.hooks.receiving import ALERT_JOB, AlertDesk, work_on_alert
 from incident.notice.publishing import record_pages, write_pages
 from incident.notice.release import version_by_id
+from incident.ops.containment_reminders import look_at_containment
 from incident.ops.duty_reminders import look_at_duties
 from incident.ops.escalation import SUMMONS_JOB, Caller, work_on_summons
 from incident.ops.hold_reminders import look_at_hold
@@ -41,6 +42,7 @@ from incident.ops.owing import put_missing_jobs
 from incident.record.holds import HOLD_JOB, Cover, held, hold_brake
 from incident.response import events as e
 from incident.response.commands.going_out import going_out
+from incident.response.containment import CONTAINMENT_JOB
 from incident.response.housework import House
 from incident.response.runner import RUN_JOB, poke_runs
 from incident.response.working import ENGINE, Surroundings, advance_run
@@ -97,6 +99,7 @@ class Worker:
             secret_reader(house.settings.playbooks),
             going_out(house.settings.playbooks, house.workspace.root),
             self.on_step,
+            lambda change, incident_id: evaluate(house, change, incident_id),
         )
         desk = AlertDesk(
             settings=house.settings,
@@ -112,6 +115,7 @@ class Worker:
             RUN_JOB: _unless_braked(lambda lease: advance_run(lease, store, lease.claim.key, around)),
             PUBLISH_JOB: _unless_braked(self._publish),
             SETTLE_JOB: self._settle,
+            CONTAINMENT_JOB: lambda lease: look_at_containment(lease, store, lease.claim.key, house.clock),
             HOLD_JOB: lambda lease: look_at_hold(lease, store, lease.claim.key, house.clock),
             DUTIES_JOB: lambda lease: look_at_duties(lease, house, lease.claim.key),
         }

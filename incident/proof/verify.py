@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -22,7 +22,7 @@ from incident.record.privileged import digest_of
 from incident.store.change import open_row, row_image
 from incident.store.journal import WORKSPACE_CHAIN, Entry, Fault, Finding, Head, check_chain
 from incident.store.moment import one_moment
-from incident.store.store import Store
+from incident.store.store import Recorded, Store
 from incident.store.tables import (
     ROW_TABLES,
     WORKSPACE_TABLES,
@@ -110,8 +110,7 @@ def _check(store: Store, chain: str, heads: Sequence[Head]) -> tuple[ChainResult
     findings = [
         *check_chain(entries, chain=chain, outside=heads),
         *_stored_head(store, chain, entries),
-        *_bodies(store, chain),
-        *_rows(store, chain),
+        *_bodies_and_rows(store, chain),
     ]
     head = entries[-1].hash if entries else "-"
     return ChainResult(
@@ -181,43 +180,52 @@ def _stored_head(store: Store, chain: str, entries: Sequence[Entry]) -> list[Fin
     return [Finding(chain, found[0].seq, Fault.HEAD_DIFFERS, "the stored head is not the last entry")]
 
 
-def _bodies(store: Store, chain: str) -> list[Finding]:
+@dataclass
+class _Journalled:
+    """What the readable bodies of a chain say of the rows: the last image of each, and the last roots."""
+
+    images: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    roots: dict[str, str] = field(default_factory=dict)
+    people_root: str | None = None
+
+    def take(self, body: dict[str, Any]) -> None:
+        self.roots.update(body.get("ledger_roots", {}))
+        self.people_root = body.get("people_root", self.people_root)
+        for image in body.get("rows", []):
+            name = _image_name(image)
+            content = image.get("content", self.images.get(name, {}).get("content"))
+            self.images[name] = {"row": image["row"], "content": content}
+
+
+def _bodies_and_rows(store: Store, chain: str) -> list[Finding]:
+    """Look into every body once: opening them is what a verification takes its time for."""
     if not _has_key(store, chain):
         return []
     findings: list[Finding] = []
+    journalled = _Journalled()
     for recorded in store.recorded(chain, skip_unreadable=True):
-        if recorded.body is not None:
-            continue
-        # The key is here, so this body was not destroyed the way we destroy; a note of it in the row is no excuse.
-        detail = (
-            "its body is not there"
-            if recorded.destroyed_at is None
-            else "its body was taken out, not destroyed"
-        )
-        try:
-            store.body_of(chain, recorded.entry.seq)
-        except Unreadable as error:
-            detail = error.what
-        findings.append(Finding(chain, recorded.entry.seq, Fault.BODY_CHANGED, detail))
-    return findings
+        if recorded.body is None:
+            findings.append(_without_body(store, chain, recorded))
+        else:
+            journalled.take(recorded.body)
+    return [*findings, *_rows(store, chain, journalled)]
 
 
-def _rows(store: Store, chain: str) -> list[Finding]:
+def _without_body(store: Store, chain: str, recorded: Recorded) -> Finding:
+    # The key is here, so this body was not destroyed the way we destroy; a note of it in the row is no excuse.
+    detail = (
+        "its body is not there" if recorded.destroyed_at is None else "its body was taken out, not destroyed"
+    )
+    try:
+        store.body_of(chain, recorded.entry.seq)
+    except Unreadable as error:
+        detail = error.what
+    return Finding(chain, recorded.entry.seq, Fault.BODY_CHANGED, detail)
+
+
+def _rows(store: Store, chain: str, journalled: _Journalled) -> list[Finding]:
     """Compare today's rows with their last image in the journal."""
-    if not _has_key(store, chain):
-        return []
     key = store.keyring.get(chain)
-    images: dict[tuple[str, str], dict[str, Any]] = {}
-    roots: dict[str, str] = {}
-    listed: str | None = None
-    for recorded in store.recorded(chain, skip_unreadable=True):
-        body = recorded.body or {}
-        roots.update(body.get("ledger_roots", {}))
-        listed = body.get("people_root", listed)
-        for image in body.get("rows", []):
-            name = _image_name(image)
-            content = image.get("content", images.get(name, {}).get("content"))
-            images[name] = {"row": image["row"], "content": content}
     findings: list[Finding] = []
     with store.read() as session:
         seen: set[tuple[str, str]] = set()
@@ -225,12 +233,13 @@ def _rows(store: Store, chain: str) -> list[Finding]:
             for row in session.exec(_rows_of(table, chain)).all():
                 name = (str(table.__tablename__), _row_key(row))
                 seen.add(name)
-                findings += _compare(chain, name, row, images.get(name), key=key)
-        for name in images.keys() - seen:
+                findings += _compare(chain, name, row, journalled.images.get(name), key=key)
+        for name in journalled.images.keys() - seen:
             findings.append(Finding(chain, 0, Fault.MISSING, f"{Doubt.ROW_MISSING}: {name[0]} {name[1]}"))
+        listed = journalled.people_root
         if listed is not None and people_root(session, chain) != listed:
             findings.append(Finding(chain, 0, Fault.CHANGED, f"{Doubt.PEOPLE}"))
-        for batch_id, root in roots.items():
+        for batch_id, root in journalled.roots.items():
             if ledger_root(session, batch_id) != root:
                 findings.append(Finding(chain, 0, Fault.CHANGED, f"{Doubt.LEDGER}: batch {batch_id}"))
     return findings

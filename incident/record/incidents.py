@@ -159,6 +159,16 @@ def must_have_happened(at: datetime, *, now: datetime, option: str = "") -> None
         )
 
 
+def must_have_not_come(at: datetime, *, now: datetime, option: str = "") -> None:
+    """Raises `Refused` for a time that is past, where one to come is asked for."""
+    if at <= now:
+        raise Refused(
+            "this time is past",
+            where=at.isoformat(timespec="minutes"),
+            next_step=f"name one to come{f': {option} +24h' if option else ''}",
+        )
+
+
 def entry_called(session: Session, incident_id: str, name: str) -> LogEntry:
     """A log entry by the beginning of its id that lists show. Raises `NotFound`."""
     mine = select(LogEntry).where(LogEntry.incident_id == incident_id)
@@ -178,6 +188,11 @@ def record_run_measure(
     """
     measure_named(action)
     _put_log(store, change, incident_id, text, at=at, by=by, action=action, origin="run")
+
+
+def record_run_note(store: Store, change: Change, incident_id: str, *, text: str, at: datetime) -> None:
+    """What a run found out, in the log. It is no measure."""
+    _put_log(store, change, incident_id, text, at=at, by="", action=None, origin="run")
 
 
 def _put_log(

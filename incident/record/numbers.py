@@ -10,10 +10,13 @@ from sqlmodel import Session, func, select
 from incident.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
-    from incident.store.tables import Hold, Instruction, PrivilegedNote, Resolution, Task, Waiver
+    from incident.store.tables import Containment, Hold, Instruction, PrivilegedNote, Resolution, Task, Waiver
 
-Numbered = TypeVar("Numbered", "Hold", "Instruction", "PrivilegedNote", "Resolution", "Task", "Waiver")
+Numbered = TypeVar(
+    "Numbered", "Containment", "Hold", "Instruction", "PrivilegedNote", "Resolution", "Task", "Waiver"
+)
 LETTERS = {
+    "containment": "C",
     "hold": "H",
     "instruction": "I",
     "privileged_note": "N",
@@ -23,6 +26,7 @@ LETTERS = {
 }
 
 _LISTED_BY = {
+    "C": "containment",
     "H": "hold list",
     "I": "instruction list",
     "N": "counsel list",

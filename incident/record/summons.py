@@ -5,7 +5,7 @@ A summons never decides anything. It ends when somebody answers it, or when what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ class Reason(StrEnum):
     DUTY_PASSED = "duty-passed"
     ALERT = "alert"
     PERSON = "person"
+    CONTAINMENT_ENDED = "containment-ended"
 
 
 class CallState(StrEnum):
@@ -59,6 +60,10 @@ REASON_TITLES: Mapping[Reason, Mapping[str, str]] = {
     Reason.DUTY_DUE: {"zh-Hans": "有一项期限即将届满", "en": "a deadline is near"},
     Reason.DUTY_PASSED: {"zh-Hans": "有一项期限已经届满", "en": "a deadline has run out"},
     Reason.ALERT: {"zh-Hans": "一条告警触发了新的事件", "en": "an alert opened it"},
+    Reason.CONTAINMENT_ENDED: {
+        "zh-Hans": "有一项遏制措施已经到期",
+        "en": "the time of a containment measure is over",
+    },
     Reason.PERSON: {"zh-Hans": "有人请您处理", "en": "somebody asks for you"},
 }
 """What a summons is about, in words that hold nothing of the incident."""
@@ -76,8 +81,11 @@ def summon(
     label: str = "",
     operator: str = "",
     about: Mapping[str, str] | None = None,
+    or_roles: Sequence[Role] = (),
 ) -> str:
     """Ask for somebody with a role, once for each reason and subject while it stands open; returns the summons' id.
+
+    Whoever has one of `or_roles` instead is called as well.
 
     `text` says in each language what is asked, for the record; what is sent to people is made elsewhere and holds less:
     the reason and `label`, a short name that tells nothing of the incident. `operator` is the one who is called first
@@ -97,6 +105,8 @@ def summon(
         next_at=change.at,
     )
     content = {"text": dict(text), "label": label, "operator": operator}
+    if or_roles:
+        content["or_roles"] = [str(each) for each in or_roles]
     change.put(row, content if about is None else {**content, "about": dict(about)})
     put_job(change.session, SUMMONS_JOB, row.id, incident_id=incident_id)
     return row.id

@@ -13,7 +13,7 @@ from incident.durable import Lease
 from incident.errors import NotFound
 from incident.response import events as e
 from incident.response.commands.going_out import GoingOut
-from incident.response.runner import OUTSTANDING, OpenEffect, keep_late, run_named, tell
+from incident.response.runner import OUTSTANDING, Evaluate, OpenEffect, keep_late, run_named, tell
 from incident.store.change import Change
 from incident.store.store import Store
 from incident.store.tables import Run, RunEffect
@@ -43,13 +43,14 @@ class Housework(Protocol):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What advancing a run needs from outside."""
+    """What advancing a run needs from outside. `evaluate` evaluates the duties as a change leaves the record."""
 
     clock: Callable[[], datetime]
     housework: Housework
     resolve_secret: Callable[[str], str]
     going_out: GoingOut
     on_step: Callable[[str, e.Effect, str], None] = lambda run_id, effect, result: None
+    evaluate: Evaluate | None = None
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,16 @@ class Attempt:
                 raise NotFound("this effect does not exist", where=settled.row.id)
             now = OpenEffect(row, settled.effect)
             if row.state in OUTSTANDING:
-                tell(change, self.store, fresh, event, settled=now, result=result)
+                tell(
+                    change,
+                    self.store,
+                    fresh,
+                    event,
+                    settled=now,
+                    result=result,
+                    evaluate=self.around.evaluate,
+                )
                 return True
             if isinstance(settled.effect, e.RunCommand):
-                keep_late(change, self.store, fresh, now, event, result=result)
+                keep_late(change, self.store, fresh, now, event, result=result, evaluate=self.around.evaluate)
             return False

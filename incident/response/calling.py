@@ -16,6 +16,7 @@ from incident.response.attempt import Attempt
 from incident.response.commands import kind_of
 from incident.response.commands.prepared import Call
 from incident.response.commands.result import Ending, Result, outputs_from
+from incident.response.evidence_first import EvidenceFirst, must_have_evidence
 from incident.response.runner import EffectState, OpenEffect, SettledMeanwhile, call_later, mark_intended
 from incident.response.silence import brakes_over, must_be_free
 
@@ -45,8 +46,9 @@ def run_command(
     try:
         with attempt.change("run.intent") as change:
             must_be_free(change.session, attempt.store, incident_id, command.measures)
+            must_have_evidence(change.session, incident_id, command)
             mark_intended(change, attempt.store, asked)
-    except (SettledMeanwhile, HeldBack):
+    except (SettledMeanwhile, HeldBack, EvidenceFirst):
         return
     if not attempt.lease.may_act(*brakes_over(incident_id, command.measures)):
         # Nothing went out. Whoever cannot write even this leaves a question behind, never a second call.
@@ -111,15 +113,15 @@ def _time_to_repeat(
     if not _may_repeat(command, calls=calls):
         return None
     at = now + timedelta(seconds=PAUSES_S[calls - 1])
-    limits = [
-        each.row.due_at
+    limits = {
+        each.effect.round: each.row.due_at
         for each in effects
         if isinstance(each.effect, e.WaitUntil)
         and each.effect.purpose is e.TimerPurpose.timeout
         and each.row.visit == command.visit
-        and each.effect.round == command.round
-    ]
-    return None if any(limit is not None and limit <= at for limit in limits) else at
+    }
+    latest = limits[max(limits)] if limits else None  # one that began anew stands for those before it
+    return None if latest is not None and latest <= at else at
 
 
 def _call_again(attempt: Attempt, asked: OpenEffect, *, calls: int, at: datetime | None) -> bool:

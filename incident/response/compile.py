@@ -34,6 +34,7 @@ EXTENSION_LINKS: Mapping[str, Mapping[str, str]] = {
 }
 """Properties of our extensions that refer to objects of the playbook, and where these stand."""
 SINGLE_REFERENCES = ("on_completion", "on_success", "on_failure", "on_true", "on_false")
+_MOST_HINTS = 20
 _TIMES = ("created", "modified", "valid_from", "valid_until")
 _SHORT_NAME = re.compile(r"[a-z][a-z0-9-]{0,79}")
 _WRITTEN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -71,7 +72,7 @@ def compile_with_places(
     found = compiler.compile()
     if compiler.findings:
         raise NotRunnable(compiler.findings, name=name)
-    return found, compiler.places
+    return found, compiler.places | compiler.paths()
 
 
 class _Compiler:
@@ -86,6 +87,16 @@ class _Compiler:
         language = form.get("language", wordings.DEFAULT_LANGUAGE)
         self.language = language if isinstance(language, str) else wordings.DEFAULT_LANGUAGE
         self.playbook_id = ""
+
+    def paths(self) -> dict[str, str]:
+        """The places of all that was written, by its path in the compiled playbook."""
+        found = {}
+        for path, line in self.lines.items():
+            if len(path) > 1 and path[0] in SECTIONS:
+                named = self.ids.get(str(path[0]), {}).get(str(path[1]), path[1])
+                path = (path[0], named, *path[2:])
+            found["/".join(map(str, path))] = f"{self.name}:{line}"
+        return found
 
     def complain(self, code: str, message: str, path: Path) -> None:
         line = next(
@@ -213,7 +224,8 @@ class _Compiler:
             return names[found]
         if IDENTIFIER.fullmatch(found) or found in names.values():
             return found
-        near = difflib.get_close_matches(found, names, n=3)
+        # Each look costs as much as there are names; nobody reads the hundredth hint.
+        near = difflib.get_close_matches(found, names, n=3) if len(self.findings) < _MOST_HINTS else []
         hint = f"; near it: {', '.join(near)}" if near else ""
         self.complain("dangling-reference", f"“{found}” is not in {section}{hint}", path)
         return found
@@ -256,12 +268,13 @@ class _Compiler:
                 moment = datetime.combine(date.fromisoformat(found), time(), UTC)
             else:
                 moment = datetime.fromisoformat(found)
-        except ValueError:
+            moment = moment.astimezone(UTC) if moment.tzinfo is not None else None
+        except (ValueError, OverflowError):
             moment = None
-        if moment is None or moment.tzinfo is None:
+        if moment is None:
             self.complain("timestamp", f"“{found}” is no time with a zone, as 2025-11-20T08:00:00Z", path)
             return found
-        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+        return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
 def _fill(plain: dict[str, Any], word: str, value: Any) -> None:
@@ -277,7 +290,8 @@ def _fill(plain: dict[str, Any], word: str, value: Any) -> None:
 def our_definitions(plain: Mapping[str, Any]) -> dict[str, Any]:
     """The definitions of those of our extensions that the playbook uses."""
     holders = [plain, *(each for section in SECTIONS for each in (plain.get(section) or {}).values())]
-    used = {key for each in holders for holder in EXTENSION_HOLDERS for key in each.get(holder) or {}}
+    found = [each.get(holder) for each in holders for holder in EXTENSION_HOLDERS]
+    used = {key for each in found if isinstance(each, dict) for key in each}
     return {id_: definition(name) for name, id_ in EXTENSION_IDS.items() if id_ in used}
 
 
@@ -285,15 +299,15 @@ def activities(plain: Mapping[str, Any]) -> list[str]:
     """The activities that the commands name, each once."""
     commands = [each for step in plain["workflow"].values() for each in _list(step.get("commands"))]
     found = [each.get("playbook_activity") for each in commands if isinstance(each, dict)]
-    return list(dict.fromkeys(each for each in found if each))
+    return list(dict.fromkeys(each for each in found if each and isinstance(each, str)))
 
 
 def processing_summary(plain: Mapping[str, Any]) -> dict[str, bool]:
     """The features the playbook uses (section 10.14); a feature not used is left out."""
     steps = list(plain["workflow"].values())
-    types = {step.get("type") for step in steps}
+    types = {str(step.get("type")) for step in steps}
     commands = [
-        each.get("type") for s in steps for each in _list(s.get("commands")) if isinstance(each, dict)
+        str(each.get("type")) for s in steps for each in _list(s.get("commands")) if isinstance(each, dict)
     ]
     features = {
         "manual_playbook": bool(commands) and set(commands) == {"manual"},
@@ -305,6 +319,9 @@ def processing_summary(plain: Mapping[str, Any]) -> dict[str, bool]:
         "temporal_logic": any("delay" in step or "timeout" in step for step in steps),
         "data_markings": bool(plain.get("markings")),
         "digital_signatures": bool(plain.get("signatures")),
+        "countersigned_signatures": any(
+            isinstance(each, dict) and "signature" in each for each in _list(plain.get("signatures"))
+        ),
         "extensions": bool(plain.get("extension_definitions")),
     }
     return {name: True for name, used in features.items() if used}

@@ -12,12 +12,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Literal
 
 from incident.response.model import DEFAULT_CASE, Variable
 from incident.response.variables import INTEGER_TYPES, REFERENCE, Values, variable_in
 
 DEEPEST = 50
+LONGEST = 4_000  # characters; a loop looks at its condition thousands of times
 _FOLDED = frozenset({"hexstring", "hash", "md5-hash", "sha256-hash", "uuid", "mac-addr"})
 _ADDRESSES = frozenset({"ipv4-addr", "ipv6-addr"})
 _NUMBERS = INTEGER_TYPES | {"float"}
@@ -202,8 +204,11 @@ def _tokens(source: str) -> list[tuple[str, str]]:
     return found
 
 
+@lru_cache(maxsize=256)
 def parse(source: str) -> Expression | Unreadable:
     """The expression, or why it is none."""
+    if len(source) > LONGEST:
+        return Unreadable(f"the condition is longer than {LONGEST} characters")
     try:
         return _Parser(source).whole()
     except _NoParse as error:
@@ -316,7 +321,7 @@ def _typed(literal: Literal_, kind: str, operator: str) -> Any | Unreadable:
         return literal.text
     try:
         if kind in _NUMBERS:
-            return Decimal(literal.text)
+            return _finite(literal.text)
         if kind == "bool":
             return {"true": True, "false": False}[literal.text.lower()]
         if kind in _ADDRESSES:
@@ -342,21 +347,35 @@ def _apply(operator: Operator, left: Any, right: Any) -> bool | Unreadable:
     return _order(operator, left, right)
 
 
+def _finite(text: str) -> Decimal:
+    """Infinities and NaN have no order that a condition could mean. Raises `ValueError`, `InvalidOperation`."""
+    number = Decimal(text)
+    if not number.is_finite():
+        raise ValueError
+    return number
+
+
 def like(value: str, pattern: str) -> bool:
-    """SQL's LIKE: `%` for any run, `_` for one character. Linear memory and no backtracking explosion,
-    because values come from alerts.
+    """SQL's LIKE: `%` for any run, `_` for one character. Without backtracking, because values come from alerts: each
+    part between two `%` is of one length and is taken where it stands first.
     """
-    at, star, mark, i = 0, -1, 0, 0
-    while i < len(value):
-        if at < len(pattern) and pattern[at] == "%":
-            star, mark, at = at, i, at + 1
-        elif at < len(pattern) and pattern[at] in {"_", value[i]}:
-            at, i = at + 1, i + 1
-        elif star >= 0:
-            at, mark, i = star + 1, mark + 1, mark + 1
-        else:
+    parts = [
+        re.compile("".join("." if ch == "_" else re.escape(ch) for ch in part), re.DOTALL)
+        for part in pattern.split("%")
+    ]
+    first, last = parts[0], parts[-1]
+    if len(parts) == 1:
+        return first.fullmatch(value) is not None
+    opening, end = first.match(value), len(value) - len(pattern.rpartition("%")[2])
+    if opening is None or end < opening.end():
+        return False
+    at = opening.end()
+    for part in parts[1:-1]:
+        found = part.search(value, at, end)
+        if found is None:
             return False
-    return not pattern[at:].strip("%")
+        at = found.end()
+    return last.fullmatch(value, end) is not None
 
 
 def _within(inner: Any, outer: Any) -> bool | Unreadable:

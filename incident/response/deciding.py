@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from incident.duties.evaluating import evaluate_duties
 from incident.errors import Refused
 from incident.record.decisions import Signer, Subject, Verdict, approvals, decide, rejections, voices
 from incident.response import events as e
 from incident.response.housework import House
 from incident.response.runner import RUNNING, question_at, run_named, tell
-from incident.response.summoning import role_of
+from incident.response.summoning import roles_of_approval
 
 STEP_SUBJECT = "run-step"
 
@@ -44,10 +45,11 @@ def answer_question(
             _no_case(case, step)
             return e.ConditionAnswered(visit=effect.visit, index=effect.index, holds=success, by=by), note
         if isinstance(effect, e.AskCase):
-            if success and case is None:
+            if success == (case is None):
                 raise Refused(
                     f"the step {step} asks which case holds",
-                    next_step=f"incident done {run_id} {step} --case NAME ({', '.join(effect.cases)}), or --failed",
+                    next_step=f"incident done {run_id} {step} --case NAME (one of: {', '.join(effect.cases)}), or "
+                    "--failed where none does",
                 )
             answered = e.CaseAnswered(
                 visit=effect.visit, index=effect.index, case=case if success else None, by=by
@@ -151,14 +153,26 @@ def _answer(
             )
         event, result = event_for(asked.effect)
         sent_at = asked.effect.sent_at if isinstance(asked.effect, e.AskOutcome) else None
-        tell(change, store, run, event, settled=asked, result=result, at=at or sent_at)
+        tell(
+            change,
+            store,
+            run,
+            event,
+            settled=asked,
+            result=result,
+            at=at or sent_at,
+            evaluate=lambda change, incident_id: evaluate_duties(
+                change, store, house.workspace, house.settings, incident_id
+            ),
+        )
 
 
 def decide_step(house: House, run_id: str, step: str, *, signer: Signer, yes: bool, reason: str) -> int:
     """Sign for or against a step; returns how many more people must still sign (0: the run goes on).
 
-    Raises `NotFound` for a step that waits for nobody, `Refused` where no decision is asked, where this person
-    decided already, started the run and may not approve it, or lacks the role.
+    Any of the roles that the step names may sign. Its separation of duties keeps out who started the run; who answered
+    another step of it may sign. Raises `NotFound` for a step that waits for nobody, `Refused` where no decision is
+    asked, where this person decided already, started the run and may not approve it, or has none of the roles.
     """
     store = house.store
     with store.read() as session:
@@ -189,7 +203,7 @@ def decide_step(house: House, run_id: str, step: str, *, signer: Signer, yes: bo
             subject,
             Verdict.APPROVED if yes else Verdict.REJECTED,
             signer=signer,
-            needs=role_of(effect.roles),
+            needs=frozenset(roles_of_approval(effect.roles)),
             reason=reason,
             decision_id=store.new_id(),
         )

@@ -5,7 +5,7 @@ can commit an intent before it acts and a second delivery of the same event is r
 (visit, index) is unique for work of a run; (visit, purpose) for its timers. What may come again carries a
 `round` as well: of a call it grows with each time that it is made again, of a timer and of a question about a
 condition with each time that it begins anew. `measures` are those
-that the step takes if it succeeds: see `state.measures_taken`.
+that the step takes if it succeeds; the runner records them.
 """
 
 from __future__ import annotations
@@ -68,12 +68,14 @@ class RunCommand(_Work):
     """Run a command. `agent` is whom it is sent to: the target, or the agent where there is none.
 
     A `repeatable` one may be called again by itself when its outcome is not known. The same (visit, index) in a
-    later round is the same call, byte for byte, to be made in `in_ms` milliseconds.
+    later round is the same call, byte for byte, to be made in `in_ms` milliseconds. `tries` counts the failures that
+    it is made again after; such a retry keeps no time limit waiting.
     """
 
     kind: Literal["run_command"] = "run_command"
     round: int = 0
     in_ms: int = 0
+    tries: int = 0
     repeatable: bool = False
     command: Command
     agent: AgentTarget

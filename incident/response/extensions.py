@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -188,15 +189,20 @@ _DESCRIPTIONS: Mapping[Extension, str] = {
 
 def definition(name: Extension) -> dict[str, Any]:
     """The `extension_definitions` entry; the JSON Schema stands in it as text."""
-    schema = PARAMETERS[name].model_json_schema()
     return {
         "type": "extension-definition",
         "name": name.value,
         "description": _DESCRIPTIONS[name],
         "created_by": OUR_IDENTITY,
-        "schema": json.dumps(schema, sort_keys=True, separators=(",", ":")),
+        "schema": _schema_text(name),
         "version": EXTENSION_VERSION,
     }
+
+
+@cache
+def _schema_text(name: Extension) -> str:
+    # Making one takes longer than reading a small playbook, and every playbook declares several.
+    return json.dumps(PARAMETERS[name].model_json_schema(), sort_keys=True, separators=(",", ":"))
 
 
 _P = TypeVar("_P", bound=_Params)

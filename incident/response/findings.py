@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from incident.errors import BadInput
+from incident.response.cures import CURES
 
 
 class Severity(StrEnum):
@@ -26,6 +27,11 @@ class Finding:
     code: str
     message: str
     place: str | None = None
+
+    @property
+    def cure(self) -> str:
+        """What to do about it."""
+        return CURES.get(self.code, "")
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}" if self.place else self.message

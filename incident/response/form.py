@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,10 +16,13 @@ from pydantic import ValidationError
 from incident.errors import BadInput
 from incident.response.compile import compile_with_places
 from incident.response.decompile import decompile
+from incident.response.extensions import texts_in
 from incident.response.findings import Finding, NotRunnable, Severity
+from incident.response.jsontext import read_json
 from incident.response.lint import labels_of, lint, place_of
+from incident.response.lint_containment import Catalogue
 from incident.response.model import ActionStep, Open, Playbook, dump
-from incident.response.yamltext import read_yaml, write_yaml
+from incident.response.yamltext import Path, read_yaml, write_yaml
 
 
 class Written(StrEnum):
@@ -37,34 +41,52 @@ class Loaded:
     places: Mapping[str, str]
 
 
+@lru_cache(maxsize=64)
 def load(text: str, *, name: str) -> Loaded:
     """The playbook in a YAML form or a CACAO JSON text. BadInput with file and line where it is neither.
 
-    Reading does not decide whether it can be run: see `check`, or `lint.require_runnable`.
+    Reading does not decide whether it can be run: see `check`, or `lint.require_runnable`. The same text is read once:
+    a worker starts the same few playbooks again and again, and nothing of what was read is ever changed.
     """
-    if text.lstrip().startswith("{"):
-        try:
-            data = json.loads(text)
-        except ValueError as error:
-            where = f"{name}:{getattr(error, 'lineno', 1)}"
-            raise BadInput(f"this is not JSON: {getattr(error, 'msg', error)}", where=where) from None
-        if isinstance(data, dict) and data.get("type") == "playbook":
-            places = {"": name} | _json_places(text, data, name)
-            return Loaded(_model(data, name, places), Written.cacao, places)
-    read = read_yaml(text, name=name)
-    if isinstance(read.data, dict) and read.data.get("type") == "playbook" and "spec_version" in read.data:
-        places = {"": name} | {
-            str(path[1]): f"{name}:{line}"
-            for path, line in read.lines.items()
-            if path[0] == "workflow" and len(path) == 2
-        }
-        return Loaded(_model(read.data, name, places), Written.cacao, places)
+    is_json = text.lstrip("\ufeff \t\r\n").startswith("{")
+    read = read_json(text.lstrip("\ufeff"), name=name) if is_json else read_yaml(text, name=name)
+    if is_cacao(read.data):
+        places = {"": name} | cacao_places(read.lines, name)
+        return Loaded(model_of(read.data, name, places), Written.cacao, places)
     data, places = compile_with_places(read.data, name=name, lines=read.lines)
-    return Loaded(_model(data, name, places), Written.form, places)
+    return Loaded(model_of(data, name, places), Written.form, places)
+
+
+def is_cacao(data: Any) -> bool:
+    """Whether this is CACAO's own form and not ours, which names neither type nor version."""
+    return isinstance(data, dict) and data.get("type") == "playbook" and "spec_version" in data
+
+
+def _nearest(path: list[str], places: Mapping[str, str]) -> str | None:
+    """The place of the innermost object on the way; pydantic names the step's type between, which no file has."""
+    plain = [part for number, part in enumerate(path) if not (number == 2 and path[0] == "workflow")]
+    ends = range(len(plain), 0, -1)
+    found = (places.get("/".join(plain[:end])) for end in ends)
+    return next((place for place in found if place), None)
+
+
+def cacao_places(lines: Mapping[Path, int], name: str) -> dict[str, str]:
+    places = {"/".join(map(str, path)): f"{name}:{line}" for path, line in lines.items()}
+    steps = {
+        str(path[1]): f"{name}:{line}"
+        for path, line in lines.items()
+        if path[0] == "workflow" and len(path) == 2
+    }
+    return places | steps
 
 
 def check(
-    text: str, *, name: str, now: datetime | None = None, known_measures: frozenset[str] | None = None
+    text: str,
+    *,
+    name: str,
+    now: datetime | None = None,
+    known_measures: frozenset[str] | None = None,
+    catalogue: Catalogue | None = None,
 ) -> list[Finding]:
     """Everything that is wrong with the text of a playbook; empty where nothing is."""
     try:
@@ -73,11 +95,23 @@ def check(
         return list(error.findings)
     except BadInput as error:
         return [Finding(Severity.error, "unreadable", error.what, error.where)]
-    imported = loaded.written is Written.cacao
+    imported = loaded.written is Written.cacao or _is_anothers(loaded.playbook)
     found = lint(
-        loaded.playbook, now=now, known_measures=known_measures, imported=imported, places=loaded.places
+        loaded.playbook,
+        now=now,
+        known_measures=known_measures,
+        imported=imported,
+        places=loaded.places,
+        catalogue=catalogue,
     )
-    return [*found, *_unknown_words(loaded, Severity.warning if imported else Severity.error)]
+    severity = Severity.warning if imported else Severity.error
+    return [*found, *unknown_words(loaded.playbook, severity, loaded.places)]
+
+
+def _is_anothers(playbook: Playbook) -> bool:
+    """Whether it came from another tool: no step has its id from a short name of ours."""
+    short = {each.object_id for each in texts_in(playbook.playbook_extensions).short_names}
+    return not short & set(playbook.workflow)
 
 
 def to_cacao(playbook: Playbook) -> str:
@@ -90,26 +124,16 @@ def to_form(playbook: Playbook) -> str:
     return write_yaml(decompile(dump(playbook)))
 
 
-def _model(data: Mapping[str, Any], name: str, places: Mapping[str, str]) -> Playbook:
+def model_of(data: Mapping[str, Any], name: str, places: Mapping[str, str]) -> Playbook:
     try:
         return Playbook.model_validate(data)
     except ValidationError as error:
         findings = []
         for each in error.errors():
             path = [str(part) for part in each["loc"]]
-            place = next((places[part] for part in path if part in places), name)
+            place = _nearest(path, places) or name
             findings.append(Finding(Severity.error, "shape", f"{'.'.join(path)}: {each['msg']}", place))
         raise NotRunnable(findings, name=name) from None
-
-
-def _json_places(text: str, data: Mapping[str, Any], name: str) -> dict[str, str]:
-    workflow = data.get("workflow")
-    places = {}
-    for key in workflow if isinstance(workflow, dict) else ():
-        at = text.find(f'"{key}": {{')
-        if at >= 0:
-            places[key] = f"{name}:{text.count(chr(10), 0, at) + 1}"
-    return places
 
 
 # -- words that CACAO does not have -------------------------------------------------------------------
@@ -144,17 +168,17 @@ _MORE_WORDS = frozenset(
 )
 
 
-def _unknown_words(loaded: Loaded, severity: Severity) -> Iterator[Finding]:
-    playbook = loaded.playbook
+def unknown_words(playbook: Playbook, severity: Severity, places: Mapping[str, str]) -> Iterator[Finding]:
+    """Words that the standard does not have; most are misspelt."""
     labels = labels_of(playbook)
-    yield from _strangers(playbook, severity, loaded.places.get(""))
+    yield from _strangers(playbook, severity, places.get(""))
     for step_id, step in playbook.workflow.items():
-        place = place_of(step_id, labels, loaded.places)
+        place = place_of(step_id, labels, places)
         yield from _strangers(step, severity, place)
         for command in step.commands if isinstance(step, ActionStep) else ():
             yield from _strangers(command, severity, place)
     for object_id, agent in (playbook.agent_definitions | playbook.target_definitions).items():
-        yield from _strangers(agent, severity, loaded.places.get(object_id))
+        yield from _strangers(agent, severity, place_of(f"agent_definitions/{object_id}", labels, places))
 
 
 def _strangers(found: Open, severity: Severity, place: str | None) -> Iterator[Finding]:

@@ -6,17 +6,23 @@ what another engine, or a reader, would stumble over; notes say where a run woul
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from incident.errors import TocsinError
-from incident.response import lint_calls, lint_graph, lint_steps
-from incident.response.extensions import EXTENSION_NAMES, texts_in
-from incident.response.findings import IDENTIFIER, Finding, NotRunnable, Severity, errors_in
+from incident.response import (
+    lint_calls,
+    lint_containment,
+    lint_graph,
+    lint_objects,
+    lint_standard,
+    lint_steps,
+)
+from incident.response.extensions import texts_in
+from incident.response.findings import Finding, NotRunnable, Severity, errors_in
+from incident.response.lint_containment import Catalogue
 from incident.response.lint_graph import Complaint
 from incident.response.model import (
-    SPEC_VERSION,
     ActionStep,
     IfStep,
     Playbook,
@@ -26,21 +32,37 @@ from incident.response.model import (
     WhileStep,
 )
 
-WARNINGS = frozenset({"unreached", "identifier", "timestamp", "activity", "undeclared-extension"})
-NOTES = frozenset({"would-ask", "no-default"})
+AGAINST_THE_STANDARD = frozenset(
+    [
+        "identifier",
+        "uuid-version",
+        "uuid-reused",
+        "timestamp",
+        "validity-order",
+        "number-range",
+        "empty",
+        "activity",
+        "no-activities",
+        "summary",
+        "reference-name",
+        "marking",
+        "unresolved-marking",
+        "extension-definition",
+        "extension-property",
+        "undeclared-extension",
+        "two-commands",
+        "agent-name",
+        "agent-properties",
+        "agent-address",
+        "authentication",
+    ]
+)
+"""A run does not need it, so these are warnings; a playbook for others must keep it."""
+ADVICE = frozenset(["unreached", "vocabulary", "variable-case", "unused-variable", "overloaded-variable"])
+WARNINGS = AGAINST_THE_STANDARD | ADVICE
+NOTES = frozenset({"would-ask", "no-default", "signature", "undone-by-hand"})
+_MILD_WHEN_IMPORTED = frozenset({"condition", "switch", "evidence-first"})
 _ORDER = tuple(Severity)
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-# Section 3.1.1: the activity that a playbook of each type must hold.
-_ACTIVITIES: Mapping[str, tuple[str, ...]] = {
-    "notification": ("compose-content",),
-    "detection": ("match-indicator",),
-    "investigation": ("identify-indicators",),
-    "prevention": ("configure-systems",),
-    "mitigation": ("eliminate-risk",),
-    "remediation": ("restore-capabilities",),
-    "attack": ("step-sequence",),
-    "engagement": ("prepare-engagement", "execute-operation", "analyze-engagement-results"),
-}
 
 
 def lint(
@@ -51,18 +73,20 @@ def lint(
     imported: bool = False,
     places: Mapping[str, str] | None = None,
     children: Mapping[str, Playbook] | None = None,
+    catalogue: Catalogue | None = None,
 ) -> list[Finding]:
     """Every finding, errors first.
 
     `children` are the playbooks that can be called, by id; without them calls of playbooks are left unchecked.
 
-    `now` decides on validity, `known_measures` on measure ids; both are left unchecked without. In an
+    `now` decides on validity, `known_measures` on measure ids; both are left unchecked without; so are
+    evidence and durations without `catalogue`. In an
     imported playbook a condition in another language is a warning, because a person will be asked; in one
     of our own it is an error. `places` gives file and line of objects by id.
     """
     labels = labels_of(playbook)
     found = []
-    for code, step_id, message in _complaints(playbook, now, known_measures, labels, children):
+    for code, step_id, message in _complaints(playbook, now, known_measures, labels, children, catalogue):
         place = place_of(step_id, labels, places or {})
         found.append(Finding(_severity(code, imported=imported), code, message, place))
     unique = list(dict.fromkeys(found))
@@ -72,7 +96,7 @@ def lint(
 def _severity(code: str, *, imported: bool) -> Severity:
     if code in NOTES:
         return Severity.note
-    mild = code in WARNINGS or (code in {"condition", "switch"} and imported)
+    mild = code in WARNINGS or (code in _MILD_WHEN_IMPORTED and imported)
     return Severity.warning if mild else Severity.error
 
 
@@ -108,12 +132,20 @@ def labels_of(playbook: Playbook) -> dict[str, str]:
     return labels | {each.object_id: each.short_name for each in short if each.object_id in labels}
 
 
-def place_of(step_id: str | None, labels: Mapping[str, str], places: Mapping[str, str]) -> str | None:
-    if step_id is None:
+def place_of(subject: str | None, labels: Mapping[str, str], places: Mapping[str, str]) -> str | None:
+    """File, line and step of what a complaint is about: a step's id, or a path in the playbook
+    (`workflow/ID/commands/0`); the nearest place that is known."""
+    if subject is None:
         return places.get("")
-    place = places.get(step_id)
-    label = f"step “{labels.get(step_id, step_id)}”"
-    return f"{place}, {label}" if place else label
+    path = ["workflow", subject] if subject in labels else subject.split("/")
+    known = (places.get("/".join(path[:end])) for end in range(len(path), 0, -1))
+    step_id = path[1] if path[0] == "workflow" and len(path) > 1 else None
+    own = places.get(step_id) if step_id is not None else None
+    place = next((each for each in known if each), None) if len(path) > 2 or own is None else own
+    if step_id is None or step_id not in labels:
+        return place or places.get("")
+    label = f"step “{labels[step_id]}”"
+    return f"{place or own}, {label}" if place or own else label
 
 
 def _complaints(
@@ -122,8 +154,14 @@ def _complaints(
     known_measures: frozenset[str] | None,
     labels: Mapping[str, str],
     children: Mapping[str, Playbook] | None,
+    catalogue: Catalogue | None,
 ) -> Iterator[Complaint]:
-    yield from _metadata(playbook)
+    size = list(lint_graph.too_large(playbook))
+    if size:
+        yield from size
+        return
+    yield from lint_standard.metadata(playbook)
+    yield from lint_objects.everything(playbook)
     yield from _validity(playbook, now)
     yield from lint_graph.starts(playbook)
     yield from lint_graph.ends(playbook)
@@ -132,6 +170,7 @@ def _complaints(
     if circle:
         yield "cycle", circle[0], "the steps go in a circle: " + " → ".join(labels[each] for each in circle)
     else:
+        yield from lint_graph.too_deep(playbook)
         yield from lint_graph.branch_rule(playbook, labels)
     for step_id in lint_graph.unreached(playbook):
         yield "unreached", step_id, "no way leads to this step"
@@ -146,59 +185,24 @@ def _complaints(
     yield from extensions
     if any(code == "extension" for code, _, _ in extensions):
         return  # what follows reads the extensions
+    calls = lint_calls.Calls(playbook, children) if children is not None else None
     for step_id, step in playbook.workflow.items():
         if isinstance(step, ActionStep):
             yield from lint_steps.action(playbook, step_id, step)
             yield from lint_steps.repetition(step_id, step)
+            yield from lint_containment.containment(playbook, step_id, step, catalogue)
         if isinstance(step, IfStep | WhileStep):
             yield from lint_steps.condition(playbook, step_id, step)
         if isinstance(step, SwitchStep):
             yield from lint_steps.switch(playbook, step_id, step)
         if isinstance(step, PlaybookActionStep):
             yield from lint_calls.arguments(playbook, step_id, step)
-            if children is not None:
-                yield from lint_calls.call(playbook, step_id, step, children)
+            if calls is not None:
+                yield from calls.complaints(step_id, step)
+    if catalogue is not None and not circle:
+        yield from lint_containment.evidence(playbook, catalogue)
     yield from lint_steps.variables(playbook)
     yield from lint_steps.secrets(playbook)
-
-
-def _metadata(playbook: Playbook) -> Iterator[Complaint]:
-    if playbook.spec_version != SPEC_VERSION:
-        yield (
-            "spec-version",
-            None,
-            f"spec_version is “{playbook.spec_version}”; this is an engine for {SPEC_VERSION}",
-        )
-    for reference in [
-        playbook.id,
-        playbook.created_by,
-        *playbook.agent_definitions,
-        *playbook.target_definitions,
-    ]:
-        if not IDENTIFIER.fullmatch(reference):
-            yield "identifier", None, f"“{reference}” is not an identifier (type--UUID)"
-    for step_id, step in playbook.workflow.items():
-        if not IDENTIFIER.fullmatch(step_id) or not step_id.startswith(f"{step.type}--"):
-            yield "identifier", step_id, f"“{step_id}” is not written {step.type}--UUID"
-        undeclared = set(step.step_extensions) - set(playbook.extension_definitions)
-        for reference in sorted(undeclared):
-            known = EXTENSION_NAMES.get(reference, reference)
-            yield "undeclared-extension", step_id, f"the extension “{known}” is not in extension_definitions"
-    for name in ("created", "modified"):
-        if not _TIMESTAMP.fullmatch(getattr(playbook, name)):
-            yield "timestamp", None, f"{name} has exactly three decimals and ends in Z"
-    if playbook.modified < playbook.created:
-        yield "timestamp", None, "modified lies before created"
-    present = {
-        command.playbook_activity
-        for step in playbook.workflow.values()
-        if isinstance(step, ActionStep)
-        for command in step.commands
-    }
-    needed = [each for kind in playbook.playbook_types for each in _ACTIVITIES.get(kind, ())]
-    for activity in dict.fromkeys([*playbook.playbook_activities, *needed]):
-        if activity not in present:
-            yield "activity", None, f"the activity “{activity}” is on no command"
 
 
 def _validity(playbook: Playbook, now: datetime | None) -> Iterator[Complaint]:

@@ -23,27 +23,55 @@ def arguments(playbook: Playbook, step_id: str, step: PlaybookActionStep) -> Ite
             yield "constant-written", step_id, f"{name} is a constant; out_args may not name it"
 
 
-def call(
-    playbook: Playbook, step_id: str, step: PlaybookActionStep, children: Mapping[str, Playbook]
-) -> Iterator[Complaint]:
-    """The playbook that is called must be there, of the version asked for, and take what it is given."""
-    child = children.get(step.playbook_id)
-    if child is None:
-        yield "unknown-playbook", step_id, f"there is no playbook with the id “{step.playbook_id}”"
-        return
-    if step.playbook_version is not None and step.playbook_version != child.modified:
-        yield (
-            "playbook-version",
-            step_id,
-            f"it asks for the version of {step.playbook_version}; “{child.name}” is of {child.modified}",
-        )
-    if child.revoked:
-        yield "revoked", step_id, f"the playbook “{child.name}” was revoked by its author"
-    circle = _circle(playbook, step.playbook_id, children)
-    if circle:
-        yield "playbook-cycle", step_id, "the playbooks call one another: " + " → ".join(circle)
-        return
-    yield from _fits(playbook, step_id, step, child)
+class Calls:
+    """The calls of one playbook. Each playbook that is called is followed once, however many steps call it."""
+
+    def __init__(self, playbook: Playbook, children: Mapping[str, Playbook]) -> None:
+        self.playbook = playbook
+        self.children = children
+        self._calls = {key: playbooks_called(each) for key, each in children.items()}
+        self._circles: dict[str, list[str]] = {}
+
+    def complaints(self, step_id: str, step: PlaybookActionStep) -> Iterator[Complaint]:
+        """The playbook that is called must be there, of the version asked for, and take what it is given."""
+        child = self.children.get(step.playbook_id)
+        if child is None:
+            yield "unknown-playbook", step_id, f"there is no playbook with the id “{step.playbook_id}”"
+            return
+        if step.playbook_version is not None and step.playbook_version != child.modified:
+            yield (
+                "playbook-version",
+                step_id,
+                f"it asks for the version of {step.playbook_version}; “{child.name}” is of {child.modified}",
+            )
+        if child.revoked:
+            yield "revoked", step_id, f"the playbook “{child.name}” was revoked by its author"
+        if step.playbook_id not in self._circles:
+            self._circles[step.playbook_id] = self._circle(step.playbook_id)
+        circle = self._circles[step.playbook_id]
+        if circle:
+            yield "playbook-cycle", step_id, "the playbooks call one another: " + " → ".join(circle)
+            return
+        yield from _fits(self.playbook, step_id, step, child)
+
+    def _circle(self, first: str) -> list[str]:
+        """The names of playbooks that call one another, or too many in a row; empty where there is nothing wrong."""
+        ahead: list[tuple[str, tuple[str, ...]]] = [(first, (self.playbook.id,))]
+        deepest: dict[str, int] = {}
+        while ahead:
+            reference, path = ahead.pop()
+            if reference in path or len(path) > DEEPEST:
+                return [self._name(each) for each in (*path, reference)]
+            if reference not in self.children or deepest.get(reference, 0) >= len(path):
+                continue
+            deepest[reference] = len(path)
+            ahead += [(each, (*path, reference)) for each in self._calls[reference]]
+        return []
+
+    def _name(self, reference: str) -> str:
+        if reference == self.playbook.id:
+            return self.playbook.name
+        return self.children[reference].name if reference in self.children else reference
 
 
 def _fits(playbook: Playbook, step_id: str, step: PlaybookActionStep, child: Playbook) -> Iterator[Complaint]:
@@ -60,25 +88,13 @@ def _fits(playbook: Playbook, step_id: str, step: PlaybookActionStep, child: Pla
     for name in step.out_args:
         if name not in theirs:
             yield "argument", step_id, f"“{child.name}” has no variable {name} to give back"
+        elif name in ours and ours[name].type != theirs[name].type:
+            yield (
+                "argument",
+                step_id,
+                f"{name} is of type {theirs[name].type} in “{child.name}” and {ours[name].type} here",
+            )
     for name, variable in theirs.items():
         needed = variable.external and "value" not in variable.model_fields_set
         if needed and name not in step.in_args:
             yield "argument", step_id, f"“{child.name}” needs {name}; name it in in_args"
-
-
-def _circle(playbook: Playbook, first: str, children: Mapping[str, Playbook]) -> list[str]:
-    """The names of playbooks that call one another, or too many in a row; empty where there is nothing wrong."""
-    ahead: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = [(first, (playbook.id,), (playbook.name,))]
-    seen: set[str] = set()
-    while ahead:
-        reference, path, names = ahead.pop()
-        child = children.get(reference)
-        if child is None:
-            continue
-        if reference in path or len(path) > DEEPEST:
-            return [*names, child.name]
-        if reference in seen:
-            continue
-        seen.add(reference)
-        ahead += [(each, (*path, reference), (*names, child.name)) for each in playbooks_called(child)]
-    return []

@@ -8,6 +8,52 @@ from incident.response.model import EndStep, ParallelStep, Playbook, StartStep, 
 
 Complaint = tuple[str, str | None, str]
 """(code, step id or None for the playbook, message)"""
+MOST_STEPS = 5_000
+MOST_LINKS = 20_000
+"""References from step to step: a switch may name many cases."""
+DEEPEST = 50
+"""Branches within one another."""
+
+
+def too_large(playbook: Playbook) -> Iterator[Complaint]:
+    """What is larger than anybody could read is refused before it is looked at more closely."""
+    steps = len(playbook.workflow)
+    if steps > MOST_STEPS:
+        yield (
+            "too-many-steps",
+            None,
+            f"it has {steps} steps, {MOST_STEPS} at most; move parts of it into playbooks that it calls",
+        )
+        return
+    links = sum(len(continuations(step)) + len(branches(step)) for step in playbook.workflow.values())
+    if links > MOST_LINKS:
+        yield (
+            "too-many-links",
+            None,
+            f"its steps lead to {links} others, {MOST_LINKS} at most; move parts of it into playbooks that it calls",
+        )
+
+
+def too_deep(playbook: Playbook) -> Iterator[Complaint]:
+    """Branches within branches, without a bound, would make every look at the run as deep. Needs a graph without
+    cycles."""
+    depths: dict[str, int] = {}
+    ahead = [(each, 0) for each in (playbook.workflow_start, playbook.workflow_exception) if each]
+    while ahead:
+        step_id, depth = ahead.pop()
+        if step_id not in playbook.workflow or depths.get(step_id, -1) >= depth:
+            continue
+        if depth > DEEPEST:
+            yield (
+                "too-deep",
+                step_id,
+                f"more than {DEEPEST} branches lie within one another; move the inner ones into a playbook that it calls",
+            )
+            return
+        depths[step_id] = depth
+        step = playbook.workflow[step_id]
+        ahead += [(each, depth) for each in continuations(step)]
+        ahead += [(each, depth + 1) for each in branches(step)]
 
 
 def dangling(playbook: Playbook) -> Iterator[Complaint]:
@@ -84,7 +130,12 @@ def branch_rule(playbook: Playbook, labels: Mapping[str, str]) -> Iterator[Compl
             )
     if playbook.workflow_exception:
         levels.append(("the exception route", playbook.workflow_exception, "exception"))
+    looked_at: set[tuple[str, str]] = set()
     for name, first, kind in levels:
+        if (name, first) in looked_at and kind == "branch" and first in owner:
+            yield "shared-step", first, f"{name} is named twice; each branch needs its own"
+            continue
+        looked_at.add((name, first))
         members = level(playbook, first)
         if not any(isinstance(playbook.workflow[each], EndStep) for each in members):
             yield (
@@ -101,11 +152,13 @@ def branch_rule(playbook: Playbook, labels: Mapping[str, str]) -> Iterator[Compl
                     each,
                     f"{name} and {owner[each][0]} share this step; each branch needs its own",
                 )
+                break  # what follows is shared, too
 
 
 def starts(playbook: Playbook) -> Iterator[Complaint]:
     """One start step, named by workflow_start and entered by nobody."""
     found = [step_id for step_id, step in playbook.workflow.items() if isinstance(step, StartStep)]
+    entered = set(found)
     if not found:
         yield "no-start", None, "there is no start step"
     for extra in found[1:]:
@@ -115,7 +168,7 @@ def starts(playbook: Playbook) -> Iterator[Complaint]:
     elif found and playbook.workflow_start not in found:
         yield "no-start", playbook.workflow_start, "workflow_start names this step, which is not a start step"
     for step_id, step in playbook.workflow.items():
-        if set(found) & {*continuations(step), *branches(step)}:
+        if not entered.isdisjoint([*continuations(step), *branches(step)]):
             yield "start-entered", step_id, "it leads back to the start step"
 
 

@@ -42,6 +42,7 @@ from incident.response.variables import (
     variable_in,
 )
 from incident.response.work import used_by, wording
+from incident.settings import is_secret_reference
 
 RUNS = f"there are {', '.join(StepType)}"
 
@@ -65,7 +66,7 @@ def action(playbook: Playbook, step_id: str, step: ActionStep) -> Iterator[Compl
             yield "unknown-target", step_id, f"the target “{target}” is not in target_definitions"
     for number, command in enumerate(step.commands, start=1):
         for code, message in _command(playbook, step, number, command):
-            yield code, step_id, f"command {number}: {message}"
+            yield code, f"workflow/{step_id}/commands/{number - 1}", f"command {number}: {message}"
 
 
 def _command(
@@ -165,8 +166,12 @@ def variables(playbook: Playbook) -> Iterator[Complaint]:
 def _used_variables(playbook: Playbook, step_id: str, step: ActionStep) -> Iterator[Complaint]:
     declared = declarations(playbook, step)
     translated = [text for each in texts_in(step.step_extensions).translations for text in each.commands]
+    try:
+        by_commands = used_by(playbook, step)
+    except TocsinError:  # a command that is none is reported by its kind
+        by_commands = []
     used = [
-        *used_by(playbook, step),
+        *by_commands,
         *(name for text in translated for name in references(text)),
         *step.in_args,
     ]
@@ -226,16 +231,27 @@ def texts(playbook: Playbook) -> Iterator[Complaint]:
 
 
 def secrets(playbook: Playbook) -> Iterator[Complaint]:
-    """A playbook names its secrets and never holds one."""
+    """A playbook names its secrets by names of the workspace, and holds neither one nor the place of one."""
     for reference, each in playbook.authentication_info_definitions.items():
         label = each.name or reference
+        path = f"authentication_info_definitions/{reference}"
+        by_agent = (
+            each.type == "user-auth" and not each.password
+        )  # signing in by the ssh-agent takes no secret
         if each.kms != bool(each.kms_key_identifier):
-            yield "secret-reference", None, f"{label}: kms: true and kms_key_identifier stand together"
-        elif not each.kms:
+            yield "secret-reference", path, f"{label}: kms: true and kms_key_identifier stand together"
+        elif not each.kms and not by_agent:
             yield (
                 "inline-secret",
-                None,
+                path,
                 f"{label}: a secret is named by kms_key_identifier, never written here",
             )
+        if each.kms_key_identifier and is_secret_reference(each.kms_key_identifier):
+            yield (
+                "secret-place",
+                path,
+                f"{label}: a playbook says which secret, never where it lies; write a name, and under [playbooks] "
+                f'secrets in incident.toml: NAME = "{each.kms_key_identifier}"',
+            )
         if each.password or each.token:
-            yield "inline-secret", None, f"{label}: take the secret out of the playbook and change it"
+            yield "inline-secret", path, f"{label}: take the secret out of the playbook and change it"

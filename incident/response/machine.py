@@ -24,6 +24,7 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from incident.response import events as e
 from incident.response.lint import require_runnable
@@ -53,15 +54,16 @@ def start(
     *,
     run: str,
     children: Mapping[str, Playbook] | None = None,
+    now: datetime | None = None,
 ) -> tuple[State, list[e.Effect]]:
     """Begin a run. `given` are values of external variables, `children` the playbooks that are called, at any depth, by
-    id; visits are named `<run>-1`, `<run>-2`...
+    id; visits are named `<run>-1`, `<run>-2`... Without `now` it is not asked whether a playbook is valid at this time.
 
     Raises BadInput where a playbook cannot be run or a value is missing or does not fit.
     """
     called = children or {}
     for each in (playbook, *called.values()):
-        require_runnable(each, children=called)
+        require_runnable(each, children=called, now=now)
     state = State(run=run, playbook=playbook, children=dict(called), variables=first_values(playbook, given))
     turn = Told(state)
     turn.open_root()

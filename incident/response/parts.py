@@ -5,6 +5,7 @@ Nothing of the given state is touched. `incident.response.turn` knows how a run 
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Mapping
 
 from incident.response import events as e
@@ -23,7 +24,12 @@ from incident.response.variables import outputs
 
 
 class Parts:
-    """What a turn works on, and the small changes that it is made of."""
+    """What a turn works on, and the small changes that it is made of.
+
+    `below` holds the strands by the visit that opened them, `inside` the visits by their strand: a loop must not look
+    through the whole state at each round. `ahead` are the steps to be entered in this turn, `ended` the strands whose
+    end is still to be told to the visit above: queues, so that neither a long chain nor a deep nest needs recursion.
+    """
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -34,7 +40,15 @@ class Parts:
         self.entered = state.entered
         self.outcome = state.outcome
         self.effects: list[e.Effect] = []
-        self.ahead: list[tuple[str, str]] = []
+        self.ahead: deque[tuple[str, str]] = deque()
+        self.ended: deque[str] = deque()
+        self.below: dict[str, list[str]] = defaultdict(list)
+        self.inside: dict[str, list[str]] = defaultdict(list)
+        for strand in state.strands.values():
+            if strand.parent is not None:
+                self.below[strand.parent].append(strand.id)
+        for visit in state.visits.values():
+            self.inside[visit.strand].append(visit.id)
 
     def changed(self) -> State:
         """The state with all changes so far."""
@@ -67,15 +81,22 @@ class Parts:
         called = self.strands[visit.strand].called
         return (self.called[called].variables if called else self.variables) | visit.local
 
+    def strands_below(self, visit: Visit) -> list[Strand]:
+        return [self.strands[each] for each in self.below.get(visit.id, ())]
+
     def running_below(self, visit: Visit) -> list[Strand]:
-        return [
-            each
-            for each in self.strands.values()
-            if each.parent == visit.id and each.state is StrandState.running
-        ]
+        return [each for each in self.strands_below(visit) if each.state is StrandState.running]
+
+    def visits_in(self, strand_id: str) -> list[Visit]:
+        return [self.visits[each] for each in self.inside.get(strand_id, ())]
 
     def open_in(self, strand: Strand) -> list[Visit]:
-        return [each for each in self.visits.values() if each.strand == strand.id and each.state in OPEN]
+        return [each for each in self.visits_in(strand.id) if each.state in OPEN]
+
+    def why_failed(self, strand_id: str) -> str | None:
+        """The reason of the last failure within a strand."""
+        failed = [each for each in self.visits_in(strand_id) if each.state is VisitState.failed]
+        return failed[-1].reason if failed else None
 
     def in_exception(self, strand: Strand) -> bool:
         """Whether a strand has fallen into the exception route of its own playbook, or lies within one that has."""
@@ -126,32 +147,44 @@ class Parts:
         for number, first in first_steps.items():
             strand = Strand(id=f"{visit.id}.{number}", parent=visit.id, called=through)
             self.strands[strand.id] = strand
+            self.below[visit.id].append(strand.id)
             self.enter(first, strand.id)
 
     def forget_below(self, visit: Visit) -> None:
-        """Forget what had ended below a visit before this turn, so that a long loop does not grow the state.
+        """Forget what has ended below a visit, so that a long loop does not grow the state.
 
-        What ended in this turn is kept: whoever keeps its outcome reads it once more.
+        What was under way when this turn began is kept: whoever keeps its outcome reads it once more.
         """
-        for strand in [each for each in self.strands.values() if each.parent == visit.id]:
-            inside = [each for each in self.visits.values() if each.strand == strand.id]
-            for each in inside:
-                self.forget_below(each)
-            was = self.state.strands.get(strand.id)
-            if was is None or was.state is StrandState.running:
-                continue
-            for each in inside:
-                del self.visits[each.id]
-                self.called.pop(each.id, None)
-            del self.strands[strand.id]
+        wanted = list(self.below.get(visit.id, ()))
+        for strand_id in wanted:
+            wanted += [
+                deeper for each in self.inside.get(strand_id, ()) for deeper in self.below.get(each, ())
+            ]
+        for strand_id in wanted:
+            was = self.state.strands.get(strand_id)
+            if was is None or was.state is not StrandState.running:
+                self.forget(self.strands[strand_id])
+
+    def forget(self, strand: Strand) -> None:
+        for each in self.inside.pop(strand.id, ()):
+            del self.visits[each]
+            self.called.pop(each, None)
+            self.below.pop(each, None)
+        del self.strands[strand.id]
+        if strand.parent in self.below:
+            self.below[strand.parent].remove(strand.id)
 
     # -- stopping -------------------------------------------------------------------------------------
 
     def cancel_below(self, visit: Visit, reason: str) -> None:
-        for strand in self.running_below(visit):
+        stack = self.running_below(visit)[::-1]
+        while stack:
+            strand = stack.pop()
             self.cancel_strand(strand)
             for each in self.open_in(strand):
-                self.cancel_visit(each, reason)
+                self.withdraw(each, reason)
+                self.close(each, VisitState.cancelled, reason)
+                stack += self.running_below(each)[::-1]
 
     def cancel_strand(self, strand: Strand) -> None:
         self.strands[strand.id] = strand.model_copy(update={"state": StrandState.cancelled})
@@ -168,6 +201,7 @@ class Parts:
     def stop(self, root: str, outcome: e.Outcome, reason: str) -> None:
         """End the run with everything that is open in it."""
         self.ahead.clear()
+        self.ended.clear()
         self.cancel_strand(self.strands[root])
         for visit in self.open_in(self.strands[root]):
             self.cancel_visit(visit, reason)
@@ -175,8 +209,6 @@ class Parts:
 
     def finish(self, outcome: e.Outcome, reason: str | None = None) -> None:
         self.outcome = outcome
-        if reason is None and outcome is not e.Outcome.succeeded:
-            reason = next((v.reason for v in self.visits.values() if v.state is VisitState.failed), None)
         self.effects.append(e.Finish(outcome=outcome, reason=reason))
 
     def wait(self, visit: Visit, purpose: e.TimerPurpose, in_ms: int) -> None:

@@ -9,7 +9,7 @@ bytes, about any other one a person is asked. So none is skipped, and none is do
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -25,10 +25,13 @@ from incident.record.facts import in_language
 from incident.record.incidents import must_be_open, record_run_measure
 from incident.record.summons import settle_summons
 from incident.response import events as e
+from incident.response.containment import follow_turn, keep_containment, take_back
+from incident.response.downtime import state_downtime
+from incident.response.evidence_first import PRESERVED
 from incident.response.lint import labels_of
 from incident.response.machine import advance, start
 from incident.response.model import Playbook, dump
-from incident.response.state import State, VisitState, from_json, to_json
+from incident.response.state import OPEN, State, VisitState, from_json, to_json
 from incident.response.summoning import Asked, summon_for
 from incident.store.change import Change
 from incident.store.store import Store
@@ -37,8 +40,11 @@ from incident.store.tables import Run, RunEffect
 RUN_JOB = "run.advance"
 RUNNING = "running"
 _EFFECT: TypeAdapter[e.Effect] = TypeAdapter(e.Effect)
+_TIMER = e.WaitUntil.model_fields["kind"].default
 Measured = e.RunCommand | e.AskPerson | e.AskOutcome
 """What takes the step's measures when the step has succeeded by it."""
+Evaluate = Callable[[Change, str], object]
+"""Evaluates the duties of an incident as a change leaves the record."""
 
 
 class EffectState(StrEnum):
@@ -78,11 +84,12 @@ def start_run(
 ) -> str:
     """Start a playbook on an incident; returns the run's id. The job does the rest. `children`: those it calls, by id.
 
-    Raises `BadInput` when it cannot be run (the linter's findings) or a value does not fit.
+    Raises `BadInput` when it cannot be run (the linter's findings), is revoked or not valid now, or a value does not
+    fit.
     """
     must_be_open(change.session, incident_id)
-    run_id = _new_run_id(change.session, incident_id)
-    state, effects = start(playbook, given, run=run_id, children=children)
+    run_id = new_run_id(change.session, incident_id)
+    state, effects = start(playbook, given, run=run_id, children=children, now=change.at)
     content = dump(playbook)
     row = Run(
         id=run_id,
@@ -107,13 +114,16 @@ def tell(
     settled: OpenEffect | None,
     result: str = "",
     at: datetime | None = None,
+    evaluate: Evaluate | None = None,
 ) -> State:
     """Tell the machine what happened and keep what follows, in one change. Returns the new state.
 
     `settled` is the effect that this event answers; `result` says in words what came of it, for the log, and `at`
-    when it was done, if that was before it was told: notice and report give a measure's own day.
+    when it was done, if that was before it was told: notice and report give a measure's own day. `evaluate` evaluates
+    the duties where facts followed from it.
     """
-    after, effects = advance(state_of(store, run), event)
+    before = state_of(store, run)
+    after, effects = advance(before, event)
     if settled is not None:
         content = store.open(settled.row, incident_id=run.incident_id)
         settled.row.state = EffectState.SETTLED
@@ -122,17 +132,31 @@ def tell(
         settle_summons(change, run.incident_id, settled.row.id)
         _record_measures(change, store, run, settled, event, after, result, at=at or change.at)
     _store(change, store, run, after, effects)
+    undone = follow_turn(change, store, run, before, after, at=at or change.at)
+    if state_downtime(change, store, undone) and evaluate is not None:
+        evaluate(change, run.incident_id)
     return after
 
 
 def keep_late(
-    change: Change, store: Store, run: Run, withdrawn: OpenEffect, event: e.Event, *, result: str
+    change: Change,
+    store: Store,
+    run: Run,
+    withdrawn: OpenEffect,
+    event: e.Event,
+    *,
+    result: str,
+    evaluate: Evaluate | None = None,
 ) -> None:
     """Keep what came of a command that was withdrawn while it was under way: what was done was done."""
     content = store.open(withdrawn.row, incident_id=run.incident_id)
     change.put(withdrawn.row, {**content, "event": event.model_dump(mode="json"), "result": result})
-    if isinstance(event, e.CommandSucceeded):
+    if isinstance(event, e.CommandSucceeded) and isinstance(withdrawn.effect, e.RunCommand):
         _put_measures(change, store, run, withdrawn.effect, result, by="", at=change.at)
+        keep_containment(change, store, run, withdrawn.effect, state_of(store, run), at=change.at)
+        undone = take_back(change, store, run, withdrawn.effect.step, at=change.at)
+        if state_downtime(change, store, undone) and evaluate is not None:
+            evaluate(change, run.incident_id)
 
 
 def run_named(session: Session, run_id: str) -> Run:
@@ -292,6 +316,7 @@ def _store(
             run.ended_at = change.at
         else:
             _put_effect(change, store, run, effect, state)
+    _stop_timers_of_the_closed(change, run, state)
     run.version += 1
     document = {
         "playbook": dump(state.playbook),
@@ -333,6 +358,14 @@ def _withdraw(change: Change, run: Run, effect: e.Withdraw) -> None:
             _take_back(change, row)
 
 
+def _stop_timers_of_the_closed(change: Change, run: Run, state: State) -> None:
+    """A loop would leave one at each round, and the worker would open each of them at every look."""
+    for row in _outstanding(change.session, run):
+        visit = state.visits.get(row.visit)
+        if row.kind == _TIMER and (visit is None or visit.state not in OPEN):
+            _take_back(change, row)
+
+
 def _close_leftovers(change: Change, run: Run) -> None:
     for row in _outstanding(change.session, run):
         _take_back(change, row)
@@ -369,6 +402,7 @@ def _record_measures(
         return
     by = event.by if isinstance(event, e.PersonAnswered) else ""
     _put_measures(change, store, run, effect, result, by=by, at=at)
+    keep_containment(change, store, run, effect, after, at=at)
 
 
 def _put_measures(
@@ -381,6 +415,8 @@ def _put_measures(
     text = (f"{whom}: {result}" if whom and result else result) or in_language(effect.title, "en")
     for action in effect.measures:
         record_run_measure(store, change, run.incident_id, action=action, text=text, by=by, at=at)
+    if PRESERVED in effect.measures:
+        poke_runs(change.session, run.incident_id)
 
 
 def _opened(store: Store, row: RunEffect) -> OpenEffect:
@@ -388,6 +424,7 @@ def _opened(store: Store, row: RunEffect) -> OpenEffect:
     return OpenEffect(row, _EFFECT.validate_python(content["effect"]), content.get("calls", 0))
 
 
-def _new_run_id(session: Session, incident_id: str) -> str:
+def new_run_id(session: Session, incident_id: str) -> str:
+    """The id that the next run of an incident gets."""
     count = len(session.exec(select(Run.id).where(Run.incident_id == incident_id)).all())
     return f"{incident_id.replace('INC', 'RUN')}-{count + 1}"

@@ -53,7 +53,8 @@ class Told(Turn):
             case e.ConditionAnswered():
                 step = self.step(visit)
                 assert isinstance(step, IfStep | WhileStep)  # noqa: S101 - only these ask this
-                self.branch_on(self.change(visit, by=[*visit.by, event.by]), step, event.holds)
+                by = list(dict.fromkeys([*visit.by, event.by]))  # each round of a loop may ask
+                self.branch_on(self.change(visit, by=by), step, event.holds)
             case e.CaseAnswered():
                 self.case_answered(visit, event)
             case e.InHouseDone():
@@ -78,7 +79,8 @@ class Told(Turn):
         retries = retries_of(step)
         if retries and visit.tries < retries.most and (is_repeatable(step) or not event.ambiguous):
             visit = self.change(visit, tries=visit.tries + 1, round=visit.round + 1)
-            self.effects.append(self.same_call(visit).model_copy(update={"in_ms": retries.pause}))
+            again = {"in_ms": retries.pause, "tries": visit.tries}
+            self.effects.append(self.same_call(visit).model_copy(update=again))
             return
         unclear = " (it may have been done all the same)" if event.ambiguous else ""
         self.fail(visit, f"{event.reason}{unclear}")
@@ -180,34 +182,40 @@ class Told(Turn):
         self.leave_late(visit)
 
     def leave_late(self, visit: Visit) -> None:
-        self.cancel_strand(self.strands[visit.strand])
-        above = next(around(visit, self.visits, self.strands))
-        if self.running_below(above):
-            return
-        if above.overdue and not self.out_of_time(above):
-            self.fail(above, TIMED_OUT)
-            return
-        self.close(above, VisitState.cancelled, TIMED_OUT)
-        self.leave_late(above)
+        """Leave the strand of a visit that was closed late, and each step around it up to the one whose time is over."""
+        while True:
+            self.cancel_strand(self.strands[visit.strand])
+            visit = next(around(visit, self.visits, self.strands))
+            if self.running_below(visit):
+                return
+            if visit.overdue and not self.out_of_time(visit):
+                self.fail(visit, TIMED_OUT)
+                return
+            self.close(visit, VisitState.cancelled, TIMED_OUT)
 
     def out_of_time(self, visit: Visit) -> bool:
         return any(each.overdue for each in around(visit, self.visits, self.strands))
 
     def asks_below(self, visit: Visit) -> bool:
-        return any(
-            each.awaits is Awaits.outcome or self.asks_below(each)
-            for strand in self.running_below(visit)
-            for each in self.open_in(strand)
-        )
+        """Whether somebody is asked, anywhere within a visit's branches, whether a call was carried out."""
+        stack = [visit]
+        while stack:
+            inside = [each for strand in self.running_below(stack.pop()) for each in self.open_in(strand)]
+            if any(each.awaits is Awaits.outcome for each in inside):
+                return True
+            stack += inside
+        return False
 
     def stop_others(self, visit: Visit) -> None:
         """Cancel what goes on below, but for those who wait for such an answer and the steps around them."""
-        for strand in self.running_below(visit):
-            for each in self.open_in(strand):
-                if each.awaits is Awaits.outcome:
-                    continue
-                if self.asks_below(each):
-                    self.stop_others(each)
-                    continue
-                self.cancel_strand(strand)
-                self.cancel_visit(each, TIMED_OUT)
+        stack = [visit]
+        while stack:
+            for strand in self.running_below(stack.pop()):
+                for each in self.open_in(strand):
+                    if each.awaits is Awaits.outcome:
+                        continue
+                    if self.asks_below(each):
+                        stack.append(each)
+                        continue
+                    self.cancel_strand(strand)
+                    self.cancel_visit(each, TIMED_OUT)

@@ -22,7 +22,7 @@ from incident.response.model import (
     WhileStep,
 )
 from incident.response.parts import Parts
-from incident.response.state import Awaits, Called, State, Strand, StrandState, Visit, VisitState
+from incident.response.state import OPEN, Awaits, Called, State, Strand, StrandState, Visit, VisitState
 from incident.response.variables import declarations, declared_value, first_values, references, variable_in
 from incident.response.work import effect_for, plan, title_of
 
@@ -30,8 +30,10 @@ ROOT = "root"
 TIMED_OUT = "ACTION_TIMEOUT"  # the word of CACAO 2.0 section 4.1, `timeout`
 MOST_ROUNDS = 100
 """Rounds of a while-condition that does not say how many it may take."""
-MOST_STEPS_ENTERED = 20_000
-"""Steps that one run enters before it is taken to go round for ever: loops within loops multiply their caps."""
+MOST_STEPS_ENTERED = 100_000
+"""Steps that one run enters before it is taken to go round for ever: loops within loops multiply their caps.
+
+A loop of the most rounds with nine steps stays below it; without any waiting they take some seconds."""
 _CLOSED_STRANDS = {
     StrandState.ended: e.Outcome.succeeded,
     StrandState.handled: e.Outcome.handled,
@@ -49,14 +51,23 @@ class Turn(Parts):
     """One turn over copies of the state's parts; nothing of the given state is touched."""
 
     def result(self) -> tuple[State, list[e.Effect]]:
-        while self.ahead:
-            if self.entered >= MOST_STEPS_ENTERED:
+        while self.ended or self.ahead:
+            if self.ended:
+                self.tell_above(self.ended.popleft())
+            elif self.entered >= MOST_STEPS_ENTERED:
                 self.stop(
                     ROOT, e.Outcome.failed, f"the run entered {MOST_STEPS_ENTERED} steps: it goes round"
                 )
-                break
-            self.arrive(*self.ahead.pop(0))
-        return self.changed(), self.effects
+            else:
+                self.arrive(*self.ahead.popleft())
+        return self.changed(), [each for each in self.effects if not self.came_to_nothing(each)]
+
+    def came_to_nothing(self, effect: e.Effect) -> bool:
+        """Whether it is a timer of a visit that this very turn has closed."""
+        if not isinstance(effect, e.WaitUntil):
+            return False
+        visit = self.visits.get(effect.visit)
+        return visit is None or visit.state not in OPEN
 
     # -- entering steps -------------------------------------------------------------------------------
 
@@ -76,6 +87,7 @@ class Turn(Parts):
             local={name: declared_value(variable) for name, variable in step.step_variables.items()},
         )
         self.visits[visit.id] = visit
+        self.inside[strand].append(visit.id)
         if step.delay:
             self.wait(visit, e.TimerPurpose.delay, step.delay)
             return
@@ -254,22 +266,29 @@ class Turn(Parts):
             self.end_strand(visit.strand, brought or StrandState.failed)
 
     def end_strand(self, strand_id: str, state: StrandState) -> None:
-        strand = self.strands[strand_id].model_copy(update={"state": state})
-        self.strands[strand_id] = strand
+        self.strands[strand_id] = self.strands[strand_id].model_copy(update={"state": state})
+        self.ended.append(strand_id)
+
+    def tell_above(self, strand_id: str) -> None:
+        """Go on above a strand that has ended: the run, or the visit that opened it once all its strands have."""
+        strand = self.strands[strand_id]
         if strand.parent is None:
-            self.finish(_CLOSED_STRANDS[state])
+            outcome = _CLOSED_STRANDS[strand.state]
+            self.finish(outcome, None if outcome is e.Outcome.succeeded else self.why_failed(strand_id))
             return
         parent = self.visits[strand.parent]
-        children = [each.state for each in self.strands.values() if each.parent == parent.id]
-        if parent.state is not VisitState.branching or StrandState.running in children:
+        branches = self.strands_below(parent)
+        states = {each.state for each in branches}
+        if parent.state is not VisitState.branching or StrandState.running in states:
             return
-        worst = next((each for each in (StrandState.failed, StrandState.handled) if each in children), None)
+        worst = next((each for each in (StrandState.failed, StrandState.handled) if each in states), None)
         step = self.step(parent)
         match step:
             case PlaybookActionStep() if worst:
-                self.fail(parent, self.why_it_failed(parent, step))
+                self.fail(parent, self.why_it_failed(strand_id, step))
             case _ if worst:
-                self.fail(parent, "a branch failed", brought=worst)
+                why = next(self.why_failed(each.id) for each in branches if each.state is worst)
+                self.fail(parent, why or "a branch failed", brought=worst)
             case PlaybookActionStep():
                 self.come_back(parent, step)
             case WhileStep():
@@ -278,8 +297,7 @@ class Turn(Parts):
             case _:
                 self.succeed(parent)
 
-    def why_it_failed(self, visit: Visit, step: PlaybookActionStep) -> str:
+    def why_it_failed(self, strand_id: str, step: PlaybookActionStep) -> str:
         name = self.state.children[step.playbook_id].name
-        inside = [each for each in self.visits.values() if self.strands[each.strand].called == visit.id]
-        reason = next((each.reason for each in inside if each.state is VisitState.failed), None)
+        reason = self.why_failed(strand_id)
         return f"the playbook “{name}” failed" + (f": {reason}" if reason else "")

@@ -24,6 +24,8 @@ Values = Mapping[str, str | None]
 
 VARIABLE_NAME = re.compile(r"__[A-Za-z][A-Za-z0-9_-]{0,244}?__\Z")
 REFERENCE = re.compile(r"(__[A-Za-z][A-Za-z0-9_-]{0,244}?__):value")
+LONGEST_VALUE = 100_000
+"""Characters of a value: it is kept with the run's state at each step."""
 INTEGER_TYPES = frozenset({"integer", "long"})
 _BARE_JSON_TYPES = INTEGER_TYPES | {"float", "bool", "dictionary"}
 _HEX_LENGTHS = {"md5-hash": 32, "sha256-hash": 64}
@@ -87,9 +89,17 @@ def _mac(raw: str) -> str:
 
 
 def _dictionary(raw: str) -> str:
-    if not isinstance(json.loads(raw), dict):
+    if not isinstance(_json(raw), dict):
         raise ValueError
     return raw
+
+
+def _json(raw: str) -> object:
+    """Raises `ValueError`, also for what is nested too deep to be read."""
+    try:
+        return json.loads(raw)
+    except RecursionError:
+        raise ValueError("too deep") from None
 
 
 def _uri(raw: str) -> str:
@@ -124,6 +134,8 @@ def checked(name: str, declared: Variable, raw: str) -> str:
     """`raw` as a value of the declared type; "" fits every type. BadInput where it does not fit."""
     if raw == "":
         return raw
+    if len(raw) > LONGEST_VALUE:
+        raise BadInput(f"the value is longer than {LONGEST_VALUE} characters", where=name)
     try:
         value = _CHECKS[declared.type](raw) if declared.type in _CHECKS else raw
     except ValueError:
@@ -261,7 +273,7 @@ def substitute_json(template: str, values: Values, declared: Mapping[str, Variab
         position = match.end()
     filled = "".join([*done, template[position:]])
     try:
-        json.loads(filled)
+        _json(filled)
     except ValueError:
         raise BadInput("the content is not JSON once its variables are filled in", where="content") from None
     return filled
@@ -288,6 +300,6 @@ def _json_value(name: str, value: str, declared: Mapping[str, Variable], *, in_s
             "a text stands in quotes in JSON content", where=name, next_step=f'write "{name}:value"'
         )
     try:
-        return json.dumps(json.loads(checked(name, variable, value)), ensure_ascii=False)
+        return json.dumps(_json(checked(name, variable, value)), ensure_ascii=False)
     except ValueError:
         raise BadInput("this value cannot stand in JSON without quotes", where=name) from None

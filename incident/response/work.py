@@ -29,7 +29,15 @@ from incident.response.extensions import (
     report_of,
     texts_in,
 )
-from incident.response.model import MANUAL, ActionStep, AgentTarget, Command, Playbook, StepBase
+from incident.response.model import (
+    MANUAL,
+    ActionStep,
+    AgentTarget,
+    Authentication,
+    Command,
+    Playbook,
+    StepBase,
+)
 from incident.response.variables import Sink, Values, declarations, references, substitute, visible
 
 DEFAULT_COMMAND_TIMEOUT_MS = 60_000  # for calls to machines; people are not hurried by a default
@@ -111,10 +119,7 @@ def _run_command(
     command = step.commands[work.command]
     declared = declarations(playbook, step)
     authentication = playbook.authentication_info_definitions.get(addressee.authentication_info or "")
-    used = {
-        *kind_of(command).used(command, addressee),
-        *references(getattr(authentication, "username", None) or ""),
-    }
+    used = {*kind_of(command).used(command, addressee), *used_to_sign_in(authentication)}
     return RunCommand.model_validate(
         {
             **about,
@@ -167,7 +172,16 @@ def used_by(playbook: Playbook, step: ActionStep) -> list[str]:
             addressee = playbook.endpoint(reference)
             if command.type in KINDS and addressee is not None:
                 found += KINDS[command.type].used(command, addressee)
+                signing_in = addressee.authentication_info or ""
+                found += used_to_sign_in(playbook.authentication_info_definitions.get(signing_in))
     return found
+
+
+def used_to_sign_in(authentication: Authentication | None) -> list[str]:
+    """The variables that a name to sign in as refers to."""
+    if authentication is None:
+        return []
+    return references(f"{authentication.username or ''} {authentication.user_id or ''}")
 
 
 def _measures(step: StepBase) -> list[str]:

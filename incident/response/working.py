@@ -13,6 +13,7 @@ from incident.durable import Lease
 from incident.response import events as e
 from incident.response.attempt import ENGINE, Attempt, HouseAnswer, HouseState, Housework, Surroundings
 from incident.response.calling import ask_what_came_of_it, left_behind, run_command
+from incident.response.evidence_first import LOOKS_AGAIN_S, destroys_evidence, waits_for_evidence
 from incident.response.runner import RUNNING, OpenEffect, open_effects, run_named
 from incident.response.silence import UNDER_A_HOLD_S, brakes_over, is_held_back
 from incident.store.store import Store
@@ -36,12 +37,15 @@ def advance_run(lease: Lease, store: Store, run_id: str, around: Surroundings) -
 
 
 def _held_back(session: Session, run: Run, effects: list[OpenEffect]) -> frozenset[str]:
-    """The ids of the calls that a hold keeps waiting: they would tell people or the public."""
+    """The ids of the calls that wait for the lifting of a hold, or for the evidence to be preserved."""
     return frozenset(
         each.row.id
         for each in effects
         if isinstance(each.effect, e.RunCommand)
-        and is_held_back(session, run.incident_id, each.effect.measures)
+        and (
+            is_held_back(session, run.incident_id, each.effect.measures)
+            or waits_for_evidence(session, run.incident_id, each.effect)
+        )
     )
 
 
@@ -76,12 +80,14 @@ def _is_held_back(wait: e.WaitUntil, effects: list[OpenEffect]) -> bool:
     """Whether a time limit must wait.
 
     A call that no worker has begun yet has not been waited for: it is made first. And while a call is to be made
-    again because nobody knows its outcome, no time limit of the run decides instead.
+    again because nobody knows its outcome, no time limit of the run decides instead. A retry after a failure has had
+    its call, and waits only as long as the step has time.
     """
     if wait.purpose is not e.TimerPurpose.timeout:
         return False
     return any(
-        isinstance(each.effect, e.RunCommand) and (each.calls > 0 or each.row.visit == wait.visit)
+        isinstance(each.effect, e.RunCommand)
+        and (each.calls > 0 or (each.row.visit == wait.visit and not each.effect.tries))
         for each in effects
     )
 
@@ -120,7 +126,9 @@ def _next_look(effects: list[OpenEffect], held_back: frozenset[str], *, now: dat
     waits = []
     for each in effects:
         if each.row.id in held_back:
-            waits.append(UNDER_A_HOLD_S)
+            assert isinstance(each.effect, e.RunCommand)  # noqa: S101 - only calls are held back
+            first = destroys_evidence(each.effect.measures)
+            waits.append(LOOKS_AGAIN_S if first else UNDER_A_HOLD_S)
         elif isinstance(each.effect, e.RunCommand):
             # One that is due now was held back because this worker may not act.
             waits.append(_seconds_until(each.row.due_at, now=now) or HELD_S)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from incident.errors import BadInput
 
 MOST_NODES = 50_000  # a playbook has hundreds; aliases that multiply stop here
+MOST_CHARACTERS = 2_000_000  # the reader takes about ten seconds for that
 DEEPEST = 60
+MOST_BRACKETS = 500
 
 Path = tuple[str | int, ...]
 
@@ -27,9 +30,18 @@ def read_yaml(text: str, *, name: str) -> YamlText:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+    if len(text) > MOST_CHARACTERS:
+        raise BadInput(
+            f"this is too large for a playbook: {len(text):,} characters, at most {MOST_CHARACTERS:,}",
+            where=name,
+        )
+    if _brackets_open(text) > MOST_BRACKETS:
+        raise BadInput("this is too deep for a playbook", where=name)
     loader = YAML(typ="safe", pure=True)
     try:
         node = loader.compose(io.StringIO(text))
+    except RecursionError:
+        raise BadInput("this is too deep for a playbook", where=name) from None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise BadInput(f"this is not YAML: {error.problem}", where=f"{name}:{line}") from None
@@ -37,6 +49,15 @@ def read_yaml(text: str, *, name: str) -> YamlText:
         raise BadInput(f"this is not YAML: {str(error).splitlines()[0]}", where=name) from None
     builder = _Builder(name)
     return YamlText(builder.build(node, (), 0) if node is not None else None, builder.lines)
+
+
+def _brackets_open(text: str) -> int:
+    """The most brackets open at once, those in texts counted too; the reader takes long over thousands."""
+    deepest = depth = 0
+    for match in re.finditer(r"[\[{]|[\]}]", text):
+        depth += 1 if match[0] in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 class _Builder:

@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-import rfc8785
-
+from incident.store.canonical import canonical
 from incident.store.sealing import SUITE
 
 WORKSPACE_CHAIN = "workspace"
@@ -69,7 +68,7 @@ class Finding:
 
 def body_hash(salt: bytes, body: Mapping[str, Any]) -> str:
     """The hash that an entry chains: SHA-256 over the salt and the canonical JSON (RFC 8785) of the body."""
-    return hashlib.sha256(salt + rfc8785.dumps(dict(body))).hexdigest()
+    return hashlib.sha256(salt + canonical(dict(body))).hexdigest()
 
 
 def entry_hash(
@@ -86,7 +85,7 @@ def entry_hash(
         "seq": seq,
         "suite": suite,
     }
-    return hashlib.sha256(rfc8785.dumps({**fields})).hexdigest()
+    return hashlib.sha256(canonical(fields)).hexdigest()
 
 
 def next_entry(

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 ROOMS = (
-    ("errors", "settings", "workspace", "masking"),
+    ("errors", "hosts", "settings", "workspace", "masking", "folding"),
     ("store",),
     ("durable",),
     ("record",),

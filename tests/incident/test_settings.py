@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from incident.errors import BadInput, WorkspaceError
-from incident.settings import Born, Relation, parse_settings, read_settings, resolve_secret
+from incident.settings import (
+    Born,
+    Playbooks,
+    Relation,
+    parse_settings,
+    read_settings,
+    resolve_secret,
+    secret_reader,
+)
 
 LEAST: dict[str, Any] = {"workspace": {"id": "w", "name": "W"}}
 
@@ -114,3 +122,21 @@ def test_a_secret_that_is_not_there_is_an_error_that_names_the_reference(referen
     with pytest.raises(BadInput) as caught:
         resolve_secret(reference, environment={"EMPTY": ""})
     assert reference in caught.value.what
+
+
+def test_a_host_that_is_none_is_refused_with_its_key() -> None:
+    with pytest.raises(
+        BadInput, match=r"playbooks\.hosts\.1 is not right: “127\.1” is no host; write a name"
+    ):
+        parse(playbooks={"hosts": ["a.example", "127.1"]})
+
+
+def test_the_secrets_of_playbooks_are_those_that_the_workspace_names(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("s3cret\n", encoding="utf-8")
+    read = secret_reader(Playbooks(secrets={"ssh-key": f"file:{file}"}))
+    assert read("ssh-key") == "s3cret"
+    for name in (f"file:{file}", "env:PATH", "other"):
+        with pytest.raises(BadInput, match="has no secret of the name") as caught:
+            read(name)
+        assert f'"{name}" = ' in (caught.value.next_step or "")

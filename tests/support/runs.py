@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from incident.hosts import host_rule
 from incident.ops.house import start_playbook
 from incident.response import events as e
-from incident.response.commands.going_out import GoingOut, host_rule
+from incident.response.commands.going_out import GoingOut
 from incident.response.deciding import answer_outcome, answer_question, decide_step
 from incident.response.runner import questions, run_named, short_name
 from incident.store.tables import Run

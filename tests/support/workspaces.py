@@ -79,13 +79,14 @@ def make_workspace(
         **settings,
         "workspace": {"id": "test", "name": "Test", "born": born, **settings.get("workspace", {})},
     }
-    # Migrations are most of the work, so a workspace is made once and copied from then on.
-    template = _template(_toml(tables), on)
+    # Migrations are most of the work, so a workspace is made once and copied from then on. Of its settings only these
+    # are looked at while it is made.
+    template = _template(_toml({name: tables[name] for name in ("workspace", "store") if name in tables}), on)
     shutil.copytree(template.root, root)
     workspace = Workspace(root)
     if on is not None:
-        here = on.url(on.create_database(template=template.database))
-        workspace.settings_file.write_text(_toml(_in_database(tables, here)), encoding="utf-8")
+        tables = _in_database(tables, on.url(on.create_database(template=template.database)))
+    workspace.settings_file.write_text(_toml(tables), encoding="utf-8")
     read = read_settings(workspace.settings_file)
     return Made(workspace, read, open_store(workspace, read), FixedClock())
 

@@ -19,6 +19,7 @@ from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, sc
 from incident.ops.checks.progress import RETRY, TOLERANCE
 from incident.record.holds import HOLD_JOB
 from incident.record.summons import SUMMONS_JOB
+from incident.response.containment import CONTAINMENT_JOB
 from incident.response.runner import RUN_JOB
 from incident.store.instance import Standing, objection
 from incident.store.tables import (
@@ -26,6 +27,7 @@ from incident.store.tables import (
     Batch,
     Brake,
     Campaign,
+    Containment,
     Hold,
     Incident,
     Instance,
@@ -54,6 +56,7 @@ TARGETS: Mapping[str, sa.Table] = {
     PUBLISH_JOB: table_of(Notice),
     SETTLE_JOB: table_of(Campaign),
     BATCH_JOB: table_of(Batch),
+    CONTAINMENT_JOB: table_of(Containment),
     HOLD_JOB: table_of(Hold),
     SUMMONS_JOB: table_of(Summons),
     DUTIES_JOB: table_of(Incident),
@@ -91,7 +94,7 @@ def _look_at_jobs(view: View, findings: Findings) -> None:
     counters = (j.attempt, j.starts, j.beats, j.beat_at, j.asked_at, j.next_at)
     numbers = sa.or_(j.pokes < 1, *(each < 0 for each in counters))
     longest_sleep = sa.case(
-        (j.kind.in_([RUN_JOB, HOLD_JOB]), _LONGEST_TIMER),
+        (j.kind.in_([RUN_JOB, HOLD_JOB, CONTAINMENT_JOB]), _LONGEST_TIMER),
         (j.kind == SUMMONS_JOB, _LONGEST_ROUND),
         (j.kind == DUTIES_JOB, _LONGEST_LOOK),
         else_=_LONGEST_SLEEP,

@@ -1,6 +1,6 @@
 """The commands that playbooks may hold (CACAO 2.0 section 5), but for `manual`, which people carry out.
 
-Each kind is a module with the same five names. Nothing in them knows runs or incidents.
+Each kind is a module with the same six names. Nothing in them knows runs or incidents.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from incident.response.variables import Values
 class Kind(Protocol):
     """One type of command.
 
-    `problems` says what keeps a command from being run; `used` names its variables; `prepare` shows it as it will be,
-    or raises `BadInput`; `carry_out` does it, once, and never raises for what the other side does.
+    `problems` says what keeps a command from being run; `used` names its variables; `destination` is the host and port
+    that an addressee is reached at, None and 0 for this machine; `prepare` shows the command as it will be; both raise
+    `BadInput` where they cannot; `carry_out` does it, once, and never raises for what the other side does.
     """
 
     TYPE: str
@@ -31,6 +32,9 @@ class Kind(Protocol):
         self, playbook: Playbook, step: ActionStep, command: Command
     ) -> Iterator[tuple[str, str]]: ...
     def used(self, command: Command, addressee: AgentTarget) -> list[str]: ...
+    def destination(
+        self, addressee: AgentTarget, values: Values, declared: Mapping[str, Variable]
+    ) -> tuple[str | None, int]: ...
     def prepare(
         self, command: Command, addressee: AgentTarget, values: Values, declared: Mapping[str, Variable]
     ) -> Prepared: ...

@@ -1,7 +1,9 @@
 """`bash` commands (CACAO 2.0 section 5.3): on this machine, only where the workspace enabled them.
 
-A command runs in a process group of its own, in an empty folder, with none of our environment; all of the group is
-killed when its time is over.
+A command runs in an empty folder with none of our environment but PATH, under a keeper that ends it with all that it
+started: when its time is over, when its worker is killed, and when it has ended itself. So nothing goes on unseen;
+what is to go on is started as a service. IDEMPOTENCY_KEY in its environment is the same each time that the same call
+is made.
 """
 
 from __future__ import annotations
@@ -9,31 +11,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
 
 from incident.errors import TocsinError
 from incident.response.commands.going_out import GoingOut
 from incident.response.commands.prepared import Call, Prepared
 from incident.response.commands.result import BODY_PREFIX, Ending, Result
-from incident.response.commands.shell import script_of, shell_text
+from incident.response.commands.shell import problem_of, script_of, shell_text
 from incident.response.model import ActionStep, AgentTarget, Command, Playbook, Variable
-from incident.response.variables import Values, references
+from incident.response.variables import Values, declarations, references
 
 TYPE = "bash"
-_GRACE_S = 2.0
-"""Seconds between asking a group of processes to end and ending it."""
+_KEEPER = Path(__file__).with_name("keeper.py")
+_KEEPER_S = 10.0
+"""Seconds that the keeper has to end a command; it takes about two of them for one that does not listen."""
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def problems(playbook: Playbook, step: ActionStep, command: Command) -> Iterator[tuple[str, str]]:
     """What keeps the command from being run, as (code, message)."""
+    objection: TocsinError | None
     try:
-        script = script_of(command)
-        shell_text(script, dict.fromkeys(references(script), "x"), {})
+        objection = problem_of(script_of(command), declarations(playbook, step))
     except TocsinError as error:
-        yield "shell-command", f"{error.where}: {error.what}"
+        objection = error
+    if objection is not None:
+        yield (
+            "shell-command",
+            f"{objection.where}: {objection.what}; {objection.next_step or ''}".rstrip("; "),
+        )
     if step.targets:
         yield "bash-targets", "a bash command runs on this machine and reaches no target; use ssh for others"
     agent = playbook.agent_definitions.get(step.agent)
@@ -55,6 +65,12 @@ def used(command: Command, addressee: AgentTarget) -> list[str]:
     return references(script_of(command))
 
 
+def destination(
+    addressee: AgentTarget, values: Values, declared: Mapping[str, Variable]
+) -> tuple[str | None, int]:
+    return None, 0
+
+
 def prepare(
     command: Command, addressee: AgentTarget, values: Values, declared: Mapping[str, Variable]
 ) -> Prepared:
@@ -68,25 +84,42 @@ async def carry_out(call: Call, rules: GoingOut) -> Result:
         rules.must_allow(prepared)
     except TocsinError as error:
         return Result(Ending.not_sent, error.what)
-    with tempfile.TemporaryDirectory(prefix="tocsin-") as folder, tempfile.TemporaryFile() as script:
-        script.write(prepared.content.encode())
-        script.flush()
-        script.seek(0)
+    with tempfile.TemporaryDirectory(prefix="tocsin-", ignore_cleanup_errors=True) as folder:
         try:
-            process = await asyncio.create_subprocess_exec(
-                "/bin/bash",
-                f"/dev/fd/{script.fileno()}",
-                cwd=folder,
-                env=_environment(folder, call.idempotency_key),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                pass_fds=[script.fileno()],
-                start_new_session=True,
-            )
+            return await _kept(call, prepared, folder)
         except OSError as error:
             return Result(Ending.not_sent, f"bash does not start: {error.strerror}")
-        return await _finished(process, call.timeout_s)
+
+
+async def _kept(call: Call, prepared: Prepared, folder: str) -> Result:
+    """Raises `OSError` where the command could not be started."""
+    reading, writing = os.pipe()
+    with (
+        tempfile.TemporaryFile() as script,
+        os.fdopen(reading, "rb", 0) as alive,
+        os.fdopen(writing, "wb", 0) as hold,
+    ):
+        script.write(prepared.content.encode("utf-8", errors="surrogatepass"))
+        script.seek(0)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-IS",
+            str(_KEEPER),
+            str(alive.fileno()),
+            str(call.timeout_s + _KEEPER_S),
+            "/bin/bash",
+            "--noprofile",
+            "--norc",
+            f"/dev/fd/{script.fileno()}",
+            cwd=folder,
+            env=_environment(folder, call.idempotency_key),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            pass_fds=[script.fileno(), alive.fileno()],
+            start_new_session=True,
+        )
+        return await _finished(process, hold, call.timeout_s)
 
 
 def _environment(folder: str, key: str) -> dict[str, str]:
@@ -98,14 +131,15 @@ def _environment(folder: str, key: str) -> dict[str, str]:
     }
 
 
-async def _finished(process: asyncio.subprocess.Process, timeout_s: float) -> Result:
+async def _finished(process: asyncio.subprocess.Process, hold: IO[bytes], timeout_s: float) -> Result:
     assert process.stdout is not None and process.stderr is not None  # noqa: S101 - both are pipes
     try:
         async with asyncio.timeout(timeout_s):
             out, err = await asyncio.gather(_prefix(process.stdout), _prefix(process.stderr))
             status = await process.wait()
     except TimeoutError:
-        await _end(process)
+        hold.close()
+        await _ended(process)
         return Result(Ending.ambiguous, f"not finished within {timeout_s:g} s, and ended")
     if status == 0:
         return Result(Ending.done, "exit status 0", 0, out)
@@ -127,10 +161,11 @@ async def _prefix(stream: asyncio.StreamReader) -> bytes:
     return found
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    for which in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, which)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_GRACE_S):
-                await process.wait()
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_KEEPER_S):
+            await process.wait()
+            return
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()

@@ -6,63 +6,19 @@ reach the networks behind this machine.
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from incident.errors import BadInput, Refused
+from incident.hosts import HostRule, host_rule
 from incident.response.commands.prepared import Prepared
 from incident.settings import Playbooks
 
-_NAME = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+__all__ = ["GoingOut", "HostRule", "going_out", "host_rule", "undeclared"]
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-@dataclass(frozen=True)
-class HostRule:
-    """One entry of `[playbooks] hosts`: a name, `*.name` for all below it, an address or a network; with a port or any."""
-
-    text: str
-    name: str | None = None
-    network: ipaddress.IPv4Network | ipaddress.IPv6Network | None = None
-    port: int | None = None
-
-    def covers(self, host: str, port: int) -> bool:
-        if self.port is not None and self.port != port:
-            return False
-        if self.network is not None:
-            try:
-                address = ipaddress.ip_address(host)
-            except ValueError:
-                return False
-            return address.version == self.network.version and address in self.network
-        assert self.name is not None  # noqa: S101 - one of the two is always there
-        name = host.lower().rstrip(".")
-        return name.endswith(self.name[1:]) if self.name.startswith("*.") else name == self.name
-
-
-def host_rule(text: str) -> HostRule:
-    """The rule. Raises `BadInput` for what is none."""
-    wrong = BadInput(
-        f"“{text}” is no host",
-        where="[playbooks] hosts",
-        next_step="write a name, *.name, an address or a network, with or without :port (an IPv6 address in brackets)",
-    )
-    rest, port = text.strip(), None
-    match = re.fullmatch(r"(\[[^]]*\]|[^:]*):([0-9]{1,5})", rest)
-    if match:
-        rest, port = match[1], int(match[2])
-        if not 0 < port < 65536:
-            raise wrong
-    try:
-        return HostRule(text, network=ipaddress.ip_network(rest.strip("[]"), strict=False), port=port)
-    except ValueError:
-        if not _NAME.fullmatch(rest):
-            raise wrong from None
-        return HostRule(text, name=rest.lower().rstrip("."), port=port)
 
 
 @dataclass(frozen=True)
@@ -100,24 +56,24 @@ def going_out(settings: Playbooks, root: Path) -> GoingOut:
 
     An address that the settings give to a playbook as a variable is declared by that.
     """
-    given = [_host_of(value) for value in settings.variables.values()]
+    given = [rule for value in settings.variables.values() if (rule := _host_of(value)) is not None]
     return GoingOut(
-        hosts=tuple(host_rule(text) for text in [*settings.hosts, *(each for each in given if each)]),
+        hosts=(*(host_rule(text) for text in settings.hosts), *given),
         bash=settings.bash,
         known_hosts=_path(root, settings.known_hosts),
         ca_file=_path(root, settings.ca_file),
     )
 
 
-def _host_of(value: str) -> str | None:
+def _host_of(value: str) -> HostRule | None:
     try:
         parts = urlsplit(value)
         port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
-    except ValueError:
+        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+            return None
+        return host_rule(f"{_bracketed(parts.hostname)}:{port}")
+    except (ValueError, BadInput):
         return None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        return None
-    return f"{_bracketed(parts.hostname)}:{port}"
 
 
 def _bracketed(host: str) -> str:

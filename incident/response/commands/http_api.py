@@ -9,15 +9,16 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from incident.errors import TocsinError
+from incident.errors import BadInput, TocsinError
 from incident.response.commands.going_out import GoingOut
 from incident.response.commands.http_request import (
     HttpRequest,
+    base_url,
     build,
     checked_header,
     content_kind,
@@ -82,12 +83,22 @@ def prepare(
     return prepared_of(build(command, addressee, values, declared), TYPE)
 
 
+def destination(addressee: AgentTarget, values: Values, declared: Mapping[str, Variable]) -> tuple[str, int]:
+    """The host and port. Raises `BadInput` where they are missing or none."""
+    return _host_and_port(base_url(addressee, values, declared))
+
+
+def _host_and_port(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme]
+
+
 def prepared_of(request: HttpRequest, command_type: str) -> Prepared:
-    parts = urlsplit(request.url)
+    host, port = _host_and_port(request.url)
     return Prepared(
         command_type,
-        parts.hostname,
-        parts.port or _DEFAULT_PORTS[parts.scheme],
+        host,
+        port,
         f"{request.method} {request.url}",
         (request.body or b"").decode("utf-8", errors="replace"),
     )
@@ -107,19 +118,37 @@ async def carry_out(call: Call, rules: GoingOut) -> Result:
             resolve_secret=call.resolve_secret,
         )
         rules.must_allow(prepared_of(request, TYPE))
+        context = trusted(rules.ca_file) if request.url.startswith("https:") else _nobody()
     except TocsinError as error:
         return Result(Ending.not_sent, f"the request could not be made: {error.what}")
-    async with httpx.AsyncClient(
-        follow_redirects=False, trust_env=False, verify=trusted(rules.ca_file)
-    ) as client:
+    async with httpx.AsyncClient(follow_redirects=False, trust_env=False, verify=context) as client:
         return await send(
             request, client=client, timeout_s=call.timeout_s, idempotency_key=call.idempotency_key
         )
 
 
 @cache
+def _nobody() -> ssl.SSLContext:
+    """For a call without TLS: reading whom to trust takes longer than the call, and nothing is asked of it."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 def trusted(ca_file: Path | None) -> ssl.SSLContext:
-    """Whom to trust, read once: it takes longer than a call does."""
+    """Whom to trust. Raises `BadInput` for a file that holds no certificates."""
+    try:
+        return _trusted(ca_file, 0 if ca_file is None else ca_file.stat().st_mtime_ns)
+    except (OSError, ssl.SSLError) as error:
+        reason = "it holds no certificates as PEM" if isinstance(error, ssl.SSLError) else error.strerror
+        raise BadInput(
+            f"the file of certificates {ca_file} cannot be used: {reason}",
+            where="[playbooks] ca_file",
+            next_step="write the certificates to trust into it, as PEM",
+        ) from None
+
+
+@lru_cache(maxsize=4)
+def _trusted(ca_file: Path | None, _changed: int) -> ssl.SSLContext:
+    """Read once for each change of the file: it takes longer than a call does."""
     import httpx
 
     context = httpx.create_ssl_context(trust_env=False)
@@ -142,7 +171,7 @@ async def send(
         async with asyncio.timeout(timeout_s):
             return await _exchange(request, client, timeout_s, idempotency_key, begun)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
-        return Result(Ending.not_sent, f"no connection: {type(error).__name__}")
+        return Result(Ending.not_sent, _why_not_connected(error))
     except (TimeoutError, httpx.TimeoutException):
         if begun.connecting_only:
             return Result(Ending.not_sent, f"no connection within {timeout_s:g} s")
@@ -152,6 +181,19 @@ async def send(
         return Result(Ending.not_sent, detail) if begun.connecting_only else _cut_short(begun, detail)
     except httpx.InvalidURL:
         return Result(Ending.not_sent, "the address is not a URL")
+
+
+def _why_not_connected(error: BaseException) -> str:
+    """A certificate that is not trusted is said to be so; it lies somewhere among the causes."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return (
+                f"its certificate is not trusted: {visible(cause.verify_message)}; an authority of your own is named by "
+                "[playbooks] ca_file"
+            )
+        cause = cause.__cause__ or cause.__context__
+    return f"no connection: {type(error).__name__}"
 
 
 def _cut_short(begun: _Begun, detail: str) -> Result:
@@ -198,7 +240,12 @@ async def _exchange(
         body = await _prefix(response)
     status = response.status_code
     elsewhere = response.headers.get("location", "") if 300 <= status < 400 else ""
-    detail = f"HTTP {status}, which points to {visible(elsewhere)[:200]}" if elsewhere else f"HTTP {status}"
+    detail = f"HTTP {status}"
+    if elsewhere:
+        detail += (
+            f", which points to {visible(elsewhere)[:200]}; no other address is followed, so if that one is right, "
+            "give it to the agent and declare its host"
+        )
     return Result(_ending(status), detail, status, body)
 
 

@@ -38,6 +38,8 @@ RESERVED_HEADERS = frozenset(
     }
 )
 _START_LINE = re.compile(r"([A-Z]+) (\S+)(?: HTTP/?[0-9](?:\.[0-9])?)?")
+# Whoever checks where a request goes must read it as whoever sends it does, so nothing else is a host here.
+_NETLOC = re.compile(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -89,7 +91,7 @@ def build(
         for value in several
     ]
     if authentication is not None:
-        headers.append(("Authorization", _authorization(authentication, resolve_secret)))
+        headers.append(("Authorization", _authorization(authentication, variables, resolve_secret)))
     return HttpRequest(method, url, tuple(headers), content_of(command, variables, declared))
 
 
@@ -203,20 +205,22 @@ def _base(url: str) -> str:
         port = parts.port
     except ValueError:
         raise wrong from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+    if parts.scheme not in {"http", "https"} or not _NETLOC.fullmatch(parts.netloc) or port == 0:
         raise wrong
-    if parts.query or parts.fragment or "@" in parts.netloc or not re.fullmatch(r"[\x21-\x7e]+", url):
+    if parts.query or parts.fragment or not re.fullmatch(r"[\x21-\x7e]+", url) or "\\" in url:
         raise wrong
     return url.rstrip("/?#")
 
 
-def _authorization(authentication: Authentication, resolve_secret: SecretResolver | None) -> str:
+def _authorization(
+    authentication: Authentication, variables: Values, resolve_secret: SecretResolver | None
+) -> str:
     reference = authentication.kms_key_identifier
     if not authentication.kms or not reference:
         raise BadInput(
             "a secret is named by kms_key_identifier, never written in a playbook",
             where=authentication.name or authentication.type,
-            next_step="set kms: true and kms_key_identifier: env:NAME or file:PATH",
+            next_step="set kms: true and kms_key_identifier: NAME; [playbooks] secrets says where it lies",
         )
     if resolve_secret is None:
         raise BadInput("no place to read secrets from was given", where=reference)
@@ -224,9 +228,12 @@ def _authorization(authentication: Authentication, resolve_secret: SecretResolve
     if not re.fullmatch(r"[^\x00-\x1f\x7f]+", secret):
         raise BadInput("the secret is empty or holds control characters", where=reference)
     if authentication.type == "http-basic":
-        if ":" in (authentication.user_id or ""):
-            raise BadInput("a user name holds no colon (RFC 7617 section 2)", where="user_id")
-        pair = f"{authentication.user_id or ''}:{secret}"
+        user = substitute(authentication.user_id or "", variables, Sink.text)
+        if not re.fullmatch(r"[^:\x00-\x1f\x7f]*", user):
+            raise BadInput(
+                "a user name holds no colon and no control character (RFC 7617 section 2)", where="user_id"
+            )
+        pair = f"{user}:{secret}"
         return "Basic " + base64.b64encode(pair.encode()).decode()
     if authentication.type == "oauth2":
         return f"Bearer {secret}"

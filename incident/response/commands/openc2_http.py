@@ -9,6 +9,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from incident.errors import BadInput, TocsinError
 from incident.response.commands import http_api
@@ -19,6 +20,7 @@ from incident.response.model import ActionStep, AgentTarget, Command, Playbook, 
 from incident.response.variables import Values, references
 
 TYPE = "openc2-http"
+destination = http_api.destination
 MEDIA_TYPE = "application/openc2+json;version=1.0"
 
 
@@ -41,7 +43,8 @@ def as_http(command: Command) -> Command:
         found = json.loads(text)
     except (binascii.Error, ValueError, RecursionError):
         raise BadInput("this is not base64 of a JSON text", where="content_b64") from None
-    if not isinstance(found, dict) or not isinstance(found.get("action"), str) or "target" not in found:
+    request = _within(found, "request")
+    if not isinstance(request.get("action"), str) or not isinstance(request.get("target"), dict):
         raise BadInput("an OpenC2 command has an action and a target", where="content_b64")
     headers = {name: several for name, several in command.headers.items() if name.lower() != "content-type"}
     return command.model_copy(
@@ -97,10 +100,25 @@ def _read(result: Result) -> Result:
         answer = json.loads(result.body)
     except (ValueError, RecursionError):
         return result
-    body = answer.get("body", answer) if isinstance(answer, dict) else {}
-    body = body.get("openc2", {}).get("response", body) if isinstance(body, dict) else {}
-    status = body.get("status") if isinstance(body, dict) else None
-    if not isinstance(status, int) or status < 300:
+    status = _within(answer, "response").get("status")
+    if not isinstance(status, int) or isinstance(status, bool) or 200 <= status < 300:
         return result
+    if status < 200:
+        return Result(
+            Ending.ambiguous,
+            f"OpenC2 status {status}: taken, not yet carried out",
+            result.status,
+            result.body,
+        )
     ending = Ending.answered_error if status >= 500 else Ending.answered_no
     return Result(ending, f"OpenC2 status {status}", result.status, result.body)
+
+
+def _within(message: Any, which: str) -> dict[str, Any]:
+    """The request or response in a message, which may be wrapped as `body.openc2`; empty where there is none."""
+    if not isinstance(message, dict):
+        return {}
+    inner: Any = message
+    for name in ("body", "openc2", which):
+        inner = inner.get(name) if isinstance(inner, dict) else None
+    return inner if isinstance(inner, dict) else message

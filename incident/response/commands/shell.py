@@ -1,7 +1,8 @@
 """Shell commands with values from outside. No value is ever read as part of a command.
 
 Each value is set as a shell variable in front, quoted, and the command refers to it; the shell never parses what a
-variable holds. The text runs in any POSIX shell, here or over ssh.
+variable holds. Where something would parse it nevertheless, `shell_places` refuses the command. The text runs in any
+POSIX shell, here or over ssh.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shlex
 from collections.abc import Mapping
 
 from incident.errors import BadInput
+from incident.response.commands.shell_places import places
 from incident.response.model import Command, Variable
 from incident.response.variables import INTEGER_TYPES, REFERENCE, Values, known
 
@@ -31,55 +33,50 @@ def script_of(command: Command) -> str:
         raise BadInput("the command is not base64 of UTF-8 text", where="command_b64") from None
 
 
+def problem_of(script: str, declared: Mapping[str, Variable]) -> BadInput | None:
+    """Why a command could not be given to a shell, whatever its values; None where it can."""
+    numbers = {name for name in declared if declared[name].type in INTEGER_TYPES}
+    try:
+        names = REFERENCE.findall(script)
+        shell_text(script, {name: "1" if name in numbers else "x" for name in names}, declared)
+    except BadInput as error:
+        return error
+    return None
+
+
 def shell_text(script: str, values: Values, declared: Mapping[str, Variable]) -> str:
     """The text for the shell. BadInput where a value is missing or cannot be given to a shell safely."""
-    names = list(dict.fromkeys(REFERENCE.findall(script)))
+    found = places(script)
+    names = list(dict.fromkeys(each.name for each in found))
     shell_names = {name: name.replace("-", "_") for name in names}
     if len(set(shell_names.values())) < len(names):
         raise BadInput("two variables have one name in a shell", where=", ".join(names))
     done: list[str] = []
-    position, quote = 0, ""
-    for match in REFERENCE.finditer(script):
-        literal = script[position : match.start()]
-        quote = _quote_after(literal, quote)
-        name = match[1]
-        if quote == "'":
-            raise BadInput(
-                "the shell fills nothing in between single quotes",
-                where=name,
-                next_step=f'write it without quotes, or in double ones: "{name}:value"',
-            )
-        _must_not_be_an_option(name, known(name, values), declared, before="".join([*done[-1:], literal]))
-        reference = f"${{{shell_names[name]}}}"
-        done += [literal, reference if quote == '"' else f'"{reference}"']
-        position = match.end()
+    position = 0
+    for place in found:
+        value, variable = known(place.name, values), declared.get(place.name)
+        if place.number:
+            _must_be_a_number(place.name, value, variable)
+        if place.first and value.startswith("-") and (variable is None or variable.type not in _NUMBERS):
+            raise BadInput("a value that begins with “-” would be read as an option", where=place.name)
+        reference = f"${{{shell_names[place.name]}}}"
+        bare = not place.quoted and not place.number
+        done += [script[position : place.start], f'"{reference}"' if bare else reference]
+        position = place.end
     settings = [f"{shell_names[name]}={_quoted(name, known(name, values))}" for name in names]
     return "\n".join([*settings, "".join([*done, script[position:]])])
+
+
+def _must_be_a_number(name: str, value: str, variable: Variable | None) -> None:
+    if variable is None or variable.type not in INTEGER_TYPES or not re.fullmatch(r"-?[0-9]{1,19}", value):
+        raise BadInput(
+            "here a shell evaluates what it is given; only a variable of type integer may stand there",
+            where=name,
+            next_step="declare it an integer, or compare with [ ] in place of [[ ]] and (( ))",
+        )
 
 
 def _quoted(name: str, value: str) -> str:
     if "\x00" in value:
         raise BadInput("a shell takes no NUL character", where=name)
     return shlex.quote(value)
-
-
-def _must_not_be_an_option(name: str, value: str, declared: Mapping[str, Variable], *, before: str) -> None:
-    if not value.startswith("-") or (name in declared and declared[name].type in _NUMBERS):
-        return
-    if re.search(r"(^|[\s(;|&])[\"]?$", before):
-        raise BadInput("a value that begins with “-” would be read as an option", where=name)
-
-
-def _quote_after(literal: str, quote: str) -> str:
-    """Which quotes are open after a piece of a command: `'`, `"` or none."""
-    escaped = False
-    for ch in literal:
-        if escaped:
-            escaped = False
-        elif ch == "\\" and quote != "'":
-            escaped = True
-        elif quote:
-            quote = "" if ch == quote else quote
-        elif ch in "'\"":
-            quote = ch
-    return quote

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from incident.store.tables.reaching import Contact, Reach
     from incident.store.tables.recording import FactRow, Incident, LogEntry
     from incident.store.tables.releasing import Notice, PublicNotice, Report
-    from incident.store.tables.running import Run, RunEffect
+    from incident.store.tables.running import Containment, Run, RunEffect
     from incident.store.tables.working import Brake, Instance, Job, KindLimit, TokenBucket, Worker
 
     ROW_TABLES: tuple[type[SQLModel], ...]
@@ -47,7 +47,7 @@ _MODULES = {
     "reaching": ("Contact", "Reach"),
     "recording": ("FactRow", "Incident", "LogEntry"),
     "releasing": ("Notice", "PublicNotice", "Report"),
-    "running": ("Run", "RunEffect"),
+    "running": ("Containment", "Run", "RunEffect"),
     "working": ("Brake", "Instance", "Job", "KindLimit", "TokenBucket", "Worker"),
 }
 _BULK = ("Alert", "AlertItem", "Attempt", "Batch", "Delivery", "PeopleProblem", "Person")
@@ -65,9 +65,11 @@ _GROUPS = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _GROUPS:
-        return tuple(_table(each) for each in _GROUPS[name])
-    return _table(name)
+    if name not in _GROUPS:
+        return _table(name)
+    found = tuple(_table(each) for each in _GROUPS[name])
+    globals()[name] = found
+    return found
 
 
 def _table(name: str) -> Any:
@@ -95,6 +97,7 @@ __all__ = [
     "Brake",
     "Campaign",
     "Contact",
+    "Containment",
     "Decision",
     "Delivery",
     "DutyReminder",

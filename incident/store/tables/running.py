@@ -1,8 +1,8 @@
-"""Playbook runs: the machine's state and every effect with its intent and outcome."""
+"""Playbook runs: the machine's state, every effect with its intent and outcome, and the containment they brought."""
 
 from datetime import datetime
 
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, UniqueConstraint
 
 from incident.store.columns import optional_time, sealed_column, time_column
 
@@ -40,4 +40,30 @@ class RunEffect(SQLModel, table=True):
     intent_at: datetime | None = optional_time()
     due_at: datetime | None = optional_time()
     settled_at: datetime | None = optional_time()
+    sealed: bytes = sealed_column()
+
+
+class Containment(SQLModel, table=True):
+    """What a step of a run contained, from its success until it is taken back.
+
+    `asked_at`: when somebody was asked at its end; `undo_run`: the run that takes it back, or last tried to. Sealed:
+    the measures and their inverse, whom it concerns, and all that taking it back needs.
+    """
+
+    __tablename__ = "containment"
+    __table_args__ = (UniqueConstraint("incident_id", "number"),)
+
+    id: str = Field(primary_key=True)
+    incident_id: str = Field(index=True)
+    number: int
+    run_id: str = Field(index=True)
+    visit: str
+    step: str
+    state: str
+    done_at: datetime = time_column()
+    verified_at: datetime | None = optional_time()
+    expires_at: datetime | None = optional_time()
+    asked_at: datetime | None = optional_time()
+    ended_at: datetime | None = optional_time()
+    undo_run: str | None = Field(default=None, index=True)
     sealed: bytes = sealed_column()

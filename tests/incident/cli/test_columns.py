@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incident.cli.columns import as_columns, fold, text_width
+from incident.cli.columns import as_columns
+from incident.folding import fold, text_width
 
 texts = st.text(st.sampled_from("ab Z0-，。泄露事件（“《》”）…%ée\u0301\n"), max_size=60)
 

@@ -192,7 +192,8 @@ def lived_in(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> 
     estate.done("contact", "add", "provincial_cac", *contact)
     with chat_desk() as service:
         estate.done("operator", "reach", "anna", "--url", service.url(), "--deputy", "bo")
-        estate.done("run", "personal-data-breach", "--on", estate.id)
+        run = estate.done("run", "personal-data-breach", "--on", estate.id, "--json").document["run"]
+    estate.done("done", run, "cut-off-by-hand", "--value", "contained_at=2026-01-05 12:00")
     estate.done("task", "add", estate.id, "call the host")
     estate.done("--as", "anna", "hold", "add", estate.id, "--by", "police", "--until", "+48h")
     estate.done("instruction", "add", estate.id, "hand it over", "--from", "CAC", "--effect", "require")
@@ -213,6 +214,7 @@ _CHANGES = {
     "campaign": "expected = expected + 1",
     "decision": "verdict = 'rejected'",
     "duty": "state = 'met'",
+    "containment": "step = 'another'",
     "contact": "checked_at = '2030-01-01 00:00:00.000000'",
     "evaluation": "rules_hash = 'x'",
     "evidence": "sha256 = 'x'",

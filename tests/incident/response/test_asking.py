@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from incident.response.asking import outcome_in_words
-from incident.response.events import AskOutcome, CallOutcome, Uncertain
+from incident.response.asking import case_in_words, condition_in_words, outcome_in_words
+from incident.response.events import AskCase, AskCondition, AskOutcome, CallOutcome, Uncertain
 
 
 def question(**more: Any) -> AskOutcome:
@@ -54,3 +54,20 @@ def test_braces_in_what_was_sent_are_shown_as_they_are() -> None:
     )
     assert words.question.endswith("{who}")
     assert "https://x.example/{detail}" in words.known[0]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+def test_a_value_from_an_alert_cannot_move_the_cursor_or_fill_the_screen(language: str) -> None:
+    about = {"visit": "R-3", "step": "s", "title": {"en": "Kind?", "zh-Hans": "类型？"}}
+    case = AskCase.model_validate(
+        {**about, "switch": "__k__", "value": "\x1b[2J{name}" + "x" * 9999, "reason": "no", "cases": ["a'b"]}
+    )
+    words = case_in_words(case, language)
+    told = "\n".join((words.question, *words.known))
+    assert "\x1b" not in told and "{name}" in told and len(told) < 500
+    assert list(words.answers) == ["--case 'a'\"'\"'b'", "--failed"]
+    condition = AskCondition.model_validate(
+        {**about, "condition": "x == {y}", "reason": "{z}", "variables": {"__k__": "", "__u__": None}}
+    )
+    told = "\n".join(condition_in_words(condition, language).known)
+    assert "x == {y}" in told and "{z}" in told and "__k__ = " in told and "__u__" in told

@@ -219,7 +219,7 @@ workflow:
   end: {type: end}
 """
     found = [each for each in check(text, name="t.yaml") if each.severity is Severity.error]
-    assert [each.place for each in found] == ["t.yaml:7, step “contain-portal”"]
+    assert [each.place for each in found] == ["t.yaml:10, step “contain-portal”"]
     assert "this engine runs manual, http-api, openc2-http, ssh, bash" in found[0].message
 
 

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from incident.ops.house import containment_catalogue
 from incident.response import events as e
 from incident.response.form import check, load
 from incident.response.machine import advance, start
@@ -43,7 +44,15 @@ def test_it_has_nothing_to_complain_of() -> None:
     measures = pytest.importorskip(
         "incident.record.measures", reason="the catalogue of measures is not here yet"
     )
-    assert check(TEXT, name="p.yaml", known_measures=frozenset(measures.measure_catalogue())) == []
+    found = check(
+        TEXT,
+        name="p.yaml",
+        known_measures=frozenset(measures.measure_catalogue()),
+        catalogue=containment_catalogue(),
+    )
+    assert [each.code for each in found] == ["undone-by-hand"], (
+        "how the service opens an interface is not known"
+    )
 
 
 def test_every_text_that_people_read_is_in_both_languages() -> None:

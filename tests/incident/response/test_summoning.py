@@ -12,7 +12,7 @@ from incident.record.operators import Role, operator_named
 from incident.record.reaches import put_reach
 from incident.record.summons import SUMMONS_JOB, Reason, all_summons, open_summons
 from incident.response.runner import cancel_run, run_named
-from incident.response.summoning import role_of
+from incident.response.summoning import roles_of_approval
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.tables import Job, Summons
 from tests.support.breaches import Breach, make_breach, some_people
@@ -143,6 +143,7 @@ def test_an_incident_that_is_closed_calls_nobody(breach: Breach) -> None:
     assert asked(breach) == {}
 
 
-def test_the_role_of_an_approval_is_the_first_that_we_know() -> None:
-    assert role_of(["dpo", "counsel", "approver"]) is Role.COUNSEL
-    assert role_of(["dpo"]) is role_of([]) is Role.APPROVER
+def test_every_named_role_may_approve_and_unknown_ones_mean_approvers() -> None:
+    assert roles_of_approval(["dpo", "counsel", "approver"]) == (Role.APPROVER, Role.COUNSEL)
+    assert roles_of_approval(["counsel", "communicator"]) == (Role.COUNSEL, Role.COMMUNICATOR)
+    assert roles_of_approval(["dpo"]) == roles_of_approval([]) == (Role.APPROVER,)

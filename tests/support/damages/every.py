@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.support.damages.calling import ADDRESSES, SUMMONS
+from tests.support.damages.containment import CONTAINED
 from tests.support.damages.decided import DECIDED
 from tests.support.damages.holds import HOLDS
 from tests.support.damages.ledger import ATTEMPTS, LEDGER
@@ -17,6 +18,7 @@ DAMAGES = (
     *PEOPLE,
     *RELEASED,
     *RUNS,
+    *CONTAINED,
     *ALERTS,
     *HOLDS,
     *DUTIES,

@@ -6,12 +6,16 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
+import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from incident.errors import BadInput
 from incident.response.commands.going_out import GoingOut
-from incident.response.commands.http_api import carry_out
+from incident.response.commands.http_api import carry_out, prepared_of
 from incident.response.commands.http_request import base_url, build, start_line
 from incident.response.commands.prepared import Call
 from incident.response.commands.result import BODY_PREFIX, Ending, Result, outputs_from
@@ -55,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
         )
         self.send_response(status)
         if status in range(300, 400):
-            self.send_header("Location", "/followed")
+            self.send_header("Location", self.headers.get("X-Where", "/followed"))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -267,3 +271,80 @@ def test_variables_go_only_into_content_whose_escaping_is_known() -> None:
     plain = post("/", headers={"Content-Type": ["application/xml"]}, content="<a/>")
     assert build(plain, agent_at(1), {}, {}).body == b"<a/>"
     assert build(post("/", content_b64="AAE="), agent_at(1), {}, {}).body == b"\x00\x01"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_it_is_said_where_it_points(server: Service, status: int) -> None:
+    elsewhere = f"http://127.0.0.1:{server.server_port}/private"
+    result = run(post(f"/status/{status}", headers={"X-Where": [elsewhere]}), agent_at(server.server_port))
+    assert result.ending is Ending.answered_no
+    assert elsewhere in result.detail and "declare its host" in result.detail
+    assert len(server.seen) == 1
+
+
+def test_proxies_of_the_environment_are_ignored(server: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert run(post("/x"), agent_at(server.server_port)).ending is Ending.done
+
+
+def test_a_host_that_is_not_declared_is_not_called(server: Service) -> None:
+    result = run(post("/x"), agent_at(server.server_port), rules=GoingOut())
+    assert (result.ending, server.seen) == (Ending.not_sent, [])
+    assert "not among the hosts that playbooks may reach" in result.detail
+
+
+def test_the_name_to_sign_in_as_may_be_a_variable() -> None:
+    basic = Authentication(type="http-basic", user_id="__u__:value", kms=True, kms_key_identifier="p")
+    request = build(
+        post("/"), agent_at(1), {"__u__": "u"}, {}, authentication=basic, resolve_secret=lambda _: "p"
+    )
+    assert ("Authorization", "Basic dTpw") in request.headers
+    with pytest.raises(BadInput, match="no colon"):
+        build(
+            post("/"), agent_at(1), {"__u__": "u:x"}, {}, authentication=basic, resolve_secret=lambda _: "p"
+        )
+
+
+URLS = st.text("abAB.:/\\@#?%[]0127x-_ \t", max_size=24)
+
+
+@given(URLS)
+def test_whoever_checks_an_address_reads_it_as_whoever_calls_it_does(rest: str) -> None:
+    agent = AgentTarget(type="http-api", name="a", address={"dname": ["__uri__:value"]})
+    declared = {"__uri__": Variable(type="uri")}
+    try:
+        request = build(post("/x"), agent, {"__uri__": f"http://{rest}"}, declared)
+        url = httpx.URL(request.url)
+    except (BadInput, httpx.InvalidURL):
+        return
+    prepared = prepared_of(request, "http-api")
+    assert (prepared.host, prepared.port) == (url.host, url.port or 80)
+
+
+@given(st.text(max_size=20))
+def test_no_value_leaves_its_place_in_path_query_form_or_json(value: str) -> None:
+    value = value.encode(errors="replace").decode()
+    form = {"Content-Type": ["application/x-www-form-urlencoded"]}
+    try:
+        asked = build(
+            post("/a/__v__:value/b?q=__v__:value&r=1", headers=form, content="f=__v__:value&g=2"),
+            agent_at(9),
+            {"__v__": value},
+            {},
+        )
+    except BadInput:
+        assert value in {".", ".."}
+        return
+    parts = urlsplit(asked.url)
+    assert [unquote(each) for each in parts.path.split("/")] == ["", "a", value, "b"]
+    assert parse_qs(parts.query, keep_blank_values=True) == {"q": [value], "r": ["1"]}
+    assert parse_qs((asked.body or b"").decode(), keep_blank_values=True) == {"f": [value], "g": ["2"]}
+    json_type = {"Content-Type": ["application/json"]}
+    asked = build(
+        post("/", headers=json_type, content='{"a": "__v__:value", "b": 1}'),
+        agent_at(9),
+        {"__v__": value},
+        {},
+    )
+    assert json.loads(asked.body or b"") == {"a": value, "b": 1}
