@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from incident.record.measures import measure_catalogue
+from incident.response.commands.result import Ending
+from incident.response.commands.shell import shell_text
+from incident.response.events import Outcome
 from incident.response.extensions import measures_of, verification_of
 from incident.response.findings import Severity
 from incident.response.form import check, load, to_cacao
@@ -16,7 +20,8 @@ from incident.response.model import ActionStep, Command, dump
 from incident.response.variables import references
 from incident.response.yamltext import read_yaml
 from tests.incident.response.test_form import schema_errors
-from tests.support.parts import FOLDER, part
+from tests.support.hosts import Host
+from tests.support.parts import FOLDER, on_host, part
 
 IDS = {
     "contain-postgresql-role": "playbook--6d74ecc7-fe91-4607-8f97-399cd0b3f58d",
@@ -115,3 +120,47 @@ def test_undo_uses_only_what_the_playbook_knows_and_the_shell_is_given_nothing_b
                 assert script.startswith("set -eu\n")
                 # A value only ever goes into a variable of the shell, where the script then checks or quotes it.
                 assert not re.findall(r"(?<![a-z_]=)__[a-z_]+__:value", script)
+
+
+HOSTILE = (
+    "'; : >/run/owned; '",
+    '"; : >/run/owned; "',
+    "$(: >/run/owned) `: >/run/owned` ${x:=$(: >/run/owned)}",
+    "\n: >/run/owned\nEOF\n: >/run/owned\nSQL\n: >/run/owned\n",
+    "x) : >/run/owned ;; esac; } ; : >/run/owned #",
+)
+
+
+def test_no_value_of_any_variable_is_ever_run_by_a_shell(tmp_path: Path) -> None:
+    texts = []
+    for name in IDS:
+        playbook = part(name)
+        steps = [each for each in playbook.workflow.values() if isinstance(each, ActionStep)]
+        commands = [each for step in steps for each in step.commands]
+        for step in contained(name).values():
+            action = measures_of(step)
+            commands += [Command.model_validate(each) for each in (action.undo_commands if action else [])]
+        for script in [each.command or "" for each in commands if each.type == "ssh"]:
+            given = [dict.fromkeys(references(script), hostile) for hostile in HOSTILE]
+            texts += [shell_text(script, values, playbook.playbook_variables) for values in given]
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    for number, text in enumerate(texts):
+        (scripts / str(number)).write_text(text)
+    # No program is found, so only what the shell itself does is done.
+    each_of_them = f"for each in {scripts}/*; do env -i PATH=/none /bin/sh $each; done"
+    with Host(tmp_path / "host") as host:
+        host.run("/bin/sh", "-c", each_of_them, check=False)
+        assert not (host.root / "run" / "owned").exists()
+        (scripts / "last").write_text(HOSTILE[3])
+        host.run("/bin/sh", "-c", each_of_them, check=False)
+        assert (host.root / "run" / "owned").exists()
+
+
+@pytest.mark.parametrize("variable", ["__ssh_port__", "__firewall_host__", "__ssh_user__"])
+def test_where_it_goes_is_an_address_and_a_port_or_nothing_is_sent(variable: str, tmp_path: Path) -> None:
+    with Host(tmp_path / "host") as host:
+        given = {"__address__": "192.0.2.9", variable: HOSTILE[0]}
+        done = on_host(host, "block-address-nftables")(**given)
+        assert done.outcome is Outcome.failed
+        assert {each.ending for each in done.said["look"]} == {Ending.not_sent}

@@ -89,9 +89,7 @@ def test_a_hostile_endpoint_does_nothing_but_fail(part: str, host: Host) -> None
     for hostile in (
         "/x; shutdown frontend web",
         "/a\nshutdown frontend web\n$(touch /run/owned)",
-        "/a/../b",
         "/",
-        "",
         "/a.*|.*",
     ):
         assert carry(__endpoint__=hostile).outcome is Outcome.failed, hostile
