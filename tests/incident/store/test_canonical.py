@@ -38,7 +38,7 @@ def outcome_of(dumps: Any, value: Any) -> bytes | type[BaseException]:
 @given(_VALUES)
 @example({"\ue000": 1, "\U00010000": 2})  # the order of UTF-16 is another than that of code points
 @example({"é": 1, "e": 2, "Z": 3, "": 4})
-@example(["\x00\x1f\x7f\u2028\u2029\\\"/\b\f\n\r\t", "\ud800", "\U0001f600"])
+@example(['\x00\x1f\x7f\u2028\u2029\\"/\b\f\n\r\t', "\ud800", "\U0001f600"])
 @example([2**53 - 1, -(2**53) + 1, 2**53, -(2**53), -0.0, 1e21, 1e-7, 1.0, float("nan"), float("inf")])
 @example({1: "a number as a name"})
 @example({"a": {"b": [True, 1, None, Word.ONE, b"bytes", {1, 2}]}})
@@ -50,7 +50,7 @@ def test_it_is_what_the_library_makes(value: Any) -> None:
     ("value", "made"),
     [
         ({"b": [1, "ü", None], "a": True}, '{"a":true,"b":[1,"ü",null]}'),
-        ({"a": "\x1f\x7f\u2028\"\\/"}, '{"a":"\\u001f\x7f\u2028\\"\\\\/"}'),
+        ({"a": '\x1f\x7f\u2028"\\/'}, '{"a":"\\u001f\x7f\u2028\\"\\\\/"}'),
         ([1e21, 0.5, 10.0], "[1e+21,0.5,10]"),
     ],
 )
