@@ -12,10 +12,10 @@ import pytest
 from hypothesis import settings
 
 from tests.support.compiled_templates import compile_templates_once
-from tests.support.postgres import own_postgres, postgres, store_on
+from tests.support.postgres import own_postgres, postgres, store_killed_on, store_on
 from tests.support.quick_disk import quick_folder
 
-__all__ = ["own_postgres", "postgres", "store_on"]
+__all__ = ["own_postgres", "postgres", "store_killed_on", "store_on"]
 
 # How long an example takes says more about what else the machine is doing than about our code.
 settings.register_profile("tocsin", deadline=None, print_blob=True)

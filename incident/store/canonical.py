@@ -34,7 +34,7 @@ def _is_plain(value: Any) -> bool:
     if kind is str or kind is bool or value is None:
         return True
     if kind is int:
-        return -_LARGEST <= value <= _LARGEST
+        return bool(-_LARGEST <= value <= _LARGEST)
     if kind is dict:
         return all(type(name) is str and name.isascii() and _is_plain(each) for name, each in value.items())
     if kind is list:

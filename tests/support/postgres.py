@@ -2,7 +2,7 @@
 
 Fixtures: `postgres` is the session's server, and drops after each test what that test made; `own_postgres` is a
 server for one test, which may stop and start it; `store_on` runs a test on both engines (hand it to
-`make_workspace(tmp_path, on=store_on)`).
+`make_workspace(tmp_path, on=store_on)`), `store_killed_on` too, on PostgreSQL in the chaos runs only.
 """
 
 from __future__ import annotations
@@ -235,6 +235,18 @@ def own_postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(params=["sqlite", "postgres"])
 def store_on(request: pytest.FixtureRequest) -> PostgresServer | None:
     """Where a test's store lies, for tests of what must hold on both engines: None for SQLite, or a server."""
+    if request.param == "sqlite":
+        return None
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.chaos)])
+def store_killed_on(request: pytest.FixtureRequest) -> PostgresServer | None:
+    """As `store_on`, for tests whose workers are killed: on a server the chaos runs try it.
+
+    There each death is waited for until the worker counts as dead, which `tests/incident/durable` tries in every run.
+    """
     if request.param == "sqlite":
         return None
     server: PostgresServer = request.getfixturevalue("postgres")

@@ -6,19 +6,13 @@ descriptor FD, and the process stops itself (SIGSTOP, every thread at once). Who
 
 from __future__ import annotations
 
-import os
-import select
-import signal
-import subprocess
 import sys
 import threading
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from tests.support.working_process import REPOSITORY
-
-_LATEST = 60.0
+from tests.support.stopping import StoppingProcess, stop_once
 
 
 class CallWindow(StrEnum):
@@ -30,30 +24,11 @@ class CallWindow(StrEnum):
     BEFORE_OUTCOME = "before the outcome's commit"
 
 
-class StoppingCaller:
-    """A worker that stops at a window; `wait` returns once it stands still there."""
+class StoppingCaller(StoppingProcess):
+    """A worker that stops at a window; `stopped` returns once it stands still there."""
 
     def __init__(self, workspace: Path, window: CallWindow, *, stale: float = 2.0) -> None:
-        reading, writing = os.pipe()
-        words = [str(workspace), window.value, str(stale), str(writing)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.stopping_caller", *words],
-            cwd=REPOSITORY,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-            pass_fds=(writing,),
-        )
-        os.close(writing)
-        self._reading = reading
-
-    def wait(self) -> None:
-        """Wait until it has stopped, every thread of it."""
-        try:
-            ready, _, _ = select.select([self._reading], [], [], _LATEST)
-            assert ready and os.read(self._reading, 16), "the worker never came to its window"
-        finally:
-            os.close(self._reading)
-        _, status = os.waitpid(self.process.pid, os.WUNTRACED)
-        assert os.WIFSTOPPED(status), "the worker did not stop but end"
+        super().__init__("tests.support.stopping_caller", str(workspace), window.value, str(stale))
 
 
 def _watch(window: CallWindow, told: int) -> None:
@@ -62,14 +37,12 @@ def _watch(window: CallWindow, told: int) -> None:
     from incident.ops import escalation as real
 
     escalation: Any = real
-    once, writes = threading.Lock(), threading.local()
+    stop, writes = stop_once(told), threading.local()
     send, new_call, settle = escalation.send, escalation._new_call, escalation._settle
 
     def stop_at(here: CallWindow) -> None:
-        if here is window and once.acquire(blocking=False):
-            os.write(told, b"here")
-            # This thread first: a signal to the process would let it go on for a moment.
-            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+        if here is window:
+            stop(b"here")
 
     def watched_send(*given: Any, **named: Any) -> Any:
         stop_at(CallWindow.AFTER_INTENT)

@@ -6,19 +6,13 @@ process stops itself (SIGSTOP). Whoever started it kills it.
 
 from __future__ import annotations
 
-import os
-import select
-import signal
-import subprocess
 import sys
 import threading
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from tests.support.working_process import REPOSITORY
-
-_LATEST = 60.0
+from tests.support.stopping import StoppingProcess, stop_once
 
 
 class ReminderWindow(StrEnum):
@@ -29,30 +23,11 @@ class ReminderWindow(StrEnum):
     AFTER = "after its commit"
 
 
-class StoppingReminder:
-    """A worker that stops at a window; `wait` returns once it stands still there."""
+class StoppingReminder(StoppingProcess):
+    """A worker that stops at a window; `stopped` returns once it stands still there."""
 
     def __init__(self, workspace: Path, window: ReminderWindow, *, stale: float = 2.0) -> None:
-        reading, writing = os.pipe()
-        words = [str(workspace), window.value, str(stale), str(writing)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.stopping_reminder", *words],
-            cwd=REPOSITORY,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-            pass_fds=(writing,),
-        )
-        os.close(writing)
-        self._reading = reading
-
-    def wait(self) -> None:
-        """Wait until it has stopped."""
-        try:
-            ready, _, _ = select.select([self._reading], [], [], _LATEST)
-            assert ready and os.read(self._reading, 16), "the worker never came to its window"
-        finally:
-            os.close(self._reading)
-        _, status = os.waitpid(self.process.pid, os.WUNTRACED)
-        assert os.WIFSTOPPED(status), "the worker did not stop but end"
+        super().__init__("tests.support.stopping_reminder", str(workspace), window.value, str(stale))
 
 
 def _watch(window: ReminderWindow, told: int) -> None:
@@ -62,13 +37,11 @@ def _watch(window: ReminderWindow, told: int) -> None:
 
     looking: Any = real
     tell, look = looking.tell, looking.look_at_duties
-    once, writes = threading.Lock(), threading.local()
+    stop, writes = stop_once(told), threading.local()
 
     def stop_at(here: ReminderWindow) -> None:
-        if here is window and once.acquire(blocking=False):
-            os.write(told, b"here")
-            # This thread first: a signal to the process would let it go on for a moment.
-            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+        if here is window:
+            stop(b"here")
 
     def watched_tell(change: Any, *given: Any) -> None:
         stop_at(ReminderWindow.BEFORE)

@@ -8,11 +8,7 @@ once). Whoever started it sees for themselves where it stands, and kills it.
 from __future__ import annotations
 
 import json
-import os
 import re
-import select
-import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Sequence
@@ -21,9 +17,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from tests.support.working_process import REPOSITORY
+from tests.support.stopping import StoppingProcess, stop_once
 
-_LATEST = 60.0
 # The dot and some of the line before it: the relay has nearly all of the message, and must not take it.
 _HELD_BACK = 16
 _DELIVERY = re.compile(rb"^Message-ID: <([0-9a-f]{32})@", re.MULTILINE)
@@ -51,33 +46,17 @@ class Stop:
     next_ids: frozenset[str]
 
 
-class StoppingWorker:
+class StoppingWorker(StoppingProcess):
     """A worker that stops at a window; `wait` returns once it stands still there."""
 
     def __init__(self, workspace: Path, window: Window, *, after: int) -> None:
-        reading, writing = os.pipe()
-        words = [str(workspace), window.value, str(after), str(writing)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.stopping_worker", *words],
-            cwd=REPOSITORY,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-            pass_fds=(writing,),
-            stderr=subprocess.DEVNULL,
+        super().__init__(
+            "tests.support.stopping_worker", str(workspace), window.value, str(after), quiet=True
         )
-        os.close(writing)
-        self._reading = reading
 
     def wait(self) -> Stop:
         """Wait until it has stopped, every thread of it."""
-        try:
-            ready, _, _ = select.select([self._reading], [], [], _LATEST)
-            line = os.read(self._reading, 1 << 16) if ready else b""
-            assert line, "the worker never came to its window"
-        finally:
-            os.close(self._reading)
-        _, status = os.waitpid(self.process.pid, os.WUNTRACED)
-        assert os.WIFSTOPPED(status), "the worker did not stop but end"
-        told = json.loads(line)
+        told = json.loads(self.stopped())
         return Stop(Window(told["window"]), frozenset(told["ids"]), frozenset(told["next_ids"]))
 
 
@@ -88,19 +67,15 @@ class _Stops:
         self.settled = 0
         self._window = window
         self._after = after
-        self._told = told
-        self._once = threading.Lock()
+        self._stop = stop_once(told)
 
     def due(self, window: Window) -> bool:
         return window is self._window and self.settled >= self._after
 
     def at(self, window: Window, ids: Sequence[str], next_ids: Sequence[str] = ()) -> None:
-        if not self.due(window) or not self._once.acquire(blocking=False):
-            return
-        told = {"window": window, "ids": list(ids), "next_ids": list(next_ids)}
-        os.write(self._told, json.dumps(told).encode())
-        # The signal stops every thread, and this one first: sent to the process it would let us go on for a moment.
-        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+        if self.due(window):
+            told = {"window": window, "ids": list(ids), "next_ids": list(next_ids)}
+            self._stop(json.dumps(told).encode())
 
 
 def _watch_groups(stops: _Stops) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from incident.cli import duty_overview
 from incident.law.regimes import load_regimes
+from tests.support.carriers_law import put_carriers_law
 from tests.support.estates import Estate
 
 ZH = {"INCIDENT_LANGUAGE": "zh-Hans"}
@@ -56,8 +57,7 @@ def test_duties_that_may_lag_behind_say_so(estate: Estate) -> None:
     estate.change_settings('countries = ["cn", "eu"]', 'countries = ["cn"]')
     said = estate.done("duties").out
     assert "[scope] changed since" in said
-    (estate.root / "regimes").mkdir()
-    (estate.root / "regimes/own.yaml").write_text(OWN, "utf-8")
+    put_carriers_law(estate.root)
     assert "the rules changed since 1 of the open incidents" in estate.done("duties").out
     chinese = estate.done("duties", **ZH).out
     assert "规则变更前" in chinese and "[scope] 变更前" in chinese
@@ -66,29 +66,3 @@ def test_duties_that_may_lag_behind_say_so(estate: Estate) -> None:
     assert "[scope] organisation" in estate.done("duties", estate.id).out
     estate.done("set", estate.id, "persons=7")
     assert "may lag behind" not in estate.done("duties").out
-
-
-OWN = """
-id: own
-title: {zh-Hans: 仅适用于电信运营者, en: For carriers}
-authority: {zh-Hans: 主管机关, en: the authority}
-country: CN
-zone: Asia/Shanghai
-in_force: {from: 2020-01-01}
-organisations: [telecom_operator]
-applies: {field: personal_data_breach, is: actual}
-article: Art. 1
-source: https://example.org
-confidence: verified
-recipients: {office: {zh-Hans: 主管机关, en: the authority}}
-duties:
-  - id: report
-    kind: report_authority
-    phase: initial
-    title: {zh-Hans: 报告, en: Report}
-    article: Art. 2
-    confidence: verified
-    anchor: {earliest: [discovered_at]}
-    recipients: [office]
-    within: PT24H
-"""

@@ -18,32 +18,8 @@ from incident.duties.view import DutyView, view_duties
 from incident.law.findings import Finding
 from incident.record.dossier import load_dossier
 from tests.support.breaches import Breach, make_breach
+from tests.support.carriers_law import put_carriers_law
 from tests.support.waiving import rows
-
-CARRIERS_ONLY = """
-id: carriers
-title: {zh-Hans: 仅适用于电信运营者, en: For carriers}
-authority: {zh-Hans: 主管机关, en: the authority}
-country: CN
-zone: Asia/Shanghai
-in_force: {from: 2020-01-01}
-organisations: [telecom_operator]
-applies: {field: personal_data_breach, is: actual}
-article: Art. 1
-source: https://example.org
-confidence: verified
-recipients: {office: {zh-Hans: 主管机关, en: the authority}}
-duties:
-  - id: report
-    kind: report_authority
-    phase: initial
-    title: {zh-Hans: 报告, en: Report}
-    article: Art. 2
-    confidence: verified
-    anchor: {earliest: [discovered_at]}
-    recipients: [office]
-    within: PT24H
-"""
 
 
 @pytest.fixture
@@ -90,9 +66,7 @@ def test_a_regime_that_asks_for_nothing_says_which_fact_would_change_that(breach
 
 
 def test_laws_that_bind_only_some_organisations_are_counted_until_one_is_named(breach: Breach) -> None:
-    folder = breach.made.workspace.root / "regimes"
-    folder.mkdir()
-    (folder / "carriers.yaml").write_text(CARRIERS_ONLY, "utf-8")
+    put_carriers_law(breach.made.workspace.root)
     rules, settings = rules_in_use(breach.made.workspace), breach.made.settings
 
     def off(kinds: list[str] | None, *countries: str) -> set[str]:

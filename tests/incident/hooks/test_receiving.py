@@ -338,7 +338,10 @@ def test_a_worker_that_dies_inside_an_item_opens_nothing_twice(made: Made, at: i
     assert sorted(item.position for item in items(made.store)) == list(range(len(MANY)))
 
 
-def test_killed_between_two_items_each_alert_still_opens_exactly_one_incident(made: Made) -> None:
+def test_killed_between_two_items_each_alert_still_opens_exactly_one_incident(
+    tmp_path: Path, store_killed_on: PostgresServer | None
+) -> None:
+    made = make_workspace(tmp_path, on=store_killed_on, scope={"countries": ["cn", "eu"]})
     many = [{"id": f"T-{number}", "title": f"leak {number}"} for number in range(40)]
     post(made, many)
     for reached in (8, 24):

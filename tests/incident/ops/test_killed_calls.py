@@ -38,9 +38,9 @@ def service() -> Iterator[ChatDesk]:
 
 
 @pytest.fixture
-def breach(tmp_path: Path, store_on: PostgresServer | None, service: ChatDesk) -> Breach:
+def breach(tmp_path: Path, store_killed_on: PostgresServer | None, service: ChatDesk) -> Breach:
     """A run whose first step needs somebody; bo can be called."""
-    breach = make_breach(tmp_path, on=store_on)
+    breach = make_breach(tmp_path, on=store_killed_on)
     made = breach.made
     with made.store.write(WORKSPACE_CHAIN, kind="operator.reach", actor="ana", now=made.clock()) as change:
         put_reach(
@@ -64,7 +64,7 @@ def calls(breach: Breach) -> list[tuple[int, str, int]]:
 def killed(breach: Breach, window: CallWindow) -> None:
     caller = StoppingCaller(breach.made.workspace.root, window)
     try:
-        caller.wait()
+        caller.stopped()
     finally:
         kill(caller.process)
 

@@ -18,9 +18,11 @@ from tests.support.working_process import kill, start_worker
 
 
 @pytest.fixture
-def breach(tmp_path: Path, store_on: PostgresServer | None) -> Breach:
+def breach(tmp_path: Path, store_killed_on: PostgresServer | None) -> Breach:
     """Its duties ran out days ago by the clock of the machine, and nobody worked since."""
-    return make_breach(tmp_path, on=store_on, scope={"countries": ["eu"]}, reminders={"after_times": 1})
+    return make_breach(
+        tmp_path, on=store_killed_on, scope={"countries": ["eu"]}, reminders={"after_times": 1}
+    )
 
 
 def told(breach: Breach) -> list[str]:
@@ -47,7 +49,7 @@ def test_killed_in_a_window_each_reminder_is_told_once(breach: Breach, window: R
     for _ in range(1 if window is ReminderWindow.AFTER else 2):
         worker = StoppingReminder(breach.made.workspace.root, window)
         try:
-            worker.wait()
+            worker.stopped()
         finally:
             kill(worker.process)
         assert bool(told(breach)) is (window is ReminderWindow.AFTER)
