@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from incident.record.dossier import load_dossier
+from incident.response.undoing import start_undo
 from tests.support.breaches import make_breach
 from tests.support.host_postgres import ENVIRONMENT, Session, ask, serve
 from tests.support.hosts import Host, fingerprint, make_key
 from tests.support.networks import Talk, answers, echo, join
-from tests.support.parts import FOLDER
-from tests.support.runs import start
+from tests.support.runs import Running, start
 from tests.support.tools import need_tool
 
 SCENARIO = "credential-leak"
@@ -28,16 +28,14 @@ def host(tmp_path: Path) -> Iterator[Host]:
         yield host
 
 
-@pytest.mark.skipif(
-    not (FOLDER / f"{SCENARIO}.yaml").is_file(), reason="the scenario is not in this checkout yet"
-)
-def test_session_connection_and_key_of_the_attacker_work_before_and_no_longer_after(
+def test_session_connection_and_key_of_the_attacker_work_before_not_after_and_again_once_undone(
     host: Host, tmp_path: Path
 ) -> None:
     serve(host)
     ask(host, "CREATE ROLE billing LOGIN")
     key = tmp_path / "attacker-key"
-    host.let_in("deploy", make_key(key) + "\n" + make_key(tmp_path / "other-key") + "\n")
+    lines = f"{make_key(key)}\n{make_key(tmp_path / 'other-key')}\n"
+    host.let_in("deploy", lines)
     secret = tmp_path / "ssh-key"
     secret.write_bytes(host.key.read_bytes())
     secret.chmod(0o600)
@@ -74,16 +72,32 @@ def test_session_connection_and_key_of_the_attacker_work_before_and_no_longer_af
             run.work()
             assert (session.select(8), connection.say("still there?")) == ("", "nothing")
         assert not answers(attacker, "10.77.1.1", patience=SOON)
+        shut_out(host, key, tmp_path / "other-key")
+        assert not [each for each in run.waiting() if each.endswith(("by-hand", "another-way"))]
+        taken = {
+            each.action
+            for each in load_dossier(breach.made.store, breach.id).measures
+            if each.origin == "run"
+        }
+        assert taken >= {
+            "contain.lock-account",
+            "contain.terminate-session",
+            "contain.revoke-credential",
+            "contain.block-ip",
+        }
+        store = breach.made.store
+        with store.write(breach.id, kind="run.undone", actor="ana", now=breach.made.clock()) as change:
+            undo = Running(breach, start_undo(change, store, run.id, reason="over")[0])
+        undo.work()
+        assert answers(attacker, "10.77.1.1")
+    assert (host.home("deploy") / ".ssh" / "authorized_keys").read_text() == lines
+    assert host.sign_in("deploy", key).stdout == "in\n"
+    assert ask(host, "SELECT 1", user="billing") == "1"
+    assert host.run("nft", "list", "ruleset").stdout == ""
+
+
+def shut_out(host: Host, key: Path, other: Path) -> None:
+    """The attacker's key and role are of no use any more; another key of the account still is."""
     assert "Permission denied" in host.sign_in("deploy", key).stderr
-    assert host.sign_in("deploy", tmp_path / "other-key").stdout == "in\n"
+    assert host.sign_in("deploy", other).stdout == "in\n"
     assert ask(host, "SELECT 1", user="billing", check=False) == ""
-    assert not [each for each in run.waiting() if each.endswith(("by-hand", "another-way"))]
-    taken = {
-        each.action for each in load_dossier(breach.made.store, breach.id).measures if each.origin == "run"
-    }
-    assert {
-        "contain.lock-account",
-        "contain.terminate-session",
-        "contain.revoke-credential",
-        "contain.block-ip",
-    } <= taken
