@@ -9,12 +9,13 @@ from datetime import datetime
 from pathlib import Path
 
 from incident.errors import BadInput, Refused
-from incident.ops.house import load_playbook, name_of_playbook, playbook_names
+from incident.ops.house import load_playbook, name_of_playbook
 from incident.record.measures import measure_catalogue
 from incident.response.commands.going_out import GoingOut, going_out
 from incident.response.exporting import Exported, export_playbook
 from incident.response.importing import Imported, Surroundings, import_playbook
 from incident.response.model import Playbook
+from incident.response.shelf import playbook_names
 from incident.settings import Settings
 from incident.workspace import Workspace
 

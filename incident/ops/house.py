@@ -25,8 +25,8 @@ from incident.response.planning import Outside, RunPlan, plan_run
 from incident.response.runner import new_run_id, start_run
 from incident.response.shelf import playbook_names
 from incident.response.silence import is_held_back
-from incident.settings import secret_reader
 from incident.response.variables import first_values
+from incident.settings import secret_reader
 from incident.store.change import Change
 from incident.workspace import Workspace, find_data
 

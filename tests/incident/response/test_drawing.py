@@ -18,8 +18,8 @@ from incident.response.extensions import EXTENSION_IDS, Extension
 from incident.response.mermaid import mermaid
 from incident.response.model import Playbook
 from incident.response.outline import RowKind, Way, outline
-from tests.incident.response.test_machine_properties import make
 from tests.support.playbooks import Builder
+from tests.support.random_playbooks import make
 
 CALLED = "playbook--22222222-2222-4222-8222-222222222222"
 

@@ -25,9 +25,9 @@ from incident.response.plan_words import plan_document, plan_lines
 from incident.response.planning import Outside, PlannedCall, PlannedStep, PlannedText, RunPlan, plan_run
 from incident.response.state import State
 from incident.response.step_facts import Reader
-from tests.incident.response.test_machine_properties import make, possible
 from tests.support.breaches import Breach, make_breach
 from tests.support.playbooks import Builder
+from tests.support.random_playbooks import make, possible
 from tests.support.requests import RecordingServer
 from tests.support.runs import Running, install
 from tests.support.runs import start as start_run

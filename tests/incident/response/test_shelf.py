@@ -13,7 +13,7 @@ from incident.errors import BadInput
 from incident.response.form import load, to_cacao, to_form
 from incident.response.model import ActionStep, Playbook, PlaybookActionStep
 from incident.response.shelf import playbook_names, summary_of
-from tests.incident.response.test_machine_properties import make
+from tests.support.random_playbooks import make
 
 
 def kinds_in(playbook: Playbook) -> set[str]:
