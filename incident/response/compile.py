@@ -290,7 +290,11 @@ def _fill(plain: dict[str, Any], word: str, value: Any) -> None:
 
 def our_definitions(plain: Mapping[str, Any]) -> dict[str, Any]:
     """The definitions of those of our extensions that the playbook uses."""
-    holders = [plain, *(each for section in SECTIONS for each in (plain.get(section) or {}).values())]
+    sections = [plain.get(section) for section in SECTIONS]
+    holders = [
+        plain,
+        *(each for section in sections if isinstance(section, dict) for each in section.values()),
+    ]
     found = [each.get(holder) for each in holders for holder in EXTENSION_HOLDERS]
     used = {key for each in found if isinstance(each, dict) for key in each}
     return {id_: definition(name) for name, id_ in EXTENSION_IDS.items() if id_ in used}

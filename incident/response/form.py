@@ -110,7 +110,10 @@ def check(
 
 def _is_anothers(playbook: Playbook) -> bool:
     """Whether it came from another tool: no step has its id from a short name of ours."""
-    short = {each.object_id for each in texts_in(playbook.playbook_extensions).short_names}
+    try:
+        short = {each.object_id for each in texts_in(playbook.playbook_extensions).short_names}
+    except BadInput:  # reported with the playbook's extensions
+        return True
     return not short & set(playbook.workflow)
 
 

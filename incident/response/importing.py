@@ -18,7 +18,7 @@ from incident.response.commands import KINDS
 from incident.response.commands.going_out import GoingOut
 from incident.response.compile import compile_with_places
 from incident.response.findings import Finding, NotRunnable, Severity, errors_in
-from incident.response.form import cacao_places, model_of, to_cacao, to_form, unknown_words
+from incident.response.form import cacao_places, load, model_of, to_cacao, to_form, unknown_words
 from incident.response.jsontext import read_json
 from incident.response.lint import lint
 from incident.response.model import ActionStep, Playbook
@@ -183,11 +183,15 @@ def _model(
 
 
 def _file(playbook: Playbook, name: str, sha256: str) -> tuple[str, str]:
+    """The file to write: in the YAML form where that reads back as the same, else JSON."""
+    plain_name = "".join(sign if sign.isprintable() else "?" for sign in name)
     try:
-        plain_name = "".join(sign if sign.isprintable() else "?" for sign in name)
-        return f"# Imported from {plain_name}, sha256 {sha256}\n{to_form(playbook)}", ".yaml"
+        text = f"# Imported from {plain_name}, sha256 {sha256}\n{to_form(playbook)}"
+        if load(text, name=name).playbook == playbook:
+            return text, ".yaml"
     except BadInput:
-        return to_cacao(playbook), ".json"
+        pass
+    return to_cacao(playbook), ".json"
 
 
 # -- what it needs here ---------------------------------------------------------------------------------

@@ -216,7 +216,7 @@ def _validity(playbook: Playbook, now: datetime | None) -> Iterator[Complaint]:
             continue
         try:
             bounds[name] = datetime.fromisoformat(text).astimezone(UTC)
-        except ValueError:
+        except (ValueError, OverflowError):
             yield "validity", None, f"{name} is not a time: {text}"
     if now is not None and "valid_from" in bounds and now < bounds["valid_from"]:
         yield "not-yet-valid", None, f"this playbook is valid from {playbook.valid_from}"

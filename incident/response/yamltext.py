@@ -12,7 +12,7 @@ from incident.errors import BadInput
 MOST_NODES = 50_000  # a playbook has hundreds; aliases that multiply stop here
 MOST_CHARACTERS = 2_000_000  # the reader takes about ten seconds for that
 DEEPEST = 60
-MOST_BRACKETS = 500
+MOST_BRACKETS = 2000
 
 Path = tuple[str | int, ...]
 

@@ -49,9 +49,9 @@ def damaged(data: Any, rng: random.Random) -> Any:
                     key
                 )
             elif kind < 0.4:
-                holder[key] = rng.choice(SOURCES[0]["workflow"] and list(SOURCES[0].values()))
+                holder[key] = json.loads(json.dumps(rng.choice(list(SOURCES[0].values()))))
             else:
-                holder[key] = rng.choice(ODD)
+                holder[key] = json.loads(json.dumps(rng.choice(ODD)))
             break
     return data
 
