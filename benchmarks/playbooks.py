@@ -37,7 +37,7 @@ RUNS = 300
 CLIENTS = 16
 STEPS = 3
 SOARCA_PUBLISHED_S = 6.2
-"""Seconds for 300 runs of three steps, 16 at a time; see docs for where it was measured."""
+"""Seconds for 300 runs of three steps, 16 at a time, on loopback; measured on another machine than this one."""
 _LOOK_SECONDS = 0.05
 _NAME = "three-calls"
 _ACTOR = "benchmark"
