@@ -7,12 +7,9 @@ select a delivery to a grown-up that was accepted, and its only attempt.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from incident.ops.check import SURVEYS
-from incident.ops.checks.base import Survey
 from tests.support.lived_in import LivedIn, damage_found
 
 NOISE = bytes(range(64))
@@ -37,8 +34,8 @@ class Damage:
     statements: tuple[str, ...]
     breaks: dict[str, str]
 
-    def found_in(self, lived: LivedIn, surveys: Sequence[Survey] = SURVEYS) -> dict[str, list[str]]:
-        """What these surveys find broken after it."""
+    def found_in(self, lived: LivedIn) -> dict[str, list[str]]:
+        """What the check finds broken after it."""
         words = {
             **_WORDS,
             "{sending}": lived.sending.id,
@@ -52,23 +49,13 @@ class Damage:
             for word, meaning in words.items():
                 statement = statement.replace(word, meaning)
             said.append((statement, _values(statement)))
-        return damage_found(lived.house, said, surveys=surveys)
+        return damage_found(lived.house, said)
 
     def must_be_found_in(self, lived: LivedIn) -> None:
         """Fails unless exactly these invariants are broken by it, and say so."""
-        self._must_be(self.found_in(lived), self.breaks)
-
-    def must_be_found_by_those_who_tell(self, names: Set[str], lived: LivedIn) -> None:
-        """As `must_be_found_in`, for the surveys that tell one of these invariants: the others do not look."""
-        looking = [each for each in SURVEYS if names & {told.name for told in each.tells}]
-        found = self.found_in(lived, looking)
-        self._must_be(
-            found, {name: part for name, part in self.breaks.items() if name in names or name in found}
-        )
-
-    def _must_be(self, found: Mapping[str, list[str]], breaks: Mapping[str, str]) -> None:
-        assert set(found) == set(breaks), f"{self.does}: {found}"
-        for name, part in breaks.items():
+        found = self.found_in(lived)
+        assert set(found) == set(self.breaks), f"{self.does}: {found}"
+        for name, part in self.breaks.items():
             assert any(part in each for each in found[name]), f"{self.does}: {found[name]}"
 
 
