@@ -94,9 +94,9 @@ def test_a_hold_stops_a_sending_within_a_second_over_kills_and_lifting_reaches_e
     assert account.adds_up and account.state == CampaignState.SENDING
     assert broken_now(breach) == {}
     with a_worker_process(breach):
-        relay.at_rcpt = lambda address: None
         lift(breach, label)
         wait_until("nothing went on", lambda: len(relay.taken) >= PEOPLE)
+        relay.at_rcpt = lambda address: None
         wait_until("it never ended", lambda: breach.account().state == CampaignState.ENDED)
     assert sorted({mail.to for mail in relay.taken}) == [person.email for person in some_people(PEOPLE)]
     assert len(relay.taken) == PEOPLE, "somebody was told twice"
