@@ -33,7 +33,7 @@ app = typer.Typer(
     cls=_ListsByDefault,
     rich_markup_mode=None,
     add_completion=False,
-    help="What runs contained: list (the default), keep. `incident undo` takes it back.",
+    help="What the steps of runs contain: list, keep.",
 )
 
 _WORDS: dict[str, dict[str, Any]] = {

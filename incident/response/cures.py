@@ -108,4 +108,16 @@ CURES: Mapping[str, str] = {
     "two-tasks": "make two steps of it",
     "in-house-command": "leave manual commands only, or take the extension off",
     "unknown-measure": "take one of the catalogue: incident measures",
+    # what is too large
+    "too-many-steps": "move parts of it into playbooks that it calls (playbook-action)",
+    "too-many-links": "move parts of it into playbooks that it calls (playbook-action)",
+    "too-deep": "move the inner branches into a playbook that it calls (playbook-action)",
+    # containment
+    "secret-place": "write a name instead, and its place in [playbooks] secrets",
+    "unknown-owner": "define the owner in agent_definitions, or correct the name",
+    "verifies-nothing": "name a step of this playbook that carries containment_action",
+    "undo-command": "write the undo command as a command of CACAO, with type and command",
+    "undone-by-hand": "add undo_commands, if a machine can take it back",
+    "unknown-interruption": "name a fact that is a duration; `incident ask` lists facts",
+    "evidence-first": "put a step with the measure analyse.preserve-evidence before it, on every way",
 }

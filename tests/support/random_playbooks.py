@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+from incident.response import events as e
 from incident.response.compile import compile_form
-from incident.response.model import Playbook, PlaybookActionStep
+from incident.response.model import Playbook, PlaybookActionStep, SwitchStep
+from incident.response.state import OPEN, Awaits, State, VisitState
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CONDITIONS = [
     "__n__:value > 3",
     "__n__:value <= 3",
@@ -203,3 +207,39 @@ def size_of(playbook: Playbook, children: dict[str, Playbook]) -> int:
     """Its steps and those of every playbook it calls, once for each step that calls one."""
     called = [step.playbook_id for step in playbook.workflow.values() if isinstance(step, PlaybookActionStep)]
     return len(playbook.workflow) + sum(size_of(children[each], children) for each in called)
+
+
+def possible(state: State, rng: random.Random) -> list[e.Event]:
+    """The events that may come: answers of both kinds for each open visit, and timers."""
+    found: list[e.Event] = []
+    for visit in state.visits.values():
+        where: dict[str, Any] = {"visit": visit.id, "index": visit.index}
+        of_call: dict[str, Any] = {"round": visit.round}
+        step = state.step_of(visit)
+        number = str(1000 * depth_of(state.playbook_of(visit)) + rng.randint(0, 9))
+        cases = [*step.cases, None] if isinstance(step, SwitchStep) else []
+        people = ["a", "b", "c"]
+        answers: dict[Awaits, list[e.Event]] = {
+            Awaits.command: [
+                e.CommandSucceeded(**where, **of_call, values={"__n__": number, "__own__": "stolen"}),
+                e.CommandFailed(**where, **of_call, reason="no", ambiguous=rng.random() < 0.3),
+                e.CommandUncertain(**where, **of_call, sent_at=NOON, why=e.Uncertain.no_answer),
+                e.CommandUncertain(**where, **of_call, sent_at=NOON, why=e.Uncertain.worker_stopped),
+            ],
+            Awaits.outcome: [
+                e.OutcomeAnswered(**where, **of_call, outcome=outcome, by="a") for outcome in e.CallOutcome
+            ],
+            Awaits.person: [e.PersonAnswered(**where, success=yes, by="a") for yes in (True, True, False)],
+            Awaits.approval: [e.Approved(**where, by=people), e.Rejected(**where, by="a")],
+            Awaits.condition: [e.ConditionAnswered(**where, holds=yes, by="a") for yes in (True, False)],
+            Awaits.case: [e.CaseAnswered(**where, case=case, by="a") for case in cases],
+            Awaits.in_house: [e.InHouseDone(**where), e.InHouseFailed(**where, reason="no")],
+            Awaits.timer: [e.TimerFired(visit=visit.id, purpose=e.TimerPurpose.delay)],
+        }
+        found += answers.get(visit.awaits, []) if visit.awaits else []
+        begun = visit.state in OPEN - {VisitState.delayed}
+        if begun and step.timeout and rng.random() < 0.2:
+            limit = e.TimerFired(visit=visit.id, purpose=e.TimerPurpose.timeout, round=visit.clock)
+            # What the machine does not take must be no way out either: an overdue step has no limit any more.
+            found += [] if visit.awaits is Awaits.outcome or visit.overdue else [limit]
+    return found

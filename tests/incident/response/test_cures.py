@@ -15,6 +15,8 @@ from incident.response.cures import CURES
 from incident.response.findings import Finding
 from incident.response.form import check
 from incident.response.lint import lint
+from incident.response.lint_containment import Catalogue
+from incident.response.lint_graph import DEEPEST, MOST_LINKS, MOST_STEPS
 from incident.response.model import Playbook
 from incident.response.vocabularies import TLP
 from tests.support.playbooks import form_of
@@ -237,6 +239,46 @@ CASES: dict[str, Edit] = {
     "unknown-measure": put("workflow/left/step_extensions", {"containment_action": {"action_ids": ["contain.all"]}}),
 }  # fmt: skip
 
+
+def many_steps(data: dict[str, Any], id_of: Callable[[str], str]) -> None:
+    data["workflow"] |= {f"end--{number}": {"type": "end"} for number in range(MOST_STEPS)}
+
+
+def many_links(data: dict[str, Any], id_of: Callable[[str], str]) -> None:
+    data["workflow"][id_of("both")]["next_steps"] *= MOST_LINKS // 2
+
+
+def deep_branches(data: dict[str, Any], id_of: Callable[[str], str]) -> None:
+    inner = id_of("yes")
+    for number in range(DEEPEST + 1):
+        step = {"type": "if-condition", "condition": "EXISTS __v__:value", "on_true": inner}
+        inner = f"if-condition--{number}"
+        data["workflow"][inner] = {**step, "on_completion": f"end--{number}"}
+        data["workflow"][f"end--{number}"] = {"type": "end"}
+    data["workflow"][id_of("decide")]["on_true"] = inner
+
+
+def contains(**more: Any) -> Edit:
+    action = {"action_ids": ["contain.disable-endpoint"], "undo_ids": ["restore.enable-endpoint"], **more}
+    return put("workflow/call/step_extensions/containment_action", action)
+
+
+UNDO = {"type": "http-api", "command": "POST /undo HTTP/1.1"}
+CASES |= {
+    "too-many-steps": many_steps,
+    "too-many-links": many_links,
+    "too-deep": deep_branches,
+    "secret-place": put("authentication_info_definitions/key/kms_key_identifier", "env:KEY"),
+    "unknown-owner": contains(owner="group--nobody"),
+    "verifies-nothing": put("workflow/left/step_extensions", {"verification": {"verifies": ["right"]}}),
+    "undo-command": contains(undo_commands=[{"command": "no type"}]),
+    "undone-by-hand": contains(),
+    "unknown-interruption": contains(undo_commands=[UNDO], interrupts="persons"),
+    "evidence-first": put(
+        "workflow/left/step_extensions", {"containment_action": {"action_ids": ["contain.disable-endpoint"]}}
+    ),
+}
+
 READING: dict[str, str] = {
     "unreadable": "{",
     "shape": json.dumps({"type": "playbook", "spec_version": "cacao-2.0", "name": 5}),
@@ -251,7 +293,16 @@ READING: dict[str, str] = {
 
 def found_in(data: dict[str, Any]) -> list[Finding]:
     children = {CHILD.id: CHILD}
-    return lint(Playbook.model_validate(data), now=NOW, known_measures=MEASURES, children=children)
+    catalogue = Catalogue(
+        evidence_first=frozenset({"contain.disable-endpoint"}), durations=frozenset({"site_down"})
+    )
+    return lint(
+        Playbook.model_validate(data),
+        now=NOW,
+        known_measures=MEASURES,
+        children=children,
+        catalogue=catalogue,
+    )
 
 
 def test_the_sound_playbook_has_no_finding() -> None:

@@ -19,6 +19,7 @@ from incident.ops.house import plan_playbook
 from incident.response import events as e
 from incident.response.commands import kind_of
 from incident.response.commands.going_out import GoingOut, host_rule
+from incident.response.leaving import CannotLeave
 from incident.response.machine import advance, start
 from incident.response.model import Playbook
 from incident.response.plan_words import plan_document, plan_lines
@@ -223,9 +224,10 @@ def test_what_would_be_refused_is_said_and_then_is_refused(tmp_path: Path, serve
     refused = [(step.row.content.name if step else None, what) for step, what in plan.refused]
     assert [name for name, _ in refused] == ["post", "deny", "shell"]
     assert f"127.0.0.1:{server.port}" in refused[0][1] and "bash = true" in refused[2][1]
-    running = start_run(breach, name="sending", given={"__who__": "x", "__address__": "203.0.113.9"})
-    running.work()
-    assert running.row.state == e.Outcome.failed and server.received == []
+    with pytest.raises(CannotLeave) as refusal:
+        start_run(breach, name="sending", given={"__who__": "x", "__address__": "203.0.113.9"})
+    assert all(f"step “{name}”" in str(refusal.value) for name, _ in refused)
+    assert server.received == []
 
 
 def test_missing_values_and_values_that_do_not_fit_are_all_named(sender: Breach) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 import pytest
@@ -19,13 +18,25 @@ from incident.response.decompile import decompile
 from incident.response.extensions import approval_of, measures_of, notice_of, report_of, verification_of
 from incident.response.findings import Severity
 from incident.response.form import load, to_cacao
-from incident.response.lint import labels_of, lint
+from incident.response.lint import lint
 from incident.response.model import ActionStep, Playbook, PlaybookActionStep, StepType, dump
-from incident.response.yamltext import read_yaml
 from tests.support.cacao_schemas import schema_errors
+from tests.support.scenarios import (
+    FIRST_RELEASES,
+    PHASES,
+    RELEASES,
+    SCENARIOS,
+    SHARED,
+    SWITCHED,
+    VALUES,
+    check,
+    each_scenario,
+    form_of,
+    known,
+    nothing_concerned,
+    steps_of,
+)
 from tests.support.walks import (
-    PLAYBOOKS,
-    Walk,
     begin,
     children_of,
     event_for,
@@ -36,120 +47,6 @@ from tests.support.walks import (
     succeed,
     walk,
 )
-
-SCENARIOS: Mapping[str, str] = {
-    "credential-leak": "playbook--f3b216ce-ed58-4374-9169-c00e99f0b693",
-    "public-storage": "playbook--182795ea-04ad-4ac2-ab4b-2f69bdf8c250",
-    "lost-device": "playbook--9f4cac3e-00e6-4e40-a06c-60162b476265",
-    "misdirected-mail": "playbook--bb0d89d3-c176-486f-9545-f5f727b072a3",
-    "insider-export": "playbook--c0bed547-b1df-4af8-ae48-fb5251dc6029",
-    "portal-scraping": "playbook--23495abe-8971-4ca3-96c9-e018b3fc37d8",
-    "ransomware-exfiltration": "playbook--7d1038a0-058b-4376-ad94-84ec0f0a8b02",
-    "supplier-breach": "playbook--ca2aeb96-eefb-4e97-a350-d35117d0ddde",
-    "leaked-repository-secret": "playbook--9c8953ec-3b24-4c46-91f2-8cb7ed873f4d",
-}
-PHASES = (
-    "triage",
-    "preserve-evidence",
-    "freeze-logs",
-    "verify-containment",
-    "approve-release",
-    "draft-notice",
-    "prepare-report",
-    "send-notice",
-    "recover",
-    "review",
-)
-RELEASES = {"approve-release", "approve-revised"}
-FIRST_RELEASES = {"approve-first-report", "approve-first-report-again"}
-HAND_INS = {"hand-in-first-report", "hand-in-first-report-otherwise"}
-SHARED = (
-    "prepare-first-report",
-    "prepare-first-report-by-hand",
-    "correct-first-report",
-    *sorted(FIRST_RELEASES),
-    *sorted(HAND_INS),
-    "draft-notice",
-    "prepare-report",
-    "revise-texts",
-    *sorted(RELEASES),
-    "release",
-    "send-notice",
-    "send-notice-by-hand",
-    "hand-in-report",
-)
-"""Steps in the same words in every scenario, so that a change in one is made in all."""
-VALUES = {
-    "string": "10.9.8.7",
-    "uri": "https://sign-in.example/",
-    "uuid": "6f1c6f0e-8a0b-4a53-9d2e-0c9a4b1f7f11",
-    "integer": "3",
-}
-SWITCHED = {
-    "__store_kind__": ["bucket", "database", "share", ""],
-    "__encryption__": ["encrypted", "unencrypted", "", "perhaps"],
-    "__recipient__": ["inside", "entrusted", "outside", ""],
-    "__still_leaking__": ["yes", "no", ""],
-    "__supplier_answered__": ["yes", "no"],
-    "__confirmed__": ["yes", "no"],
-    "__watch__": ["on", "off"],
-}
-
-each_scenario = pytest.mark.parametrize("name", SCENARIOS)
-
-
-@cache
-def form_of(name: str) -> Any:
-    """A scenario as it is written."""
-    return read_yaml((PLAYBOOKS / f"{name}.yaml").read_text(encoding="utf-8"), name=name).data
-
-
-def steps_of(name: str) -> dict[str, Any]:
-    """Its steps by their short names."""
-    playbook = shipped(name)
-    labels = labels_of(playbook)
-    return {labels[step_id]: step for step_id, step in playbook.workflow.items()}
-
-
-def known(name: str) -> dict[str, str]:
-    """A value for every external variable, so that every part is called."""
-    found = {}
-    for variable, declared in shipped(name).playbook_variables.items():
-        if declared.external and not declared.value:
-            found[variable] = SWITCHED.get(variable, [VALUES[declared.type]])[0]
-    return found
-
-
-def nothing_concerned(name: str) -> dict[str, str]:
-    """“none” for every external variable that takes it."""
-    return {
-        variable: "none"
-        for variable, declared in shipped(name).playbook_variables.items()
-        if declared.external and "none" in (declared.description or "")
-    }
-
-
-def check(one: Walk) -> None:
-    """What holds on every way through a scenario."""
-    secured = released = first_released = False
-    for label, effect, event in one.heard:
-        measures = getattr(effect, "measures", [])
-        if any(measure_catalogue()[each].evidence_first for each in measures):
-            assert secured, f"{label} before the evidence"
-        if label == "send-notice":
-            assert released, "the notice was sent unreleased"
-        if label == "hand-in-report":
-            assert released, "the report left unreleased"
-        if label in HAND_INS:
-            assert first_released, "the first report left unreleased"
-        if isinstance(event, e.Approved):
-            released = released or label in RELEASES
-            first_released = first_released or label in FIRST_RELEASES
-            if label in RELEASES | FIRST_RELEASES:
-                assert len(set(event.by)) >= 2
-        if isinstance(event, e.PersonAnswered) and event.success:
-            secured = secured or "analyse.preserve-evidence" in measures
-
 
 # -- as data ------------------------------------------------------------------------------------------
 
@@ -413,148 +310,3 @@ def test_with_any_answers_in_any_order_it_ends(name: str, seed: int) -> None:
         }
         one.tell(effect, event_for(effect, yes=rng.random() < luck, values=values))
     check(one)
-
-
-# -- case by case -------------------------------------------------------------------------------------
-
-
-def positions(one: Walk) -> dict[str, int]:
-    return {label: number for number, (label, _, _) in reversed(list(enumerate(one.heard)))}
-
-
-def test_a_leaked_secret_is_revoked_first_and_its_history_rewritten_last() -> None:
-    one = walk("leaked-repository-secret", succeed)
-    at = positions(one)
-    assert at["revoke-token"] < at["verify-containment"] < at["preserve-evidence"] < at["rewrite-history"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "step"), [("bucket", "bucket-by-hand"), ("database", "close-database"), ("share", "close-share")]
-)
-def test_public_storage_is_closed_as_its_kind_asks(kind: str, step: str) -> None:
-    one = walk("public-storage", succeed, {"__store_kind__": kind})
-    closed = {"bucket-by-hand", "close-database", "close-share"} & {label for label, _, _ in one.heard}
-    assert closed == {step}
-
-
-@pytest.mark.parametrize(
-    ("leaks", "asked", "closed"), [("yes", False, True), ("no", False, False), ("", True, True)]
-)
-def test_a_portal_that_leaks_is_closed_at_once_and_else_one_person_is_asked(
-    leaks: str, asked: bool, closed: bool
-) -> None:
-    def answer(effect: Any, label: str) -> e.Event | None:
-        if label == "look-whether-it-goes-on" and not is_time_limit(effect):
-            return event_for(effect, yes=True, values={"__still_leaking__": leaks})
-        return succeed(effect, label)
-
-    one = walk("portal-scraping", answer)
-    assert one.asked("approve-closing") is asked
-    assert one.asked("endpoint-by-hand") is closed
-
-
-def test_a_portal_stays_open_where_its_closing_is_rejected() -> None:
-    one = walk(
-        "portal-scraping",
-        lambda effect, label: (fail if label == "approve-closing" else succeed)(effect, label),
-    )
-    assert not one.asked("endpoint-by-hand")
-    assert one.state.outcome is e.Outcome.succeeded
-
-
-@pytest.mark.parametrize(
-    ("recipient", "steps"),
-    [
-        ("inside", {"recall-inside"}),
-        ("entrusted", {"ask-entrusted"}),
-        ("outside", {"recall-outside", "ask-recipient"}),
-    ],
-)
-def test_misdirected_mail_is_dealt_with_by_who_received_it(recipient: str, steps: set[str]) -> None:
-    one = walk("misdirected-mail", succeed, {"__recipient__": recipient})
-    ways = {"recall-inside", "ask-entrusted", "recall-outside", "ask-recipient", "ask-outside"}
-    assert ways & {label for label, _, _ in one.heard} == steps
-
-
-def test_who_received_a_mail_is_asked_where_nobody_knows() -> None:
-    one = walk("misdirected-mail", succeed)
-    (question,) = [effect for _, effect, _ in one.heard if isinstance(effect, e.AskCase)]
-    assert question.cases == ["inside", "entrusted", "outside"]
-
-
-def test_the_deletion_is_asked_for_again_until_it_is_confirmed_and_five_times_at_most() -> None:
-    one = walk("misdirected-mail", succeed)
-    asked = [label for label, effect, _ in one.heard if isinstance(effect, e.AskPerson)]
-    assert asked.count("ask-for-confirmation") == 5
-    assert "not-confirmed" in asked
-
-    def confirms(effect: Any, label: str) -> e.Event | None:
-        if label == "ask-for-confirmation" and isinstance(effect, e.AskPerson):
-            return event_for(effect, yes=True, values={"__confirmed__": "yes"})
-        return succeed(effect, label)
-
-    asked = [
-        label
-        for label, effect, _ in walk("misdirected-mail", confirms).heard
-        if isinstance(effect, e.AskPerson)
-    ]
-    assert asked.count("ask-for-confirmation") == 1
-    assert "not-confirmed" not in asked
-
-
-def test_a_lost_device_of_unknown_encryption_is_asked_about_and_else_taken_as_open() -> None:
-    one = walk("lost-device", fail)
-    assert any(isinstance(effect, e.AskCase) and label == "decide-risk" for label, effect, _ in one.heard)
-    assert one.asked("assume-disclosed-all-the-same")
-    assert not walk("lost-device", succeed, {"__encryption__": "encrypted"}).asked("assume-disclosed")
-
-
-EVIDENCE = {"preserve-evidence", "preserve-what-is-left"}
-
-
-@pytest.mark.parametrize("agreed", [True, False])
-def test_where_no_evidence_is_left_one_person_decides_whether_hosts_are_isolated(agreed: bool) -> None:
-    refused = EVIDENCE | (set() if agreed else {"go-on-without-evidence"})
-    one = walk(
-        "ransomware-exfiltration",
-        lambda effect, label: (fail if label in refused else succeed)(effect, label),
-    )
-    check(one)
-    assert not one.asked("isolate-hosts")
-    assert one.asked("carry-on-without-evidence") is agreed
-    assert one.asked("send-notice")
-
-
-def test_a_lost_device_is_not_wiped_without_an_approval() -> None:
-    one = walk(
-        "lost-device", lambda effect, label: (fail if label == "approve-wipe" else succeed)(effect, label)
-    )
-    assert not one.asked("wipe-device")
-
-
-def test_a_silent_supplier_is_asked_twelve_times_and_holds_up_nothing() -> None:
-    def silent(effect: Any, label: str) -> e.Event | None:
-        return None if label == "ask-supplier-again" else succeed(effect, label)
-
-    one = walk("supplier-breach", silent)
-    assert one.asked("send-notice")
-    assert one.asked("hand-in-first-report")
-    one = walk("supplier-breach", succeed)
-    asked = [label for label, effect, _ in one.heard if isinstance(effect, e.AskPerson)]
-    assert asked.count("ask-supplier-again") == 12
-    assert "supplier-silent" in asked
-
-
-def test_hosts_with_ransomware_are_isolated_after_their_memory_was_taken_and_publication_is_watched() -> None:
-    rounds = iter(["on", "on", "off"])
-
-    def answer(effect: Any, label: str) -> e.Event | None:
-        if label == "look-for-publication" and isinstance(effect, e.AskPerson):
-            return event_for(effect, yes=True, values={"__watch__": next(rounds)})
-        return succeed(effect, label)
-
-    one = walk("ransomware-exfiltration", answer)
-    at = positions(one)
-    assert at["preserve-evidence"] < at["isolate-hosts"]
-    assert next(rounds, None) is None
-    assert one.state.outcome is e.Outcome.succeeded
