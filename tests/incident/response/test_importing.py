@@ -316,7 +316,7 @@ SAMPLES: dict[str, tuple[set[str], int]] = {
     "ai4soar__t1110_brute_force": ({"no-time", "no-author", "identifier", "no-agent", "no-list", "body", "start-line", "variable", "undeclared-variable", "no-start"}, 7),
     "ai4soar__t1499_dos": ({"no-time", "no-author", "identifier", "no-agent", "no-list", "body", "start-line", "variable", "undeclared-variable", "no-start"}, 8),
     "ai4soar__t1566_phishing": ({"no-time", "no-author", "identifier", "no-agent", "no-list", "body", "start-line", "variable", "undeclared-variable", "no-start"}, 4),
-    "aidfir__pb-cloud-llm-log-triage": ({"branches-meet", "own-end"}, 10),
+    "aidfir__pb-cloud-llm-log-triage": ({"branches-meet", "own-end"}, 11),
     "pforge__malware-containment": ({"identifier", "no-agent", "branches-meet", "own-end", "empty-branch", "activities", "empty"}, 0),
     "soarca__docs-concepts-executable-playbooks": ({"identifier", "no-agent", "undeclared-variable", "activities", "empty"}, 8),
     "soarca__example-playbooks-caldera-basic-step": ({"identifier"}, 1),
