@@ -39,7 +39,8 @@ app = typer.Typer(
 _WORDS: dict[str, dict[str, Any]] = {
     "en": {
         "empty": "nothing was contained by a run",
-        "head": "{label}  {title} ({actions}) on {whom}: {state}",
+        "head": "{label}  {title} ({actions}){on}: {state}",
+        "on": " on {whom}",
         "since": "since {since}, by {run} ({step}); owner: {owner}; noticed by: {radius}",
         "checked": "checked by: {by}",
         "until": "until: {until}",
@@ -49,7 +50,7 @@ _WORDS: dict[str, dict[str, Any]] = {
         "none": "nothing takes it back",
         "undoing": "by {run}",
         "unknown": "not said",
-        "open": "until taken back",
+        "open": "it is taken back",
         "asked": "{until}, over: take it back or keep it",
         "and": ", ",
         "running": "{title}: at least {time} by now ({labels} in force)",
@@ -58,7 +59,8 @@ _WORDS: dict[str, dict[str, Any]] = {
     },
     "zh-Hans": {
         "empty": "没有由运行采取的遏制措施",
-        "head": "{label}  {title}（{actions}），对象：{whom}。{state}",
+        "head": "{label}  {title}（{actions}）{on}。{state}",
+        "on": "，对象：{whom}",
         "since": "开始时间：{since}，由 {run}（{step}）执行；负责方：{owner}；受影响者：{radius}",
         "checked": "验证方式：{by}",
         "until": "期限：{until}",
@@ -68,7 +70,7 @@ _WORDS: dict[str, dict[str, Any]] = {
         "none": "无法撤回",
         "undoing": "由 {run} 执行",
         "unknown": "未说明",
-        "open": "直至撤回",
+        "open": "撤回为止",
         "asked": "{until}，已到期：请撤回或者延续",
         "and": "、",
         "running": "{title}：截至目前至少 {time}（{labels} 仍然有效）",
@@ -166,7 +168,9 @@ def _lines(desk: Desk, line: ContainmentLine) -> list[str]:
         "label": line.label,
         "title": _said(desk, line.title),
         "actions": ", ".join(line.actions),
-        "whom": words["and"].join(_said(desk, each) for each in line.whom) or words["unknown"],
+        "on": words["on"].format(whom=words["and"].join(_said(desk, each) for each in line.whom))
+        if line.whom
+        else "",
         "state": STATES[line.state][language],
         "since": desk.show(line.done_at),
         "run": line.run_id,

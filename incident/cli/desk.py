@@ -161,14 +161,17 @@ class Desk:
             asked = needs_somebody(session, store)
         except (KeyMissing, Unreadable):
             return []
+        alike: dict[tuple[str, str], list[datetime]] = {}
+        for row in asked:
+            alike.setdefault((row.incident_id, row.reason), []).append(row.asked_at)
         words = _NEEDS_SOMEBODY[self.language]
         return [
             words.format(
-                id=row.incident_id,
-                what=REASON_TITLES[Reason(row.reason)][self.language],
-                since=self.show(row.asked_at),
+                id=incident_id,
+                what=REASON_TITLES[Reason(reason)][self.language] + (f" ×{len(times)}" if times[1:] else ""),
+                since=self.show(min(times)),
             )
-            for row in asked[:_MOST_NEEDS]
+            for (incident_id, reason), times in list(alike.items())[:_MOST_NEEDS]
         ]
 
     def _warn_of_broken_rules(self) -> None:

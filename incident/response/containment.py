@@ -25,7 +25,7 @@ from incident.record.summons import settle_summons
 from incident.response import events as e
 from incident.response.extensions import ContainmentAction, measures_of, verification_of
 from incident.response.lint import labels_of
-from incident.response.model import ActionStep, AgentTarget, Playbook
+from incident.response.model import MANUAL, ActionStep, AgentTarget, Playbook
 from incident.response.state import OPEN, State, Visit, VisitState
 from incident.response.variables import declarations
 from incident.response.work import names_of, title_of
@@ -104,7 +104,8 @@ def inverses(actions: Sequence[str], declared: Sequence[str] = ()) -> list[str]:
 
 def _content(after: State, visit: Visit, step: ActionStep, action: ContainmentAction) -> dict[str, Any]:
     playbook = after.playbook_of(visit)
-    targets = step.targets or [step.agent]
+    by_people = all(each.type == MANUAL for each in step.commands)
+    targets = step.targets or ([] if by_people else [step.agent])
     ends = {each: playbook.endpoint(each) for each in dict.fromkeys([step.agent, *targets])}
     found = {key: end for key, end in ends.items() if end is not None}
     owner = playbook.agent_definitions.get(action.owner or "")

@@ -107,7 +107,7 @@ ENGLISH: Mapping[str, str] = {
     "not_checked": "where it goes is known only then",
     "held": "held back while a hold is on",
     "summary_ok": "Nothing would be refused now.",
-    "summary_refused": "Would be refused now:",
+    "summary_refused": "Would be refused now, if the run comes to it:",
     "summary_line": "{step}: {what}",
     "summary_unknown": "⟨name⟩ stands for a value that is not known yet.",
 }
@@ -215,7 +215,7 @@ CHINESE: Mapping[str, str] = {
     "not_checked": "届时才能确定发往何处",
     "held": "冻结令生效期间暂缓执行",
     "summary_ok": "目前没有会被拒绝的内容。",
-    "summary_refused": "目前会被拒绝：",
+    "summary_refused": "目前会被拒绝（流程进行到该步骤时）：",
     "summary_line": "{step}：{what}",
     "summary_unknown": "⟨名称⟩ 表示尚不清楚的取值。",
 }

@@ -17,6 +17,7 @@ from incident.record.facts import in_language
 from incident.record.measures import measure_catalogue
 from incident.response.compile import compile_form, derived_id
 from incident.response.containment import UNDO_LABEL
+from incident.response.events import LocalText
 from incident.response.extensions import OUR_IDENTITY, BlastRadius
 from incident.response.model import MANUAL, Playbook
 from incident.response.variables import references
@@ -32,28 +33,28 @@ _WORDS = {
         "name": "Take back what {run} contained",
         "back": "Take back: {title}",
         "by_hand": "Take back by hand: {title}",
-        "do": "Take this back by hand: {title}, on {whom}. That is: {measures}. Answer once it is done.",
-        "failed": "Taking this back did not work: {title}, on {whom}. It is still in force. "
+        "do": "Take this back by hand: {title}{on}. That is: {measures}. Answer once it is done.",
+        "failed": "Taking this back did not work: {title}{on}. It is still in force. "
         "Look at it there and take it back by hand ({measures}), or answer that it could not be done.",
         "approve": "Agree to taking this back: {titles}. Many people notice it: is the danger over?",
         "approve_name": "Agree to taking it back",
         "approvers": "Approvers",
         "responders": "Responders",
+        "on": ", on {whom}",
         "and": "; ",
-        "here": "this machine",
     },
     "zh-Hans": {
         "name": "撤回 {run} 采取的遏制措施",
         "back": "撤回：{title}",
         "by_hand": "人工撤回：{title}",
-        "do": "请人工撤回这项措施：{title}，对象：{whom}。应做的是：{measures}。完成后请答复。",
-        "failed": "未能撤回这项措施：{title}，对象：{whom}。措施仍然有效。请到现场核实后人工撤回（{measures}）；确实无法撤回的，请答复未能完成。",
+        "do": "请人工撤回这项措施：{title}{on}。应做的是：{measures}。完成后请答复。",
+        "failed": "未能撤回这项措施：{title}{on}。措施仍然有效。请到现场核实后人工撤回（{measures}）；确实无法撤回的，请答复未能完成。",
         "approve": "请决定是否撤回：{titles}。撤回会影响较多人，请先确认危险已经消除。",
         "approve_name": "同意撤回",
         "approvers": "审批人",
         "responders": "应急处置人员",
+        "on": "，对象：{whom}",
         "and": "；",
-        "here": "本机",
     },
 }
 
@@ -195,11 +196,7 @@ def _steps(piece: Piece, following: str) -> dict[str, Any]:
 
 def _manual(piece: Piece, word: str, following: str) -> dict[str, Any]:
     known, content = measure_catalogue(), piece.content
-    whom = {
-        language: _WORDS[language]["and"].join(in_language(each, language) for each in content["whom"])
-        or _WORDS[language]["here"]
-        for language in _LANGUAGES
-    }
+    on = {language: _on(content["whom"], language) for language in _LANGUAGES}
     measures = {
         language: _WORDS[language]["and"].join(
             known[each].title[language] if each in known else each for each in content["undo"]
@@ -207,7 +204,7 @@ def _manual(piece: Piece, word: str, following: str) -> dict[str, Any]:
         or in_language(piece.title, language)
         for language in _LANGUAGES
     }
-    command = _in_both(word, title=piece.title, whom=whom, measures=measures)
+    command = _in_both(word, title=piece.title, on=on, measures=measures)
     return {
         "type": "action",
         "name": _in_both("by_hand", title=piece.title),
@@ -216,6 +213,15 @@ def _manual(piece: Piece, word: str, following: str) -> dict[str, Any]:
         **_extensions(piece),
         "on_success": following,
     }
+
+
+def _on(whom: list[LocalText], language: str) -> str:
+    words = _WORDS[language]
+    return (
+        words["on"].format(whom=words["and"].join(in_language(each, language) for each in whom))
+        if whom
+        else ""
+    )
 
 
 def _extensions(piece: Piece) -> dict[str, Any]:
