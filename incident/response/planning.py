@@ -23,7 +23,7 @@ from incident.response.foreseeing import Decided, Foreseen, Sight, sight_of
 from incident.response.model import MANUAL, ActionStep, AgentTarget, Command, Playbook, PlaybookActionStep
 from incident.response.outline import Row, RowKind, outline
 from incident.response.step_facts import bare, command_text, readable
-from incident.response.variables import INTEGER_TYPES, declarations
+from incident.response.variables import INTEGER_TYPES, REFERENCE, declarations, visible
 from incident.response.work import DEFAULT_COMMAND_TIMEOUT_MS, plan, used_by, wording
 
 SecretProblem = Callable[[str], str | None]
@@ -224,7 +224,7 @@ class _Planner:
         user, secret = None, None
         if signing_in is not None and command.type != bash.TYPE:
             name = signing_in.username or signing_in.user_id
-            user, secret = readable(name) if name else None, signing_in.kms_key_identifier
+            user, secret = _filled(name, here) if name else None, signing_in.kms_key_identifier
         refusals = []
         if secret and (problem := self.outside.secret_problem(secret)):
             refusals.append(problem)
@@ -302,6 +302,11 @@ def _headers(command: Command) -> list[tuple[str, str]]:
         headers = {name: some for name, some in headers.items() if name.lower() != "content-type"}
         headers |= {"Content-Type": [openc2_http.MEDIA_TYPE]}
     return [(name, readable(value)) for name, several in headers.items() for value in several]
+
+
+def _filled(text: str, here: Foreseen) -> str:
+    """The text with the values that are certain, as people read it."""
+    return readable(REFERENCE.sub(lambda match: visible(here.known.get(match[1], match[0])), text))
 
 
 class _Marks:

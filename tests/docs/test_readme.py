@@ -22,6 +22,7 @@ EXAMPLES = ROOT / "docs" / "examples"
 READMES = ("README.md", "README.zh-CN.md")
 WALK = ("<!-- walk-through -->", "<!-- end of the walk-through -->")
 OWED = ("<!-- owed -->", "<!-- end of what is owed -->")
+DONE = ("<!-- done -->", "<!-- end of what is done -->")
 FIRST_HOUR = ("<!-- first hour -->", "<!-- end of the first hour -->")
 ALERTS = ("<!-- alerts -->", "<!-- end of the alerts -->")
 SECONDS = 300
@@ -84,7 +85,7 @@ def walked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     settings.write_text(on_free_ports(settings.read_text(encoding="utf-8")), encoding="utf-8")
     lines = ["set -e -o pipefail"]
     for command in [
-        each for part in (WALK, FIRST_HOUR, OWED, ALERTS) for each in commands_in(between(readme, part))
+        each for part in (WALK, FIRST_HOUR, OWED, DONE, ALERTS) for each in commands_in(between(readme, part))
     ]:
         lines.append(f"cat <<'COMMAND'\n$ {command}\nCOMMAND")
         lines.append(on_free_ports(command))
