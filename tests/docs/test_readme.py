@@ -25,7 +25,7 @@ OWED = ("<!-- owed -->", "<!-- end of what is owed -->")
 DONE = ("<!-- done -->", "<!-- end of what is done -->")
 FIRST_HOUR = ("<!-- first hour -->", "<!-- end of the first hour -->")
 ALERTS = ("<!-- alerts -->", "<!-- end of the alerts -->")
-SECONDS = 300
+SECONDS = 600
 
 
 def text_of(name: str) -> str:
