@@ -115,12 +115,13 @@ def tell(
     result: str = "",
     at: datetime | None = None,
     evaluate: Evaluate | None = None,
+    poke: bool = True,
 ) -> State:
     """Tell the machine what happened and keep what follows, in one change. Returns the new state.
 
     `settled` is the effect that this event answers; `result` says in words what came of it, for the log, and `at`
     when it was done, if that was before it was told: notice and report give a measure's own day. `evaluate` evaluates
-    the duties where facts followed from it.
+    the duties where facts followed from it. Without `poke` the run's job is not asked to go on: it does anyway.
     """
     before = state_of(store, run)
     after, effects = advance(before, event)
@@ -131,7 +132,7 @@ def tell(
         change.put(settled.row, {**content, "event": event.model_dump(mode="json"), "result": result})
         settle_summons(change, run.incident_id, settled.row.id)
         _record_measures(change, store, run, settled, event, after, result, at=at or change.at)
-    _store(change, store, run, after, effects)
+    _store(change, store, run, after, effects, poke=poke)
     undone = follow_turn(change, store, run, before, after, at=at or change.at)
     if state_downtime(change, store, undone) and evaluate is not None:
         evaluate(change, run.incident_id)
@@ -307,6 +308,8 @@ def _store(
     run: Run,
     state: State,
     effects: Sequence[e.Effect],
+    *,
+    poke: bool = True,
 ) -> None:
     for effect in effects:
         if isinstance(effect, e.Withdraw):
@@ -325,7 +328,8 @@ def _store(
     }
     change.put(run, document)
     if run.state == RUNNING:
-        put_job(change.session, RUN_JOB, run.id, incident_id=run.incident_id)
+        if poke:
+            put_job(change.session, RUN_JOB, run.id, incident_id=run.incident_id)
     else:
         _close_leftovers(change, run)
         change.anchor()
