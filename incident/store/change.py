@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -55,6 +56,8 @@ def _plain(value: Any) -> Any:
         return value.astimezone(UTC).isoformat(timespec="microseconds")
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, StrEnum):
+        return value.value  # a plain text, which `canonical` writes quickly
     return value
 
 
