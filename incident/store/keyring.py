@@ -75,7 +75,7 @@ class Keyring:
         # The tombstone is looked for each time: another process may have destroyed the key since.
         # Not by pathlib: this stands several times in every change.
         cached = self._cache.get(name)
-        if cached is not None and not os.path.exists(f"{self._folder}/{name}{_DESTROYED}"):
+        if cached is not None and not os.path.exists(f"{self._folder}/{name}{_DESTROYED}"):  # noqa: PTH110
             return cached
         self._cache.pop(name, None)
         destroyed = self.destroyed_at(name)
