@@ -9,11 +9,11 @@ bytes, about any other one a person is asked. So none is skipped, and none is do
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_args
 
 import rfc8785
 from pydantic import TypeAdapter
@@ -41,6 +41,8 @@ RUN_JOB = "run.advance"
 RUNNING = "running"
 _EFFECT: TypeAdapter[e.Effect] = TypeAdapter(e.Effect)
 _TIMER = e.WaitUntil.model_fields["kind"].default
+_OF_PEOPLE = frozenset(each.model_fields["kind"].default for each in get_args(Asked))
+"""The kinds of effects that people are called for."""
 Measured = e.RunCommand | e.AskPerson | e.AskOutcome
 """What takes the step's measures when the step has succeeded by it."""
 Evaluate = Callable[[Change, str], object]
@@ -130,7 +132,8 @@ def tell(
         settled.row.state = EffectState.SETTLED
         settled.row.settled_at = change.at
         change.put(settled.row, {**content, "event": event.model_dump(mode="json"), "result": result})
-        settle_summons(change, run.incident_id, settled.row.id)
+        if settled.row.kind in _OF_PEOPLE:
+            settle_summons(change, run.incident_id, settled.row.id)
         _record_measures(change, store, run, settled, event, after, result, at=at or change.at)
     _store(change, store, run, after, effects, poke=poke)
     undone = follow_turn(change, store, run, before, after, at=at or change.at)
@@ -311,31 +314,33 @@ def _store(
     *,
     poke: bool = True,
 ) -> None:
+    is_new = run.version == 0
+    rows = [] if is_new else list(_outstanding(change.session, run))
     for effect in effects:
         if isinstance(effect, e.Withdraw):
-            _withdraw(change, run, effect)
+            _take_back(change, (row for row in rows if row.visit == effect.visit))
         elif isinstance(effect, e.Finish):
             run.state = effect.outcome
             run.ended_at = change.at
         else:
-            _put_effect(change, store, run, effect, state)
-    _stop_timers_of_the_closed(change, run, state)
+            rows.append(_put_effect(change, store, run, effect, state))
+    _stop_timers_of_the_closed(change, rows, state)
     run.version += 1
     document = {
         "playbook": dump(state.playbook),
         "children": {key: dump(each) for key, each in state.children.items()},
         "state": to_json(state, with_playbook=False),
     }
-    change.put(run, document)
+    (change.add if is_new else change.put)(run, document)
     if run.state == RUNNING:
         if poke:
             put_job(change.session, RUN_JOB, run.id, incident_id=run.incident_id)
     else:
-        _close_leftovers(change, run)
+        _close_leftovers(change, rows)
         change.anchor()
 
 
-def _put_effect(change: Change, store: Store, run: Run, effect: e.Effect, state: State) -> None:
+def _put_effect(change: Change, store: Store, run: Run, effect: e.Effect, state: State) -> RunEffect:
     assert not isinstance(effect, e.Finish)  # noqa: S101 - handled by the caller
     due_at = None
     if isinstance(effect, e.WaitUntil) or (isinstance(effect, e.RunCommand) and effect.in_ms):
@@ -351,35 +356,34 @@ def _put_effect(change: Change, store: Store, run: Run, effect: e.Effect, state:
         asked_at=change.at,
         due_at=due_at,
     )
-    change.put(row, {"effect": effect.model_dump(mode="json")})
+    change.add(row, {"effect": effect.model_dump(mode="json")})
     if isinstance(effect, Asked):
         summon_for(change, store, row, effect, state)
+    return row
 
 
-def _withdraw(change: Change, run: Run, effect: e.Withdraw) -> None:
-    for row in _outstanding(change.session, run):
-        if row.visit == effect.visit:
-            _take_back(change, row)
-
-
-def _stop_timers_of_the_closed(change: Change, run: Run, state: State) -> None:
+def _stop_timers_of_the_closed(change: Change, rows: Sequence[RunEffect], state: State) -> None:
     """A loop would leave one at each round, and the worker would open each of them at every look."""
-    for row in _outstanding(change.session, run):
+    for row in rows:
         visit = state.visits.get(row.visit)
         if row.kind == _TIMER and (visit is None or visit.state not in OPEN):
-            _take_back(change, row)
+            _take_back(change, [row])
 
 
-def _close_leftovers(change: Change, run: Run) -> None:
-    for row in _outstanding(change.session, run):
-        _take_back(change, row)
+def _close_leftovers(change: Change, rows: Sequence[RunEffect]) -> None:
+    _take_back(change, rows)
 
 
-def _take_back(change: Change, row: RunEffect) -> None:
-    row.state = EffectState.WITHDRAWN
-    row.settled_at = change.at
-    change.put(row)
-    settle_summons(change, row.incident_id, row.id)
+def _take_back(change: Change, rows: Iterable[RunEffect]) -> None:
+    """Withdraw those that are not withdrawn yet."""
+    for row in rows:
+        if row.state not in OUTSTANDING:
+            continue
+        row.state = EffectState.WITHDRAWN
+        row.settled_at = change.at
+        change.put(row)
+        if row.kind in _OF_PEOPLE:
+            settle_summons(change, row.incident_id, row.id)
 
 
 def _outstanding(session: Session, run: Run) -> Sequence[RunEffect]:
