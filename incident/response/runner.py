@@ -28,6 +28,7 @@ from incident.response import events as e
 from incident.response.containment import follow_turn, keep_containment, take_back
 from incident.response.downtime import state_downtime
 from incident.response.evidence_first import PRESERVED
+from incident.response.kept_playbooks import are_beside, keep_playbooks, playbooks_of
 from incident.response.lint import labels_of
 from incident.response.machine import advance, start
 from incident.response.model import Playbook, dump
@@ -103,6 +104,7 @@ def start_run(
         started_by=change.actor,
         version=0,
     )
+    keep_playbooks(change, row, state)
     _store(change, store, row, state, effects)
     return run_id
 
@@ -125,7 +127,8 @@ def tell(
     when it was done, if that was before it was told: notice and report give a measure's own day. `evaluate` evaluates
     the duties where facts followed from it. Without `poke` the run's job is not asked to go on: it does anyway.
     """
-    before = state_of(store, run)
+    document = store.open(run, incident_id=run.incident_id)
+    before = _state_in(store, run, document)
     after, effects = advance(before, event)
     if settled is not None:
         content = store.open(settled.row, incident_id=run.incident_id)
@@ -135,6 +138,8 @@ def tell(
         if settled.row.kind in _OF_PEOPLE:
             settle_summons(change, run.incident_id, settled.row.id)
         _record_measures(change, store, run, settled, event, after, result, at=at or change.at)
+    if not are_beside(document):
+        keep_playbooks(change, run, after)
     _store(change, store, run, after, effects, poke=poke)
     undone = follow_turn(change, store, run, before, after, at=at or change.at)
     if state_downtime(change, store, undone) and evaluate is not None:
@@ -242,11 +247,12 @@ def poke_runs(session: Session, incident_id: str) -> None:
 
 def state_of(store: Store, run: Run) -> State:
     """The machine's state of a run."""
-    document = store.open(run, incident_id=run.incident_id)
-    children = {key: Playbook.model_validate(each) for key, each in document.get("children", {}).items()}
-    return from_json(
-        document["state"], playbook=Playbook.model_validate(document["playbook"]), children=children
-    )
+    return _state_in(store, run, store.open(run, incident_id=run.incident_id))
+
+
+def _state_in(store: Store, run: Run, document: Mapping[str, Any]) -> State:
+    kept = playbooks_of(store, run, document)
+    return from_json(document["state"], playbook=kept.playbook, children=kept.children)
 
 
 def is_out_of_time(store: Store, run: Run, asked: OpenEffect) -> bool:
@@ -326,11 +332,7 @@ def _store(
             rows.append(_put_effect(change, store, run, effect, state))
     _stop_timers_of_the_closed(change, rows, state)
     run.version += 1
-    document = {
-        "playbook": dump(state.playbook),
-        "children": {key: dump(each) for key, each in state.children.items()},
-        "state": to_json(state, with_playbook=False),
-    }
+    document = {"state": to_json(state, with_playbook=False)}
     (change.add if is_new else change.put)(run, document)
     if run.state == RUNNING:
         if poke:
