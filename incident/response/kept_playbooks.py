@@ -36,7 +36,7 @@ def keep_playbooks(change: Change, run: Run, state: State) -> None:
         "playbook": dump(state.playbook),
         "children": {key: dump(each) for key, each in state.children.items()},
     }
-    change.add(RunPlaybook(run_id=run.id, incident_id=run.incident_id), content)
+    change.add(RunPlaybook(id=run.id, incident_id=run.incident_id), content)
 
 
 def are_beside(document: Mapping[str, Any]) -> bool:
@@ -68,7 +68,7 @@ def _sealed(session: Session, run: Run) -> bytes:
 
 @lru_cache(maxsize=_MOST_READ)
 def _opened(run_id: str, sealed: bytes, key: bytes) -> Kept:
-    return _read(open_row(RunPlaybook(run_id=run_id, sealed=sealed), key=key))
+    return _read(open_row(RunPlaybook(id=run_id, sealed=sealed), key=key))
 
 
 def _read(content: Mapping[str, Any]) -> Kept:

@@ -15,9 +15,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, get_args
 
-import rfc8785
 from pydantic import TypeAdapter
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from incident.durable import put_job
 from incident.errors import NotFound, Refused
@@ -34,6 +33,7 @@ from incident.response.machine import advance, start
 from incident.response.model import Playbook, dump
 from incident.response.state import OPEN, State, VisitState, from_json, to_json
 from incident.response.summoning import Asked, summon_for
+from incident.store.canonical import canonical
 from incident.store.change import Change
 from incident.store.store import Store
 from incident.store.tables import Run, RunEffect
@@ -72,7 +72,7 @@ class OpenEffect:
     def hash(self) -> str:
         """What a decision on it binds: SHA-256 over the canonical JSON of the effect and the run it belongs to."""
         content: dict[str, Any] = {"effect": self.effect.model_dump(mode="json"), "run": self.row.run_id}
-        return hashlib.sha256(rfc8785.dumps(content)).hexdigest()
+        return hashlib.sha256(canonical(content)).hexdigest()
 
 
 def start_run(
@@ -98,7 +98,7 @@ def start_run(
         id=run_id,
         incident_id=incident_id,
         playbook=name,
-        playbook_hash=hashlib.sha256(rfc8785.dumps(content)).hexdigest(),
+        playbook_hash=hashlib.sha256(canonical(content)).hexdigest(),
         state=RUNNING,
         started_at=change.at,
         started_by=change.actor,
@@ -436,5 +436,5 @@ def _opened(store: Store, row: RunEffect) -> OpenEffect:
 
 def new_run_id(session: Session, incident_id: str) -> str:
     """The id that the next run of an incident gets."""
-    count = len(session.exec(select(Run.id).where(Run.incident_id == incident_id)).all())
+    count = session.exec(select(func.count()).where(Run.incident_id == incident_id)).one()
     return f"{incident_id.replace('INC', 'RUN')}-{count + 1}"

@@ -25,11 +25,11 @@ class Run(SQLModel, table=True):
 
 
 class RunPlaybook(SQLModel, table=True):
-    """What a run goes by, from its start on. Sealed: the compiled playbook, and those it calls."""
+    """What a run goes by, from its start on; `id` is the run's. Sealed: the compiled playbook, and those it calls."""
 
     __tablename__ = "run_playbook"
 
-    run_id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
     incident_id: str = Field(index=True)
     sealed: bytes = sealed_column()
 

@@ -161,7 +161,7 @@ RUNS = [
     ),
     Damage(
         "the playbook of a run cannot be read",
-        ("UPDATE run_playbook SET sealed = :noise WHERE run_id = '{run}'",),
+        ("UPDATE run_playbook SET sealed = :noise WHERE id = '{run}'",),
         {"runs.agree": "cannot be read", "sealed.opens": "run_playbook", **CHANGED},
     ),
     Damage(

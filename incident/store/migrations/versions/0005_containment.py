@@ -41,10 +41,10 @@ def upgrade() -> None:
             batch_op.create_index(f"ix_containment_{column}", [column], unique=False)
     op.create_table(
         "run_playbook",
-        _text("run_id"),
+        _text("id"),
         _text("incident_id"),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("run_id"),
+        sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("run_playbook") as batch_op:
         batch_op.create_index("ix_run_playbook_incident_id", ["incident_id"], unique=False)
