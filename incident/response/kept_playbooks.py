@@ -54,9 +54,9 @@ def playbooks_of(store: Store, run: Run, document: Mapping[str, Any]) -> Kept:
     key = store.key(run.incident_id)
     session = object_session(run)
     if isinstance(session, Session):
-        return _opened(run.id, _sealed(session, run), key)
+        return _opened(run.id, run.incident_id, _sealed(session, run), key)
     with store.read() as own:
-        return _opened(run.id, _sealed(own, run), key)
+        return _opened(run.id, run.incident_id, _sealed(own, run), key)
 
 
 def _sealed(session: Session, run: Run) -> bytes:
@@ -67,8 +67,8 @@ def _sealed(session: Session, run: Run) -> bytes:
 
 
 @lru_cache(maxsize=_MOST_READ)
-def _opened(run_id: str, sealed: bytes, key: bytes) -> Kept:
-    return _read(open_row(RunPlaybook(id=run_id, sealed=sealed), key=key))
+def _opened(run_id: str, incident_id: str, sealed: bytes, key: bytes) -> Kept:
+    return _read(open_row(RunPlaybook(id=run_id, incident_id=incident_id, sealed=sealed), key=key))
 
 
 def _read(content: Mapping[str, Any]) -> Kept:
