@@ -240,7 +240,8 @@ def _main(order: Order, says: Connection) -> None:
         with store.read() as session:
             return open_jobs(session) == 0
 
-    patience = Patience(stale=settings.engine.stale_seconds, beat=0.3, poll=0.02, sweep=0.1)
+    # One that is killed at point after point starts other jobs in vain as often: parking is tested elsewhere.
+    patience = Patience(stale=settings.engine.stale_seconds, beat=0.3, poll=0.02, sweep=0.1, max_starts=50)
     Worker(house, patience=patience).work_until(idle)
 
 

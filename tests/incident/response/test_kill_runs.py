@@ -109,7 +109,7 @@ def test_killed_in_this_window_of_every_call(tmp_path: Path, service: EffectServ
     else:
         assert test.asked == asked_about
     test.assert_everything_was_done_once()
-    went_out = window in ("at_server", "before_told", "in_told")
+    went_out = window in ("at_server", "before_told", "in_told", "before_intent", "in_intent")
     assert set(service.paths[f"/{DISABLE}"].values()) == {2 if went_out else 1}
 
 
