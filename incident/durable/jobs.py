@@ -165,6 +165,15 @@ class Due:
     attempt: int
 
 
+def due_kinds(session: Session) -> frozenset[str]:
+    """The kinds of which a job is due and held by nobody."""
+    return frozenset(row.kind for row in run(session, _DUE_KINDS))
+
+
+_DUE_KINDS = f"""
+    SELECT DISTINCT kind FROM job WHERE state = '{JobState.OPEN}' AND beat_at = 0 AND next_at <= <now>"""
+
+
 def due_jobs(session: Session, kind: str, *, limit: int) -> list[Due]:
     """Jobs of a kind that are due and held by nobody, in the order in which they were asked for."""
     return [Due(kind, row.key, row.attempt) for row in run(session, _DUE, kind=kind, most=limit)]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from incident.durable.crew import Crew, Handler, KindIsFull
-from incident.durable.jobs import Patience, due_jobs, look_again, take_all_away
+from incident.durable.jobs import Patience, due_jobs, due_kinds, look_again, take_all_away
 from incident.durable.lease import Lease
 from incident.durable.watching import Moment, elapsed_clock
 from incident.errors import CarrierUnavailable, StoreUnavailable
@@ -111,7 +111,10 @@ class Runner:
         wanted: list[tuple[str, str]] = []
         busy = self._crew.busy_with()
         with self._store.read() as session:
+            some_due = due_kinds(session)
             for kind in self._crew.kinds:
+                if kind not in some_due:
+                    continue
                 running = sum(each == kind for each, _ in busy)
                 most = min(room, self._at_once.get(kind, room + running) - running)
                 if most > 0:

@@ -261,12 +261,14 @@ def _unless_braked(handler: Handler) -> Handler:
     """While the general brake is on, the job waits: its handler would act outside."""
 
     def handle(lease: Lease) -> None:
+        with lease.store.read() as session:
+            on = braked(session)
+        if not on:
+            handler(lease)
+            return
         with lease.store.transaction() as session:
             lease.fence(session)
-            if braked(session):
-                lease.again(session, after=_UNDER_A_BRAKE)
-                return
-        handler(lease)
+            lease.again(session, after=_UNDER_A_BRAKE if braked(session) else 0.0)
 
     return handle
 

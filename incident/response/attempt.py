@@ -13,7 +13,20 @@ from incident.durable import Lease
 from incident.errors import NotFound
 from incident.response import events as e
 from incident.response.commands.going_out import GoingOut
-from incident.response.runner import OUTSTANDING, Evaluate, OpenEffect, keep_late, run_named, tell
+from incident.response.next_piece import ToCall, look, next_piece
+from incident.response.runner import (
+    OUTSTANDING,
+    RUNNING,
+    Evaluate,
+    OpenEffect,
+    SettledMeanwhile,
+    call_later,
+    keep_late,
+    mark_intended,
+    run_named,
+    tell,
+)
+from incident.response.silence import brakes_over
 from incident.store.change import Change
 from incident.store.store import Store
 from incident.store.tables import Run, RunEffect
@@ -54,6 +67,17 @@ class Surroundings:
 
 
 @dataclass(frozen=True)
+class Intended:
+    """A call whose intent is kept since `at`. `effects` are all that its run waits for, `was_due_at` is when it was due."""
+
+    asked: OpenEffect
+    command: e.RunCommand
+    effects: list[OpenEffect]
+    at: datetime
+    was_due_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Attempt:
     """A run as it was read, worked on under a lease. Every change of it is fenced."""
 
@@ -71,19 +95,59 @@ class Attempt:
             self.lease.fence(change.session, progress=progress)
             yield change
 
-    def tell(self, event: e.Event, settled: OpenEffect, *, result: str = "") -> None:
-        """Tell the machine what came of an effect. Of one that was withdrawn meanwhile the outcome is only kept."""
-        if self.lease.insist(lambda: self._keep(event, settled, result)):
-            self.around.on_step(self.run.id, settled.effect, result)
+    def may_call(self, command: e.RunCommand) -> bool:
+        """Whether the worker may make this call now: its lease is good, and no brake is on."""
+        return self.lease.may_act(*brakes_over(self.run.incident_id, command.measures))
 
-    def _keep(self, event: e.Event, settled: OpenEffect, result: str) -> bool:
+    def intend(self, change: Change, found: ToCall, effects: list[OpenEffect]) -> Intended:
+        """Keep that a call is about to be made. Raises `SettledMeanwhile`."""
+        due_at = found.asked.row.due_at
+        mark_intended(change, self.store, found.asked)
+        return Intended(found.asked, found.command, effects, at=change.at, was_due_at=due_at)
+
+    def tell(self, event: e.Event, settled: OpenEffect, *, result: str = "") -> Intended | None:
+        """Tell the machine what came of an effect. Of one that was withdrawn meanwhile the outcome is only kept.
+
+        The same transaction keeps the intent of the call that follows, which is returned and must be made or taken back
+        now, and closes the job when the run is over.
+        """
+        taken, following = self.lease.insist(lambda: self._keep(event, settled, result))
+        if taken:
+            self._tell_who_watches(settled.effect, result, following)
+        return following
+
+    def call_later(self, intended: Intended, *, calls: int, at: datetime | None) -> bool:
+        """Take an intent back, to call at `at`; False when the command was withdrawn meanwhile."""
+
+        def keep() -> None:
+            with self.change("run.call_again") as change:
+                call_later(change, self.store, intended.asked, calls=calls, at=at)
+
+        try:
+            self.lease.insist(keep)
+        except SettledMeanwhile:
+            return False
+        return True
+
+    def _tell_who_watches(self, effect: e.Effect, result: str, following: Intended | None) -> None:
+        try:
+            self.around.on_step(self.run.id, effect, result)
+        except BaseException:
+            # What was not called is not left behind as a question: only who watches failed.
+            if following is not None:
+                self.call_later(following, calls=following.asked.calls, at=following.was_due_at)
+            raise
+
+    def _keep(self, event: e.Event, settled: OpenEffect, result: str) -> tuple[bool, Intended | None]:
         with self.change("run.advanced", progress=True) as change:
             fresh = run_named(change.session, self.run.id)
             row = change.session.get(RunEffect, settled.row.id)
             if row is None:
                 raise NotFound("this effect does not exist", where=settled.row.id)
             now = OpenEffect(row, settled.effect)
+            evaluate = self.around.evaluate
             if row.state in OUTSTANDING:
+                # Its own job goes on with what follows, and need not be asked to.
                 tell(
                     change,
                     self.store,
@@ -91,9 +155,21 @@ class Attempt:
                     event,
                     settled=now,
                     result=result,
-                    evaluate=self.around.evaluate,
+                    evaluate=evaluate,
+                    poke=False,
                 )
-                return True
+                return True, self._go_on(change, fresh)
             if isinstance(settled.effect, e.RunCommand):
-                keep_late(change, self.store, fresh, now, event, result=result, evaluate=self.around.evaluate)
-            return False
+                keep_late(change, self.store, fresh, now, event, result=result, evaluate=evaluate)
+            return False, None
+
+    def _go_on(self, change: Change, run: Run) -> Intended | None:
+        """Intend the call that comes next, if it may be made now: as its own transaction after this one would."""
+        if run.state != RUNNING:
+            self.lease.done(change.session)
+            return None
+        if self.lease.stopping:
+            return None
+        found = look(change.session, self.store, run)
+        piece = next_piece(found, now=change.at, may_act=self.may_call)
+        return self.intend(change, piece, found.effects) if isinstance(piece, ToCall) else None

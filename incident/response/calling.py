@@ -12,57 +12,56 @@ from datetime import datetime, timedelta
 
 from incident.record.holds import HeldBack
 from incident.response import events as e
-from incident.response.attempt import Attempt
+from incident.response.attempt import Attempt, Intended
 from incident.response.commands import kind_of
 from incident.response.commands.prepared import Call
 from incident.response.commands.result import Ending, Result, outputs_from
 from incident.response.evidence_first import EvidenceFirst, must_have_evidence
-from incident.response.runner import EffectState, OpenEffect, SettledMeanwhile, call_later, mark_intended
-from incident.response.silence import brakes_over, must_be_free
-
-PAUSES_S = (1.0, 5.0)
-"""Seconds before a repeatable call that had no answer is made again; after the last one a person is asked."""
-
+from incident.response.next_piece import PAUSES_S, LeftBehind, ToCall, may_repeat
+from incident.response.runner import OpenEffect, SettledMeanwhile
+from incident.response.silence import must_be_free
 
 _SLACK_S = 30.0  # beyond a call's own time limit, before its worker is taken to hang
 
 
-def left_behind(asked: OpenEffect, command: e.RunCommand) -> bool:
-    """Whether a worker that is no more called, or was about to, and a person must find out which."""
-    return asked.row.state == EffectState.INTENDED and not _may_repeat(command, calls=asked.calls)
-
-
-def ask_what_came_of_it(attempt: Attempt, asked: OpenEffect, command: e.RunCommand) -> None:
+def ask_what_came_of_it(attempt: Attempt, left: LeftBehind) -> Intended | None:
     """Have the machine ask about a call that was left behind."""
-    assert asked.row.intent_at is not None  # noqa: S101 - written with the intent
-    _nobody_knows(attempt, asked, command, e.Uncertain.worker_stopped, sent_at=asked.row.intent_at)
+    intent_at = left.asked.row.intent_at
+    assert intent_at is not None  # noqa: S101 - written with the intent
+    return _nobody_knows(attempt, left.asked, left.command, e.Uncertain.worker_stopped, sent_at=intent_at)
 
 
-def run_command(
-    attempt: Attempt, asked: OpenEffect, command: e.RunCommand, effects: list[OpenEffect]
-) -> None:
-    """Call, and keep what came of it. `effects` are all that the run waits for."""
+def run_command(attempt: Attempt, found: ToCall, effects: list[OpenEffect]) -> Intended | None:
+    """Keep the intent, call, and keep what came of it. `effects` are all that the run waits for."""
     incident_id = attempt.run.incident_id
     try:
         with attempt.change("run.intent") as change:
-            must_be_free(change.session, attempt.store, incident_id, command.measures)
-            must_have_evidence(change.session, incident_id, command)
-            mark_intended(change, attempt.store, asked)
+            must_be_free(change.session, attempt.store, incident_id, found.command.measures)
+            must_have_evidence(change.session, incident_id, found.command)
+            intended = attempt.intend(change, found, effects)
     except (SettledMeanwhile, HeldBack, EvidenceFirst):
-        return
-    if not attempt.lease.may_act(*brakes_over(incident_id, command.measures)):
+        return None
+    return make_call(attempt, intended)
+
+
+def make_call(attempt: Attempt, intended: Intended) -> Intended | None:
+    """Call, and keep what came of it; returns the call that is to be made next, if its intent was kept with that."""
+    asked, command = intended.asked, intended.command
+    if not attempt.may_call(command):
         # Nothing went out. Whoever cannot write even this leaves a question behind, never a second call.
-        _call_again(attempt, asked, calls=asked.calls, at=asked.row.due_at)
-        return
+        attempt.call_later(intended, calls=asked.calls, at=intended.was_due_at)
+        return None
     attempt.lease.allow(command.timeout_ms / 1000 + _SLACK_S)
     result = asyncio.run(_call(attempt, command))
     if result.ending is not Ending.ambiguous:
-        attempt.tell(_event_of(command, result), asked, result=result.detail)
-        return
+        return attempt.tell(_event_of(command, result), asked, result=result.detail)
     calls = asked.calls + 1
-    at = _time_to_repeat(command, effects, calls=calls, now=attempt.around.clock())
-    if at is None or not _call_again(attempt, asked, calls=calls, at=at):
-        _nobody_knows(attempt, asked, command, e.Uncertain.no_answer, sent_at=change.at, detail=result.detail)
+    at = _time_to_repeat(command, intended.effects, calls=calls, now=attempt.around.clock())
+    if at is not None and attempt.call_later(intended, calls=calls, at=at):
+        return None
+    return _nobody_knows(
+        attempt, asked, command, e.Uncertain.no_answer, sent_at=intended.at, detail=result.detail
+    )
 
 
 async def _call(attempt: Attempt, command: e.RunCommand) -> Result:
@@ -95,22 +94,18 @@ def _nobody_knows(
     *,
     sent_at: datetime,
     detail: str = "",
-) -> None:
+) -> Intended | None:
     event = e.CommandUncertain(
         visit=command.visit, index=command.index, round=command.round, sent_at=sent_at, why=why, detail=detail
     )
-    attempt.tell(event, asked, result=detail or "the worker stopped during the call")
-
-
-def _may_repeat(command: e.RunCommand, *, calls: int) -> bool:
-    return command.repeatable and calls <= len(PAUSES_S)
+    return attempt.tell(event, asked, result=detail or "the worker stopped during the call")
 
 
 def _time_to_repeat(
     command: e.RunCommand, effects: list[OpenEffect], *, calls: int, now: datetime
 ) -> datetime | None:
     """When to make a call again that had no answer; None if it is not to be, or its step has no time left."""
-    if not _may_repeat(command, calls=calls):
+    if not may_repeat(command, calls=calls):
         return None
     at = now + timedelta(seconds=PAUSES_S[calls - 1])
     limits = {
@@ -122,17 +117,3 @@ def _time_to_repeat(
     }
     latest = limits[max(limits)] if limits else None  # one that began anew stands for those before it
     return None if latest is not None and latest <= at else at
-
-
-def _call_again(attempt: Attempt, asked: OpenEffect, *, calls: int, at: datetime | None) -> bool:
-    """Take an intent back, to call at `at`; False when the command was withdrawn meanwhile."""
-
-    def keep() -> None:
-        with attempt.change("run.call_again") as change:
-            call_later(change, attempt.store, asked, calls=calls, at=at)
-
-    try:
-        attempt.lease.insist(keep)
-    except SettledMeanwhile:
-        return False
-    return True

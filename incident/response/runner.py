@@ -9,15 +9,14 @@ bytes, about any other one a person is asked. So none is skipped, and none is do
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_args
 
-import rfc8785
 from pydantic import TypeAdapter
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from incident.durable import put_job
 from incident.errors import NotFound, Refused
@@ -28,11 +27,13 @@ from incident.response import events as e
 from incident.response.containment import follow_turn, keep_containment, take_back
 from incident.response.downtime import state_downtime
 from incident.response.evidence_first import PRESERVED
+from incident.response.kept_playbooks import are_beside, keep_playbooks, playbooks_of
 from incident.response.lint import labels_of
 from incident.response.machine import advance, start
 from incident.response.model import Playbook, dump
 from incident.response.state import OPEN, State, VisitState, from_json, to_json
 from incident.response.summoning import Asked, summon_for
+from incident.store.canonical import canonical
 from incident.store.change import Change
 from incident.store.store import Store
 from incident.store.tables import Run, RunEffect
@@ -41,6 +42,8 @@ RUN_JOB = "run.advance"
 RUNNING = "running"
 _EFFECT: TypeAdapter[e.Effect] = TypeAdapter(e.Effect)
 _TIMER = e.WaitUntil.model_fields["kind"].default
+_OF_PEOPLE = frozenset(each.model_fields["kind"].default for each in get_args(Asked))
+"""The kinds of effects that people are called for."""
 Measured = e.RunCommand | e.AskPerson | e.AskOutcome
 """What takes the step's measures when the step has succeeded by it."""
 Evaluate = Callable[[Change, str], object]
@@ -69,7 +72,7 @@ class OpenEffect:
     def hash(self) -> str:
         """What a decision on it binds: SHA-256 over the canonical JSON of the effect and the run it belongs to."""
         content: dict[str, Any] = {"effect": self.effect.model_dump(mode="json"), "run": self.row.run_id}
-        return hashlib.sha256(rfc8785.dumps(content)).hexdigest()
+        return hashlib.sha256(canonical(content)).hexdigest()
 
 
 def start_run(
@@ -95,12 +98,13 @@ def start_run(
         id=run_id,
         incident_id=incident_id,
         playbook=name,
-        playbook_hash=hashlib.sha256(rfc8785.dumps(content)).hexdigest(),
+        playbook_hash=hashlib.sha256(canonical(content)).hexdigest(),
         state=RUNNING,
         started_at=change.at,
         started_by=change.actor,
         version=0,
     )
+    keep_playbooks(change, row, state)
     _store(change, store, row, state, effects)
     return run_id
 
@@ -115,23 +119,28 @@ def tell(
     result: str = "",
     at: datetime | None = None,
     evaluate: Evaluate | None = None,
+    poke: bool = True,
 ) -> State:
     """Tell the machine what happened and keep what follows, in one change. Returns the new state.
 
     `settled` is the effect that this event answers; `result` says in words what came of it, for the log, and `at`
     when it was done, if that was before it was told: notice and report give a measure's own day. `evaluate` evaluates
-    the duties where facts followed from it.
+    the duties where facts followed from it. Without `poke` the run's job is not asked to go on: it does anyway.
     """
-    before = state_of(store, run)
+    document = store.open(run, incident_id=run.incident_id)
+    before = _state_in(store, run, document)
     after, effects = advance(before, event)
     if settled is not None:
         content = store.open(settled.row, incident_id=run.incident_id)
         settled.row.state = EffectState.SETTLED
         settled.row.settled_at = change.at
         change.put(settled.row, {**content, "event": event.model_dump(mode="json"), "result": result})
-        settle_summons(change, run.incident_id, settled.row.id)
+        if settled.row.kind in _OF_PEOPLE:
+            settle_summons(change, run.incident_id, settled.row.id)
         _record_measures(change, store, run, settled, event, after, result, at=at or change.at)
-    _store(change, store, run, after, effects)
+    if not are_beside(document):
+        keep_playbooks(change, run, after)
+    _store(change, store, run, after, effects, poke=poke)
     undone = follow_turn(change, store, run, before, after, at=at or change.at)
     if state_downtime(change, store, undone) and evaluate is not None:
         evaluate(change, run.incident_id)
@@ -238,11 +247,12 @@ def poke_runs(session: Session, incident_id: str) -> None:
 
 def state_of(store: Store, run: Run) -> State:
     """The machine's state of a run."""
-    document = store.open(run, incident_id=run.incident_id)
-    children = {key: Playbook.model_validate(each) for key, each in document.get("children", {}).items()}
-    return from_json(
-        document["state"], playbook=Playbook.model_validate(document["playbook"]), children=children
-    )
+    return _state_in(store, run, store.open(run, incident_id=run.incident_id))
+
+
+def _state_in(store: Store, run: Run, document: Mapping[str, Any]) -> State:
+    kept = playbooks_of(store, run, document)
+    return from_json(document["state"], playbook=kept.playbook, children=kept.children)
 
 
 def is_out_of_time(store: Store, run: Run, asked: OpenEffect) -> bool:
@@ -307,31 +317,32 @@ def _store(
     run: Run,
     state: State,
     effects: Sequence[e.Effect],
+    *,
+    poke: bool = True,
 ) -> None:
+    is_new = run.version == 0
+    rows = [] if is_new else list(_outstanding(change.session, run))
     for effect in effects:
         if isinstance(effect, e.Withdraw):
-            _withdraw(change, run, effect)
+            _take_back(change, (row for row in rows if row.visit == effect.visit))
         elif isinstance(effect, e.Finish):
             run.state = effect.outcome
             run.ended_at = change.at
         else:
-            _put_effect(change, store, run, effect, state)
-    _stop_timers_of_the_closed(change, run, state)
+            rows.append(_put_effect(change, store, run, effect, state))
+    _stop_timers_of_the_closed(change, rows, state)
     run.version += 1
-    document = {
-        "playbook": dump(state.playbook),
-        "children": {key: dump(each) for key, each in state.children.items()},
-        "state": to_json(state, with_playbook=False),
-    }
-    change.put(run, document)
+    document = {"state": to_json(state, with_playbook=False)}
+    (change.add if is_new else change.put)(run, document)
     if run.state == RUNNING:
-        put_job(change.session, RUN_JOB, run.id, incident_id=run.incident_id)
+        if poke:
+            put_job(change.session, RUN_JOB, run.id, incident_id=run.incident_id)
     else:
-        _close_leftovers(change, run)
+        _close_leftovers(change, rows)
         change.anchor()
 
 
-def _put_effect(change: Change, store: Store, run: Run, effect: e.Effect, state: State) -> None:
+def _put_effect(change: Change, store: Store, run: Run, effect: e.Effect, state: State) -> RunEffect:
     assert not isinstance(effect, e.Finish)  # noqa: S101 - handled by the caller
     due_at = None
     if isinstance(effect, e.WaitUntil) or (isinstance(effect, e.RunCommand) and effect.in_ms):
@@ -347,35 +358,34 @@ def _put_effect(change: Change, store: Store, run: Run, effect: e.Effect, state:
         asked_at=change.at,
         due_at=due_at,
     )
-    change.put(row, {"effect": effect.model_dump(mode="json")})
+    change.add(row, {"effect": effect.model_dump(mode="json")})
     if isinstance(effect, Asked):
         summon_for(change, store, row, effect, state)
+    return row
 
 
-def _withdraw(change: Change, run: Run, effect: e.Withdraw) -> None:
-    for row in _outstanding(change.session, run):
-        if row.visit == effect.visit:
-            _take_back(change, row)
-
-
-def _stop_timers_of_the_closed(change: Change, run: Run, state: State) -> None:
+def _stop_timers_of_the_closed(change: Change, rows: Sequence[RunEffect], state: State) -> None:
     """A loop would leave one at each round, and the worker would open each of them at every look."""
-    for row in _outstanding(change.session, run):
+    for row in rows:
         visit = state.visits.get(row.visit)
         if row.kind == _TIMER and (visit is None or visit.state not in OPEN):
-            _take_back(change, row)
+            _take_back(change, [row])
 
 
-def _close_leftovers(change: Change, run: Run) -> None:
-    for row in _outstanding(change.session, run):
-        _take_back(change, row)
+def _close_leftovers(change: Change, rows: Sequence[RunEffect]) -> None:
+    _take_back(change, rows)
 
 
-def _take_back(change: Change, row: RunEffect) -> None:
-    row.state = EffectState.WITHDRAWN
-    row.settled_at = change.at
-    change.put(row)
-    settle_summons(change, row.incident_id, row.id)
+def _take_back(change: Change, rows: Iterable[RunEffect]) -> None:
+    """Withdraw those that are not withdrawn yet."""
+    for row in rows:
+        if row.state not in OUTSTANDING:
+            continue
+        row.state = EffectState.WITHDRAWN
+        row.settled_at = change.at
+        change.put(row)
+        if row.kind in _OF_PEOPLE:
+            settle_summons(change, row.incident_id, row.id)
 
 
 def _outstanding(session: Session, run: Run) -> Sequence[RunEffect]:
@@ -426,5 +436,5 @@ def _opened(store: Store, row: RunEffect) -> OpenEffect:
 
 def new_run_id(session: Session, incident_id: str) -> str:
     """The id that the next run of an incident gets."""
-    count = len(session.exec(select(Run.id).where(Run.incident_id == incident_id)).all())
+    count = session.exec(select(func.count()).where(Run.incident_id == incident_id)).one()
     return f"{incident_id.replace('INC', 'RUN')}-{count + 1}"

@@ -30,13 +30,22 @@ def canonical(value: Any) -> bytes:
 
 
 def _is_plain(value: Any) -> bool:
-    kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return True
-    if kind is int:
-        return bool(-_LARGEST <= value <= _LARGEST)
-    if kind is dict:
-        return all(type(name) is str and name.isascii() and _is_plain(each) for name, each in value.items())
-    if kind is list:
-        return all(map(_is_plain, value))
-    return False
+    left = [value]
+    while left:
+        each = left.pop()
+        kind = type(each)
+        if kind is str or kind is bool or each is None:
+            continue
+        if kind is int:
+            if not -_LARGEST <= each <= _LARGEST:
+                return False
+        elif kind is dict:
+            for name in each:
+                if type(name) is not str or not name.isascii():
+                    return False
+            left.extend(each.values())
+        elif kind is list:
+            left.extend(each)
+        else:
+            return False
+    return True

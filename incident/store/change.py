@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -55,6 +56,8 @@ def _plain(value: Any) -> Any:
         return value.astimezone(UTC).isoformat(timespec="microseconds")
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, StrEnum):
+        return value.value  # a plain text, which `canonical` writes quickly
     return value
 
 
@@ -96,6 +99,20 @@ class Change:
         self.session.flush()
         image["row"] = row_image(merged)
         self._images.append(image)
+
+    def add(self, row: SQLModel, content: Content) -> None:
+        """As `put`, for a row with a new id, which is inserted without being looked for.
+
+        The session does not know the object afterwards: who reads the row in the same change gets another one.
+        """
+        from incident.store.tables import ROW_TABLES
+
+        if not isinstance(row, ROW_TABLES):
+            raise TypeError(f"{row.__tablename__} is not journalled by row")
+        seal_row(row, content, key=self.key)
+        values = {name: getattr(row, name) for name in inspect(type(row)).columns.keys()}  # noqa: SIM118
+        self.session.connection().execute(insert(type(row)), values)
+        self._images.append({"table": row.__tablename__, "content": content, "row": row_image(row)})
 
     def put_bulk(self, table: type[SQLModel], rows: Iterable[Mapping[str, Any]]) -> int:
         """Insert many rows of a bulk table; the journal gets their number and a root over their sealed bytes."""

@@ -27,6 +27,7 @@ WORKSPACE_KEY = "workspace"
 FIRST_EPOCH = 1
 _EPOCH, _EPOCH_LOCK, _EPOCH_SCRATCH = "epoch", "epoch.lock", ".epoch.new"
 _COUNSEL = "-counsel"
+_DESTROYED = ".destroyed"
 _NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
@@ -40,6 +41,7 @@ class Keyring:
 
     def __init__(self, folder: Path, *, random: Callable[[int], bytes] = os.urandom) -> None:
         self.folder = folder
+        self._folder = str(folder)
         self._epoch_file = str(folder / _EPOCH)
         self._random = random
         self._cache: dict[str, bytes] = {}
@@ -71,8 +73,9 @@ class Keyring:
     def get(self, name: str) -> bytes:
         """The key of a name. Raises `KeyDestroyed` or `KeyMissing`."""
         # The tombstone is looked for each time: another process may have destroyed the key since.
+        # Not by pathlib: this stands several times in every change.
         cached = self._cache.get(name)
-        if cached is not None and not self._tombstone(name).exists():
+        if cached is not None and not os.path.exists(f"{self._folder}/{name}{_DESTROYED}"):  # noqa: PTH110
             return cached
         self._cache.pop(name, None)
         destroyed = self.destroyed_at(name)
@@ -221,7 +224,7 @@ class Keyring:
         return self.folder / f"{name}.key"
 
     def _tombstone(self, name: str) -> Path:
-        return self._file(name).with_suffix(".destroyed")
+        return self._file(name).with_suffix(_DESTROYED)
 
 
 def _lock_or_conflict(descriptor: int, folder: Path) -> None:

@@ -16,6 +16,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from incident.errors import ConflictingWrite, KeyDestroyed, KeyMissing, Unreadable
 from incident.store import tables
+from incident.store.appending import append, read_head
 from incident.store.change import Change, Content, open_row
 from incident.store.database import is_postgres, reading, store_errors, take_turn, writing
 from incident.store.instance import Fence, in_charge
@@ -209,10 +210,8 @@ class Store:
         self, session: Session, chain: str, *, kind: str, actor: str, now: datetime, body: Content
     ) -> Entry:
         salt = self._random(_SALT_BYTES)
-        statement = select(tables.JournalHead).where(tables.JournalHead.chain == chain).with_for_update()
         # As it is now: for the workspace's head others may have come first since this session last saw it.
-        stored = session.exec(statement.execution_options(populate_existing=True)).first()
-        head = Head(stored.chain, stored.seq, stored.hash) if stored else None
+        head = read_head(session.connection(), chain)
         entry = next_entry(head, chain=chain, at=now, kind=kind, actor=actor, body_hash=body_hash(salt, body))
         sealed = seal_json(
             self.keyring.get(_key_name(chain)),
@@ -221,10 +220,7 @@ class Store:
             random=self._random,
         )
         try:
-            session.add(tables.JournalEntry(**vars(entry)))
-            session.add(tables.JournalBody(chain=chain, seq=entry.seq, sealed=sealed))
-            session.merge(tables.JournalHead(chain=chain, seq=entry.seq, hash=entry.hash))
-            session.flush()
+            append(session.connection(), entry, sealed)
         except IntegrityError:
             raise ConflictingWrite(
                 f"the journal holds an entry {entry.seq} already; nothing was changed",

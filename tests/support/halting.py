@@ -158,10 +158,15 @@ def _put_stations(stations: _Stations) -> None:
 
     put = stations.put
     # A call: nothing written, intent written and not committed, committed and not sent.
-    put(working, "run_command", lambda _attempt, _asked, command, _effects: command, before="before_intent")
-    put(calling, "mark_intended", lambda _change, _store, asked: asked.effect, after="in_intent")
     put(
-        calling,
+        attempt.Attempt,
+        "intend",
+        lambda _self, _change, found, _effects: found.command,
+        before="before_intent",
+    )
+    put(attempt, "mark_intended", lambda _change, _store, asked: asked.effect, after="in_intent")
+    put(
+        attempt,
         "mark_intended",
         lambda _change, _store, asked: stations.intended.append(asked.effect),
         after="-",
@@ -174,7 +179,7 @@ def _put_stations(stations: _Stations) -> None:
         before="before_leave_to_act",
     )
     put(calling, "_call", lambda _attempt, command: command, before="after_intent")
-    put(calling, "call_later", lambda _change, _store, asked, **_: asked.effect, after="in_call_again")
+    put(attempt, "call_later", lambda _change, _store, asked, **_: asked.effect, after="in_call_again")
     # What came of it, or that nobody knows; timers; work in the house: not written, written and not committed, committed.
     for word, uncertain in (("told", False), ("asking", True)):
         told = partial(_settled_by, uncertain)
@@ -235,7 +240,8 @@ def _main(order: Order, says: Connection) -> None:
         with store.read() as session:
             return open_jobs(session) == 0
 
-    patience = Patience(stale=settings.engine.stale_seconds, beat=0.3, poll=0.02, sweep=0.1)
+    # One that is killed at point after point starts other jobs in vain as often: parking is tested elsewhere.
+    patience = Patience(stale=settings.engine.stale_seconds, beat=0.3, poll=0.02, sweep=0.1, max_starts=50)
     Worker(house, patience=patience).work_until(idle)
 
 

@@ -89,6 +89,7 @@ class EffectService:
         self._guard = threading.Lock()
         self._busy = 0
         self._pause = pause or (lambda: 0.0)
+        self.before_answer: Callable[[str], object] = lambda path: None
         service = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -127,6 +128,7 @@ class EffectService:
             call.connection.settimeout(30)
             call.connection.recv(1)  # nothing, once the caller is gone
         time.sleep(self._pause())
+        self.before_answer(call.path)
         if holds or cuts:
             call.close_connection = True
             return

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -35,6 +37,12 @@ if TYPE_CHECKING:
 
 TYPE = "http-api"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_USUAL_HEADERS = (
+    ("Accept", "*/*"),
+    ("Accept-Encoding", "identity"),
+    ("Connection", "close"),
+    ("User-Agent", "tocsin"),
+)
 
 
 def problems(playbook: Playbook, step: ActionStep, command: Command) -> Iterator[tuple[str, str]]:
@@ -121,9 +129,12 @@ async def carry_out(call: Call, rules: GoingOut) -> Result:
         context = trusted(rules.ca_file) if request.url.startswith("https:") else _nobody()
     except TocsinError as error:
         return Result(Ending.not_sent, f"the request could not be made: {error.what}")
-    async with httpx.AsyncClient(follow_redirects=False, trust_env=False, verify=context) as client:
+    _look_for_sniffio_once()
+    # The transport alone: of what a client adds, redirects and cookies are not wanted, and the rest takes longer than
+    # it does. One connection a call: a kept one that the other side closes just then would leave it in doubt.
+    async with httpx.AsyncHTTPTransport(trust_env=False, verify=context) as transport:
         return await send(
-            request, client=client, timeout_s=call.timeout_s, idempotency_key=call.idempotency_key
+            request, over=transport, timeout_s=call.timeout_s, idempotency_key=call.idempotency_key
         )
 
 
@@ -131,6 +142,14 @@ async def carry_out(call: Call, rules: GoingOut) -> Result:
 def _nobody() -> ssl.SSLContext:
     """For a call without TLS: reading whom to trust takes longer than the call, and nothing is asked of it."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+@cache
+def _look_for_sniffio_once() -> None:
+    """`httpcore` tries to import it several times a call, and each search of all folders for what is not installed
+    takes as long as a part of the call."""
+    if "sniffio" not in sys.modules and find_spec("sniffio") is None:
+        sys.modules["sniffio"] = None  # type: ignore[assignment] # as the language defines it: it cannot be imported
 
 
 def trusted(ca_file: Path | None) -> ssl.SSLContext:
@@ -158,7 +177,7 @@ def _trusted(ca_file: Path | None, _changed: int) -> ssl.SSLContext:
 
 
 async def send(
-    request: HttpRequest, *, client: httpx.AsyncClient, timeout_s: float, idempotency_key: str
+    request: HttpRequest, *, over: httpx.AsyncBaseTransport, timeout_s: float, idempotency_key: str
 ) -> Result:
     """Send one request and read the beginning of its answer."""
     import httpx
@@ -169,7 +188,7 @@ async def send(
     begun = _Begun()
     try:
         async with asyncio.timeout(timeout_s):
-            return await _exchange(request, client, timeout_s, idempotency_key, begun)
+            return await _exchange(request, over, timeout_s, idempotency_key, begun)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
         return Result(Ending.not_sent, _why_not_connected(error))
     except (TimeoutError, httpx.TimeoutException):
@@ -222,22 +241,27 @@ class _Begun:
 
 
 async def _exchange(
-    request: HttpRequest, client: httpx.AsyncClient, timeout_s: float, key: str, begun: _Begun
+    request: HttpRequest, over: httpx.AsyncBaseTransport, timeout_s: float, key: str, begun: _Begun
 ) -> Result:
+    import httpx
+
+    given = {name.lower() for name, _ in request.headers}
     headers = [*request.headers, ("Idempotency-Key", key)]
-    if not any(name.lower() == "accept-encoding" for name, _ in headers):
-        headers.append(("Accept-Encoding", "identity"))
-    async with client.stream(
-        request.method,
-        request.url,
-        headers=headers,
-        content=request.body,
-        timeout=timeout_s,
-        follow_redirects=False,
-        extensions={"trace": begun.trace},
-    ) as response:
+    headers += [(name, value) for name, value in _USUAL_HEADERS if name.lower() not in given]
+    response = await over.handle_async_request(
+        httpx.Request(
+            request.method,
+            request.url,
+            headers=headers,
+            content=request.body,
+            extensions={"trace": begun.trace, "timeout": httpx.Timeout(timeout_s).as_dict()},
+        )
+    )
+    try:
         begun.status = response.status_code
         body = await _prefix(response)
+    finally:
+        await response.aclose()
     status = response.status_code
     elsewhere = response.headers.get("location", "") if 300 <= status < 400 else ""
     detail = f"HTTP {status}"

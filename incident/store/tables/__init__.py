@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from incident.store.tables.reaching import Contact, Reach
     from incident.store.tables.recording import FactRow, Incident, LogEntry
     from incident.store.tables.releasing import Notice, PublicNotice, Report
-    from incident.store.tables.running import Containment, Run, RunEffect
+    from incident.store.tables.running import Containment, Run, RunEffect, RunPlaybook
     from incident.store.tables.working import Brake, Instance, Job, KindLimit, TokenBucket, Worker
 
     ROW_TABLES: tuple[type[SQLModel], ...]
@@ -47,7 +47,7 @@ _MODULES = {
     "reaching": ("Contact", "Reach"),
     "recording": ("FactRow", "Incident", "LogEntry"),
     "releasing": ("Notice", "PublicNotice", "Report"),
-    "running": ("Containment", "Run", "RunEffect"),
+    "running": ("Containment", "Run", "RunEffect", "RunPlaybook"),
     "working": ("Brake", "Instance", "Job", "KindLimit", "TokenBucket", "Worker"),
 }
 _BULK = ("Alert", "AlertItem", "Attempt", "Batch", "Delivery", "PeopleProblem", "Person")
@@ -128,6 +128,7 @@ __all__ = [
     "Resolution",
     "Run",
     "RunEffect",
+    "RunPlaybook",
     "Summons",
     "SummonsCall",
     "Task",

@@ -8,7 +8,7 @@ from incident.store.columns import optional_time, sealed_column, time_column
 
 
 class Run(SQLModel, table=True):
-    """A run of one playbook. Sealed: the compiled playbook and the machine's state."""
+    """A run of one playbook. Sealed: the machine's state; of a run that an earlier version began, its playbook too."""
 
     __tablename__ = "run"
 
@@ -21,6 +21,16 @@ class Run(SQLModel, table=True):
     started_by: str
     ended_at: datetime | None = optional_time()
     version: int
+    sealed: bytes = sealed_column()
+
+
+class RunPlaybook(SQLModel, table=True):
+    """What a run goes by, from its start on; `id` is the run's. Sealed: the compiled playbook, and those it calls."""
+
+    __tablename__ = "run_playbook"
+
+    id: str = Field(primary_key=True)
+    incident_id: str = Field(index=True)
     sealed: bytes = sealed_column()
 
 

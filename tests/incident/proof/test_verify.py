@@ -235,6 +235,7 @@ _CHANGES = {
     "resolution": "recorded_by = 'mallory'",
     "run": "state = 'succeeded'",
     "run_effect": "state = 'settled'",
+    "run_playbook": "sealed = x'00'",
     "task": "state = 'done'",
     "waiver": "duty_id = 'eu-gdpr/people'",
     "summons": "answered_by = 'mallory'",

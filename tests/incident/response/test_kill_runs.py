@@ -101,10 +101,15 @@ def test_killed_in_this_window_of_every_call(tmp_path: Path, service: EffectServ
     test.checks = True
     test.start()
     assert test.work([f"{window}@{step}" for step in CALLS]) == set(), "a window was never hit"
-    left_open = window not in ("before_intent", "in_intent", "after_told")
-    assert test.asked == ({step: 1 for step in CALLS if step != DISABLE} if left_open else {})
+    asked_about = {step: 1 for step in CALLS if step != DISABLE}
+    if window in ("before_intent", "in_intent", "after_told"):
+        # The outcome of one call and the intent of the next are one transaction: before it the first is in doubt,
+        # after it the next one is. Whatever follows no call at once, or is followed by none, leaves no question.
+        assert test.asked.items() < asked_about.items()
+    else:
+        assert test.asked == asked_about
     test.assert_everything_was_done_once()
-    went_out = window in ("at_server", "before_told", "in_told")
+    went_out = window in ("at_server", "before_told", "in_told", "before_intent", "in_intent")
     assert set(service.paths[f"/{DISABLE}"].values()) == {2 if went_out else 1}
 
 

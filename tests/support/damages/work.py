@@ -160,6 +160,11 @@ RUNS = [
         {"runs.gates": "cannot be read", "sealed.opens": "run_effect", **CHANGED},
     ),
     Damage(
+        "the playbook of a run cannot be read",
+        ("UPDATE run_playbook SET sealed = :noise WHERE id = '{run}'",),
+        {"runs.agree": "cannot be read", "sealed.opens": "run_playbook", **CHANGED},
+    ),
+    Damage(
         "the state of a run cannot be read",
         ("UPDATE run SET sealed = :noise WHERE id = '{run}'",),
         {"runs.agree": "cannot be read", "sealed.opens": "run {run}".replace("{run}", "RUN"), **CHANGED},

@@ -1,4 +1,4 @@
-"""What the steps of runs contained, until it is taken back.
+"""What the steps of runs contained, until it is taken back, and what a run goes by, in a row of its own.
 
 Revision: 0005
 """
@@ -39,9 +39,19 @@ def upgrade() -> None:
     with op.batch_alter_table("containment") as batch_op:
         for column in _INDEXED:
             batch_op.create_index(f"ix_containment_{column}", [column], unique=False)
+    op.create_table(
+        "run_playbook",
+        _text("id"),
+        _text("incident_id"),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("run_playbook") as batch_op:
+        batch_op.create_index("ix_run_playbook_incident_id", ["incident_id"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_table("run_playbook")
     op.drop_table("containment")
 
 
