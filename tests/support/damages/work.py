@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from tests.support.damages.base import CHANGED, Damage
 
+# The run of the lived-in workspace waits for the house, and its timers were withdrawn with their steps.
+_TIMER_RUNS = (
+    "UPDATE run_effect SET state = 'open', settled_at = NULL WHERE run_id = '{run}' AND kind = 'wait_until'"
+)
+
+
 PROGRESS = [
     Damage(
         "the job of people in progress is gone",
@@ -102,13 +108,13 @@ RUNS = [
     ),
     Damage(
         "a timer runs and no job looks at it",
-        ("UPDATE job SET state = 'done' WHERE key = '{run}'",),
-        {"runs.advance": "no job does it"},
+        (_TIMER_RUNS, "UPDATE job SET state = 'done' WHERE key = '{run}'"),
+        {"runs.advance": "no job does it", **CHANGED},
     ),
     Damage(
         "a timer runs and its job sleeps for longer",
-        ("UPDATE job SET next_at = asked_at + 5000 WHERE key = '{run}'",),
-        {"runs.advance": "longer than it waits"},
+        (_TIMER_RUNS, "UPDATE job SET state = 'open', next_at = asked_at + 5000 WHERE key = '{run}'"),
+        {"runs.advance": "longer than it waits", **CHANGED},
     ),
     Damage(
         "an effect is of no run",
