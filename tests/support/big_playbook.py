@@ -10,13 +10,19 @@ import json
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+from sqlmodel import select
+
+from incident.durable import JobState
 from incident.errors import StoreUnavailable
 from incident.ops.house import start_playbook
+from incident.record.decisions import Subject, approvals, voices
 from incident.response import events as e
-from incident.response.runner import RUNNING, OpenEffect, short_name
-from incident.store.tables import Run
+from incident.response.deciding import STEP_SUBJECT
+from incident.response.runner import RUN_JOB, OpenEffect, short_name
+from incident.store.tables import Job, Run, RunEffect
 from tests.support.halting import Halting, Saying
 from tests.support.ordeals import TICKET, Ordeal
 from tests.support.runs import install
@@ -145,8 +151,10 @@ class Services(EffectService):
         super().__init__(**words)
         self.checks: dict[str, list[str]] = {}
         self.refused: Counter[str] = Counter()
+        self.first_at: dict[str, datetime] = {}
 
     def respond(self, path: str, key: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        self.first_at.setdefault(key, datetime.now(UTC))
         step, case = path.strip("/"), json.loads(body)["case"]
         if step == REFUSED_AT_FIRST and not self.refused[key]:
             self.refused[key] += 1
@@ -184,14 +192,37 @@ class SharedRuns(Ordeal):
             self.cases[start_playbook(self.house, change, self.breach.id, self.playbook, values)] = case
 
     def all_over(self) -> bool:
-        """Whether every run has ended and nobody signs; False while the database is away."""
-        with suppress(StoreUnavailable):
-            return not self.signing and not any(run.state == RUNNING for run in self.runs())
+        """Whether every run and its job have ended and nobody signs; False while the database is away."""
+        undone = select(Job.key).where(Job.kind == RUN_JOB, Job.state != JobState.DONE)
+        with suppress(StoreUnavailable), self.store.read() as session:
+            return not self.signing and session.exec(undone).first() is None
         return False
 
     def steps(self) -> int:
         """How many steps forward all runs took."""
         return self._steps()
+
+    def assert_every_gate_was_signed(self) -> int:
+        """No gate was passed without two valid signatures, and nothing behind one was called before; returns how many."""
+        assert isinstance(self.service, Services)
+        passed = 0
+        for run in self.runs():
+            with self.store.read() as session:
+                gates = session.exec(
+                    select(RunEffect).where(RunEffect.run_id == run.id, RunEffect.kind == "ask_approval")
+                ).all()
+                assert len(gates) == len(GATES)
+                for gate in gates:
+                    effect = e.AskApproval.model_validate(
+                        self.store.open(gate, incident_id=run.incident_id)["effect"]
+                    )
+                    subject = Subject(STEP_SUBJECT, gate.id, OpenEffect(gate, effect).hash)
+                    heard = approvals(voices(session, subject, drill=False))
+                    assert {each.operator.name for each in heard} == {"bo", "cy"}
+                    called_at = self.service.first_at[f"{effect.visit}.{effect.index + 1}"]
+                    assert all(each.decision.decided_at <= called_at for each in heard)
+                    passed += 1
+        return passed
 
     def _say(self, saying: Saying, points: set[str]) -> None:
         if not saying.signs_with:

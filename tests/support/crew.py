@@ -7,11 +7,16 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from incident.durable import workers
+from incident.errors import StoreUnavailable
+from incident.store.store import Store
 from tests.support.working_process import start_worker_command
+
+_PATIENCE = 120
 
 
 @dataclass
@@ -30,10 +35,17 @@ class Crew:
         return time.monotonic() - self.began
 
     @contextmanager
-    def at_work(self) -> Iterator[None]:
-        self.began = time.monotonic()
-        self.workers = [self._start(number) for number in range(self.size)]
+    def at_work(self, store: Store | None = None) -> Iterator[None]:
+        """While this lasts they work. With their `store`, it begins when each has given a sign of life.
+
+        Then the first one begins alone: what it compiles of the program need not be compiled by all at the same time.
+        """
         try:
+            for number in range(self.size):
+                self.workers.append(self._start(number))
+                if store is not None and number in (0, self.size - 1):
+                    self._wait_until_they_work(store)
+            self.began = time.monotonic()
             yield
         finally:
             for worker in self.workers:
@@ -60,7 +72,14 @@ class Crew:
         threading.Timer(seconds, worker.send_signal, [signal.SIGCONT]).start()
 
     def awake(self) -> list[int]:
-        return [number for number in range(self.size) if number not in self.frozen]
+        return [number for number in range(len(self.workers)) if number not in self.frozen]
+
+    def working(self, store: Store) -> list[int]:
+        """Those awake that have begun to work; nobody while the database is away."""
+        with suppress(StoreUnavailable), store.read() as session:
+            shown = {each.pid for each in workers(session)}
+            return [number for number in self.awake() if self.workers[number].pid in shown]
+        return []
 
     def end(self) -> list[int]:
         """Ask all to stop; returns how they ended."""
@@ -68,6 +87,13 @@ class Crew:
             worker.send_signal(signal.SIGCONT)
             worker.terminate()
         return [worker.wait(timeout=60) for worker in self.workers]
+
+    def _wait_until_they_work(self, store: Store) -> None:
+        until = time.monotonic() + _PATIENCE
+        while len(self.working(store)) < len(self.workers):
+            assert time.monotonic() < until, "the workers do not begin"
+            assert all(worker.poll() is None for worker in self.workers), "a worker ended before it began"
+            time.sleep(0.05)
 
     def _start(self, number: int) -> subprocess.Popen[bytes]:
         return start_worker_command(self.workspace, log=self.logs / f"worker-{number}.log")

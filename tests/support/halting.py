@@ -29,7 +29,10 @@ from typing import Any
 
 PATIENCE = 60
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["incident.ops.worker", "incident.response.deciding", "httpx", __name__])
+_POSTGRES = ("psycopg", "sqlalchemy.dialects.postgresql.psycopg", "procrastinate")
+_PROCESSES.set_forkserver_preload(
+    ["incident.ops.worker", "incident.response.deciding", "httpx", *_POSTGRES, __name__]
+)
 
 
 @dataclass(frozen=True)
@@ -217,7 +220,7 @@ def _main(order: Order, says: Connection) -> None:
     house = House(
         workspace, settings, store, clock_from(datetime.fromisoformat(order.began), order.real_began)
     )
-    names = labels_of(read_playbook(workspace, order.playbook))
+    names = labels_of(read_playbook(workspace, order.playbook)) if order.points else {}
     stations = _Stations(order.points, names, says)
     _put_stations(stations)
     if order.does == "start":
