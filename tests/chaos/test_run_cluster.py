@@ -27,6 +27,7 @@ from tests.support.big_playbook import (
 )
 from tests.support.breaches import make_breach
 from tests.support.crew import Crew
+from tests.support.halting import make_ready
 from tests.support.ledgers import assert_the_check_holds
 from tests.support.postgres import PostgresServer
 from tests.support.workspaces import START
@@ -48,12 +49,14 @@ def test_killed_frozen_and_without_a_database_three_workers_end_every_run(
     own_postgres: PostgresServer, tmp_path: Path, tell: Tell
 ) -> None:
     dice, pauses = random.Random(6), random.Random(7)
-    with Services(pause=lambda: pauses.random() / 10) as services:
+    with Services(pause=lambda: pauses.random() / 3) as services:
         breach = make_breach(tmp_path, measures=(), on=own_postgres, engine={"stale_seconds": STALE})
         # The clock of the machine: the workers go by it.
         runs = SharedRuns(breach, services, real_began=START.timestamp())
         crew = Crew(breach.made.workspace.root, tmp_path, size=WORKERS)
         with crew.at_work(breach.made.store):
+            make_ready()
+            crew.began = time.monotonic()
             live_through_it(runs, crew, own_postgres, dice)
             took = crew.elapsed
             assert crew.end() == [0] * WORKERS
@@ -84,6 +87,7 @@ def live_through_it(runs: SharedRuns, crew: Crew, server: PostgresServer, dice: 
         if due and not (runs.signing and events[-1][1] == STOP):
             # Who has only just been started has nothing to lose yet.
             if working := crew.working(runs.store):
+                runs.service.wait_for_a_call(seconds=2)
                 happen(events.pop()[1], crew, dice.choice(working), server, dice)
         with suppress(StoreUnavailable):  # the pool's connections died with the server
             if len(runs.cases) < RUNS and crew.elapsed >= A_RUN_EVERY * len(runs.cases):

@@ -21,7 +21,7 @@ from incident.ops.house import start_playbook
 from incident.record.decisions import Subject, approvals, voices
 from incident.response import events as e
 from incident.response.deciding import STEP_SUBJECT
-from incident.response.runner import RUN_JOB, OpenEffect, short_name
+from incident.response.runner import RUN_JOB, OpenEffect
 from incident.store.tables import Job, Run, RunEffect
 from tests.support.halting import Halting, Saying
 from tests.support.ordeals import TICKET, Ordeal
@@ -246,7 +246,7 @@ class SharedRuns(Ordeal):
     def _sayings(self, run: Run, asked: OpenEffect) -> list[Saying]:
         if not isinstance(asked.effect, e.AskOutcome):
             return super()._sayings(run, asked)
-        step = short_name(self.store, run, asked.row.step)
+        step = self.name_of(run, asked)
         self.asked[step] += 1
         key = f"{asked.effect.visit}.{asked.effect.index}"
         done = self.service.effects[key] > 0

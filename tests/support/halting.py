@@ -35,6 +35,17 @@ _PROCESSES.set_forkserver_preload(
 )
 
 
+def make_ready() -> None:
+    """Start the server that the processes are forked from now, and wait until it has loaded what they need."""
+    process = _PROCESSES.Process(target=_nothing)
+    process.start()
+    process.join(PATIENCE)
+
+
+def _nothing() -> None:
+    return
+
+
 @dataclass(frozen=True)
 class Saying:
     """An answer to a step: work done, an outcome found out, or a signature with the key in the file `signs_with`."""

@@ -142,6 +142,15 @@ class EffectService:
         """The status and the answer of a call; one with another status than 2xx has no effect. One call at a time."""
         return 200, self.answer
 
+    def wait_for_a_call(self, *, seconds: float) -> None:
+        """Until a call is under way, or so long."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with self._guard:
+                if self._busy:
+                    return
+            time.sleep(0.005)
+
     def settle(self) -> None:
         """Wait until every call that is on its way has arrived and is over: then the counts are the truth."""
         quiet = 0

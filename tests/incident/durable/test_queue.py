@@ -112,6 +112,30 @@ def test_a_job_that_is_asked_for_begins_at_once_not_at_the_next_sweep(made: Made
     assert job(made.store).state == "done"
 
 
+def test_a_job_that_is_asked_for_while_it_runs_begins_again_at_once(
+    made: Made, postgres: PostgresServer
+) -> None:
+    begun, may_end = threading.Semaphore(0), threading.Event()
+
+    def handler(lease: Lease) -> None:
+        begun.release()
+        assert may_end.wait(20)
+        done(lease)
+
+    slow = Patience(stale=60, beat=1, sweep=60, poll=0.02)
+    with a_worker(made, {"work": handler}, patience=slow, at_once={"work": 2}):
+        until(is_ready(made))
+        put(made.store)
+        assert begun.acquire(timeout=20)
+        put(made.store)
+        # Its second offer is taken up in vain, as the job is held.
+        until(lambda: queued(made, postgres) == 1)
+        may_end.set()
+        assert begun.acquire(timeout=20), "it waits for the next sweep"
+        until(is_over(made.store))
+    assert job(made.store).state == "done"
+
+
 def test_a_job_whose_row_alone_is_there_is_found_by_the_sweep(made: Made) -> None:
     with made.store.transaction() as session:
         put_job(session, "work", "k", wake=False)
