@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from incident.durable import EVERYTHING, Handler, Lease, Patience, lift_brake, put_job, set_brake, workers
+import incident.store.postgres as postgres_store
+from incident import durable
+from incident.durable import (
+    EVERYTHING,
+    Handler,
+    Lease,
+    Patience,
+    lift_brake,
+    put_job,
+    queue,
+    set_brake,
+    workers,
+)
 from incident.durable.jobs import run
 from incident.durable.queue import SCHEMA, QueueRunner, make_schema
 from incident.store.postgres import connection_parameters
@@ -141,6 +155,23 @@ def test_a_job_whose_row_alone_is_there_is_found_by_the_sweep(made: Made) -> Non
         put_job(session, "work", "k", wake=False)
     with a_worker(made, {"work": done}):
         until(is_over(made.store))
+
+
+def test_who_must_load_the_queue_first_keeps_the_transaction(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(MetaPathFinder):
+        def find_spec(self, name: str, path: Any, target: Any = None) -> None:
+            if name == queue.__name__:
+                time.sleep(3 * idle)
+
+    idle = 0.3
+    monkeypatch.setattr(postgres_store, "_IDLE_WRITER_SECONDS", idle)
+    monkeypatch.setattr(sys, "meta_path", [Slow(), *sys.meta_path])
+    monkeypatch.delitem(sys.modules, queue.__name__)
+    monkeypatch.setattr(durable, "queue", queue)  # set back afterwards
+    put(made.store)
+    assert job(made.store).state == "open"
 
 
 def test_nothing_but_names_of_rows_enters_the_queue(made: Made, postgres: PostgresServer) -> None:
