@@ -41,7 +41,7 @@ DATABASE_STOPS_AT, DATABASE_AWAY_SECONDS = 13.0, 2.0
 STANDS_STILL = 90.0
 STOP = "stop the database"
 EVENTS = KILLS + FREEZES + 1
-OF_ONE = 2  # runs that a worker has under way at a time
+OF_ONE = 8  # runs that a worker has under way at a time
 
 
 @pytest.mark.chaos
@@ -84,11 +84,11 @@ def live_through_it(runs: SharedRuns, crew: Crew, server: PostgresServer, dice: 
         crew.supervise()
         due = bool(events) and crew.elapsed >= events[-1][0]
         # Nobody signs while the database stops: a command that cannot write says so, and is called again.
-        if due and not (runs.signing and events[-1][1] == STOP):
-            # Who has only just been started has nothing to lose yet.
-            if working := crew.working(runs.store):
-                runs.service.wait_for_a_call(seconds=2)
-                happen(events.pop()[1], crew, dice.choice(working), server, dice)
+        free = due and not (runs.signing and events[-1][1] == STOP)
+        # Who has only just been started has nothing to lose yet.
+        if free and (working := crew.working(runs.store)):
+            runs.service.wait_for_a_call(seconds=2)
+            happen(events.pop()[1], crew, dice.choice(working), server, dice)
         with suppress(StoreUnavailable):  # the pool's connections died with the server
             if len(runs.cases) < RUNS and crew.elapsed >= A_RUN_EVERY * len(runs.cases):
                 runs.start_here()
