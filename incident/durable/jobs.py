@@ -6,6 +6,7 @@ clocks differ. It only says when a job may begin; who is alive is judged without
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from incident.errors import StoreUnavailable
+from incident.store.database import allow_pauses
 
 _NOW = {
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
@@ -126,9 +128,15 @@ def put_job(
     """
     run(session, _PUT, kind=kind, key=key, incident=incident_id, after=float(after))
     if wake and not after and not on_one_machine(session):
+        if _QUEUE not in sys.modules:
+            # Loading it takes seconds on a busy machine; the transaction must not count as standing still meanwhile.
+            allow_pauses(session.connection(), seconds=_LOADING_SECONDS)
         from incident.durable.queue import wake_workers
 
         wake_workers(session, kind, key)
+
+
+_QUEUE, _LOADING_SECONDS = "incident.durable.queue", 30.0
 
 
 _PUT = f"""

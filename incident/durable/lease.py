@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from sqlalchemy import event
 from sqlmodel import Session
 
 from incident.durable.brakes import Brakes
-from incident.durable.jobs import Claim, JobState, run
+from incident.durable.jobs import Claim, JobState, on_one_machine, run
 from incident.durable.watching import Moment, elapsed_clock
 from incident.errors import Collided, ConflictingWrite, StoreUnavailable
 from incident.store.store import Store
@@ -99,37 +99,49 @@ class Lease:
 
     def done(self, session: Session) -> None:
         """Close the job in the handler's last transaction, unless it was poked meanwhile: then it stays due."""
-        self._only_if_ours(
+        self._leave(
             session,
             f"UPDATE job SET {_LET_GO}, next_at = 0,"
             f" state = CASE WHEN pokes = :pokes THEN '{JobState.DONE}' ELSE '{JobState.OPEN}' END WHERE {_OURS}",
-            pokes=self.claim.pokes,
         )
-        self._let_go = True
 
     def again(self, session: Session, *, after: float = 0.0) -> None:
         """Leave the job open and due in `after` seconds (at once, if it was poked meanwhile)."""
-        self._only_if_ours(
+        self._leave(
             session,
             f"UPDATE job SET {_LET_GO}, asked_at = <now>,"
             " next_at = CASE WHEN pokes = :pokes AND :after > 0 THEN <now> + :after ELSE 0 END"
             f" WHERE {_OURS}",
-            pokes=self.claim.pokes,
             after=float(after),
         )
-        self._let_go = True
 
     @property
     def let_go(self) -> bool:
         """Whether the handler said, by `done` or `again`, what becomes of the job."""
         return self._let_go
 
+    def _leave(self, session: Session, statement: str, **values: float) -> None:
+        claim = self.claim
+        names = {"kind": claim.kind, "key": claim.key, "mine": claim.attempt, "pokes": claim.pokes}
+        left = run(session, f"{statement} RETURNING pokes", **names, **values).first()
+        if left is None:
+            self._fenced()
+        elif left.pokes != claim.pokes and not on_one_machine(session):
+            # The offer that came with the poke found the job held, and is used up.
+            from incident.durable.queue import wake_workers
+
+            wake_workers(session, claim.kind, claim.key)
+        self._let_go = True
+
     def _only_if_ours(self, session: Session, statement: str, **values: float) -> None:
         claim = self.claim
         changed = run(session, statement, kind=claim.kind, key=claim.key, mine=claim.attempt, **values)
         if changed.rowcount != 1:
-            self._lost = True
-            raise Fenced(f"another worker took over {claim.kind}/{claim.key}")
+            self._fenced()
+
+    def _fenced(self) -> NoReturn:
+        self._lost = True
+        raise Fenced(f"another worker took over {self.claim.kind}/{self.claim.key}")
 
     def insist(self, write: Callable[[], T]) -> T:
         """Run a transaction that records what has happened outside already, again while the store is away.

@@ -52,6 +52,7 @@ from incident.workspace import worker_lock
 from notifiers.email.relay import Relay
 
 Watcher = Callable[[str, e.Effect, str], None]
+_RUNS_AT_ONCE = 8  # a run waits for the service that it calls, and keeps no other run waiting
 _CALLING_AT_ONCE = 1  # a service that does not answer keeps a hand of its own busy, and no other
 _UNDER_A_BRAKE = 3600.0  # whoever lifts it makes every open job due at once
 
@@ -129,23 +130,22 @@ class Worker:
         """A runner with the mail room open for as long as it is needed; jobs that the record lacks are put first."""
         mail = self.house.settings.mail
         relay = self.must_know_the_relay() if self.sends else None
-        calling = {SUMMONS_JOB: _CALLING_AT_ONCE}
+        calling = {SUMMONS_JOB: _CALLING_AT_ONCE, RUN_JOB: _RUNS_AT_ONCE}
         with self.house.store.transaction(in_turn="missing jobs") as session:
             put_missing_jobs(session)
         if relay is None:
-            patience = replace(self._patience, slots=self._patience.slots + _CALLING_AT_ONCE)
-            yield self._runner(self.handlers(None), patience, at_once=calling)
+            yield self._runner(self.handlers(None), self._patience.slots, at_once=calling)
             return
         with MailRoom(relay, connections=mail.connections, longest=self._patience.longest / 2) as room:
             batches = batches_at_once(mail.connections)
             # One more thread than batches, so that an alert or a run need not wait for a batch to end.
-            patience = replace(self._patience, slots=batches + 1 + _CALLING_AT_ONCE)
-            yield self._runner(self.handlers(room), patience, at_once={BATCH_JOB: batches, **calling})
+            yield self._runner(self.handlers(room), batches + 1, at_once={BATCH_JOB: batches, **calling})
 
-    def _runner(
-        self, handlers: dict[str, Handler], patience: Patience, *, at_once: dict[str, int]
-    ) -> WorksOn:
+    def _runner(self, handlers: dict[str, Handler], hands: int, *, at_once: dict[str, int]) -> WorksOn:
+        """A runner with `hands` for all that waits for nobody outside, and more for what does."""
+        patience = replace(self._patience, slots=hands + _CALLING_AT_ONCE + _RUNS_AT_ONCE)
         if self.alone:
+            at_once = {**dict.fromkeys(handlers, hands), **at_once}
             return Runner(self.house.store, handlers, patience=patience, at_once=at_once)
         from incident.durable.queue import QueueRunner
         from incident.store.postgres import connection_parameters

@@ -7,15 +7,12 @@ a second makes sure that all of them fall into the sending, and is itself held b
 from __future__ import annotations
 
 import random
-import signal
-import subprocess
 import threading
 import time
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,11 +26,11 @@ from notifiers.outcome import Result
 from tests.chaos.conftest import Tell
 from tests.support.breaches import Breach, make_breach, some_people
 from tests.support.commands import run, run_process
+from tests.support.crew import Crew
 from tests.support.ledgers import Ledger, assert_the_check_holds, read_ledger
 from tests.support.postgres import PostgresServer
 from tests.support.relays import smtp_sink
 from tests.support.sink_book import SinkBook
-from tests.support.working_process import start_worker_command
 
 PEOPLE = 100_000
 WORKERS = 4
@@ -60,7 +57,7 @@ def test_killed_frozen_and_without_database_and_queue_four_workers_tell_everybod
 ) -> None:
     with smtp_sink(sink_folder) as sink:
         breach = prepare(tmp_path, sink.port, own_postgres)
-        crew = Crew(breach.made.workspace.root, tmp_path)
+        crew = Crew(breach.made.workspace.root, tmp_path, size=WORKERS)
         with batches_seen(breach) as seen, crew.at_work():
             live_through_it(breach, crew, own_postgres)
             took = crew.elapsed
@@ -105,62 +102,6 @@ def prepare(tmp_path: Path, port: int, server: PostgresServer) -> Breach:
     limits = ("--mail-per-second", str(RATE), "--batches-at-once", str(AT_ONCE))
     assert run("--workspace", breach.made.workspace.root, "engine", "limits", *limits).code == 0
     return breach
-
-
-@dataclass
-class Crew:
-    """The workers and their supervisor, who starts again whoever has ended."""
-
-    workspace: Path
-    logs: Path
-    began: float = field(default_factory=time.monotonic)
-    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    frozen: dict[int, float] = field(default_factory=dict)
-
-    @property
-    def elapsed(self) -> float:
-        return time.monotonic() - self.began
-
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        self.began = time.monotonic()
-        self.workers = [self._start(number) for number in range(WORKERS)]
-        try:
-            yield
-        finally:
-            for worker in self.workers:
-                worker.kill()
-                worker.wait(timeout=10)
-
-    def supervise(self) -> None:
-        """Start again who ended; let those go on who have been frozen for long enough."""
-        for number, worker in enumerate(self.workers):
-            if worker.poll() is not None:
-                self.frozen.pop(number, None)
-                self.workers[number] = self._start(number)
-            elif number in self.frozen and self.elapsed >= self.frozen[number]:
-                del self.frozen[number]
-                worker.send_signal(signal.SIGCONT)
-
-    def kill(self, number: int) -> None:
-        self.workers[number].kill()
-
-    def freeze(self, number: int, *, seconds: float) -> None:
-        self.workers[number].send_signal(signal.SIGSTOP)
-        self.frozen[number] = self.elapsed + seconds
-
-    def awake(self) -> list[int]:
-        return [number for number in range(WORKERS) if number not in self.frozen]
-
-    def end(self) -> list[int]:
-        """Ask all to stop; returns how they ended."""
-        for worker in self.workers:
-            worker.send_signal(signal.SIGCONT)
-            worker.terminate()
-        return [worker.wait(timeout=60) for worker in self.workers]
-
-    def _start(self, number: int) -> subprocess.Popen[bytes]:
-        return start_worker_command(self.workspace, log=self.logs / f"worker-{number}.log")
 
 
 def live_through_it(breach: Breach, crew: Crew, server: PostgresServer) -> None:

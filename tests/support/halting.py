@@ -29,7 +29,21 @@ from typing import Any
 
 PATIENCE = 60
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["incident.ops.worker", "incident.response.deciding", "httpx", __name__])
+_POSTGRES = ("psycopg", "sqlalchemy.dialects.postgresql.psycopg", "procrastinate")
+_PROCESSES.set_forkserver_preload(
+    ["incident.ops.worker", "incident.response.deciding", "httpx", *_POSTGRES, __name__]
+)
+
+
+def make_ready() -> None:
+    """Start the server that the processes are forked from now, and wait until it has loaded what they need."""
+    process = _PROCESSES.Process(target=_nothing)
+    process.start()
+    process.join(PATIENCE)
+
+
+def _nothing() -> None:
+    return
 
 
 @dataclass(frozen=True)
@@ -222,7 +236,7 @@ def _main(order: Order, says: Connection) -> None:
     house = House(
         workspace, settings, store, clock_from(datetime.fromisoformat(order.began), order.real_began)
     )
-    names = labels_of(read_playbook(workspace, order.playbook))
+    names = labels_of(read_playbook(workspace, order.playbook)) if order.points else {}
     stations = _Stations(order.points, names, says)
     _put_stations(stations)
     if order.does == "start":

@@ -181,6 +181,7 @@ class Ordeal:
     checks: bool = False
     real_began: float = field(default_factory=time.time)
     asked: Counter[str] = field(default_factory=Counter)
+    names: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.house: House = replace(self.breach.house, clock=clock_from(START, self.real_began))
@@ -306,7 +307,7 @@ class Ordeal:
         self._say_here(saying)
 
     def _sayings(self, run: Run, asked: OpenEffect) -> list[Saying]:
-        step = short_name(self.store, run, asked.row.step)
+        step = self.name_of(run, asked)
         if isinstance(asked.effect, e.AskApproval):
             root = self.breach.made.workspace.root
             with self.store.read() as session:
@@ -323,6 +324,13 @@ class Ordeal:
             values = (("__ticket__", TICKET),) if done and asked.effect.wanted else ()
             return [Saying(run.id, step, "ana", outcome="done" if done else "not_done", values=values)]
         return [] if step == PROBE else [Saying(run.id, step, "ana")]
+
+    def name_of(self, run: Run, asked: OpenEffect) -> str:
+        """The short name of a step that waits."""
+        which = (run.id, asked.row.step)
+        if which not in self.names:
+            self.names[which] = short_name(self.store, run, asked.row.step)
+        return self.names[which]
 
     def _say_here(self, saying: Saying) -> None:
         which = (self.house, saying.run, saying.step)

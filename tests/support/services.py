@@ -117,8 +117,10 @@ class EffectService:
             return
         key = call.headers["Idempotency-Key"]
         with self._guard:
-            self.effects[key] += 1
-            self.paths.setdefault(call.path, Counter())[key] += 1
+            status, said = self.respond(call.path, key, body)
+            if status < 300:
+                self.effects[key] += 1
+                self.paths.setdefault(call.path, Counter())[key] += 1
             self.bodies.setdefault(key, set()).add(body)
             holds, cuts = call.path in self.hold, self.cut[call.path] > 0
             self.hold.discard(call.path)
@@ -132,11 +134,24 @@ class EffectService:
         if holds or cuts:
             call.close_connection = True
             return
-        answer = json.dumps(self.answer).encode()
-        call.send_response(200)
+        answer = json.dumps(said).encode()
+        call.send_response(status)
         call.send_header("Content-Length", str(len(answer)))
         call.end_headers()
         call.wfile.write(answer)
+
+    def respond(self, path: str, key: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        """The status and the answer of a call; one with another status than 2xx has no effect. One call at a time."""
+        return 200, self.answer
+
+    def wait_for_a_call(self, *, seconds: float) -> None:
+        """Until a call is under way, or so long."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with self._guard:
+                if self._busy:
+                    return
+            time.sleep(0.005)
 
     def settle(self) -> None:
         """Wait until every call that is on its way has arrived and is over: then the counts are the truth."""

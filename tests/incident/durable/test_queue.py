@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from incident.durable import EVERYTHING, Handler, Lease, Patience, lift_brake, put_job, set_brake, workers
+import incident.store.postgres as postgres_store
+from incident import durable
+from incident.durable import (
+    EVERYTHING,
+    Handler,
+    Lease,
+    Patience,
+    lift_brake,
+    put_job,
+    queue,
+    set_brake,
+    workers,
+)
 from incident.durable.jobs import run
 from incident.durable.queue import SCHEMA, QueueRunner, make_schema
 from incident.store.postgres import connection_parameters
@@ -112,11 +126,52 @@ def test_a_job_that_is_asked_for_begins_at_once_not_at_the_next_sweep(made: Made
     assert job(made.store).state == "done"
 
 
+def test_a_job_that_is_asked_for_while_it_runs_begins_again_at_once(
+    made: Made, postgres: PostgresServer
+) -> None:
+    begun, may_end = threading.Semaphore(0), threading.Event()
+
+    def handler(lease: Lease) -> None:
+        begun.release()
+        assert may_end.wait(20)
+        done(lease)
+
+    slow = Patience(stale=60, beat=1, sweep=60, poll=0.02)
+    with a_worker(made, {"work": handler}, patience=slow, at_once={"work": 2}):
+        until(is_ready(made))
+        put(made.store)
+        assert begun.acquire(timeout=20)
+        put(made.store)
+        # Its second offer is taken up in vain, as the job is held.
+        until(lambda: queued(made, postgres) == 1)
+        may_end.set()
+        assert begun.acquire(timeout=20), "it waits for the next sweep"
+        until(is_over(made.store))
+    assert job(made.store).state == "done"
+
+
 def test_a_job_whose_row_alone_is_there_is_found_by_the_sweep(made: Made) -> None:
     with made.store.transaction() as session:
         put_job(session, "work", "k", wake=False)
     with a_worker(made, {"work": done}):
         until(is_over(made.store))
+
+
+def test_who_must_load_the_queue_first_keeps_the_transaction(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(MetaPathFinder):
+        def find_spec(self, name: str, path: Any, target: Any = None) -> None:
+            if name == queue.__name__:
+                time.sleep(3 * idle)
+
+    idle = 0.3
+    monkeypatch.setattr(postgres_store, "_IDLE_WRITER_SECONDS", idle)
+    monkeypatch.setattr(sys, "meta_path", [Slow(), *sys.meta_path])
+    monkeypatch.delitem(sys.modules, queue.__name__)
+    monkeypatch.setattr(durable, "queue", queue)  # set back afterwards
+    put(made.store)
+    assert job(made.store).state == "open"
 
 
 def test_nothing_but_names_of_rows_enters_the_queue(made: Made, postgres: PostgresServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from pathlib import Path
 
@@ -15,10 +16,14 @@ from incident.hooks.receiving import ALERT_JOB
 from incident.ops.worker import Worker, WorksOn, sources_of, utc_now
 from incident.record.holds import HOLD_JOB
 from incident.record.summons import SUMMONS_JOB
+from incident.response.containment import CONTAINMENT_JOB
 from incident.response.runner import RUN_JOB
 from incident.workspace import worker_lives, worker_lock
 from tests.support.breaches import QUICK, make_breach, some_people
+from tests.support.postgres import PostgresServer
 from tests.support.relays import recording_relay
+from tests.support.runs import start as start_run
+from tests.support.services import CalledService
 
 
 def test_every_kind_of_job_has_a_handler(tmp_path: Path) -> None:
@@ -32,6 +37,7 @@ def test_every_kind_of_job_has_a_handler(tmp_path: Path) -> None:
         HOLD_JOB,
         SUMMONS_JOB,
         DUTIES_JOB,
+        CONTAINMENT_JOB,
     }
     with worker.runner() as runner:
         assert isinstance(runner, Runner)
@@ -60,6 +66,28 @@ def test_a_second_worker_is_refused_and_says_why(tmp_path: Path) -> None:
     ):
         assert ours
         Worker(breach.house).work_forever(until_stopped=lambda runner: None)
+
+
+def test_runs_whose_services_do_not_answer_keep_no_other_run_waiting(
+    tmp_path: Path, store_on: PostgresServer | None
+) -> None:
+    breach = make_breach(tmp_path, measures=(), on=store_on)
+    runners: queue.Queue[WorksOn] = queue.Queue()
+    worker = Worker(breach.house, patience=QUICK, sends=False)
+    working = threading.Thread(target=lambda: worker.work_forever(until_stopped=runners.put))
+    working.start()
+    try:
+        with CalledService() as silent, CalledService() as other:
+            silent.hold.set()
+            for _ in range(5):
+                start_run(breach, url=silent.url)
+            assert silent.reached.wait(20)
+            start_run(breach, url=other.url)
+            assert other.reached.wait(20), "it waits for a service that is not its own"
+    finally:
+        runners.get(timeout=20).stop()
+        working.join(60)
+    assert not working.is_alive()
 
 
 def test_who_finds_a_worker_alive_follows_it(tmp_path: Path) -> None:
