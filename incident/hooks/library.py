@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +45,8 @@ class BadSource(BadInput):
         self.problems = problems
 
 
-@lru_cache(maxsize=64)
 def read_source(text: str, *, name: str) -> CompiledSource:
-    """The source written in `text` (YAML 1.2). Raises BadSource, with the line, for anything off.
-
-    One text is read once: YAML with the lines of its keys takes far longer than all else a worker does at its start.
-    """
+    """The source written in `text` (YAML 1.2). Raises BadSource, with the line, for anything off."""
     tree = _read_yaml(text, name)
     try:
         return compile_source(Source.model_validate(tree))

@@ -43,7 +43,7 @@ def test_a_count_that_differs_from_the_ledger_is_no_figure(monkeypatch: pytest.M
         worker.run(people=5, idle=0.2)
 
 
-def test_a_store_is_for_this_benchmark_only(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_store_is_only_for_benchmarks_of_the_worker(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command.main(["startup", "--store", "postgresql://127.0.0.1/nowhere"])
-    assert "--store goes only with worker" in capsys.readouterr().err
+    assert "--store goes only with playbooks, worker" in capsys.readouterr().err

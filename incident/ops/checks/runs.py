@@ -44,6 +44,7 @@ _AWAITED = {
     Awaits.person: "ask_person",
     Awaits.approval: "ask_approval",
     Awaits.condition: "ask_condition",
+    Awaits.case: "ask_case",
     Awaits.in_house: "do_in_house",
     Awaits.timer: "wait_until",
 }

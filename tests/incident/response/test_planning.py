@@ -29,7 +29,7 @@ from incident.response.step_facts import Reader
 from tests.support.breaches import Breach, make_breach
 from tests.support.playbooks import Builder
 from tests.support.random_playbooks import make, possible
-from tests.support.requests import RecordingServer
+from tests.support.recorded_requests import RecordingServer
 from tests.support.runs import Running, install
 from tests.support.runs import start as start_run
 from tests.support.workspaces import all_rows
@@ -483,30 +483,3 @@ def test_a_value_cannot_move_the_cursor_of_who_reads_a_dry_run(build: Builder) -
     )
     lines = plan_lines(planned(playbook, v="\x1b[2J\u202e"), "INC-1", Reader("en", {}), width=80)
     assert not [line for line in lines if "\x1b" in line or "\u202e" in line]
-
-
-@pytest.mark.parametrize(("value", "shown"), [("tocsin", "tocsin"), (None, "⟨v⟩")])
-def test_who_signs_in_is_named_once_it_is_known(build: Builder, value: str | None, shown: str) -> None:
-    host = {
-        "type": "ssh",
-        "name": "H",
-        "address": {"dname": ["machine.example"]},
-        "authentication_info": "login",
-    }
-    playbook = build(
-        {
-            "start": {"type": "start", "on_completion": "one"},
-            "one": {
-                "type": "action",
-                "name": "one",
-                "agent": "machine",
-                "commands": [{"type": "ssh", "command": "true"}],
-                "on_completion": "end",
-            },
-            "end": END,
-        },
-        playbook_variables={"__v__": {"type": "string", "value": value}},
-        authentication_info_definitions={"login": {"type": "user-auth", "username": "__v__:value"}},
-        agent_definitions={"machine": host},
-    )
-    assert calls(named(planned(playbook), "one"))[0].user == shown

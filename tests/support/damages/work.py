@@ -36,7 +36,7 @@ PROGRESS = [
     Damage(
         "a campaign has ended with people in progress",
         ("UPDATE campaign SET state = 'ended', ended_at = opened_at WHERE incident_id = '{sending}'",),
-        {"progress.ended": "people are in progress", **CHANGED},
+        {"progress.ended": "people are in progress", "runs.advance": "no job does it", **CHANGED},
     ),
     Damage(
         "a campaign says that it ended and goes on",
