@@ -168,11 +168,17 @@ def close(
     ctx: typer.Context,
     incident_id: str = ID,
     reason: str = typer.Option("", "--reason", help="Why it can be closed."),
+    stays: bool = typer.Option(
+        False, "--containment-stays", help="What its runs contained stands for good; nothing takes it back."
+    ),
 ) -> None:
     from incident.record.incidents import close_incident
+    from incident.response.containment_lines import must_not_leave_containment
 
     desk = desk_of(ctx)
     with desk.change(incident_id, kind="incident.closed") as change:
+        if not stays:
+            must_not_leave_containment(change.session, desk.store, incident_id)
         close_incident(change, incident_id, reason=reason)
     desk.lines([f"{incident_id} closed"], document={"incident": incident_id, "state": "closed"})
 

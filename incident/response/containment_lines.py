@@ -9,10 +9,11 @@ from enum import StrEnum
 
 from sqlmodel import Session
 
+from incident.errors import Refused
 from incident.record.facts import LocalText
 from incident.record.measures import measure_catalogue
 from incident.record.numbers import label_of
-from incident.response.containment import ContainmentState, containment_of
+from incident.response.containment import UNENDED, ContainmentState, containment_of
 from incident.response.extensions import BlastRadius
 from incident.response.model import MANUAL
 from incident.store.store import Store
@@ -78,6 +79,21 @@ class ContainmentLine:
 def list_containment(session: Session, store: Store, incident_id: str | None = None) -> list[ContainmentLine]:
     """What was contained, of one incident or of all, the first first. Raises as `Store.open`."""
     return [_line(store, row) for row in containment_of(session, incident_id)]
+
+
+def must_not_leave_containment(session: Session, store: Store, incident_id: str) -> None:
+    """Raises `Refused` while containment that could be taken back stands: once an incident is closed, nobody is asked
+    at its end, and `undo` is refused."""
+    standing = [
+        line.label
+        for line in list_containment(session, store, incident_id)
+        if line.state in UNENDED and line.way_back is not WayBack.NONE
+    ]
+    if standing:
+        raise Refused(
+            f"{incident_id} still contains something: {', '.join(standing)}",
+            next_step="take it back (incident undo RUN), or close with --containment-stays: it then stands for good",
+        )
 
 
 def _line(store: Store, row: Containment) -> ContainmentLine:

@@ -66,3 +66,17 @@ def test_the_time_that_runs_is_shown_to_those_who_grade(estate: Estate, service:
     contained(estate, service)
     for words in (("containment", estate.id), ("grade", estate.id), ("ask", estate.id)):
         assert "C1" in estate.done(*words).out.splitlines()[-1]
+
+
+def test_an_incident_is_not_closed_over_what_could_still_be_taken_back(
+    estate: Estate, service: AccountService
+) -> None:
+    run = contained(estate, service)
+    refused = estate.run("close", estate.id, "--reason", "over")
+    assert refused.code == 1 and "C1" in refused.text and "--containment-stays" in refused.text
+    assert "C2" not in refused.text, "nothing takes back that sessions were ended"
+    assert estate.done("show", estate.id, "--json").document["state"] == "open"
+    estate.done("cancel", run)
+    estate.done("close", estate.id, "--reason", "over", "--containment-stays")
+    assert estate.done("show", estate.id, "--json").document["state"] == "closed"
+    assert not service.session_works("mallory")
