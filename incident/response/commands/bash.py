@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import IO
 
 from incident.errors import TocsinError
+from incident.response.commands import shell
 from incident.response.commands.going_out import GoingOut
 from incident.response.commands.prepared import Call, Prepared
 from incident.response.commands.result import BODY_PREFIX, Ending, Result
-from incident.response.commands.shell import problem_of, script_of, shell_text
+from incident.response.commands.shell import script_of, shell_text
 from incident.response.model import ActionStep, AgentTarget, Command, Playbook, Variable
 from incident.response.variables import Values, declarations, references
 
@@ -34,16 +35,7 @@ _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 def problems(playbook: Playbook, step: ActionStep, command: Command) -> Iterator[tuple[str, str]]:
     """What keeps the command from being run, as (code, message)."""
-    objection: TocsinError | None
-    try:
-        objection = problem_of(script_of(command), declarations(playbook, step))
-    except TocsinError as error:
-        objection = error
-    if objection is not None:
-        yield (
-            "shell-command",
-            f"{objection.where}: {objection.what}; {objection.next_step or ''}".rstrip("; "),
-        )
+    yield from shell.problems(command, declarations(playbook, step))
     if step.targets:
         yield "bash-targets", "a bash command runs on this machine and reaches no target; use ssh for others"
     agent = playbook.agent_definitions.get(step.agent)

@@ -11,9 +11,9 @@ import base64
 import binascii
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from incident.errors import BadInput
+from incident.errors import BadInput, TocsinError
 from incident.response.commands.shell_places import places
 from incident.response.model import Command, Variable
 from incident.response.variables import INTEGER_TYPES, REFERENCE, Values, known
@@ -80,3 +80,15 @@ def _quoted(name: str, value: str) -> str:
     if "\x00" in value:
         raise BadInput("a shell takes no NUL character", where=name)
     return shlex.quote(value)
+
+
+def problems(command: Command, declared: Mapping[str, Variable]) -> Iterator[tuple[str, str]]:
+    """What keeps a shell command from being run, as (code, message)."""
+    objection: TocsinError | None
+    try:
+        objection = problem_of(script_of(command), declared)
+    except TocsinError as error:
+        objection = error
+    if objection is not None:
+        message = f"{objection.where}: {objection.what}; {objection.next_step or ''}"
+        yield "shell-command", message.rstrip("; ")

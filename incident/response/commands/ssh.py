@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incident.errors import BadInput, Refused, TocsinError
+from incident.response.commands import shell
 from incident.response.commands.bash import last_line
 from incident.response.commands.going_out import GoingOut
 from incident.response.commands.prepared import Call, Prepared
 from incident.response.commands.result import BODY_PREFIX, Ending, Result
-from incident.response.commands.shell import problem_of, script_of, shell_text
+from incident.response.commands.shell import script_of, shell_text
 from incident.response.model import ActionStep, AgentTarget, Command, Playbook, Variable
 from incident.response.variables import REFERENCE, Sink, Values, declarations, known, references, substitute
 
@@ -39,16 +40,7 @@ _GRACE_S = 1.0
 
 def problems(playbook: Playbook, step: ActionStep, command: Command) -> Iterator[tuple[str, str]]:
     """What keeps the command from being run, as (code, message)."""
-    objection: TocsinError | None
-    try:
-        objection = problem_of(script_of(command), declarations(playbook, step))
-    except TocsinError as error:
-        objection = error
-    if objection is not None:
-        yield (
-            "shell-command",
-            f"{objection.where}: {objection.what}; {objection.next_step or ''}".rstrip("; "),
-        )
+    yield from shell.problems(command, declarations(playbook, step))
     for reference in step.targets or [step.agent]:
         addressee = playbook.endpoint(reference)
         if addressee is None:
