@@ -42,13 +42,13 @@ def run(
         _plan(desk, incident_id, playbook, given)
         return
     if not detach:
-        _must_be_able_to_work(desk)
+        must_be_able_to_work(desk)
     with desk.change(incident_id, kind="run.started") as change:
         run_id = start_playbook(desk.house, change, incident_id, playbook, given)
     desk.say(f"{run_id} started")
     if not detach:
-        _follow(desk, run_id)
-    _print_run(desk, run_id)
+        follow(desk, run_id)
+    print_run(desk, run_id)
 
 
 def _plan(desk: Desk, incident_id: str, playbook: str, given: dict[str, str]) -> None:
@@ -155,7 +155,7 @@ def done(
     if case is not None and (failed or was_done or not_done):
         raise WrongUsage("--case stands alone", where=step)
     given = _named_values(values, option="--value")
-    _must_be_able_to_work(desk)
+    must_be_able_to_work(desk)
     when = read_time(desk, at, option="--at") if at else None
     answer: Answer = {"by": desk.actor, "values": given, "note": note, "at": when}
     if was_done or not_done or (failed and asks_for_outcome(desk.house, run_id, step)):
@@ -163,8 +163,8 @@ def done(
         answer_outcome(desk.house, run_id, step, found, **answer)
     else:
         answer_question(desk.house, run_id, step, success=not failed, case=case, **answer)
-    _follow(desk, run_id)
-    _print_run(desk, run_id)
+    follow(desk, run_id)
+    print_run(desk, run_id)
 
 
 @app.command("cancel", help="Cancel a run.")
@@ -183,7 +183,7 @@ def cancel(
         step = short_name(desk.store, run, each.row.step)
         desk.say(f"warning: nobody knows whether {step} was carried out; find out, and log it if it was")
         desk.say(f"  (incident log {incident_id} TEXT --at TIME --by WHO --measure ACTION)")
-    _print_run(desk, run_id)
+    print_run(desk, run_id)
 
 
 class Answer(TypedDict):
@@ -211,18 +211,18 @@ def _decide(desk: Desk, run_id: str, step: str, *, yes: bool, reason: str) -> No
     from incident.response.deciding import decide_step
 
     signer = desk.signer()
-    _must_be_able_to_work(desk)
+    must_be_able_to_work(desk)
     missing = signing_ahead(
         signer, lambda signer: decide_step(desk.house, run_id, step, signer=signer, yes=yes, reason=reason)
     )
     if missing:
         desk.say(f"signed; {missing} more must sign")
     else:
-        _follow(desk, run_id)
-    _print_run(desk, run_id)
+        follow(desk, run_id)
+    print_run(desk, run_id)
 
 
-def _must_be_able_to_work(desk: Desk) -> None:
+def must_be_able_to_work(desk: Desk) -> None:
     """Refuse before anything is written when this command would have to work and cannot."""
     from incident.ops.worker import Worker
 
@@ -231,7 +231,7 @@ def _must_be_able_to_work(desk: Desk) -> None:
         worker.must_know_the_relay()
 
 
-def _follow(desk: Desk, run_id: str) -> None:
+def follow(desk: Desk, run_id: str) -> None:
     """Work until the run ends or waits for people; tell each step as it happens."""
     from incident.durable import open_jobs
     from incident.ops.worker import Worker
@@ -301,7 +301,7 @@ def _how(asked: OpenEffect) -> str:
     return "was it carried out?" if isinstance(asked.effect, e.AskOutcome) else "done"
 
 
-def _print_run(desk: Desk, run_id: str) -> None:
+def print_run(desk: Desk, run_id: str) -> None:
     from incident.response.runner import RUNNING, questions, run_named
 
     with desk.store.read() as session:

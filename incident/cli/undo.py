@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from incident.cli.desk import Desk, desk_of
-from incident.cli.playbooks import RUN, _follow, _must_be_able_to_work, _print_run
+from incident.cli.playbooks import RUN, follow, must_be_able_to_work, print_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def undo(
         _show(desk, run_id, step)
         return
     if not detach:
-        _must_be_able_to_work(desk)
+        must_be_able_to_work(desk)
     with desk.store.read() as session:
         incident_id = run_named(session, run_id).incident_id
     with desk.change(incident_id, kind="run.undone") as change:
@@ -67,8 +67,8 @@ def undo(
     for line in _left(desk, left):
         desk.say(line)
     if not detach:
-        _follow(desk, undo_run)
-    _print_run(desk, undo_run)
+        follow(desk, undo_run)
+    print_run(desk, undo_run)
 
 
 def _show(desk: Desk, run_id: str, step: str | None) -> None:

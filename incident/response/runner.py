@@ -338,7 +338,7 @@ def _store(
         if poke:
             put_job(change.session, RUN_JOB, run.id, incident_id=run.incident_id)
     else:
-        _close_leftovers(change, rows)
+        _take_back(change, rows)
         change.anchor()
 
 
@@ -370,10 +370,6 @@ def _stop_timers_of_the_closed(change: Change, rows: Sequence[RunEffect], state:
         visit = state.visits.get(row.visit)
         if row.kind == _TIMER and (visit is None or visit.state not in OPEN):
             _take_back(change, [row])
-
-
-def _close_leftovers(change: Change, rows: Sequence[RunEffect]) -> None:
-    _take_back(change, rows)
 
 
 def _take_back(change: Change, rows: Iterable[RunEffect]) -> None:
