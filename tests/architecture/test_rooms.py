@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -164,3 +166,9 @@ def test_no_file_is_longer_than_a_reader_can_hold() -> None:
     written_once = "incident/store/migrations/versions/"  # the schema of a day, generated and never changed
     long = {name: length for name, length in lengths.items() if length > LONGEST_FILE}
     assert {name: length for name, length in long.items() if not name.startswith(written_once)} == {}
+
+
+def test_no_file_of_the_tests_support_has_the_name_of_a_package() -> None:
+    """Some are run as programs, and their folder is then searched first: `requests.py` took the place of requests."""
+    taken = set(sys.stdlib_module_names) | set(packages_distributions())
+    assert sorted({path.stem for path in ROOT.glob("tests/support/*.py")} & taken) == []
