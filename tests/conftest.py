@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -28,6 +29,8 @@ _NO_COMPILED, _COMPILED = "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A process of tests holds some million objects for long; Python's own figures have it look through them all the time.
+    gc.set_threshold(20_000, 20, 50)
     compile_templates_once()
     quick = quick_folder()
     if quick is not None and config.option.basetemp is None:

@@ -189,7 +189,7 @@ def open_effects(session: Session, store: Store, run: Run) -> list[OpenEffect]:
     rows = session.exec(
         select(RunEffect)
         .where(RunEffect.run_id == run.id, col(RunEffect.state).in_(OUTSTANDING))
-        .order_by(col(RunEffect.asked_at), col(RunEffect.id))
+        .order_by(col(RunEffect.id))
     ).all()
     return [_opened(store, row) for row in rows]
 
@@ -322,14 +322,15 @@ def _store(
 ) -> None:
     is_new = run.version == 0
     rows = [] if is_new else list(_outstanding(change.session, run))
-    for effect in effects:
+    for number, effect in enumerate(effects):
         if isinstance(effect, e.Withdraw):
             _take_back(change, (row for row in rows if row.visit == effect.visit))
         elif isinstance(effect, e.Finish):
             run.state = effect.outcome
             run.ended_at = change.at
         else:
-            rows.append(_put_effect(change, store, run, effect, state))
+            effect_id = _effect_id(store, turn=run.version, number=number)
+            rows.append(_put_effect(change, store, run, effect_id, effect, state))
     _stop_timers_of_the_closed(change, rows, state)
     run.version += 1
     document = {"state": to_json(state, with_playbook=False)}
@@ -338,17 +339,29 @@ def _store(
         if poke:
             put_job(change.session, RUN_JOB, run.id, incident_id=run.incident_id)
     else:
-        _take_back(change, rows)
-        change.anchor()
+        _close(change, rows)
 
 
-def _put_effect(change: Change, store: Store, run: Run, effect: e.Effect, state: State) -> RunEffect:
+def _close(change: Change, rows: Iterable[RunEffect]) -> None:
+    """A run that is over waits for nothing more, and the journal is anchored where it ended."""
+    _take_back(change, rows)
+    change.anchor()
+
+
+def _effect_id(store: Store, *, turn: int, number: int) -> str:
+    """An id, 32 hexadecimal digits, that sorts as the machine asked: branches begin in the order in which they stand."""
+    return f"{turn:08x}{number:06x}{store.new_id()}"[:32]
+
+
+def _put_effect(
+    change: Change, store: Store, run: Run, effect_id: str, effect: e.Effect, state: State
+) -> RunEffect:
     assert not isinstance(effect, e.Finish)  # noqa: S101 - handled by the caller
     due_at = None
     if isinstance(effect, e.WaitUntil) or (isinstance(effect, e.RunCommand) and effect.in_ms):
         due_at = change.at + timedelta(milliseconds=effect.in_ms)
     row = RunEffect(
-        id=store.new_id(),
+        id=effect_id,
         run_id=run.id,
         incident_id=run.incident_id,
         visit=effect.visit,

@@ -210,7 +210,7 @@ def _put_stations(stations: _Stations) -> None:
     put(working, "_leave", lambda *_: None, before="before_leave", after="after_leave")
     put(deciding, "decide", lambda *_, **__: None, after="in_sign")
     put(deciding, "tell", lambda *_, settled, **__: settled.effect, after="in_answer")
-    put(runner, "_close_leftovers", lambda *_: None, after="in_ending")
+    put(runner, "_close", lambda *_: None, after="in_ending")
 
 
 def _settled_by(uncertain: bool, event: Any, settled: Any) -> Any:

@@ -179,3 +179,34 @@ def is_late(running: Running, step: str) -> bool:
     with store.read() as session:
         run = run_named(session, running.id)
         return is_out_of_time(store, run, question_at(session, store, run, step))
+
+
+BRANCHES = ("oldest", "middle", "newest", "archive", "mirror", "index", "cache", "queue")
+ABREAST = "\n".join(
+    (
+        "name: Abreast",
+        "created_by: identity--92efc06a-8fbe-4c9d-8f66-8f3aef5c2702",
+        "created: 2025-11-20",
+        "agent_definitions:",
+        '  machine: {type: http-api, name: Machine, address: {url: ["{url}"]}}',
+        "workflow:",
+        "  start: {type: start, on_completion: all}",
+        f"  all: {{type: parallel, next_steps: [{', '.join(BRANCHES)}], on_completion: end}}",
+        *(
+            f"  {name}: {{type: action, agent: machine, on_completion: {name}-end,"
+            f" commands: [{{type: http-api, command: POST /{name} HTTP/1.1}}]}}\n  {name}-end: {{type: end}}"
+            for name in BRANCHES
+        ),
+        "  end: {type: end}",
+    )
+)
+
+
+def test_branches_begin_in_the_order_in_which_they_stand(tmp_path: Path) -> None:
+    breach = make_breach(tmp_path)
+    with EffectService() as service:
+        install(breach.made.workspace.root, "abreast", ABREAST.replace("{url}", service.url))
+        running = start(breach, name="abreast")
+        running.work()
+    assert running.row.state == "succeeded"
+    assert list(service.paths) == [f"/{name}" for name in BRANCHES]
