@@ -13,9 +13,8 @@ from incident.durable import Lease
 from incident.errors import NotFound
 from incident.response import events as e
 from incident.response.commands.going_out import GoingOut
-from incident.response.next_piece import ToCall, look, next_piece
+from incident.response.next_piece import ToCall, look_among, next_piece
 from incident.response.runner import (
-    OUTSTANDING,
     RUNNING,
     Evaluate,
     OpenEffect,
@@ -23,6 +22,7 @@ from incident.response.runner import (
     call_later,
     keep_late,
     mark_intended,
+    open_effects,
     run_named,
     tell,
 )
@@ -140,36 +140,60 @@ class Attempt:
 
     def _keep(self, event: e.Event, settled: OpenEffect, result: str) -> tuple[bool, Intended | None]:
         with self.change("run.advanced", progress=True) as change:
-            fresh = run_named(change.session, self.run.id)
-            row = change.session.get(RunEffect, settled.row.id)
-            if row is None:
-                raise NotFound("this effect does not exist", where=settled.row.id)
-            now = OpenEffect(row, settled.effect)
-            evaluate = self.around.evaluate
-            if row.state in OUTSTANDING:
-                # Its own job goes on with what follows, and need not be asked to.
-                tell(
-                    change,
-                    self.store,
-                    fresh,
-                    event,
-                    settled=now,
-                    result=result,
-                    evaluate=evaluate,
-                    poke=False,
-                )
-                return True, self._go_on(change, fresh)
-            if isinstance(settled.effect, e.RunCommand):
-                keep_late(change, self.store, fresh, now, event, result=result, evaluate=evaluate)
-            return False, None
+            run = run_named(change.session, self.run.id)
+            waiting = open_effects(change.session, self.store, run)
+            now = next((each for each in waiting if each.row.id == settled.row.id), None)
+            if now is None:
+                self._keep_late(change, run, event, settled, result)
+                return False, None
+            following = _Following(self, change, run)
+            # Its own job goes on with what follows, and need not be asked to.
+            tell(
+                change,
+                self.store,
+                run,
+                event,
+                settled=now,
+                result=result,
+                evaluate=self.around.evaluate,
+                poke=False,
+                waiting=waiting,
+                choose=following.choose,
+            )
+            if run.state != RUNNING:
+                self.lease.done(change.session)
+            return True, following.intended
 
-    def _go_on(self, change: Change, run: Run) -> Intended | None:
-        """Intend the call that comes next, if it may be made now: as its own transaction after this one would."""
-        if run.state != RUNNING:
-            self.lease.done(change.session)
+    def _keep_late(
+        self, change: Change, run: Run, event: e.Event, settled: OpenEffect, result: str
+    ) -> None:
+        row = change.session.get(RunEffect, settled.row.id)
+        if row is None:
+            raise NotFound("this effect does not exist", where=settled.row.id)
+        if isinstance(settled.effect, e.RunCommand):
+            withdrawn = OpenEffect(row, settled.effect)
+            keep_late(
+                change, self.store, run, withdrawn, event, result=result, evaluate=self.around.evaluate
+            )
+
+
+class _Following:
+    """Chooses the call that comes next, if it may be made now: as a transaction of its own after this one would."""
+
+    def __init__(self, attempt: Attempt, change: Change, run: Run) -> None:
+        self._attempt = attempt
+        self._change = change
+        self._run = run
+        self.intended: Intended | None = None
+
+    def choose(self, waiting: list[OpenEffect]) -> OpenEffect | None:
+        attempt, now = self._attempt, self._change.at
+        if attempt.lease.stopping:
             return None
-        if self.lease.stopping:
+        found = look_among(self._change.session, self._run, waiting)
+        piece = next_piece(found, now=now, may_act=attempt.may_call)
+        if not isinstance(piece, ToCall):
             return None
-        found = look(change.session, self.store, run)
-        piece = next_piece(found, now=change.at, may_act=self.may_call)
-        return self.intend(change, piece, found.effects) if isinstance(piece, ToCall) else None
+        asked = piece.asked
+        self.intended = Intended(asked, piece.command, waiting, at=now, was_due_at=asked.row.due_at)
+        return asked

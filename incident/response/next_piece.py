@@ -53,7 +53,11 @@ Piece = LeftBehind | TimeHasCome | ToCall
 
 def look(session: Session, store: Store, run: Run) -> Open:
     """What a run waits for, as this session sees it."""
-    effects = open_effects(session, store, run)
+    return look_among(session, run, open_effects(session, store, run))
+
+
+def look_among(session: Session, run: Run, effects: list[OpenEffect]) -> Open:
+    """The same for one whose effects were read already."""
     held_back = frozenset(
         each.row.id
         for each in effects

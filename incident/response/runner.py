@@ -75,6 +75,10 @@ class OpenEffect:
         return hashlib.sha256(canonical(content)).hexdigest()
 
 
+Choose = Callable[[list[OpenEffect]], OpenEffect | None]
+"""Of all that a run waits for: the call to be made at once. Its intent is kept in the same transaction."""
+
+
 def start_run(
     change: Change,
     store: Store,
@@ -120,12 +124,16 @@ def tell(
     at: datetime | None = None,
     evaluate: Evaluate | None = None,
     poke: bool = True,
-) -> State:
-    """Tell the machine what happened and keep what follows, in one change. Returns the new state.
+    waiting: list[OpenEffect] | None = None,
+    choose: Choose | None = None,
+) -> None:
+    """Tell the machine what happened and keep what follows, in one change.
 
     `settled` is the effect that this event answers; `result` says in words what came of it, for the log, and `at`
     when it was done, if that was before it was told: notice and report give a measure's own day. `evaluate` evaluates
     the duties where facts followed from it. Without `poke` the run's job is not asked to go on: it does anyway.
+    `waiting` is what the run waited for before, if it was read in this change already. `choose` is asked only while
+    the run goes on.
     """
     document = store.open(run, incident_id=run.incident_id)
     before = _state_in(store, run, document)
@@ -140,11 +148,10 @@ def tell(
         _record_measures(change, store, run, settled, event, after, result, at=at or change.at)
     if not are_beside(document):
         keep_playbooks(change, run, after)
-    _store(change, store, run, after, effects, poke=poke)
+    _store(change, store, run, after, effects, poke=poke, waiting=waiting, choose=choose)
     undone = follow_turn(change, store, run, before, after, at=at or change.at)
     if state_downtime(change, store, undone) and evaluate is not None:
         evaluate(change, run.incident_id)
-    return after
 
 
 def keep_late(
@@ -285,10 +292,14 @@ class SettledMeanwhile(Refused):
 def mark_intended(change: Change, store: Store, asked: OpenEffect) -> None:
     """Keep that a command is about to be called. Raises `SettledMeanwhile`."""
     row = _still(change, asked)
-    row.state = EffectState.INTENDED
-    row.intent_at = change.at
-    row.due_at = None
+    _set_intended(row, at=change.at)
     _keep_calls(change, store, row, asked.calls + 1)
+
+
+def _set_intended(row: RunEffect, *, at: datetime) -> None:
+    row.state = EffectState.INTENDED
+    row.intent_at = at
+    row.due_at = None
 
 
 def call_later(change: Change, store: Store, asked: OpenEffect, *, calls: int, at: datetime | None) -> None:
@@ -319,88 +330,106 @@ def _store(
     effects: Sequence[e.Effect],
     *,
     poke: bool = True,
+    waiting: list[OpenEffect] | None = None,
+    choose: Choose | None = None,
 ) -> None:
     is_new = run.version == 0
-    rows = [] if is_new else list(_outstanding(change.session, run))
+    if waiting is None:
+        waiting = [] if is_new else open_effects(change.session, store, run)
+    asked: list[OpenEffect] = []
     for number, effect in enumerate(effects):
         if isinstance(effect, e.Withdraw):
-            _take_back(change, (row for row in rows if row.visit == effect.visit))
+            _withdraw((each for each in (*waiting, *asked) if each.row.visit == effect.visit), at=change.at)
         elif isinstance(effect, e.Finish):
             run.state = effect.outcome
             run.ended_at = change.at
         else:
-            effect_id = _effect_id(store, turn=run.version, number=number)
-            rows.append(_put_effect(change, store, run, effect_id, effect, state))
-    _stop_timers_of_the_closed(change, rows, state)
+            asked.append(_asked(store, run, effect, number, at=change.at))
+    found = (*waiting, *asked)
+    _withdraw(_timers_of_the_closed(found, state), at=change.at)
+    if run.state != RUNNING:
+        _withdraw(found, at=change.at)
+    chosen = choose(_outstanding(found)) if choose is not None and run.state == RUNNING else None
+    for each in waiting:
+        if each.row.state == EffectState.WITHDRAWN:
+            _keep_withdrawn(change, each.row)
+        elif each is chosen:
+            mark_intended(change, store, each)
+    for each in asked:
+        if each is chosen:
+            _add_intended(change, each)
+        else:
+            _add(change, store, each, state)
     run.version += 1
     document = {"state": to_json(state, with_playbook=False)}
     (change.add if is_new else change.put)(run, document)
-    if run.state == RUNNING:
-        if poke:
-            put_job(change.session, RUN_JOB, run.id, incident_id=run.incident_id)
-    else:
-        _close(change, rows)
+    if run.state != RUNNING:
+        _close(change)
+    elif poke:
+        put_job(change.session, RUN_JOB, run.id, incident_id=run.incident_id)
 
 
-def _close(change: Change, rows: Iterable[RunEffect]) -> None:
-    """A run that is over waits for nothing more, and the journal is anchored where it ended."""
-    _take_back(change, rows)
+def _close(change: Change) -> None:
+    """The journal is anchored where a run ended."""
     change.anchor()
 
 
-def _effect_id(store: Store, *, turn: int, number: int) -> str:
-    """An id, 32 hexadecimal digits, that sorts as the machine asked: branches begin in the order in which they stand."""
-    return f"{turn:08x}{number:06x}{store.new_id()}"[:32]
+def _outstanding(found: Iterable[OpenEffect]) -> list[OpenEffect]:
+    return [each for each in found if each.row.state in OUTSTANDING]
 
 
-def _put_effect(
-    change: Change, store: Store, run: Run, effect_id: str, effect: e.Effect, state: State
-) -> RunEffect:
-    assert not isinstance(effect, e.Finish)  # noqa: S101 - handled by the caller
+def _asked(store: Store, run: Run, effect: e.Effect, number: int, *, at: datetime) -> OpenEffect:
+    """A new effect, the `number`th of this turn, with its row, which is not written yet.
+
+    Ids, 32 hexadecimal digits, sort as the machine asked: branches begin in the order in which they stand.
+    """
+    assert not isinstance(effect, e.Finish | e.Withdraw)  # noqa: S101 - handled by the caller
     due_at = None
     if isinstance(effect, e.WaitUntil) or (isinstance(effect, e.RunCommand) and effect.in_ms):
-        due_at = change.at + timedelta(milliseconds=effect.in_ms)
+        due_at = at + timedelta(milliseconds=effect.in_ms)
     row = RunEffect(
-        id=effect_id,
+        id=f"{run.version:08x}{number:06x}{store.new_id()}"[:32],
         run_id=run.id,
         incident_id=run.incident_id,
         visit=effect.visit,
         step=effect.step,
         kind=effect.kind,
         state=EffectState.OPEN,
-        asked_at=change.at,
+        asked_at=at,
         due_at=due_at,
     )
-    change.add(row, {"effect": effect.model_dump(mode="json")})
-    if isinstance(effect, Asked):
-        summon_for(change, store, row, effect, state)
-    return row
+    return OpenEffect(row, effect)
 
 
-def _stop_timers_of_the_closed(change: Change, rows: Sequence[RunEffect], state: State) -> None:
+def _add(change: Change, store: Store, asked: OpenEffect, state: State) -> None:
+    change.add(asked.row, {"effect": asked.effect.model_dump(mode="json")})
+    if isinstance(asked.effect, Asked) and asked.row.state in OUTSTANDING:
+        summon_for(change, store, asked.row, asked.effect, state)
+
+
+def _add_intended(change: Change, asked: OpenEffect) -> None:
+    _set_intended(asked.row, at=change.at)
+    change.add(asked.row, {"effect": asked.effect.model_dump(mode="json"), "calls": asked.calls + 1})
+
+
+def _timers_of_the_closed(found: Iterable[OpenEffect], state: State) -> list[OpenEffect]:
     """A loop would leave one at each round, and the worker would open each of them at every look."""
-    for row in rows:
-        visit = state.visits.get(row.visit)
-        if row.kind == _TIMER and (visit is None or visit.state not in OPEN):
-            _take_back(change, [row])
+    timers = [(each, state.visits.get(each.row.visit)) for each in found if each.row.kind == _TIMER]
+    return [each for each, visit in timers if visit is None or visit.state not in OPEN]
 
 
-def _take_back(change: Change, rows: Iterable[RunEffect]) -> None:
-    """Withdraw those that are not withdrawn yet."""
-    for row in rows:
-        if row.state not in OUTSTANDING:
-            continue
-        row.state = EffectState.WITHDRAWN
-        row.settled_at = change.at
-        change.put(row)
-        if row.kind in _OF_PEOPLE:
-            settle_summons(change, row.incident_id, row.id)
+def _withdraw(found: Iterable[OpenEffect], *, at: datetime) -> None:
+    """Withdraw those that still wait; the rows are not written here."""
+    for each in found:
+        if each.row.state in OUTSTANDING:
+            each.row.state = EffectState.WITHDRAWN
+            each.row.settled_at = at
 
 
-def _outstanding(session: Session, run: Run) -> Sequence[RunEffect]:
-    return session.exec(
-        select(RunEffect).where(RunEffect.run_id == run.id, col(RunEffect.state).in_(OUTSTANDING))
-    ).all()
+def _keep_withdrawn(change: Change, row: RunEffect) -> None:
+    change.put(row)
+    if row.kind in _OF_PEOPLE:
+        settle_summons(change, row.incident_id, row.id)
 
 
 def _record_measures(

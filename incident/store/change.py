@@ -95,9 +95,11 @@ class Change:
         if content is not None:
             seal_row(row, content, key=self.key)
             image["content"] = content
-        merged = self.session.merge(row)
-        self.session.flush()
-        image["row"] = row_image(merged)
+        if row not in self.session:
+            row = self.session.merge(row)
+            self.session.flush()
+        # One that was read in this change is written with the others, before anything looks at its table.
+        image["row"] = row_image(row)
         self._images.append(image)
 
     def add(self, row: SQLModel, content: Content) -> None:
@@ -111,7 +113,7 @@ class Change:
             raise TypeError(f"{row.__tablename__} is not journalled by row")
         seal_row(row, content, key=self.key)
         values = {name: getattr(row, name) for name in inspect(type(row)).columns.keys()}  # noqa: SIM118
-        self.session.connection().execute(insert(type(row)), values)
+        self.execute(insert(type(row)), values)
         self._images.append({"table": row.__tablename__, "content": content, "row": row_image(row)})
 
     def put_bulk(self, table: type[SQLModel], rows: Iterable[Mapping[str, Any]]) -> int:
@@ -123,7 +125,7 @@ class Change:
         listed = [dict(row) for row in rows]
         if not listed:
             return 0
-        self.session.connection().execute(insert(table), listed)
+        self.execute(insert(table), listed)
         tally = self._tally(table)
         tally.add("inserted", len(listed))
         for row in listed:
@@ -158,9 +160,9 @@ class Change:
         """Say that this change may have to wait so long for something else, such as a slow file."""
         allow_pauses(self.session.connection(), seconds=seconds)
 
-    def execute(self, statement: Executable) -> CursorResult[Any]:
+    def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
         """A Core statement inside this change: for bulk tables and jobs."""
-        return self.session.connection().execute(statement)
+        return self.session.connection().execute(statement, values)
 
     def body(self) -> Content:
         """What the journal keeps, sealed, of this change."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col, select
 
@@ -25,6 +25,14 @@ from incident.store.keyring import WORKSPACE_KEY, Keyring
 from incident.store.sealing import seal_json, unseal_json
 
 _SALT_BYTES = 16
+
+
+class _WritingSession(Session):
+    """A session whose rows that wait to be written are written before a statement goes around it."""
+
+    def connection(self, *args: Any, **kwargs: Any) -> Connection:
+        self.flush()
+        return super().connection(*args, **kwargs)
 
 
 @dataclass(frozen=True)
@@ -84,7 +92,7 @@ class Store:
         with (
             store_errors(self.where),
             self._writer,
-            Session(self._writing, expire_on_commit=False) as session,
+            _WritingSession(self._writing, expire_on_commit=False) as session,
             session.begin(),
         ):
             take_turn(session.connection(), in_turn)

@@ -171,20 +171,15 @@ def _put_stations(stations: _Stations) -> None:
     from incident.response.housework import House
 
     put = stations.put
-    # A call: nothing written, intent written and not committed, committed and not sent.
-    put(
-        attempt.Attempt,
-        "intend",
-        lambda _self, _change, found, _effects: found.command,
-        before="before_intent",
-    )
-    put(attempt, "mark_intended", lambda _change, _store, asked: asked.effect, after="in_intent")
-    put(
-        attempt,
-        "mark_intended",
-        lambda _change, _store, asked: stations.intended.append(asked.effect),
-        after="-",
-    )
+    # A call: nothing written, intent written and not committed, committed and not sent. It is called on its own, or
+    # with the outcome before it; one that was only just asked for is written as intended at once.
+    for place, name, asked_in in (
+        (attempt, "mark_intended", lambda _change, _store, asked: asked.effect),
+        (runner, "mark_intended", lambda _change, _store, asked: asked.effect),
+        (runner, "_add_intended", lambda _change, asked: asked.effect),
+    ):
+        put(place, name, asked_in, before="before_intent", after="in_intent")
+        put(place, name, _kept_in(stations.intended, asked_in), after="-")
     # The last question before the call: between it and the commit of the intent a process may be frozen for long.
     put(
         Lease,
@@ -211,6 +206,10 @@ def _put_stations(stations: _Stations) -> None:
     put(deciding, "decide", lambda *_, **__: None, after="in_sign")
     put(deciding, "tell", lambda *_, settled, **__: settled.effect, after="in_answer")
     put(runner, "_close", lambda *_: None, after="in_ending")
+
+
+def _kept_in(kept: list[Any], asked_in: Callable[..., Any]) -> Callable[..., None]:
+    return lambda *args: kept.append(asked_in(*args))
 
 
 def _settled_by(uncertain: bool, event: Any, settled: Any) -> Any:
