@@ -88,9 +88,7 @@ def read_with_children(workspace: Workspace | None, name: str) -> tuple[Playbook
             continue  # reported by the linter, with the step
         children[reference] = _load(workspace, named).playbook
         wanted += playbooks_called(children[reference])
-    if not _was_found_runnable(loaded, children):
-        _require_runnable(loaded, children)
-        _remember_runnable(loaded, children)
+    _require_runnable(loaded, children)
     return loaded.playbook, children
 
 
@@ -99,23 +97,6 @@ def _require_runnable(loaded: Loaded, children: Mapping[str, Playbook]) -> None:
     require_runnable(loaded.playbook, known_measures=known, places=loaded.places, children=children)
     for each in children.values():
         require_runnable(each, known_measures=known, children=children)
-
-
-# A worker starts the same few playbooks again and again, and what was read is never changed: the same objects (`load`
-# hands out the same ones for the same text) need to be checked once. They are kept, so that no other has their id.
-_RUNNABLE: dict[tuple[int, ...], tuple[Playbook, ...]] = {}
-_MOST_RUNNABLE = 64
-
-
-def _was_found_runnable(loaded: Loaded, children: Mapping[str, Playbook]) -> bool:
-    return tuple(map(id, (loaded.playbook, *children.values()))) in _RUNNABLE
-
-
-def _remember_runnable(loaded: Loaded, children: Mapping[str, Playbook]) -> None:
-    if len(_RUNNABLE) >= _MOST_RUNNABLE:
-        _RUNNABLE.clear()
-    kept = (loaded.playbook, *children.values())
-    _RUNNABLE[tuple(map(id, kept))] = kept
 
 
 def name_of_playbook(workspace: Workspace | None, playbook_id: str) -> str | None:

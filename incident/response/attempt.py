@@ -164,17 +164,13 @@ class Attempt:
                 self.lease.done(change.session)
             return True, following.intended
 
-    def _keep_late(
-        self, change: Change, run: Run, event: e.Event, settled: OpenEffect, result: str
-    ) -> None:
+    def _keep_late(self, change: Change, run: Run, event: e.Event, settled: OpenEffect, result: str) -> None:
         row = change.session.get(RunEffect, settled.row.id)
         if row is None:
             raise NotFound("this effect does not exist", where=settled.row.id)
         if isinstance(settled.effect, e.RunCommand):
             withdrawn = OpenEffect(row, settled.effect)
-            keep_late(
-                change, self.store, run, withdrawn, event, result=result, evaluate=self.around.evaluate
-            )
+            keep_late(change, self.store, run, withdrawn, event, result=result, evaluate=self.around.evaluate)
 
 
 class _Following:

@@ -7,7 +7,6 @@ step's time; else a person is asked.
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 
 from incident.record.holds import HeldBack
@@ -52,7 +51,7 @@ def make_call(attempt: Attempt, intended: Intended) -> Intended | None:
         attempt.call_later(intended, calls=asked.calls, at=intended.was_due_at)
         return None
     attempt.lease.allow(command.timeout_ms / 1000 + _SLACK_S)
-    result = asyncio.run(_call(attempt, command))
+    result = _call(attempt, command)
     if result.ending is not Ending.ambiguous:
         return attempt.tell(_event_of(command, result), asked, result=result.detail)
     calls = asked.calls + 1
@@ -64,7 +63,7 @@ def make_call(attempt: Attempt, intended: Intended) -> Intended | None:
     )
 
 
-async def _call(attempt: Attempt, command: e.RunCommand) -> Result:
+def _call(attempt: Attempt, command: e.RunCommand) -> Result:
     call = Call(
         command.command,
         command.agent,
@@ -75,7 +74,7 @@ async def _call(attempt: Attempt, command: e.RunCommand) -> Result:
         authentication=command.authentication,
         resolve_secret=attempt.around.resolve_secret,
     )
-    return await kind_of(command.command).carry_out(call, attempt.around.going_out)
+    return kind_of(command.command).carry_out(call, attempt.around.going_out)
 
 
 def _event_of(command: e.RunCommand, result: Result) -> e.Event:

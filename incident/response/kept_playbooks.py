@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,11 +15,12 @@ from sqlmodel import Session
 from incident.errors import Unreadable
 from incident.response.model import Playbook, dump
 from incident.response.state import State
-from incident.store.change import Change, open_row
+from incident.store.change import Change, row_name
+from incident.store.sealing import unseal
 from incident.store.store import Store
 from incident.store.tables import Run, RunPlaybook
 
-_MOST_READ = 64
+_MOST_AT_HAND = 64
 """Runs whose playbooks a process keeps at hand: more than a worker has under way at a time."""
 
 
@@ -51,24 +53,39 @@ def playbooks_of(store: Store, run: Run, document: Mapping[str, Any]) -> Kept:
     """
     if not are_beside(document):
         return _read(document)
+    at_hand = _at_hand(run.id, store.key(run.incident_id))
+    # Its row is written once, so whoever has read it need not look again.
+    if not at_hand:
+        at_hand.append(_opened(store, run))
+    return at_hand[0]
+
+
+@lru_cache(maxsize=_MOST_AT_HAND)
+def _at_hand(run_id: str, key: bytes) -> list[Kept]:
+    """The place in which a process keeps what it has read of a run; under each key its own."""
+    return []
+
+
+def _opened(store: Store, run: Run) -> Kept:
     key = store.key(run.incident_id)
     session = object_session(run)
     if isinstance(session, Session):
-        return _opened(run.id, run.incident_id, _sealed(session, run), key)
+        return _of_text(_text(session, run, key))
     with store.read() as own:
-        return _opened(run.id, run.incident_id, _sealed(own, run), key)
+        return _of_text(_text(own, run, key))
 
 
-def _sealed(session: Session, run: Run) -> bytes:
+def _text(session: Session, run: Run, key: bytes) -> bytes:
     row = session.get(RunPlaybook, run.id)
     if row is None:
         raise Unreadable("the playbook of the run is not there", where=run.id)
-    return row.sealed
+    return unseal(key, row.sealed, bound_to=row_name(row))
 
 
-@lru_cache(maxsize=_MOST_READ)
-def _opened(run_id: str, incident_id: str, sealed: bytes, key: bytes) -> Kept:
-    return _read(open_row(RunPlaybook(id=run_id, incident_id=incident_id, sealed=sealed), key=key))
+@lru_cache(maxsize=_MOST_AT_HAND)
+def _of_text(text: bytes) -> Kept:
+    """Many runs go by the same few playbooks."""
+    return _read(json.loads(text))
 
 
 def _read(content: Mapping[str, Any]) -> Kept:

@@ -109,17 +109,31 @@ def require_runnable(
     children: Mapping[str, Playbook] | None = None,
 ) -> None:
     """Raise NotRunnable with all errors. Conditions that a person can answer do not stop a run."""
+    children = children or {}
+    key = (id(playbook), *((name, id(each)) for name, each in children.items()), known_measures)
+    if key in _RUNNABLE and not any(True for _ in _validity(playbook, now)):
+        return
     found = lint(
         playbook,
         now=now,
         known_measures=known_measures,
         imported=True,
         places=places,
-        children=children or {},
+        children=children,
     )
     errors = errors_in(found)
     if errors:
         raise NotRunnable(errors, name=playbook.name)
+    if len(_RUNNABLE) >= _MOST_RUNNABLE:
+        _RUNNABLE.clear()
+    _RUNNABLE[key] = (playbook, *children.values())
+
+
+# A worker starts the same few playbooks again and again, and what was read is never changed: the same objects
+# (`form.load` hands out the same ones for the same text) need to be checked once. They are kept, so that no other has
+# their id.
+_RUNNABLE: dict[tuple[object, ...], tuple[Playbook, ...]] = {}
+_MOST_RUNNABLE = 64
 
 
 def labels_of(playbook: Playbook) -> dict[str, str]:

@@ -13,10 +13,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any, get_args
 
 from pydantic import TypeAdapter
-from sqlmodel import Session, col, func, select
+from sqlalchemy import bindparam
+from sqlmodel import Session, col, func, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from incident.durable import put_job
 from incident.errors import NotFound, Refused
@@ -193,12 +196,17 @@ def runs_of(session: Session, incident_id: str | None = None) -> list[Run]:
 
 def open_effects(session: Session, store: Store, run: Run) -> list[OpenEffect]:
     """What a run still waits for, in the order in which it was asked."""
-    rows = session.exec(
-        select(RunEffect)
-        .where(RunEffect.run_id == run.id, col(RunEffect.state).in_(OUTSTANDING))
-        .order_by(col(RunEffect.id))
-    ).all()
+    rows = session.exec(_outstanding_of_a_run(), params={"run": run.id}).all()
     return [_opened(store, row) for row in rows]
+
+
+@cache
+def _outstanding_of_a_run() -> SelectOfScalar[RunEffect]:
+    """Built once, as it stands in every turn of every run."""
+    waits = or_(*(col(RunEffect.state) == each for each in sorted(OUTSTANDING)))
+    return (
+        select(RunEffect).where(col(RunEffect.run_id) == bindparam("run"), waits).order_by(col(RunEffect.id))
+    )
 
 
 def questions(session: Session, store: Store, run: Run) -> list[OpenEffect]:

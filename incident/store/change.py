@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from hashlib import sha256
 from typing import Any, Protocol
 
-from sqlalchemy import Executable, inspect
+from sqlalchemy import Executable, Insert, inspect
 from sqlalchemy.engine import CursorResult
 from sqlmodel import Session, SQLModel, insert
 
@@ -47,8 +48,17 @@ def open_sealed(table: type[SQLModel], row_id: str, sealed: bytes, *, key: bytes
 
 def row_image(row: SQLModel) -> dict[str, Any]:
     """The plain columns of a row as JSON values, as the journal keeps them."""
-    columns = inspect(type(row)).columns
-    return {name: _plain(getattr(row, name)) for name in sorted(columns.keys()) if name != "sealed"}
+    return {name: _plain(getattr(row, name)) for name in _columns_of(type(row)) if name != "sealed"}
+
+
+@cache
+def _columns_of(table: type[SQLModel]) -> tuple[str, ...]:
+    return tuple(sorted(inspect(table).columns.keys()))
+
+
+@cache
+def _insert_into(table: type[SQLModel]) -> Insert:
+    return insert(inspect(table).local_table)
 
 
 def _plain(value: Any) -> Any:
@@ -112,8 +122,8 @@ class Change:
         if not isinstance(row, ROW_TABLES):
             raise TypeError(f"{row.__tablename__} is not journalled by row")
         seal_row(row, content, key=self.key)
-        values = {name: getattr(row, name) for name in inspect(type(row)).columns.keys()}  # noqa: SIM118
-        self.execute(insert(type(row)), values)
+        values = {name: getattr(row, name) for name in _columns_of(type(row))}
+        self.execute(_insert_into(type(row)), values)
         self._images.append({"table": row.__tablename__, "content": content, "row": row_image(row)})
 
     def put_bulk(self, table: type[SQLModel], rows: Iterable[Mapping[str, Any]]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -115,7 +114,7 @@ class Carried:
             ),
             resolve_secret=self.secrets.__getitem__,
         )
-        return asyncio.run(kind_of(command).carry_out(call, self.rules))
+        return kind_of(command).carry_out(call, self.rules)
 
     def _event(self, effect: e.Effect) -> e.Event | None:
         labels = labels_of(self.playbook)

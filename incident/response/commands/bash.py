@@ -69,7 +69,7 @@ def prepare(
     return Prepared(TYPE, None, 0, "bash on this machine", shell_text(script_of(command), values, declared))
 
 
-async def carry_out(call: Call, rules: GoingOut) -> Result:
+def carry_out(call: Call, rules: GoingOut) -> Result:
     """Run the command once. Never raises for what the command does."""
     try:
         prepared = prepare(call.command, call.addressee, call.values, call.declared)
@@ -78,7 +78,7 @@ async def carry_out(call: Call, rules: GoingOut) -> Result:
         return Result(Ending.not_sent, error.what)
     with tempfile.TemporaryDirectory(prefix="tocsin-", ignore_cleanup_errors=True) as folder:
         try:
-            return await _kept(call, prepared, folder)
+            return asyncio.run(_kept(call, prepared, folder))
         except OSError as error:
             return Result(Ending.not_sent, f"bash does not start: {error.strerror}")
 

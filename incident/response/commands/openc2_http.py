@@ -71,13 +71,13 @@ def prepare(
     return Prepared(TYPE, prepared.host, prepared.port, prepared.request, prepared.content)
 
 
-async def carry_out(call: Call, rules: GoingOut) -> Result:
+def carry_out(call: Call, rules: GoingOut) -> Result:
     """Send the command once. An answer whose own status says no is a no, though HTTP says 200."""
     try:
         plain = as_http(call.command)
     except TocsinError as error:
         return Result(Ending.not_sent, f"the request could not be made: {error.what}")
-    result = await http_api.carry_out(
+    result = http_api.carry_out(
         Call(
             plain,
             call.addressee,

@@ -95,7 +95,7 @@ def _host(entry: str, values: Values) -> str:
     return substitute(entry, values, Sink.host)
 
 
-async def carry_out(call: Call, rules: GoingOut) -> Result:
+def carry_out(call: Call, rules: GoingOut) -> Result:
     """Run the command there once. Never raises for what the network or the host does."""
     try:
         prepared = prepare(call.command, call.addressee, call.values, call.declared)
@@ -107,7 +107,7 @@ async def carry_out(call: Call, rules: GoingOut) -> Result:
         return Result(Ending.not_sent, error.what)
     # It logs commands, and those hold values.
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
-    return await _exchange(call, prepared, hosts, signing_in)
+    return asyncio.run(_exchange(call, prepared, hosts, signing_in))
 
 
 def must_be_installed() -> None:

@@ -1,4 +1,3 @@
-import asyncio
 import os
 import signal
 import subprocess
@@ -48,7 +47,7 @@ def run(
     rules: GoingOut = ENABLED,
     timeout_s: float = 30,
 ) -> Result:
-    return asyncio.run(carry_out(call(script, values, timeout_s=timeout_s), rules))
+    return carry_out(call(script, values, timeout_s=timeout_s), rules)
 
 
 def lives(pid: int) -> bool:
@@ -158,10 +157,10 @@ def start_caller(script: str) -> subprocess.Popen[bytes]:
     """A process that carries the command out, as a worker does in a thread of its own."""
     file = Path(__file__)
     program = (
-        "import asyncio, sys, threading\n"
+        "import sys, threading\n"
         f"sys.path[:0] = [{str(file.parents[4])!r}, {str(file.parent)!r}]\n"
         f"from {file.stem} import ENABLED, call, carry_out\n"
-        "work = lambda: asyncio.run(carry_out(call(sys.argv[1]), ENABLED))\n"
+        "work = lambda: carry_out(call(sys.argv[1]), ENABLED)\n"
         "thread = threading.Thread(target=work); thread.start(); thread.join()\n"
     )
     return subprocess.Popen([sys.executable, "-c", program, script])

@@ -1,4 +1,3 @@
-import asyncio
 import json
 import socket
 import threading
@@ -105,7 +104,7 @@ def run(
         authentication=authentication,
         resolve_secret=resolve_secret,
     )
-    return asyncio.run(carry_out(call, rules))
+    return carry_out(call, rules)
 
 
 def post(path: str, **more: Any) -> Command:
@@ -131,6 +130,11 @@ def test_a_command_goes_out_as_written_with_the_visit_as_its_key(server: Service
         "__ticket_id__": "42",
         "__open__": "true",
     }
+
+
+def test_a_path_in_another_script_goes_out_as_its_bytes(server: Service) -> None:
+    run(post("/用户?名=é|"), agent_at(server.server_port))
+    assert server.seen[0][1] == "/%E7%94%A8%E6%88%B7?%E5%90%8D=%C3%A9%7C"
 
 
 def test_no_library_writes_the_address_into_a_log(server: Service, caplog: pytest.LogCaptureFixture) -> None:

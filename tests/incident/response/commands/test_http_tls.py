@@ -1,6 +1,5 @@
 """Whom an http-api command trusts, by real TLS servers on loopback."""
 
-import asyncio
 import ipaddress
 import ssl
 from collections.abc import Iterator
@@ -81,7 +80,7 @@ def call(url: str, ca_file: Path | None) -> Result:
         authentication=None,
         resolve_secret=lambda name: "",
     )
-    return asyncio.run(carry_out(wanted, rules))
+    return carry_out(wanted, rules)
 
 
 @pytest.fixture

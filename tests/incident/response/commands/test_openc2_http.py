@@ -1,4 +1,3 @@
-import asyncio
 import base64
 import json
 from typing import Any
@@ -48,7 +47,7 @@ def run(service: CalledService, content: object, address: str = "203.0.113.7") -
         authentication=None,
         resolve_secret=lambda name: "",
     )
-    return asyncio.run(carry_out(call, LOOPBACK))
+    return carry_out(call, LOOPBACK)
 
 
 @pytest.mark.parametrize("content", [DENY, WRAPPED])

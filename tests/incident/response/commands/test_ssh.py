@@ -74,7 +74,7 @@ def run(
 ) -> Result:
     hosts = tuple(host_rule(each) for each in ("127.0.0.1", "::1", "localhost"))
     rules = GoingOut(hosts=hosts, known_hosts=known_hosts or server.known_hosts)
-    return asyncio.run(carry_out(called(server, script, values, **more), rules))
+    return carry_out(called(server, script, values, **more), rules)
 
 
 def known(folder: Path, text: str) -> Path:
@@ -284,7 +284,7 @@ def by_password(
             resolve_secret={"ops-password": secret}.__getitem__,
         )
         async with server:
-            result = await carry_out(call, rules)
+            result = await asyncio.to_thread(carry_out, call, rules)
         return result
 
     return asyncio.run(exchange())
