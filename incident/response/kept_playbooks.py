@@ -46,14 +46,16 @@ def are_beside(document: Mapping[str, Any]) -> bool:
     return "playbook" not in document
 
 
-def playbooks_of(store: Store, run: Run, document: Mapping[str, Any]) -> Kept:
-    """What a run goes by, for the document that its row holds.
+def playbooks_of(store: Store, run: Run, document: Mapping[str, Any], *, anew: bool = False) -> Kept:
+    """What a run goes by, for the document that its row holds; `anew` reads it as it stands now.
 
     Raises `KeyDestroyed`, `KeyMissing`, or `Unreadable`.
     """
     if not are_beside(document):
         return _read(document)
     at_hand = _at_hand(run.id, store.key(run.incident_id))
+    if anew:
+        return _opened(store, run)
     # Its row is written once, so whoever has read it need not look again.
     if not at_hand:
         at_hand.append(_opened(store, run))

@@ -260,13 +260,13 @@ def poke_runs(session: Session, incident_id: str) -> None:
             put_job(session, RUN_JOB, run.id, incident_id=incident_id)
 
 
-def state_of(store: Store, run: Run) -> State:
-    """The machine's state of a run."""
-    return _state_in(store, run, store.open(run, incident_id=run.incident_id))
+def state_of(store: Store, run: Run, *, anew: bool = False) -> State:
+    """The machine's state of a run; `anew` reads all of it as it stands now, for whoever looks for damage."""
+    return _state_in(store, run, store.open(run, incident_id=run.incident_id), anew=anew)
 
 
-def _state_in(store: Store, run: Run, document: Mapping[str, Any]) -> State:
-    kept = playbooks_of(store, run, document)
+def _state_in(store: Store, run: Run, document: Mapping[str, Any], *, anew: bool = False) -> State:
+    kept = playbooks_of(store, run, document, anew=anew)
     return from_json(document["state"], playbook=kept.playbook, children=kept.children)
 
 

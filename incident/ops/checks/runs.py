@@ -135,7 +135,7 @@ def _look_at_running(view: View, findings: Findings) -> None:
             continue
         try:
             outstanding = open_effects(view.session, view.house.store, run)
-            state = state_of(view.house.store, run)
+            state = state_of(view.house.store, run, anew=True)
         except (TocsinError, ValueError, KeyError):
             findings.broken(AGREE, f"run {run.id}", "what it waits for cannot be read")
             continue
