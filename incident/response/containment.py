@@ -1,8 +1,8 @@
-"""What the steps of runs contain: a row from a step's success until it is taken back.
+"""What the steps of runs contain: a row from a step's end until it is taken back.
 
 A row is written in the change that settles its step, with all that taking it back needs: the commands, whom they are
-sent to, and the values as they stood when the step had succeeded. Nothing here sends anything, and nothing lifts
-containment by itself.
+sent to, and the values as they stood when the step had ended. A step that failed halfway has one too, since part of
+what it was for may be in force. Nothing here sends anything, and nothing lifts containment by itself.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from incident.record.summons import settle_summons
 from incident.response import events as e
 from incident.response.extensions import ContainmentAction, measures_of, verification_of
 from incident.response.lint import labels_of
-from incident.response.model import MANUAL, ActionStep, AgentTarget, Playbook
-from incident.response.state import OPEN, State, Visit, VisitState
+from incident.response.model import ActionStep, AgentTarget, Playbook
+from incident.response.state import OPEN, Awaits, State, Visit, VisitState
 from incident.response.variables import declarations
-from incident.response.work import names_of, title_of
+from incident.response.work import Work, names_of, plan, title_of
 from incident.store.change import Change
 from incident.store.store import Store
 from incident.store.tables import Containment, Run
@@ -39,18 +39,20 @@ UNDO_LABEL = "tocsin-undo"
 
 
 class ContainmentState(StrEnum):
-    """`NOT_EFFECTIVE`: it was done, and its verification failed."""
+    """`NOT_EFFECTIVE`: it was done, and its verification failed. `IN_DOUBT`: its step did not succeed, and part of it, or
+    all, may be in force."""
 
     IN_FORCE = "in_force"
+    IN_DOUBT = "in_doubt"
     VERIFIED = "verified"
     NOT_EFFECTIVE = "not_effective"
     UNDOING = "undoing"
     UNDONE = "undone"
 
 
-STANDING = frozenset({ContainmentState.IN_FORCE, ContainmentState.VERIFIED, ContainmentState.NOT_EFFECTIVE})
-"""Done, and nobody is taking it back."""
 UNENDED = frozenset(ContainmentState) - {ContainmentState.UNDONE}
+STANDING = UNENDED - {ContainmentState.UNDOING}
+"""Done, or perhaps done, and nobody is taking it back."""
 
 
 def is_undo(playbook: Playbook) -> bool:
@@ -64,28 +66,67 @@ def is_undo(playbook: Playbook) -> bool:
 def keep_containment(
     change: Change, store: Store, run: Run, effect: e.Piece | e.AskOutcome, after: State, *, at: datetime
 ) -> None:
-    """Keep that the step of `effect` contained something, if its measures say so; `at` is when it was done."""
+    """Keep that the step of `effect` contained something, if its measures say so; `at` is when it was done.
+
+    The work up to `effect` was done. Where more would have followed, the step did not succeed.
+    """
     visit = after.visits.get(effect.visit)
     if visit is None:  # of an earlier round of a loop, and withdrawn long ago: only its measure is kept
         return
     step = after.step_of(visit)
+    if isinstance(step, ActionStep):
+        done = plan(step)[: effect.index + 1]
+        _keep(change, store, run, after, visit, step, done, whole=done == plan(step), at=at)
+
+
+def _keep(
+    change: Change,
+    store: Store,
+    run: Run,
+    after: State,
+    visit: Visit,
+    step: ActionStep,
+    done: Sequence[Work],
+    *,
+    whole: bool,
+    at: datetime,
+) -> None:
+    """Keep what these pieces of a step's work contained; unless they are the `whole` of it, for certain, in doubt."""
     action = measures_of(step)
-    if action is None or not isinstance(step, ActionStep) or not contains(action.action_ids):
+    if action is None or not contains(action.action_ids):
         return
-    row = Containment(
+    content = _content(after, visit, step, action, done)
+    row = _of_visit(change.session, run, visit) or Containment(
         id=store.new_id(),
         incident_id=run.incident_id,
         number=next_number(change.session, Containment, run.incident_id),
         run_id=run.id,
         visit=visit.id,
         step=visit.step,
-        state=ContainmentState.IN_FORCE,
+        state=ContainmentState.IN_DOUBT,
         done_at=at,
         expires_at=at + timedelta(milliseconds=action.expires_after) if action.expires_after else None,
     )
-    change.put(row, _content(after, visit, step, action))
+    row.state = ContainmentState.IN_FORCE if whole else ContainmentState.IN_DOUBT
+    change.put(row, content)
     if row.expires_at is not None:
         _ask_at_its_end(change, row)
+    if not whole:
+        on = "; ".join(in_language(each, "en") for each in content["whom"])
+        text = f"in doubt: {in_language(content['title'], 'en')} ({label_of(row)}); its step did not succeed"
+        record_run_note(
+            store,
+            change,
+            run.incident_id,
+            text=f"{text}, and may have worked on {on}" if on else text,
+            at=change.at,
+        )
+
+
+def _of_visit(session: Session, run: Run, visit: Visit) -> Containment | None:
+    """What a visit left in doubt, of which more is heard now."""
+    found = select(Containment).where(Containment.run_id == run.id, Containment.visit == visit.id)
+    return session.exec(found).first()
 
 
 def contains(actions: Iterable[str]) -> bool:
@@ -102,10 +143,11 @@ def inverses(actions: Sequence[str], declared: Sequence[str] = ()) -> list[str]:
     return list(dict.fromkeys(each for each in undone_by if each is not None))
 
 
-def _content(after: State, visit: Visit, step: ActionStep, action: ContainmentAction) -> dict[str, Any]:
+def _content(
+    after: State, visit: Visit, step: ActionStep, action: ContainmentAction, done: Sequence[Work]
+) -> dict[str, Any]:
     playbook = after.playbook_of(visit)
-    by_people = all(each.type == MANUAL for each in step.commands)
-    targets = step.targets or ([] if by_people else [step.agent])
+    targets = list(dict.fromkeys(each.target for each in done if each.target is not None))
     ends = {each: playbook.endpoint(each) for each in dict.fromkeys([step.agent, *targets])}
     found = {key: end for key, end in ends.items() if end is not None}
     owner = playbook.agent_definitions.get(action.owner or "")
@@ -125,7 +167,7 @@ def _content(after: State, visit: Visit, step: ActionStep, action: ContainmentAc
         "kinds": list(dict.fromkeys(each.type for each in step.commands)),
         "timeout": step.timeout,
         "agent": step.agent,
-        "targets": list(step.targets),
+        "targets": targets if step.targets else [],
         "ends": {key: _plain(each) for key, each in found.items()},
         "authentication": _authentication(playbook, found),
         "undo_commands": list(action.undo_commands),
@@ -147,20 +189,51 @@ def _plain(found: BaseModel | None) -> dict[str, Any] | None:
 
 
 def follow_turn(
-    change: Change, store: Store, run: Run, before: State, after: State, *, at: datetime
+    change: Change, store: Store, run: Run, event: e.Event, before: State, after: State, *, at: datetime
 ) -> list[Containment]:
-    """Keep what a turn of a run says of containment: verified or not, taken back or not. Returns what was taken back."""
+    """Keep what a turn of a run says of containment: verified or not, in doubt, taken back or not. Returns what was
+    taken back."""
     undone: list[Containment] = []
     for visit in _closed_in(before, after):
         step = after.step_of(visit)
         checks = verification_of(step) if isinstance(step, ActionStep) else None
         if checks is not None and visit.state is not VisitState.cancelled:
             _verify(change, store, run, after, visit, checks.verifies)
+        if isinstance(step, ActionStep) and visit.state is not VisitState.succeeded:
+            done = _perhaps_done(step, visit, before.visits.get(visit.id), event)
+            if done:
+                _keep(change, store, run, after, visit, step, done, whole=False, at=at)
         if visit.state is VisitState.succeeded and is_undo(after.playbook):
             undone += take_back(change, store, run, visit.step, at=at)
     if after.finished and is_undo(after.playbook):
         _let_stand(change, store, run)
     return undone
+
+
+_AT_WORK = frozenset({"call", "manual"})
+
+
+def _perhaps_done(step: ActionStep, visit: Visit, before: Visit | None, event: e.Event) -> list[Work]:
+    """The pieces of a step that did not succeed which were done, and the last one if nobody knows that it was not."""
+    pieces = plan(step)
+    known = pieces[: visit.index]
+    last = pieces[visit.index : visit.index + 1] if _may_be_done(visit, before, event) else ()
+    return [each for each in (*known, *last) if each.kind in _AT_WORK]
+
+
+def _may_be_done(visit: Visit, before: Visit | None, event: e.Event) -> bool:
+    """Whether the work that a visit ended with may have been done."""
+    if isinstance(event, e.Cancelled | e.TimerFired) or event.visit != visit.id:
+        return before is not None and before.awaits is Awaits.outcome
+    match event:
+        case e.CommandSucceeded():  # what it brought back was of no use, and it was done all the same
+            return True
+        case e.CommandFailed():
+            return event.ambiguous
+        case e.OutcomeAnswered():
+            return event.outcome is not e.CallOutcome.not_done
+        case _:
+            return False
 
 
 def _closed_in(before: State, after: State) -> Iterator[Visit]:

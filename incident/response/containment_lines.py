@@ -28,6 +28,10 @@ BLAST_RADIUS: Mapping[BlastRadius, LocalText] = {
 """Who notices that an action was taken."""
 STATES: Mapping[ContainmentState, LocalText] = {
     ContainmentState.IN_FORCE: {"zh-Hans": "有效，尚未验证", "en": "in force, not verified"},
+    ContainmentState.IN_DOUBT: {
+        "zh-Hans": "不确定，步骤未完成，可能已部分生效",
+        "en": "in doubt: its step did not succeed, part of it may be in force",
+    },
     ContainmentState.VERIFIED: {"zh-Hans": "有效，已验证", "en": "in force, verified"},
     ContainmentState.NOT_EFFECTIVE: {"zh-Hans": "已执行，验证未通过", "en": "done, but the check failed"},
     ContainmentState.UNDOING: {"zh-Hans": "正在撤回", "en": "being taken back"},

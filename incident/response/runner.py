@@ -33,9 +33,10 @@ from incident.response.evidence_first import PRESERVED
 from incident.response.kept_playbooks import are_beside, keep_playbooks, playbooks_of
 from incident.response.lint import labels_of
 from incident.response.machine import advance, start
-from incident.response.model import Playbook, dump
+from incident.response.model import ActionStep, Playbook, dump
 from incident.response.state import OPEN, State, VisitState, from_json, to_json
 from incident.response.summoning import Asked, summon_for
+from incident.response.work import plan
 from incident.store.canonical import canonical
 from incident.store.change import Change
 from incident.store.store import Store
@@ -152,7 +153,7 @@ def tell(
     if not are_beside(document):
         keep_playbooks(change, run, after)
     _store(change, store, run, after, effects, poke=poke, waiting=waiting, choose=choose)
-    undone = follow_turn(change, store, run, before, after, at=at or change.at)
+    undone = follow_turn(change, store, run, event, before, after, at=at or change.at)
     if state_downtime(change, store, undone) and evaluate is not None:
         evaluate(change, run.incident_id)
 
@@ -170,12 +171,24 @@ def keep_late(
     """Keep what came of a command that was withdrawn while it was under way: what was done was done."""
     content = store.open(withdrawn.row, incident_id=run.incident_id)
     change.put(withdrawn.row, {**content, "event": event.model_dump(mode="json"), "result": result})
-    if isinstance(event, e.CommandSucceeded) and isinstance(withdrawn.effect, e.RunCommand):
-        _put_measures(change, store, run, withdrawn.effect, result, by="", at=change.at)
-        keep_containment(change, store, run, withdrawn.effect, state_of(store, run), at=change.at)
-        undone = take_back(change, store, run, withdrawn.effect.step, at=change.at)
-        if state_downtime(change, store, undone) and evaluate is not None:
-            evaluate(change, run.incident_id)
+    effect = withdrawn.effect
+    if not isinstance(event, e.CommandSucceeded) or not isinstance(effect, e.RunCommand):
+        return
+    state = state_of(store, run)
+    keep_containment(change, store, run, effect, state, at=change.at)
+    if not _is_last_of_its_step(effect, state):
+        return
+    _put_measures(change, store, run, effect, result, by="", at=change.at)
+    undone = take_back(change, store, run, effect.step, at=change.at)
+    if state_downtime(change, store, undone) and evaluate is not None:
+        evaluate(change, run.incident_id)
+
+
+def _is_last_of_its_step(effect: e.RunCommand, state: State) -> bool:
+    """Whether a step's work is done with this; the only piece of one whose visit is forgotten, as far as is known."""
+    visit = state.visits.get(effect.visit)
+    step = state.step_of(visit) if visit is not None else None
+    return not isinstance(step, ActionStep) or effect.index + 1 == len(plan(step))
 
 
 def run_named(session: Session, run_id: str) -> Run:
