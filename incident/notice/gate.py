@@ -22,6 +22,7 @@ from incident.notice.readability import (
     length_of,
     long_sentences,
     reading_grade,
+    sentences,
 )
 from incident.record.facts import field_named
 
@@ -36,6 +37,7 @@ _ADDRESS = re.compile(
     r"(?:https?://|www\.)[^\s，。；、）)”\"']+|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}(?:/[^\s，。；、）)”\"']*)?",
     re.I,
 )
+_SHOWN = 120  # characters of a sentence in a finding: enough to find it again
 _UNITS = {"zh-Hans": "characters", "en": "words"}
 _LETTER = re.compile(r"[A-Za-z]")
 _HEDGES_ARE_HONEST_IN = frozenset({Element.CONSEQUENCES, Element.STEPS_FOR_PERSON})
@@ -159,8 +161,10 @@ def _hedges(content: NoticeContent) -> Iterator[Finding]:
     if len(softened) > hedges.limit:
         listed = {"zh-Hans": "、".join(dict.fromkeys(softened)), "en": ", ".join(dict.fromkeys(softened))}
         message = {
-            "zh-Hans": f"模糊用语出现{len(softened)}次（{listed['zh-Hans']}）。请写明已知什么、未知什么。",
-            "en": f"Softening words stand here {len(softened)} times ({listed['en']}). Say what is known and what is not.",
+            "zh-Hans": f"模糊用语出现{len(softened)}次（{listed['zh-Hans']}）。请写明已知什么、未知什么，"
+            f"例如{hedges.instead['zh-Hans']}。",
+            "en": f"Softening words stand here {len(softened)} times ({listed['en']}). Say what is known and what is not, "
+            f"such as {hedges.instead['en']}",
         }
         yield Finding(Severity.WARNING, "hedges", "notice", content.language, message)
 
@@ -168,11 +172,21 @@ def _hedges(content: NoticeContent) -> Iterator[Finding]:
 def _words_to_avoid(content: NoticeContent) -> Iterator[Finding]:
     for place, texts in content.texts().items():
         for word, group in words_to_avoid("\n".join(texts), content.language):
+            stands = _shortened(_sentence_with(word, texts, content.language))
             message = {
-                "zh-Hans": f"“{word}”：{group.why['zh-Hans']}",
-                "en": f'"{word}": {group.why["en"]}',
+                "zh-Hans": f"“{word}”：{group.why['zh-Hans']}原文：“{stands}”。可改写为：{group.instead['zh-Hans']}。",
+                "en": f'"{word}": {group.why["en"]} It stands in "{stands}" Write instead {group.instead["en"]}',
             }
             yield Finding(Severity.WARNING, group.code, place, content.language, message)
+
+
+def _sentence_with(word: str, texts: Iterable[str], language: str) -> str:
+    parts = (part for text in texts for part in sentences(text, language))
+    return next((part for part in parts if _found([word], part)), word)
+
+
+def _shortened(sentence: str) -> str:
+    return sentence if len(sentence) <= _SHOWN else f"{sentence[:_SHOWN].rstrip()}……"
 
 
 def words_to_avoid(text: str, language: str) -> Iterator[tuple[str, WordGroup]]:

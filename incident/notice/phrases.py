@@ -37,17 +37,19 @@ class _Part(BaseModel):
 
 
 class WordGroup(_Part):
-    """Words that a notice should not hold, with the reason that is told to its author."""
+    """Words that a notice should not hold, the reason that is told to its author, and what to write instead."""
 
     code: str
     why: InEach
+    instead: InEach
     words: dict[Language, list[str]]
 
 
 class Hedges(_Part):
-    """Words that soften a statement, and how many of them a notice may hold."""
+    """Words that soften a statement, how many of them a notice may hold, and what to write instead."""
 
     limit: int = Field(ge=0)
+    instead: InEach
     words: dict[Language, list[str]]
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from incident.errors import BadInput
 from incident.notice.content import NoticeContent
 from incident.notice.findings import Finding, Severity, refusals
-from incident.notice.gate import check_notice
+from incident.notice.gate import check_notice, words_to_avoid
+from incident.notice.phrases import phrases
 from incident.notice.readability import length_of, reading_grade, sentences
 
 LANGUAGES = ("zh-Hans", "en")
@@ -121,6 +122,43 @@ def test_words_that_hide_praise_or_alarm_are_shown_but_not_refused(
     findings = check_notice(with_text(contents(), language, text), REQUIRED)
     assert code in codes(findings, language)
     assert refusals(findings) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "stands", "instead"),
+    [
+        (
+            "en",
+            "We closed it. We take your privacy very seriously. We are sorry.",
+            'It stands in "We take your privacy very seriously."',
+            "Write instead what was done, and when",
+        ),
+        (
+            "zh-Hans",
+            "我们已经关闭该接口。我们高度重视您的信息安全。",
+            "原文：“我们高度重视您的信息安全。”",
+            "可改写为：写做了什么、哪一天做的",
+        ),
+    ],
+)
+def test_a_finding_shows_the_sentence_and_what_to_write_instead(
+    contents: Contents, language: str, text: str, stands: str, instead: str
+) -> None:
+    findings = check_notice(with_text(contents(), language, text), REQUIRED)
+    [said] = [each.text(language) for each in findings if each.code == "self-praise"]
+    assert stands in said and instead in said
+
+
+def test_what_to_write_instead_is_no_phrase_to_avoid_itself() -> None:
+    lint = phrases().lint
+    advice = [*(group.instead for group in lint.groups), lint.hedges.instead]
+    found = [
+        (text, word)
+        for each in advice
+        for language, text in each.items()
+        for word, _ in words_to_avoid(text, language)
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize(
