@@ -25,8 +25,8 @@ from incident.duties.evaluating import rules_in_use
 from incident.duties.reminding import tell
 from incident.duties.reviews import approve_regime
 from incident.hooks.receiving import StoreIntake
-from incident.ops.check import Checked, check, check_moment
-from incident.ops.checks.base import State
+from incident.ops.check import SURVEYS, Checked, check, check_moment
+from incident.ops.checks.base import State, Survey
 from incident.ops.drill_estate import facts_text
 from incident.ops.meeting import hand_in
 from incident.ops.orders import Silence
@@ -349,7 +349,10 @@ def must_hold(house: House) -> Checked:
 
 @contextmanager
 def with_damage(
-    house: House, *statements: str | tuple[str, dict[str, Any]], incident_id: str | None = None
+    house: House,
+    *statements: str | tuple[str, dict[str, Any]],
+    incident_id: str | None = None,
+    surveys: Sequence[Survey] = SURVEYS,
 ) -> Iterator[Checked]:
     """The check of a store that somebody changed behind its back; afterwards it is as before."""
     with Session(house.store.engine, expire_on_commit=False) as session:
@@ -357,13 +360,6 @@ def with_damage(
             said, values = (statement, {}) if isinstance(statement, str) else statement
             changed = session.connection().execute(text(said), values).rowcount
             assert changed, f"this changes nothing: {said}"
-        yield check_moment(house, Moment(house.store, session), incident_id=incident_id)
+        moment = Moment(house.store, session)
+        yield check_moment(house, moment, incident_id=incident_id, surveys=surveys)
         session.rollback()
-
-
-def damage_found(
-    house: House, statements: Sequence[str | tuple[str, dict[str, Any]]]
-) -> dict[str, list[str]]:
-    """What the check finds broken once these statements were carried out behind the store's back."""
-    with with_damage(house, *statements) as result:
-        return broken(result)

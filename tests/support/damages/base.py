@@ -7,10 +7,14 @@ select a delivery to a grown-up that was accepted, and its only attempt.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.lived_in import LivedIn, damage_found
+from incident.ops.check import SURVEYS
+from incident.ops.checks.base import Survey
+from tests.support.lived_in import LivedIn, broken, with_damage
+from tests.support.readers import changed_by
 
 NOISE = bytes(range(64))
 """Bytes that open with no key, as `:noise`."""
@@ -34,8 +38,13 @@ class Damage:
     statements: tuple[str, ...]
     breaks: dict[str, str]
 
-    def found_in(self, lived: LivedIn) -> dict[str, list[str]]:
-        """What the check finds broken after it."""
+    @property
+    def changes(self) -> frozenset[str]:
+        """The tables in which it changes something."""
+        return changed_by(self.statements)
+
+    def found_in(self, lived: LivedIn, *, by: Sequence[Survey] = SURVEYS) -> dict[str, list[str]]:
+        """What these surveys find broken after it."""
         words = {
             **_WORDS,
             "{sending}": lived.sending.id,
@@ -49,11 +58,12 @@ class Damage:
             for word, meaning in words.items():
                 statement = statement.replace(word, meaning)
             said.append((statement, _values(statement)))
-        return damage_found(lived.house, said)
+        with with_damage(lived.house, *said, surveys=by) as result:
+            return broken(result)
 
-    def must_be_found_in(self, lived: LivedIn) -> None:
+    def must_be_found_in(self, lived: LivedIn, *, by: Sequence[Survey] = SURVEYS) -> None:
         """Fails unless exactly these invariants are broken by it, and say so."""
-        found = self.found_in(lived)
+        found = self.found_in(lived, by=by)
         assert set(found) == set(self.breaks), f"{self.does}: {found}"
         for name, part in self.breaks.items():
             assert any(part in each for each in found[name]), f"{self.does}: {found[name]}"

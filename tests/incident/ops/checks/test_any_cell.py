@@ -20,7 +20,8 @@ from incident.ops.checks.base import table_of
 from incident.store.columns import UtcDateTime
 from incident.store.moment import Moment
 from incident.store.tables import Attempt, Batch, Campaign, Delivery
-from tests.support.lived_in import LivedIn, broken, lived_in
+from tests.support.lived_in import LivedIn, broken, lived_in, must_hold
+from tests.support.readers import Readers, readers_in
 from tests.support.workspaces import START
 
 LEDGER = {table.name: table for table in map(table_of, (Campaign, Batch, Delivery, Attempt))}
@@ -121,6 +122,12 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> LivedIn:
 
 
 @pytest.fixture(scope="module")
+def readers(lived: LivedIn) -> Readers:
+    must_hold(lived.house)
+    return readers_in(lived.house)
+
+
+@pytest.fixture(scope="module")
 def cells(lived: LivedIn) -> list[Cell]:
     """Every cell of the ledger, those of one column after the other."""
     found = []
@@ -155,7 +162,7 @@ def other_values(cell: Cell, cells: list[Cell]) -> list[Any]:
     return [new for new in dict.fromkeys(wanted) if new != cell.value]
 
 
-def found_after(lived: LivedIn, cell: Cell, new: Any) -> dict[str, list[str]] | None:
+def found_after(lived: LivedIn, readers: Readers, cell: Cell, new: Any) -> dict[str, list[str]] | None:
     """What the check finds when this value stands in that cell; None when the database itself refuses it."""
     table = LEDGER[cell.table]
     mine = [column == cell.row[column.name] for column in table.primary_key.columns]
@@ -165,28 +172,33 @@ def found_after(lived: LivedIn, cell: Cell, new: Any) -> dict[str, list[str]] | 
         except IntegrityError:
             return None
         assert changed.rowcount == 1
-        found = broken(check_moment(lived.house, Moment(lived.house.store, session)))
+        moment = Moment(lived.house.store, session)
+        found = broken(check_moment(lived.house, moment, surveys=readers.of([cell.table])))
         session.rollback()
     return found
 
 
 @settings(max_examples=100)
 @given(data=st.data())
-def test_random_damage_to_one_cell_is_found(lived: LivedIn, cells: list[Cell], data: st.DataObject) -> None:
+def test_random_damage_to_one_cell_is_found(
+    lived: LivedIn, readers: Readers, cells: list[Cell], data: st.DataObject
+) -> None:
     column = data.draw(st.sampled_from(sorted({(cell.table, cell.column) for cell in cells})))
     cell = data.draw(st.sampled_from([each for each in cells if (each.table, each.column) == column]))
     new = data.draw(st.sampled_from(other_values(cell, cells)))
-    found = found_after(lived, cell, new)
+    found = found_after(lived, readers, cell, new)
     assume(found is not None)
     assert found or excused(cell, new)
 
 
 @pytest.mark.parametrize("excuse", EXCUSES, ids=lambda excuse: f"{excuse.table}.{excuse.column}")
-def test_what_is_excused_is_really_not_found(lived: LivedIn, cells: list[Cell], excuse: Excuse) -> None:
+def test_what_is_excused_is_really_not_found(
+    lived: LivedIn, readers: Readers, cells: list[Cell], excuse: Excuse
+) -> None:
     """An excuse that is needed no more is taken out here."""
     mine = [cell for cell in cells if (cell.table, cell.column) == (excuse.table, excuse.column)]
     assert any(
-        excuse.when(cell, new) and found_after(lived, cell, new) == {}
+        excuse.when(cell, new) and found_after(lived, readers, cell, new) == {}
         for cell in mine
         for new in other_values(cell, cells)
     )
