@@ -17,15 +17,12 @@ from sqlmodel import Session, col, func, select
 
 from incident.errors import BadInput, Refused
 from incident.record.incidents import must_be_open
-from incident.record.people_file import (
-    Contact,
-    Defaults,
+from incident.record.people_file import Defaults, Problem, ReadRow, Reason, read_people
+from incident.record.person import (
     PersonRow,
-    Problem,
-    ReadRow,
-    Reason,
     contradiction,
-    read_people,
+    person_content,
+    person_from_content,
     same_person,
 )
 from incident.store.change import Change, open_row
@@ -342,33 +339,6 @@ def _problems_refused(state: _Importing, name: str) -> Refused:
         f"{state.counts.problems} of {state.counts.rows} rows have problems; nothing was imported\n{shown}{tail}",
         where=name,
         next_step="correct the file, or import with --keep-problems: faulty rows are then kept aside and listed",
-    )
-
-
-def person_content(person: PersonRow) -> dict[str, Any]:
-    """What is sealed of a person, as JSON values."""
-    return {
-        "reference": person.reference,
-        "contact": dict(vars(person.contact)),
-        "language": person.language,
-        "country": person.country,
-        "categories": list(person.categories),
-        "birth_date": person.birth_date.isoformat() if person.birth_date else None,
-        "guardian": dict(vars(person.guardian)),
-    }
-
-
-def person_from_content(content: Mapping[str, Any]) -> PersonRow:
-    """The person that `person_content` described."""
-    born = content["birth_date"]
-    return PersonRow(
-        reference=content["reference"],
-        contact=Contact(**content["contact"]),
-        language=content["language"],
-        country=content["country"],
-        categories=tuple(content["categories"]),
-        birth_date=date.fromisoformat(born) if born else None,
-        guardian=Contact(**content["guardian"]),
     )
 
 

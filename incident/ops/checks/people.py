@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from incident.delivery.states import Addressee
 from incident.errors import Unreadable
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, moment_of, scan, table_of
-from incident.record.people import person_content, person_from_content
+from incident.record.person import person_content, person_from_content
 from incident.store.sealing import keyed_hash, unseal_json
 from incident.store.tables import Campaign, Delivery, PeopleImport, PeopleProblem, Person
 

@@ -23,10 +23,9 @@ from incident.record.people import (
     import_people,
     kept_problems,
     people_stats,
-    person_content,
-    person_from_content,
 )
-from incident.record.people_file import Defaults, PersonRow, Reason
+from incident.record.people_file import Defaults, Reason
+from incident.record.person import PersonRow, person_content, person_from_content
 from incident.store.change import open_row
 from incident.store.tables import PeopleImport, Person
 from tests.support.postgres import PostgresServer
