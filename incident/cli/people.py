@@ -115,18 +115,31 @@ def import_(
 @app.command("stats", help="How many people, by what matters for telling them.")
 def stats(ctx: typer.Context, incident_id: str = ID) -> None:
     from incident.record.incidents import must_exist
-    from incident.record.people import people_stats
+    from incident.record.people_stats import people_stats
 
     desk = desk_of(ctx)
     with desk.store.read() as session:
         must_exist(session, incident_id)
-        found = people_stats(session, incident_id)
-    rows: list[tuple[str, int]] = [("people", found.total)]
+        found = people_stats(
+            session, desk.store, incident_id, today=desk.now().astimezone(desk.zone).date(), zone=desk.zone
+        )
+    recycled = found.recycled_numbers
+    rows: list[tuple[str, object]] = [("people", found.total)]
     rows += [(f"told in {language}", count) for language, count in found.by_language.items()]
     rows += [
         ("without an e-mail address", found.without_email),
         ("under 18", found.minors),
         ("under 18 without a guardian's contact", found.minors_without_guardian),
+        ("known to be under 14", found.under_14),
+        ("organisations among them", found.organisations),
+        ("deceased", found.deceased),
+        (
+            "number held only since the leak",
+            f"cannot be told yet: `incident set {incident_id} ended_at=...`"
+            if recycled is None
+            else recycled,
+        ),
+        ("with a note on safe contact", found.with_safe_contact),
         ("rows kept aside", found.problems),
     ]
     desk.table(("What", "People"), rows, document={"incident": incident_id, **vars(found)})

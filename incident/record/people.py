@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import select as select_columns
 from sqlalchemy import update
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from incident.errors import BadInput, Refused
 from incident.record.incidents import must_be_open
@@ -287,6 +287,10 @@ def _person_columns(state: _Importing, person_id: str, person: PersonRow) -> dic
         "has_email": bool(person.contact.email),
         "minor": person.minor(state.today),
         "guardian_reachable": person.guardian.reachable,
+        "organisation": person.is_organisation,
+        "deceased": person.deceased,
+        "number_dated": person.held_since is not None,
+        "safe_contact": bool(person.safe_contact),
         "sealed": seal_json(key, content, bound_to=f"person/{person_id}"),
     }
 
@@ -339,41 +343,6 @@ def _problems_refused(state: _Importing, name: str) -> Refused:
         f"{state.counts.problems} of {state.counts.rows} rows have problems; nothing was imported\n{shown}{tail}",
         where=name,
         next_step="correct the file, or import with --keep-problems: faulty rows are then kept aside and listed",
-    )
-
-
-@dataclass(frozen=True)
-class PeopleStats:
-    """How many people, by what matters for telling them."""
-
-    total: int
-    by_language: Mapping[str, int]
-    without_email: int
-    minors: int
-    minors_without_guardian: int
-    problems: int
-
-
-def people_stats(session: Session, incident_id: str) -> PeopleStats:
-    """Counts over the people of an incident; names nobody."""
-    mine = Person.incident_id == incident_id
-
-    def count(*conditions: Any) -> int:
-        return session.exec(select(func.count()).select_from(Person).where(mine, *conditions)).one()
-
-    languages = session.exec(
-        select(Person.language, func.count()).where(mine).group_by(col(Person.language))
-    ).all()
-    problems = session.exec(
-        select(func.count()).select_from(PeopleProblem).where(PeopleProblem.incident_id == incident_id)
-    ).one()
-    return PeopleStats(
-        total=count(),
-        by_language=dict(sorted(languages)),
-        without_email=count(col(Person.has_email).is_(False)),
-        minors=count(col(Person.minor).is_(True)),
-        minors_without_guardian=count(col(Person.minor).is_(True), col(Person.guardian_reachable).is_(False)),
-        problems=problems,
     )
 
 
