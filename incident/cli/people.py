@@ -145,40 +145,51 @@ def stats(ctx: typer.Context, incident_id: str = ID) -> None:
     desk.table(("What", "People"), rows, document={"incident": incident_id, **vars(found)})
 
 
-@app.command("problems", help="The rows that were kept aside, as CSV; with --reveal in full.")
+@app.command(
+    "problems",
+    short_help="The rows that were kept aside, as CSV; with --reveal in full.",
+    help="The rows that were kept aside, as CSV. With --reveal (signed, --as NAME) they are shown in full, below the "
+    "header of their list and with what is wrong behind: corrected, that can be imported again.",
+)
 def problems(
     ctx: typer.Context,
     incident_id: str = ID,
     reveal: bool = typer.Option(False, "--reveal", help="Show the rows themselves (signed, --as NAME)."),
     reason: str = typer.Option("", "--reason", help="Why they are looked at."),
+    list_number: int | None = typer.Option(
+        None, "--list", metavar="NUMBER", help="Only those of this list: 1 is the first that was imported."
+    ),
 ) -> None:
     from incident.record.incidents import must_exist
-    from incident.record.people import kept_problems
+    from incident.record.people_problems import ADDED_COLUMNS, correctable_list, kept_problems
 
     desk = desk_of(ctx)
     with desk.store.read() as session:
         must_exist(session, incident_id)
+    found = list(kept_problems(desk.store, incident_id, list_number=list_number))
+    # Made before it is signed for: a look that is refused is no look.
+    mending = correctable_list(found) if reveal and not desk.as_json else []
     if reveal:
         reveal_list(desk, incident_id, "people problems", reason)
-    found = list(kept_problems(desk.store, incident_id))
     if desk.as_json:
         desk.document(
             [
                 {
+                    "list": each.list_number,
                     "row": each.row,
                     "field": each.field,
                     "reason": each.reason.value,
-                    **({"cells": list(each.cells)} if reveal else {}),
+                    **({"header": list(each.header), "cells": list(each.cells)} if reveal else {}),
                 }
                 for each in found
             ]
         )
         return
-    writer = csv.writer(sys.stdout)
-    writer.writerow(["row", "field", "reason", *(["cells"] if reveal else [])])
-    for each in found:
-        cells = [defused(cell) for cell in each.cells] if reveal else []
-        writer.writerow([each.row, each.field, each.reason.value, *cells])
+    plain = [
+        ["list", *ADDED_COLUMNS],
+        *([str(each.list_number), str(each.row), each.field, each.reason.value] for each in found),
+    ]
+    csv.writer(sys.stdout).writerows([defused(cell) for cell in row] for row in mending or plain)
 
 
 def reveal_list(desk: Desk, incident_id: str, what: str, reason: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
@@ -25,7 +25,7 @@ from incident.record.person import (
     person_from_content,
     same_person,
 )
-from incident.store.change import Change, open_row
+from incident.store.change import Change
 from incident.store.sealing import keyed_hash, seal_json, unseal_json
 from incident.store.store import Store
 from incident.store.tables import Campaign, PeopleImport, PeopleProblem, Person
@@ -77,6 +77,7 @@ class _Importing:
     counts: Counts = field(default_factory=Counts)
     first_problems: list[Problem] = field(default_factory=list)
     aside: list[dict[str, Any]] = field(default_factory=list)
+    header: tuple[str, ...] = ()
 
 
 def import_people(
@@ -252,6 +253,7 @@ def _joined(state: _Importing, held: PersonRow | None, rows: list[tuple[ReadRow,
 
 def _keep_aside(state: _Importing, row: ReadRow, problems: Sequence[Problem]) -> None:
     state.counts.problems += 1
+    state.header = row.header
     state.first_problems += problems[: _SHOWN_PROBLEMS - len(state.first_problems)]
     name = f"people_problem/{state.import_id}/{row.number}"
     state.aside.append(
@@ -328,7 +330,12 @@ def _record_import(state: _Importing, path: Path, file_sha256: str) -> None:
             unchanged=counts.unchanged,
             problems=counts.problems,
         ),
-        {"file": path.name, "joined": counts.joined, "rejected": counts.rejected},
+        {
+            "file": path.name,
+            "joined": counts.joined,
+            "rejected": counts.rejected,
+            "header": list(state.header),
+        },
     )
 
 
@@ -344,27 +351,3 @@ def _problems_refused(state: _Importing, name: str) -> Refused:
         where=name,
         next_step="correct the file, or import with --keep-problems: faulty rows are then kept aside and listed",
     )
-
-
-@dataclass(frozen=True)
-class KeptProblem:
-    """A row that was kept aside, opened for the person who mends it."""
-
-    row: int
-    field: str
-    reason: Reason
-    cells: tuple[str, ...]
-
-
-def kept_problems(store: Store, incident_id: str) -> Iterator[KeptProblem]:
-    """Every row that could not be taken as it was, in order. Shows personal data: for those who mend the list."""
-    key = store.key(incident_id)
-    with store.read() as session:
-        rows = session.exec(
-            select(PeopleProblem)
-            .where(PeopleProblem.incident_id == incident_id)
-            .order_by(col(PeopleProblem.import_id), col(PeopleProblem.row))
-        ).all()
-    for row in rows:
-        content = open_row(row, key=key)
-        yield KeptProblem(row.row, row.field, Reason[row.reason.upper()], tuple(content["row"]))

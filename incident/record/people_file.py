@@ -201,9 +201,10 @@ def read_people(stream: TextIO, *, name: str, defaults: Defaults) -> Iterator[Re
                 next_step="give a CSV file with a header row, for example: reference,name,email",
             )
         columns = _columns(header, defaults.mapping, name)
+        names = tuple(header)
         for number, row in enumerate(reader, start=1):
             if any(cell.strip() for cell in row):
-                yield _read_row(number, row, header, columns, defaults)
+                yield _read_row(number, row, names, columns, defaults)
     except csv.Error as error:
         raise BadInput(f"the file is no CSV ({error})", where=f"{name}, line {reader.line_num}") from error
 
@@ -272,10 +273,10 @@ def _columns(header: list[str], mapping: Mapping[str, str], name: str) -> dict[s
 
 
 def _read_row(
-    number: int, row: Sequence[str], header: Sequence[str], columns: Mapping[str, int], defaults: Defaults
+    number: int, row: Sequence[str], header: tuple[str, ...], columns: Mapping[str, int], defaults: Defaults
 ) -> ReadRow:
     def became(person: PersonRow | None, *problems: Problem) -> ReadRow:
-        return ReadRow(number, tuple(row), person, problems, tuple(header))
+        return ReadRow(number, tuple(row), person, problems, header)
 
     if len(row) != len(header):
         return became(None, Problem(number, "", Reason.COLUMNS))

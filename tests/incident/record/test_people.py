@@ -20,9 +20,9 @@ from incident.record.people import (
     Counts,
     ImportResult,
     import_people,
-    kept_problems,
 )
 from incident.record.people_file import Defaults, Reason
+from incident.record.people_problems import kept_problems
 from incident.record.people_stats import PeopleStats, people_stats
 from incident.record.person import PersonRow, person_content, person_from_content
 from incident.store.change import open_row
