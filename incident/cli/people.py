@@ -17,7 +17,7 @@ GROUP = "people"
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
-    help="The people concerned: import, stats, problems.",
+    help="The people concerned: import, stats, problems, show.",
     no_args_is_help=True,
 )
 
@@ -190,6 +190,29 @@ def problems(
         *([str(each.list_number), str(each.row), each.field, each.reason.value] for each in found),
     ]
     csv.writer(sys.stdout).writerows([defused(cell) for cell in row] for row in mending or plain)
+
+
+@app.command("show", help="One person as the list has them, masked; with --reveal in clear.")
+def show(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    reference: str = typer.Argument(..., metavar="REFERENCE", help="As the list has it."),
+    reveal: bool = typer.Option(
+        False, "--reveal", help="Show all of it, also how to contact them safely (signed, --as NAME)."
+    ),
+    reason: str = typer.Option("", "--reason", help="Why it is looked at."),
+) -> None:
+    from incident.record.incidents import must_exist
+    from incident.record.person_view import person_called, person_in_clear, person_masked
+
+    desk = desk_of(ctx)
+    with desk.store.read() as session:
+        must_exist(session, incident_id)
+        listed = person_called(session, desk.store, incident_id, reference)
+    if reveal:
+        reveal_list(desk, incident_id, f"person {listed.id}", reason)
+    fields = person_in_clear(listed.person) if reveal else person_masked(listed.person)
+    desk.table(("Field", "Value"), list(fields.items()), document={"incident": incident_id, **fields})
 
 
 def reveal_list(desk: Desk, incident_id: str, what: str, reason: str) -> None:
