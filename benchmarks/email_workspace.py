@@ -27,8 +27,9 @@ from incident.record.dossier import dossier_in
 from incident.record.facts import read_facts_file
 from incident.record.incidents import Origin, log_entry, open_incident
 from incident.record.operators import DEFAULT_ROLES, add_operator
-from incident.record.people import import_people, person_from_content
+from incident.record.people import import_people
 from incident.record.people_file import Defaults
+from incident.record.person import person_from_content
 from incident.record.signing import OpenKey
 from incident.record.sshsig import new_private_key, public_line
 from incident.response.housework import House

@@ -17,7 +17,7 @@ GROUP = "people"
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
-    help="The people concerned: import, stats, problems.",
+    help="The people concerned: import, stats, problems, show.",
     no_args_is_help=True,
 )
 
@@ -115,57 +115,104 @@ def import_(
 @app.command("stats", help="How many people, by what matters for telling them.")
 def stats(ctx: typer.Context, incident_id: str = ID) -> None:
     from incident.record.incidents import must_exist
-    from incident.record.people import people_stats
+    from incident.record.people_stats import people_stats
 
     desk = desk_of(ctx)
     with desk.store.read() as session:
         must_exist(session, incident_id)
-        found = people_stats(session, incident_id)
-    rows: list[tuple[str, int]] = [("people", found.total)]
+        found = people_stats(
+            session, desk.store, incident_id, today=desk.now().astimezone(desk.zone).date(), zone=desk.zone
+        )
+    recycled = found.recycled_numbers
+    rows: list[tuple[str, object]] = [("people", found.total)]
     rows += [(f"told in {language}", count) for language, count in found.by_language.items()]
     rows += [
         ("without an e-mail address", found.without_email),
         ("under 18", found.minors),
         ("under 18 without a guardian's contact", found.minors_without_guardian),
+        ("known to be under 14", found.under_14),
+        ("organisations among them", found.organisations),
+        ("deceased", found.deceased),
+        (
+            "number held only since the leak",
+            f"cannot be told yet: `incident set {incident_id} ended_at=...`"
+            if recycled is None
+            else recycled,
+        ),
+        ("with a note on safe contact", found.with_safe_contact),
         ("rows kept aside", found.problems),
     ]
     desk.table(("What", "People"), rows, document={"incident": incident_id, **vars(found)})
 
 
-@app.command("problems", help="The rows that were kept aside, as CSV; with --reveal in full.")
+@app.command(
+    "problems",
+    short_help="The rows that were kept aside, as CSV; with --reveal in full.",
+    help="The rows that were kept aside, as CSV. With --reveal (signed, --as NAME) they are shown in full, below the "
+    "header of their list and with what is wrong behind: corrected, that can be imported again.",
+)
 def problems(
     ctx: typer.Context,
     incident_id: str = ID,
     reveal: bool = typer.Option(False, "--reveal", help="Show the rows themselves (signed, --as NAME)."),
     reason: str = typer.Option("", "--reason", help="Why they are looked at."),
+    list_number: int | None = typer.Option(
+        None, "--list", metavar="NUMBER", help="Only those of this list: 1 is the first that was imported."
+    ),
 ) -> None:
     from incident.record.incidents import must_exist
-    from incident.record.people import kept_problems
+    from incident.record.people_problems import ADDED_COLUMNS, correctable_list, kept_problems
 
     desk = desk_of(ctx)
     with desk.store.read() as session:
         must_exist(session, incident_id)
+    found = list(kept_problems(desk.store, incident_id, list_number=list_number))
+    # Made before it is signed for: a look that is refused is no look.
+    mending = correctable_list(found) if reveal and not desk.as_json else []
     if reveal:
         reveal_list(desk, incident_id, "people problems", reason)
-    found = list(kept_problems(desk.store, incident_id))
     if desk.as_json:
         desk.document(
             [
                 {
+                    "list": each.list_number,
                     "row": each.row,
                     "field": each.field,
                     "reason": each.reason.value,
-                    **({"cells": list(each.cells)} if reveal else {}),
+                    **({"header": list(each.header), "cells": list(each.cells)} if reveal else {}),
                 }
                 for each in found
             ]
         )
         return
-    writer = csv.writer(sys.stdout)
-    writer.writerow(["row", "field", "reason", *(["cells"] if reveal else [])])
-    for each in found:
-        cells = [defused(cell) for cell in each.cells] if reveal else []
-        writer.writerow([each.row, each.field, each.reason.value, *cells])
+    plain = [
+        ["list", *ADDED_COLUMNS],
+        *([str(each.list_number), str(each.row), each.field, each.reason.value] for each in found),
+    ]
+    csv.writer(sys.stdout).writerows([defused(cell) for cell in row] for row in mending or plain)
+
+
+@app.command("show", help="One person as the list has them, masked; with --reveal in clear.")
+def show(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    reference: str = typer.Argument(..., metavar="REFERENCE", help="As the list has it."),
+    reveal: bool = typer.Option(
+        False, "--reveal", help="Show all of it, also how to contact them safely (signed, --as NAME)."
+    ),
+    reason: str = typer.Option("", "--reason", help="Why it is looked at."),
+) -> None:
+    from incident.record.incidents import must_exist
+    from incident.record.person_view import person_called, person_in_clear, person_masked
+
+    desk = desk_of(ctx)
+    with desk.store.read() as session:
+        must_exist(session, incident_id)
+        listed = person_called(session, desk.store, incident_id, reference)
+    if reveal:
+        reveal_list(desk, incident_id, f"person {listed.id}", reason)
+    fields = person_in_clear(listed.person) if reveal else person_masked(listed.person)
+    desk.table(("Field", "Value"), list(fields.items()), document={"incident": incident_id, **fields})
 
 
 def reveal_list(desk: Desk, incident_id: str, what: str, reason: str) -> None:

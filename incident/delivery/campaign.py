@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from incident.delivery.codes import code_mac, code_of
 from incident.delivery.ledger import ledger_root, people_root
@@ -17,6 +19,7 @@ from incident.delivery.states import (
     BATCH_JOB,
     EMAIL,
     IN_PROGRESS,
+    NOT_WRITTEN_TO,
     PUBLISH_JOB,
     Addressee,
     CampaignState,
@@ -31,6 +34,8 @@ from incident.law.regimes import DutyKind
 from incident.notice.release import Version
 from incident.record.holds import Cover, must_not_be_held
 from incident.record.incidents import must_be_open
+from incident.record.people_stats import leak_end
+from incident.record.person import person_from_content
 from incident.settings import Settings
 from incident.store.change import Change, open_row
 from incident.store.store import Store
@@ -63,10 +68,11 @@ def open_campaign(change: Change, store: Store, version: Version, settings: Sett
     must_keep_promises(settings)
     _must_be_a_sender(version, key=change.key)
     campaign_id = store.new_id()
+    leak_ended_on = leak_end(change.session, store, incident_id, zone=settings.zone)
     expected = 0
     for number, chunk in enumerate(_people_in_chunks(change.session, incident_id), start=1):
         expected += len(chunk)
-        _open_batch(change, store, campaign_id, incident_id, number, chunk)
+        _open_batch(change, store, campaign_id, incident_id, number, chunk, leak_ended_on)
     if not expected:
         raise Refused(
             "the list of affected people is empty",
@@ -119,10 +125,16 @@ def _people_in_chunks(session: Session, incident_id: str) -> Iterator[list[Perso
 
 
 def _open_batch(
-    change: Change, store: Store, campaign_id: str, incident_id: str, number: int, people: list[Person]
+    change: Change,
+    store: Store,
+    campaign_id: str,
+    incident_id: str,
+    number: int,
+    people: list[Person],
+    leak_ended_on: date | None,
 ) -> None:
     batch_id = f"{campaign_id}-{number:06d}"
-    rows = [row for person in people for row in _deliveries(change, store, batch_id, person)]
+    rows = [row for person in people for row in _deliveries(change, store, batch_id, person, leak_ended_on)]
     # They are sent in the order of their ids: kept in that order, a group lies on few pages of the database.
     rows.sort(key=itemgetter("id"))
     pending = sum(row["principal"] and row["state"] in IN_PROGRESS for row in rows)
@@ -141,23 +153,41 @@ def _open_batch(
     put_job(change.session, BATCH_JOB, batch_id, incident_id=incident_id, wake=False)
 
 
-def _deliveries(change: Change, store: Store, batch_id: str, person: Person) -> list[dict[str, Any]]:
+def _deliveries(
+    change: Change, store: Store, batch_id: str, person: Person, leak_ended_on: date | None
+) -> list[dict[str, Any]]:
     """The deliveries of one person: their own, and the guardian's for a minor (a minor is told with the guardian)."""
+    to_person = partial(_delivery, change, store, batch_id, person, Addressee.PERSON)
+    why = _why_not(change, person, leak_ended_on)
+    if why in NOT_WRITTEN_TO:
+        return [to_person(principal=True, why=why)]
     guardian_email = ""
     if person.minor and person.guardian_reachable:
         guardian_email = open_row(person, key=change.key)["guardian"]["email"]
     if not guardian_email:
-        return [
-            _delivery(
-                change, store, batch_id, person, Addressee.PERSON, principal=True, has_email=person.has_email
-            )
-        ]
-    rows = [_delivery(change, store, batch_id, person, Addressee.GUARDIAN, principal=True, has_email=True)]
+        return [to_person(principal=True, why=why)]
+    rows = [_delivery(change, store, batch_id, person, Addressee.GUARDIAN, principal=True, why=Why.NONE)]
     if person.has_email:
-        rows.append(
-            _delivery(change, store, batch_id, person, Addressee.PERSON, principal=False, has_email=True)
-        )
+        rows.append(to_person(principal=False, why=Why.NONE))
     return rows
+
+
+def _why_not(change: Change, person: Person, leak_ended_on: date | None) -> Why:
+    """Why nothing can be sent to this person themselves; `Why.NONE` when it can.
+
+    An organisation is told by hand, in words of its own: the notice is written for people.
+    """
+    if person.organisation:
+        return Why.ORGANISATION
+    if person.deceased:
+        return Why.DECEASED
+    if person.has_email:
+        return Why.NONE
+    if person.number_dated:
+        row = person_from_content(open_row(person, key=change.key))
+        if row.has_recycled_number(leak_ended_on):
+            return Why.RECYCLED_NUMBER
+    return Why.NO_EMAIL
 
 
 def _delivery(
@@ -168,7 +198,7 @@ def _delivery(
     addressee: Addressee,
     *,
     principal: bool,
-    has_email: bool,
+    why: Why,
 ) -> dict[str, Any]:
     delivery_id = store.new_id()
     return {
@@ -180,13 +210,13 @@ def _delivery(
         "addressee": addressee,
         "principal": principal,
         "channel": EMAIL,
-        "state": DeliveryState.PENDING if has_email else DeliveryState.UNREACHABLE,
-        "reason": Why.NONE if has_email else Why.NO_EMAIL,
+        "state": DeliveryState.UNREACHABLE if why else DeliveryState.PENDING,
+        "reason": why,
         "attempts": 0,
         "strikes": 0,
         "code_mac": code_mac(change.key, code_of(change.key, delivery_id)),
         "next_at": None,
-        "settled_at": None if has_email else change.at,
+        "settled_at": change.at if why else None,
     }
 
 
@@ -221,9 +251,12 @@ def end_campaign(change: Change, store: Store, campaign_id: str) -> None:
         unreachable=unreachable,
         ledger_roots={batch.id: ledger_root(change.session, batch.id) for batch in batches},
     )
+    spared = _not_written_to(change.session, campaign_id)
     how = f"notice handed over for {accepted} of {campaign.expected} people"
-    if unreachable:
-        how += f"; {unreachable} could not be reached by e-mail"
+    if unreachable - spared:
+        how += f"; {unreachable - spared} could not be reached by e-mail"
+    if spared:
+        how += f"; {spared} not written to (deceased, or organisations)"
     for row in stored_duties(change.session, campaign.incident_id) if accepted else ():
         if row.kind == DutyKind.notify_people:
             meet_duty(
@@ -235,6 +268,14 @@ def end_campaign(change: Change, store: Store, campaign_id: str) -> None:
                 how=how,
             )
     change.anchor()
+
+
+def _not_written_to(session: Session, campaign_id: str) -> int:
+    batches = select(Batch.id).where(Batch.campaign_id == campaign_id)
+    statement = select(func.count()).where(
+        col(Delivery.batch_id).in_(batches), col(Delivery.reason).in_(NOT_WRITTEN_TO)
+    )
+    return session.exec(statement).one()
 
 
 def _batches(session: Session, campaign_id: str) -> list[Batch]:

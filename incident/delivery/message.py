@@ -19,7 +19,7 @@ from incident.notice.render import (
     list_for_person,
     salutation_without_name,
 )
-from incident.record.people_file import PersonRow
+from incident.record.person import PersonRow
 from notifiers.email.message import NOT_IN_A_LINE, Address, Envelope, MailTemplate
 from notifiers.email.skeleton import Skeleton
 from notifiers.errors import BadAddress

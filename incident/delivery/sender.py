@@ -38,8 +38,7 @@ from incident.durable import Lease, braked, put_job, take_tokens
 from incident.errors import NotFound, Unreadable
 from incident.notice.release import version_by_id
 from incident.record.holds import Cover, hold_brake, is_held
-from incident.record.people import person_from_content
-from incident.record.people_file import PersonRow
+from incident.record.person import PersonRow, person_from_content
 from incident.store.change import open_sealed
 from incident.store.store import Store
 from incident.store.tables import Batch, Campaign, Person

@@ -17,10 +17,13 @@ SETTLED = frozenset({DeliveryState.ACCEPTED, DeliveryState.UNREACHABLE})
 
 
 class Why(StrEnum):
-    """Why a person was not reached over a channel."""
+    """Why a person was not reached over a channel. Those of `NOT_WRITTEN_TO` are a list for people to work on."""
 
     NONE = ""
     NO_EMAIL = "no_email"
+    RECYCLED_NUMBER = "recycled_number"
+    DECEASED = "deceased"
+    ORGANISATION = "organisation"
     REFUSED = "refused"
     BLOCKED = "blocked"
     BAD_ADDRESS = "bad_address"
@@ -28,8 +31,23 @@ class Why(StrEnum):
     DAMAGED = "damaged"
 
 
+NOT_WRITTEN_TO = frozenset({Why.DECEASED, Why.ORGANISATION})
+"""A letter to the dead hurts their family, and an organisation is no data subject: no message is made for them."""
+
+NEVER_TRIED = NOT_WRITTEN_TO | {Why.NO_EMAIL, Why.RECYCLED_NUMBER}
+"""The reasons that stand when sending begins."""
+
 WHY_TEXTS: dict[Why, dict[str, str]] = {
     Why.NO_EMAIL: {"zh-Hans": "没有邮箱地址", "en": "no e-mail address"},
+    Why.RECYCLED_NUMBER: {
+        "zh-Hans": "没有邮箱地址，号码在泄露停止之后才归此人使用",
+        "en": "no e-mail address, and a number that came to this person after the leak",
+    },
+    Why.DECEASED: {"zh-Hans": "已故，不发送通知", "en": "deceased: not written to"},
+    Why.ORGANISATION: {
+        "zh-Hans": "单位，不是个人信息主体，不发送通知",
+        "en": "an organisation, no data subject: not written to",
+    },
     Why.REFUSED: {"zh-Hans": "对方邮件服务器拒收", "en": "the mail server refused it"},
     Why.BLOCKED: {"zh-Hans": "被对方的策略拦截", "en": "blocked by a policy of the mail server"},
     Why.BAD_ADDRESS: {"zh-Hans": "邮箱地址不可用", "en": "the address cannot be used"},

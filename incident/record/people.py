@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
@@ -13,22 +13,19 @@ from typing import Any
 
 from sqlalchemy import select as select_columns
 from sqlalchemy import update
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from incident.errors import BadInput, Refused
 from incident.record.incidents import must_be_open
-from incident.record.people_file import (
-    Contact,
-    Defaults,
+from incident.record.people_file import Defaults, Problem, ReadRow, Reason, read_people
+from incident.record.person import (
     PersonRow,
-    Problem,
-    ReadRow,
-    Reason,
     contradiction,
-    read_people,
+    person_content,
+    person_from_content,
     same_person,
 )
-from incident.store.change import Change, open_row
+from incident.store.change import Change
 from incident.store.sealing import keyed_hash, seal_json, unseal_json
 from incident.store.store import Store
 from incident.store.tables import Campaign, PeopleImport, PeopleProblem, Person
@@ -80,6 +77,7 @@ class _Importing:
     counts: Counts = field(default_factory=Counts)
     first_problems: list[Problem] = field(default_factory=list)
     aside: list[dict[str, Any]] = field(default_factory=list)
+    header: tuple[str, ...] = ()
 
 
 def import_people(
@@ -255,6 +253,7 @@ def _joined(state: _Importing, held: PersonRow | None, rows: list[tuple[ReadRow,
 
 def _keep_aside(state: _Importing, row: ReadRow, problems: Sequence[Problem]) -> None:
     state.counts.problems += 1
+    state.header = row.header
     state.first_problems += problems[: _SHOWN_PROBLEMS - len(state.first_problems)]
     name = f"people_problem/{state.import_id}/{row.number}"
     state.aside.append(
@@ -290,6 +289,10 @@ def _person_columns(state: _Importing, person_id: str, person: PersonRow) -> dic
         "has_email": bool(person.contact.email),
         "minor": person.minor(state.today),
         "guardian_reachable": person.guardian.reachable,
+        "organisation": person.is_organisation,
+        "deceased": person.deceased,
+        "number_dated": person.held_since is not None,
+        "safe_contact": bool(person.safe_contact),
         "sealed": seal_json(key, content, bound_to=f"person/{person_id}"),
     }
 
@@ -327,7 +330,12 @@ def _record_import(state: _Importing, path: Path, file_sha256: str) -> None:
             unchanged=counts.unchanged,
             problems=counts.problems,
         ),
-        {"file": path.name, "joined": counts.joined, "rejected": counts.rejected},
+        {
+            "file": path.name,
+            "joined": counts.joined,
+            "rejected": counts.rejected,
+            "header": list(state.header),
+        },
     )
 
 
@@ -343,89 +351,3 @@ def _problems_refused(state: _Importing, name: str) -> Refused:
         where=name,
         next_step="correct the file, or import with --keep-problems: faulty rows are then kept aside and listed",
     )
-
-
-def person_content(person: PersonRow) -> dict[str, Any]:
-    """What is sealed of a person, as JSON values."""
-    return {
-        "reference": person.reference,
-        "contact": dict(vars(person.contact)),
-        "language": person.language,
-        "country": person.country,
-        "categories": list(person.categories),
-        "birth_date": person.birth_date.isoformat() if person.birth_date else None,
-        "guardian": dict(vars(person.guardian)),
-    }
-
-
-def person_from_content(content: Mapping[str, Any]) -> PersonRow:
-    """The person that `person_content` described."""
-    born = content["birth_date"]
-    return PersonRow(
-        reference=content["reference"],
-        contact=Contact(**content["contact"]),
-        language=content["language"],
-        country=content["country"],
-        categories=tuple(content["categories"]),
-        birth_date=date.fromisoformat(born) if born else None,
-        guardian=Contact(**content["guardian"]),
-    )
-
-
-@dataclass(frozen=True)
-class PeopleStats:
-    """How many people, by what matters for telling them."""
-
-    total: int
-    by_language: Mapping[str, int]
-    without_email: int
-    minors: int
-    minors_without_guardian: int
-    problems: int
-
-
-def people_stats(session: Session, incident_id: str) -> PeopleStats:
-    """Counts over the people of an incident; names nobody."""
-    mine = Person.incident_id == incident_id
-
-    def count(*conditions: Any) -> int:
-        return session.exec(select(func.count()).select_from(Person).where(mine, *conditions)).one()
-
-    languages = session.exec(
-        select(Person.language, func.count()).where(mine).group_by(col(Person.language))
-    ).all()
-    problems = session.exec(
-        select(func.count()).select_from(PeopleProblem).where(PeopleProblem.incident_id == incident_id)
-    ).one()
-    return PeopleStats(
-        total=count(),
-        by_language=dict(sorted(languages)),
-        without_email=count(col(Person.has_email).is_(False)),
-        minors=count(col(Person.minor).is_(True)),
-        minors_without_guardian=count(col(Person.minor).is_(True), col(Person.guardian_reachable).is_(False)),
-        problems=problems,
-    )
-
-
-@dataclass(frozen=True)
-class KeptProblem:
-    """A row that was kept aside, opened for the person who mends it."""
-
-    row: int
-    field: str
-    reason: Reason
-    cells: tuple[str, ...]
-
-
-def kept_problems(store: Store, incident_id: str) -> Iterator[KeptProblem]:
-    """Every row that could not be taken as it was, in order. Shows personal data: for those who mend the list."""
-    key = store.key(incident_id)
-    with store.read() as session:
-        rows = session.exec(
-            select(PeopleProblem)
-            .where(PeopleProblem.incident_id == incident_id)
-            .order_by(col(PeopleProblem.import_id), col(PeopleProblem.row))
-        ).all()
-    for row in rows:
-        content = open_row(row, key=key)
-        yield KeptProblem(row.row, row.field, Reason[row.reason.upper()], tuple(content["row"]))

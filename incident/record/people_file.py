@@ -7,18 +7,31 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from enum import StrEnum
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from incident.errors import BadInput
+from incident.record.person import Contact, PersonRow
+from incident.record.person_cells import (
+    lines_of,
+    read_age_class,
+    read_date,
+    read_deceased,
+    read_kind,
+    read_number_role,
+    split_by_slash,
+    split_tokens,
+    split_values,
+)
+from incident.record.showing import as_written
 
 _LONGEST_FIELD = 4_000
 _LONGEST_LINE = 1_000_000
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _COUNTRY = re.compile(r"[a-z]{2}")
 _COUNTRY_WORDS = {
     "中国": "cn",
@@ -28,7 +41,6 @@ _COUNTRY_WORDS = {
     "中国澳门": "mo",
     "中国台湾": "tw",
 }
-_ADULT_YEARS = 18
 
 # Headers people use, by our field.
 HEADERS: Mapping[str, tuple[str, ...]] = {
@@ -63,7 +75,46 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     "guardian_name": ("guardian_name", "guardian", "监护人姓名", "监护人"),
     "guardian_email": ("guardian_email", "监护人邮箱", "监护人电子邮箱"),
     "guardian_phone": ("guardian_phone", "监护人电话", "监护人手机号"),
+    "guardian_consent": ("guardian_consent", "监护人同意", "监护人同意编号", "监护人同意书编号"),
+    "phone_2": (
+        "phone_2",
+        "phone2",
+        "second_phone",
+        "手机号2",
+        "手机号码2",
+        "备用电话",
+        "备用手机号",
+        "其他电话",
+    ),
+    "phone_3": ("phone_3", "phone3", "手机号3", "手机号码3"),
+    "push_tokens": ("push_tokens", "push_token", "device_token", "推送令牌", "推送标识"),
+    "address": (
+        "address",
+        "postal_address",
+        "street_address",
+        "address_1",
+        "address_line_1",
+        "地址",
+        "通讯地址",
+        "联系地址",
+        "邮寄地址",
+        "住址",
+    ),
+    "address_2": ("address_2", "address2", "address_line_2", "地址2"),
+    "address_3": ("address_3", "address3", "address_line_3", "地址3"),
+    "postal_code": ("postal_code", "postcode", "zip_code", "zip", "邮编", "邮政编码"),
+    "city": ("city", "town", "城市"),
+    "kind": ("kind", "person_or_organisation", "个人或单位", "个人/单位", "主体类型"),
+    "number_role": ("number_role", "holder_or_user", "机主或使用人", "机主/使用人"),
+    "age_class": ("age_class", "年龄类别", "年龄分类"),
+    "held_since": ("held_since", "number_held_since", "号码持有起始日期", "入网日期", "入网时间"),
+    "safe_contact": ("safe_contact", "safe_contact_note", "安全联系说明", "联系注意事项"),
+    "deceased": ("deceased", "是否已故", "已故"),
 }
+_PHONES = ("phone", "phone_2", "phone_3")
+_ADDRESS = ("address", "address_2", "address_3")
+# Where a line break parts lines or values. Everywhere else it could end up in the head of a message.
+_MAY_HOLD_LINES = frozenset({*_PHONES, *_ADDRESS, "safe_contact"})
 _LANGUAGE_WORDS = {
     "zh": "zh-Hans",
     "zh-hans": "zh-Hans",
@@ -79,6 +130,8 @@ _LANGUAGE_WORDS = {
 }
 _CATEGORY_SEPARATORS = ";；|、"
 
+_T = TypeVar("_T")
+
 
 class Reason(StrEnum):
     """Why a row, or a field of it, could not be taken."""
@@ -92,8 +145,13 @@ class Reason(StrEnum):
     CONTROL = "holds line breaks or control characters"
     CATEGORY = "no known kind of data"
     BIRTH_DATE = "no date (write 2001-12-31)"
+    AGE_CLASS = "no known age class (write under 14, under 18 or adult)"
+    KIND = "neither a person nor an organisation"
+    NUMBER_ROLE = "neither the holder nor the user of the number"
+    HELD_SINCE = "no day since which the number is held (write 2001-12-31)"
+    DECEASED = "neither yes nor no, nor a day of death"
     TOO_LONG = "longer than 4,000 characters"
-    CONFLICT = "the same person as an earlier row or list, with another contact or name"
+    CONFLICT = "the same person as an earlier row or list, of whom it says something else"
 
 
 @dataclass(frozen=True)
@@ -106,47 +164,14 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Contact:
-    """How to reach somebody."""
-
-    name: str = ""
-    email: str = ""
-    phone: str = ""
-
-    @property
-    def reachable(self) -> bool:
-        return bool(self.email or self.phone)
-
-
-@dataclass(frozen=True)
-class PersonRow:
-    """One person as a row says. `reference` is the organisation's own, else the contact that identifies them."""
-
-    reference: str
-    contact: Contact
-    language: str
-    country: str
-    categories: tuple[str, ...]
-    birth_date: date | None
-    guardian: Contact
-
-    def minor(self, on: date) -> bool:
-        """Whether the person is under 18 on a day; unknown ages count as grown up."""
-        born = self.birth_date
-        if born is None:
-            return False
-        had_birthday = (on.month, on.day) >= (born.month, born.day)
-        return on.year - born.year - (0 if had_birthday else 1) < _ADULT_YEARS
-
-
-@dataclass(frozen=True)
 class ReadRow:
-    """What became of one row: a person, or none, and the faults found."""
+    """What became of one row: a person, or none, and the faults found. `header` is that of the file, as it stands."""
 
     number: int
     raw: tuple[str, ...]
     person: PersonRow | None
     problems: tuple[Problem, ...]
+    header: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,9 +201,10 @@ def read_people(stream: TextIO, *, name: str, defaults: Defaults) -> Iterator[Re
                 next_step="give a CSV file with a header row, for example: reference,name,email",
             )
         columns = _columns(header, defaults.mapping, name)
+        names = tuple(header)
         for number, row in enumerate(reader, start=1):
             if any(cell.strip() for cell in row):
-                yield _read_row(number, row, len(header), columns, defaults)
+                yield _read_row(number, row, names, columns, defaults)
     except csv.Error as error:
         raise BadInput(f"the file is no CSV ({error})", where=f"{name}, line {reader.line_num}") from error
 
@@ -247,23 +273,25 @@ def _columns(header: list[str], mapping: Mapping[str, str], name: str) -> dict[s
 
 
 def _read_row(
-    number: int, row: list[str], width: int, columns: Mapping[str, int], defaults: Defaults
+    number: int, row: Sequence[str], header: tuple[str, ...], columns: Mapping[str, int], defaults: Defaults
 ) -> ReadRow:
-    if len(row) != width:
-        return ReadRow(number, tuple(row), None, (Problem(number, "", Reason.COLUMNS),))
-    texts = {wanted: row[at].strip() for wanted, at in columns.items()}
+    def became(person: PersonRow | None, *problems: Problem) -> ReadRow:
+        return ReadRow(number, tuple(row), person, problems, header)
+
+    if len(row) != len(header):
+        return became(None, Problem(number, "", Reason.COLUMNS))
+    texts = {wanted: as_written(row[at].strip()) for wanted, at in columns.items()}
     for wanted, text in texts.items():
         if len(text) > _LONGEST_FIELD:
-            return ReadRow(number, tuple(row), None, (Problem(number, wanted, Reason.TOO_LONG),))
+            return became(None, Problem(number, wanted, Reason.TOO_LONG))
     cells = _Cells(number, texts)
     person = _person(cells, defaults)
-    return ReadRow(number, tuple(row), person, tuple(cells.problems))
+    return became(person, *cells.problems)
 
 
 def _person(cells: _Cells, defaults: Defaults) -> PersonRow | None:
     country = _country(cells) or defaults.country
-    contact = _contact(cells, country, name="name", email="email", phone="phone")
-    guardian = _contact(cells, country, name="guardian_name", email="guardian_email", phone="guardian_phone")
+    contact, more_phones = _contact(cells, country)
     language = _LANGUAGE_WORDS.get(cells["language"].lower()) if cells["language"] else defaults.language
     if language is None:
         cells.fault("language", Reason.LANGUAGE)
@@ -271,14 +299,25 @@ def _person(cells: _Cells, defaults: Defaults) -> PersonRow | None:
     if not reference:
         cells.fault("reference", Reason.NO_IDENTITY)
         return None
+    note = "\n".join(lines_of(cells["safe_contact"]))
     return PersonRow(
         reference=reference,
         contact=contact,
         language=language or defaults.language,
         country=country,
         categories=_categories(cells, defaults),
-        birth_date=_birth_date(cells),
-        guardian=guardian,
+        birth_date=cells.read("birth_date", read_date, Reason.BIRTH_DATE),
+        guardian=_guardian(cells, country),
+        more_phones=more_phones,
+        push_tokens=split_tokens(cells["push_tokens"]),
+        address=_address(cells),
+        kind=cells.read("kind", read_kind, Reason.KIND),
+        number_role=cells.read("number_role", read_number_role, Reason.NUMBER_ROLE),
+        age_class=cells.read("age_class", read_age_class, Reason.AGE_CLASS),
+        guardian_consent=cells["guardian_consent"],
+        held_since=cells.read("held_since", read_date, Reason.HELD_SINCE),
+        safe_contact=(note,) if note else (),
+        deceased=bool(cells.read("deceased", read_deceased, Reason.DECEASED)),
     )
 
 
@@ -288,8 +327,9 @@ class _Cells:
     def __init__(self, number: int, texts: Mapping[str, str]) -> None:
         self.number = number
         self.problems: list[Problem] = []
-        # A line break in a name or an address could end up in the head of a message.
-        self._texts = {wanted: "" if _CONTROL.search(text) else text for wanted, text in texts.items()}
+        self._texts = {
+            wanted: "" if _forbidden(wanted).search(text) else text for wanted, text in texts.items()
+        }
         for wanted, text in texts.items():
             if text and not self._texts[wanted]:
                 self.fault(wanted, Reason.CONTROL)
@@ -300,14 +340,67 @@ class _Cells:
     def fault(self, wanted: str, reason: Reason) -> None:
         self.problems.append(Problem(self.number, wanted, reason))
 
+    def read(self, wanted: str, reader: Callable[[str], _T | None], otherwise: Reason) -> _T | None:
+        """What the reader makes of a cell that says something; None and a fault where it cannot."""
+        text = self[wanted]
+        if not text:
+            return None
+        value = reader(text)
+        if value is None:
+            self.fault(wanted, otherwise)
+        return value
 
-def _contact(cells: _Cells, country: str, *, name: str, email: str, phone: str) -> Contact:
-    address, number = check_email(cells[email]), check_phone(cells[phone], country)
+
+def _forbidden(wanted: str) -> re.Pattern[str]:
+    return _CONTROL_BUT_LINES if wanted in _MAY_HOLD_LINES else _CONTROL
+
+
+def _contact(cells: _Cells, country: str) -> tuple[Contact, tuple[str, ...]]:
+    """The person's contact with the first number, and the further numbers."""
+    address = check_email(cells["email"])
     if address is None:
-        cells.fault(email, Reason.EMAIL)
+        cells.fault("email", Reason.EMAIL)
+    found = dict.fromkeys(number for column in _PHONES for number in _numbers(cells, column, country))
+    phone, *more = found or ("",)
+    return Contact(cells["name"], address or "", phone), tuple(more)
+
+
+def _numbers(cells: _Cells, column: str, country: str) -> list[str]:
+    """The valid numbers of a cell, which may hold several; a fault for the others."""
+    text = cells[column]
+    if not text:
+        return []
+    found = [number for part in split_values(text) for number in _one_or_two(part, country)]
+    if found and all(found):
+        return [number for number in found if number]
+    # What looks like a separator may belong to the number: an extension, for example.
+    if whole := check_phone(text, country):
+        return [whole]
+    cells.fault(column, Reason.PHONE)
+    return [number for number in found if number]
+
+
+def _one_or_two(text: str, country: str) -> list[str | None]:
+    # Some write 030/1234567 for one number, others 13800138000/13900139000 for two.
+    number = check_phone(text, country)
+    if number is None and "/" in text:
+        return [check_phone(each, country) for each in split_by_slash(text)]
+    return [number]
+
+
+def _guardian(cells: _Cells, country: str) -> Contact:
+    address = check_email(cells["guardian_email"])
+    number = check_phone(cells["guardian_phone"], country)
+    if address is None:
+        cells.fault("guardian_email", Reason.EMAIL)
     if number is None:
-        cells.fault(phone, Reason.PHONE)
-    return Contact(cells[name], address or "", number or "")
+        cells.fault("guardian_phone", Reason.PHONE)
+    return Contact(cells["guardian_name"], address or "", number or "")
+
+
+def _address(cells: _Cells) -> tuple[str, ...]:
+    town = " ".join(part for part in (cells["postal_code"], cells["city"]) if part)
+    return (*(line for column in _ADDRESS for line in lines_of(cells[column])), *([town] if town else ()))
 
 
 def _country(cells: _Cells) -> str:
@@ -330,16 +423,6 @@ def _categories(cells: _Cells, defaults: Defaults) -> tuple[str, ...]:
     if None in found:
         cells.fault("data_categories", Reason.CATEGORY)
     return tuple(dict.fromkeys(category for category in found if category))
-
-
-def _birth_date(cells: _Cells) -> date | None:
-    if not cells["birth_date"]:
-        return None
-    try:
-        return date.fromisoformat(cells["birth_date"])
-    except ValueError:
-        cells.fault("birth_date", Reason.BIRTH_DATE)
-        return None
 
 
 def check_email(text: str) -> str | None:
@@ -368,38 +451,3 @@ def check_phone(text: str, country: str) -> str | None:
     if not phonenumbers.is_possible_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def same_person(rows: Iterable[PersonRow]) -> PersonRow:
-    """Several rows of one person as one: kinds of data joined, missing contacts filled in from later rows."""
-    first, *others = rows
-    merged = first
-    for other in others:
-        merged = PersonRow(
-            reference=merged.reference,
-            contact=_fill(merged.contact, other.contact),
-            language=merged.language,
-            country=merged.country or other.country,
-            categories=tuple(dict.fromkeys((*merged.categories, *other.categories))),
-            birth_date=merged.birth_date or other.birth_date,
-            guardian=_fill(merged.guardian, other.guardian),
-        )
-    return merged
-
-
-def contradiction(held: PersonRow, other: PersonRow) -> str | None:
-    """The field in which two rows of one person contradict each other, if any: the first would win unseen.
-
-    Names count only where a contact serves as the reference: two people may share a mailbox or a phone.
-    """
-    for wanted in ("email", "phone"):
-        one, two = getattr(held.contact, wanted), getattr(other.contact, wanted)
-        if one and two and one.casefold() != two.casefold():
-            return wanted
-    names = {held.contact.name.casefold(), other.contact.name.casefold()} - {""}
-    shared = held.reference in (held.contact.email, held.contact.phone)
-    return "name" if shared and len(names) > 1 else None
-
-
-def _fill(first: Contact, second: Contact) -> Contact:
-    return Contact(first.name or second.name, first.email or second.email, first.phone or second.phone)

@@ -89,6 +89,14 @@ def _comma(language: str) -> str:
     return "、" if language.startswith("zh") else ", "
 
 
+_RUN_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
 def defused(cell: str) -> str:
     """A cell of a CSV file that no spreadsheet program runs as a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    return f"'{cell}" if cell.startswith(_RUN_AS_FORMULA) else cell
+
+
+def as_written(cell: str) -> str:
+    """The cell that `defused` made safe, as it was; any other cell as it stands."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_RUN_AS_FORMULA) else cell

@@ -56,6 +56,11 @@ class Affected:
     guardian_name: str = ""
     guardian_email: str = ""
     guardian_phone: str = ""
+    phone: str = ""
+    kind: str = ""
+    age_class: str = ""
+    held_since: str = ""
+    deceased: str = ""
 
 
 def some_people(count: int) -> list[Affected]:
@@ -110,7 +115,8 @@ class Breach:
         with file.open("w", encoding="utf-8", newline="") as handle:
             writer = csv.writer(handle)
             names = ("reference", "name", "email", "language", "data", "birth_date")
-            writer.writerow([*names, "guardian_name", "guardian_email", "guardian_phone"])
+            more = ("phone", "kind", "age_class", "held_since", "deceased")
+            writer.writerow([*names, "guardian_name", "guardian_email", "guardian_phone", *more])
             writer.writerows([list(vars(person).values()) for person in people])
         titles = {
             word: key for key, each in category_catalogue().items() for word in (key, *each.title.values())

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from incident.delivery.codes import code_mac, code_of
 from incident.delivery.ledger import BEFORE_THE_RECIPIENT, LONGEST_PAUSE
-from incident.delivery.states import IN_PROGRESS, SETTLED, DeliveryState, Why
+from incident.delivery.states import IN_PROGRESS, NEVER_TRIED, SETTLED, DeliveryState, Why
 from incident.ops.checks.base import (
     Findings,
     Invariant,
@@ -162,7 +162,7 @@ def _other_reason(many: sa.ColumnElement[int], last: sa.FromClause) -> sa.Column
     """Whether the reason is another than the one that follows (see `delivery.ledger.judge`)."""
     blocked = sa.func.coalesce(last.c.enhanced, "").like("5.7.%")
     return sa.case(
-        (many == 0, d.reason != Why.NO_EMAIL),
+        (many == 0, d.reason.not_in(sorted(NEVER_TRIED))),
         (last.c.result == Result.permanent, d.reason != sa.case((blocked, Why.BLOCKED), else_=Why.REFUSED)),
         (last.c.stage.is_(None), d.reason.not_in([Why.BAD_ADDRESS, Why.DAMAGED])),
         else_=d.reason != Why.NO_ANSWER,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from incident.delivery.states import EMAIL, IN_PROGRESS, Addressee, DeliveryState, Why
+from incident.delivery.states import EMAIL, IN_PROGRESS, NOT_WRITTEN_TO, Addressee, DeliveryState, Why
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, one_if, scan, table_of
 from incident.store.tables import Batch, Campaign, Delivery, Person
 
 _batch, _campaign, _delivery, _person = map(table_of, (Batch, Campaign, Delivery, Person))
+_NO_ADDRESS = (Why.NO_EMAIL, Why.RECYCLED_NUMBER)
 b, c, d, p = (table.c for table in (_batch, _campaign, _delivery, _person))
 
 SUM = Invariant("ledger.sum", "expected = handed over + in progress + unreachable, for each campaign")
@@ -145,7 +146,11 @@ def _look_at_told(view: View, findings: Findings, campaign: str, incident: str) 
             one_if(d.principal.is_(False)).label("others"),
             one_if(d.addressee == Addressee.GUARDIAN).label("guardians"),
             one_if((d.addressee == Addressee.GUARDIAN) & d.principal.is_(True)).label("guardian_leads"),
-            one_if((d.addressee == Addressee.PERSON) & (d.reason == Why.NO_EMAIL)).label("without"),
+            one_if((d.addressee == Addressee.PERSON) & d.reason.in_(_NO_ADDRESS)).label("without"),
+            one_if(d.reason.in_(sorted(NOT_WRITTEN_TO))).label("spared"),
+            one_if(d.reason == Why.DECEASED).label("dead"),
+            one_if(d.reason == Why.ORGANISATION).label("organisations"),
+            one_if(d.reason == Why.RECYCLED_NUMBER).label("recycled"),
             sa.func.count().label("rows"),
             sa.func.min(d.batch_id).label("first"),
             sa.func.max(d.batch_id).label("last"),
@@ -186,8 +191,23 @@ def _look_at_told(view: View, findings: Findings, campaign: str, incident: str) 
                 "the list has an address, or has none, other than the delivery says",
                 sa.or_(
                     p.has_email.is_(True) & (told.without != 0),
-                    p.has_email.is_(False) & (told.without != told.rows - told.guardians),
+                    p.has_email.is_(False) & (told.without != told.rows - told.guardians - told.spared),
                 ),
+            ),
+            Sign(
+                PEOPLE,
+                "the dead and organisations are not written to, and nobody else is taken for one",
+                sa.or_(
+                    p.organisation.is_(True) & (told.organisations != told.rows),
+                    p.organisation.is_(False) & p.deceased.is_(True) & (told.dead != told.rows),
+                    p.organisation.is_(False) & (told.organisations != 0),
+                    p.deceased.is_(False) & (told.dead != 0),
+                ),
+            ),
+            Sign(
+                PEOPLE,
+                "a number counts as recycled of which no day is known",
+                (told.recycled != 0) & p.number_dated.is_(False),
             ),
             Sign(PEOPLE, "deliveries in several batches", told.first != told.last),
             Sign(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from incident.delivery.states import Addressee
 from incident.errors import Unreadable
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, moment_of, scan, table_of
-from incident.record.people import person_content, person_from_content
+from incident.record.person import person_content, person_from_content
 from incident.store.sealing import keyed_hash, unseal_json
 from incident.store.tables import Campaign, Delivery, PeopleImport, PeopleProblem, Person
 
@@ -122,10 +122,19 @@ def _misread(row: sa.Row[tuple[object, ...]], key: bytes, days: list[date], camp
     shown = (row.language, row.has_email, row.guardian_reachable)
     if shown != (person.language, bool(person.contact.email), person.guardian.reachable):
         return "language, address or guardian are other than what is sealed"
+    marks = (row.organisation, row.deceased, row.number_dated, row.safe_contact)
+    if marks != (
+        person.is_organisation,
+        person.deceased,
+        person.held_since is not None,
+        bool(person.safe_contact),
+    ):
+        return "they are shown as dead, as an organisation, or otherwise as they are not"
     # Somebody comes of age between two imports; either day's answer is right.
     if days and row.minor not in {person.minor(day) for day in days}:
         return "they are shown as a minor, or as grown up, and are not"
-    if row.minor and row.guarded != (campaigns if person.guardian.email else 0):
+    written_to = not (person.is_organisation or person.deceased)
+    if row.minor and row.guarded != (campaigns if person.guardian.email and written_to else 0):
         return (
             "a minor whose guardian has an address is not told through the guardian, or the other way round"
         )

@@ -11,7 +11,11 @@ from incident.store.columns import sealed_column, time_column
 class Person(SQLModel, table=True):
     """`reference_mac` finds the same person again; it is keyed by the incident's key and dies with it.
 
-    Sealed: reference, name, contacts, kinds of data taken, birth date, guardian.
+    `number_dated` says that the day is known since which the person holds their number, `safe_contact` that there is a
+    note on how to contact them without danger; both are sealed with the rest.
+
+    Sealed: reference, name, contacts, address, kinds of data taken, birth date or age class, guardian and consent, and
+    whatever else a list says of them (`record.person.person_content`).
     """
 
     __tablename__ = "person"
@@ -26,6 +30,10 @@ class Person(SQLModel, table=True):
     has_email: bool
     minor: bool
     guardian_reachable: bool
+    organisation: bool = Field(default=False)
+    deceased: bool = Field(default=False)
+    number_dated: bool = Field(default=False)
+    safe_contact: bool = Field(default=False)
     import_id: str
     sealed: bytes = sealed_column()
 

@@ -50,6 +50,10 @@ PEOPLE = [
     ],
 ]
 GUARDIANS = {"ZQ-771005": ("Thaddeus Ashby", "thaddeus@example.org")}
+# Second number, push token, address, since when the number is held, how to contact them safely.
+MORE = {
+    "ZQ-771001": ("13912345688", "tok-88zq", "Zwirngasse 17", "2019-07-07", "nowhere near the Zwirngasse")
+}
 FAULTY = [
     "ZQ-771006",
     "Balthazar Crumb",
@@ -61,7 +65,7 @@ FAULTY = [
 ]
 PLANTED = sorted(
     {cell for row in [*PEOPLE, FAULTY] for cell in (*row[:4], row[6]) if cell}
-    | {cell for pair in GUARDIANS.values() for cell in pair}
+    | {cell for row in (*GUARDIANS.values(), *MORE.values()) for cell in row}
     | {"Zimmerfall", "Quirinius", "Vexley", "Balthazar"}
 )
 
@@ -97,9 +101,10 @@ def lived(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> Liv
     with people.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle)
         names = ("reference", "name", "email", "phone", "language", "data", "birth_date")
-        writer.writerow([*names, "guardian_name", "guardian_email"])
+        more = ("phone2", "push_token", "address", "held_since", "safe_contact")
+        writer.writerow([*names, "guardian_name", "guardian_email", *more])
         for row in [*PEOPLE, FAULTY]:
-            writer.writerow([*row, *GUARDIANS.get(row[0], ("", ""))])
+            writer.writerow([*row, *GUARDIANS.get(row[0], ("", "")), *MORE.get(row[0], [""] * 5)])
     refusal = "550 5.1.1 <refused@example.org>: Ottoline Vexley does not live here"
     with recording_relay() as relay:
         relay.at_rcpt = lambda to: refusal if to.startswith("refused") else None
@@ -110,6 +115,8 @@ def lived(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> Liv
             ("people", "import", estate.id, str(people), "--dry-run", "--keep-problems"),
             ("people", "import", estate.id, str(people), "--keep-problems"),
             ("people", "stats", estate.id),
+            ("people", "problems", estate.id),
+            ("people", "show", estate.id, "ZQ-771001"),
             ("notice", "check", estate.id),
             ("notice", "preview", estate.id),
             ("--as", "anna", "notice", "release", estate.id),
@@ -210,8 +217,10 @@ def test_a_look_in_clear_is_signed_and_on_record(lived: Lived) -> None:
     assert "ZQ-771003" in shown.text and "5.1.1" in shown.text
     rows = lived.estate.done("--as", "carl", "people", "problems", lived.estate.id, "--reveal")
     assert "Balthazar Crumb" in rows.out
+    person = lived.estate.done("--as", "anna", "people", "show", lived.estate.id, "ZQ-771001", "--reveal")
+    assert all(cell in person.out for cell in MORE["ZQ-771001"] if not cell.isdigit())
     after = sql(lived.estate.root, "SELECT count(*) FROM decision WHERE subject_kind = 'reveal'")
-    assert after[0][0] == before[0][0] + 2
+    assert after[0][0] == before[0][0] + 3
     assert "a look at people's data" in lived.estate.done("timeline", lived.estate.id).out
     lived.estate.done("verify")
 

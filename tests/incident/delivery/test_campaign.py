@@ -17,6 +17,7 @@ from incident.duties.evaluating import MET, stored_duties
 from incident.duties.reminding import DUTIES_JOB
 from incident.errors import BadInput, Refused
 from incident.law.regimes import DutyKind
+from incident.ops.check import check
 from incident.record.incidents import close_incident
 from incident.store.tables import Batch, Campaign, Job
 from tests.support.breaches import Affected, Breach, make_breach, some_people
@@ -108,6 +109,103 @@ def test_a_campaign_waits_for_the_minor_s_own_message_too(tmp_path: Path) -> Non
         breach.later(minutes=5)
         breach.work()
     assert breach.account().state == CampaignState.ENDED
+
+
+def test_an_age_class_counts_like_a_date_of_birth(tmp_path: Path) -> None:
+    def child(reference: str, age_class: str) -> Affected:
+        return Affected(
+            reference,
+            email=f"{reference}@example.org",
+            age_class=age_class,
+            guardian_email=f"parent-{reference}@example.org",
+        )
+
+    breach = released(tmp_path, [child("a", "under 14"), child("b", "under 18"), child("c", "adult")])
+    breach.open_sending()
+    found = Counter((row.addressee, row.principal) for row in breach.deliveries())
+    assert found == {
+        (Addressee.GUARDIAN, True): 2,
+        (Addressee.PERSON, False): 2,
+        (Addressee.PERSON, True): 1,
+    }
+
+
+DEAD = Affected("X", email="late@example.org", deceased="yes")
+DEAD_CHILD = Affected(
+    "Y",
+    email="child@example.org",
+    born="2015-03-01",
+    guardian_email="parent@example.org",
+    deceased="yes",
+)
+COMPANY = Affected("Z", email="office@example.org", kind="organisation")
+
+
+def test_the_dead_and_organisations_are_exceptions_on_a_list_and_get_no_message(tmp_path: Path) -> None:
+    with recording_relay() as relay:
+        breach = released(tmp_path, [ANN, NO_MAIL, DEAD, DEAD_CHILD, COMPANY], port=relay.port)
+        breach.open_sending()
+        breach.work()
+    assert [mail.to for mail in relay.taken] == ["ann@example.org"]
+    account = breach.account()
+    assert (account.expected, account.accepted, account.state) == (5, 1, CampaignState.ENDED)
+    assert account.adds_up
+    assert account.unreachable == {Why.NO_EMAIL: 1, Why.DECEASED: 2, Why.ORGANISATION: 1}
+    listed = {
+        line.reference: line.reason for line in deliveries(breach.made.store, breach.id, unreached=True)
+    }
+    assert listed == {
+        "B": Why.NO_EMAIL,
+        "X": Why.DECEASED,
+        "Y": Why.DECEASED,
+        "Z": Why.ORGANISATION,
+    }
+
+
+def test_what_meets_the_duty_says_how_many_were_not_written_to(tmp_path: Path) -> None:
+    with recording_relay() as relay:
+        breach = released(tmp_path, [ANN, NO_MAIL, DEAD, COMPANY], port=relay.port)
+        breach.open_sending()
+        breach.work()
+    with breach.made.store.read() as session:
+        duties = [row for row in stored_duties(session, breach.id) if row.kind == DutyKind.notify_people]
+    said = {breach.made.store.open(row, incident_id=breach.id)["met_by"] for row in duties}
+    assert said == {
+        "notice handed over for 1 of 4 people; 1 could not be reached by e-mail;"
+        " 2 not written to (deceased, or organisations)"
+    }
+
+
+NEW_HOLDER = Affected("N", phone="13800138000", held_since="2026-11-21")
+OLD_HOLDER = Affected("O", phone="13900139000", held_since="2019-01-01")
+NEW_HOLDER_WITH_MAIL = Affected("M", email="m@example.org", phone="13700137000", held_since="2026-11-21")
+HOLDERS = [NEW_HOLDER, OLD_HOLDER, NEW_HOLDER_WITH_MAIL]
+
+
+def test_a_number_that_came_to_a_person_after_the_leak_is_named_as_the_reason(tmp_path: Path) -> None:
+    breach = make_breach(tmp_path, people=HOLDERS, relay_port=25)
+    breach.state(ended_at="2026-11-20 23:00")
+    breach.release()
+    breach.open_sending()
+    account = breach.account()
+    assert account.unreachable == {Why.NO_EMAIL: 1, Why.RECYCLED_NUMBER: 1}
+    assert (account.in_progress, account.adds_up) == (1, True)
+
+
+def test_no_number_counts_as_recycled_while_nobody_knows_when_the_leak_stopped(tmp_path: Path) -> None:
+    breach = make_breach(tmp_path, people=HOLDERS, relay_port=25)
+    breach.state(ended_at="unknown")
+    breach.release()
+    breach.open_sending()
+    assert breach.account().unreachable == {Why.NO_EMAIL: 2}
+
+
+def test_the_check_holds_with_everyone_who_is_not_written_to(tmp_path: Path) -> None:
+    breach = make_breach(tmp_path, people=[*ALL, DEAD, DEAD_CHILD, COMPANY, *HOLDERS], relay_port=25)
+    breach.state(ended_at="2026-11-20 23:00")
+    breach.release()
+    breach.open_sending()
+    assert check(breach.house).holds
 
 
 def test_opening_twice_is_one_campaign(tmp_path: Path) -> None:

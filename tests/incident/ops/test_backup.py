@@ -16,7 +16,7 @@ from sqlmodel import select
 
 from incident.errors import KeyDestroyed
 from incident.ops.backup import back_up
-from incident.record.people import person_from_content
+from incident.record.person import person_from_content
 from incident.store.change import open_row
 from incident.store.database import open_engine
 from incident.store.keyring import Keyring

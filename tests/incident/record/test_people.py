@@ -19,15 +19,14 @@ from incident.record.incidents import close_incident
 from incident.record.people import (
     Counts,
     ImportResult,
-    PeopleStats,
     import_people,
-    kept_problems,
-    people_stats,
-    person_content,
-    person_from_content,
 )
-from incident.record.people_file import Defaults, PersonRow, Reason
+from incident.record.people_file import Defaults, Reason
+from incident.record.people_problems import kept_problems
+from incident.record.people_stats import PeopleStats, people_stats
+from incident.record.person import PersonRow, person_content, person_from_content
 from incident.store.change import open_row
+from incident.store.sealing import keyed_hash
 from incident.store.tables import PeopleImport, Person
 from tests.support.postgres import PostgresServer
 from tests.support.workspaces import Made, Tables, all_rows, make_workspace, open_one, run_sql, stored_bytes
@@ -72,7 +71,9 @@ class Desk:
 
     def stats(self) -> PeopleStats:
         with self.made.store.read() as session:
-            return people_stats(session, self.incident)
+            return people_stats(
+                session, self.made.store, self.incident, today=TODAY, zone=self.made.settings.zone
+            )
 
     def rows(self) -> Tables:
         """All rows but the traces that every import leaves."""
@@ -328,6 +329,29 @@ def test_minors_and_guardians_are_counted(desk: Desk) -> None:
         minors_without_guardian=1,
         problems=0,
     )
+
+
+def test_a_person_listed_by_an_earlier_version_is_unchanged_by_the_same_list(desk: Desk) -> None:
+    text = "reference,phone,birth_date\nC1,13800138000,2015-01-01\n"
+    desk.load(text)
+    with desk.made.store.read() as session:
+        row = session.exec(select(Person)).one()
+    old = {
+        "reference": "C1",
+        "contact": {"name": "", "email": "", "phone": "+8613800138000"},
+        "language": "zh-Hans",
+        "country": "cn",
+        "categories": ["name"],
+        "birth_date": "2015-01-01",
+        "guardian": {"name": "", "email": "", "phone": ""},
+    }
+    key = desk.made.store.key(desk.incident)
+    assert open_row(row, key=key) == old
+    assert row.content_mac == keyed_hash(key, "person-content", repr(sorted(old.items())))
+    assert desk.load(text).counts == Counts(rows=1, unchanged=1)
+    assert desk.load(text.replace("\n", ",deceased\n", 1).replace("01\n", "01,yes\n")).counts.changed == 1
+    version, person = desk.people()["C1"]
+    assert (version, person.deceased) == (2, True)
 
 
 def test_people_of_another_incident_are_others(desk: Desk) -> None:

@@ -14,17 +14,14 @@ from hypothesis import strategies as st
 from incident.errors import BadInput
 from incident.record.people_file import (
     HEADERS,
-    Contact,
     Defaults,
-    PersonRow,
     ReadRow,
     Reason,
     check_email,
     check_phone,
-    contradiction,
     read_people,
-    same_person,
 )
+from incident.record.person import AgeClass, Contact, Kind, NumberRole, PersonRow
 
 CATEGORIES = {"phone": "phone", "name": "name", "手机号码": "phone", "id_number": "id_number"}
 DEFAULTS = Defaults(language="zh-Hans", country="cn", categories=("name",), known_categories=CATEGORIES)
@@ -282,50 +279,116 @@ def test_numbers_are_normalised_or_refused(text: str, country: str, expected: st
     assert check_phone(text, country) == expected
 
 
-@pytest.mark.parametrize(
-    ("born", "minor"),
-    [(date(2008, 11, 23), False), (date(2008, 11, 24), True), (date(2009, 1, 1), True), (None, False)],
-)
-def test_a_person_is_a_minor_until_the_eighteenth_birthday(born: date | None, minor: bool) -> None:
-    row = person("reference\nC1\n")
-    assert PersonRow(**{**vars(row), "birth_date": born}).minor(date(2026, 11, 23)) is minor
+# -- the further fields ---------------------------------------------------------------------------------
 
 
-def test_somebody_born_on_a_leap_day_is_of_age_on_the_first_of_march() -> None:
-    row = PersonRow(**{**vars(person("reference\nC1\n")), "birth_date": date(2008, 2, 29)})
-    assert [row.minor(date(2026, 2, 28)), row.minor(date(2026, 3, 1))] == [True, False]
-
-
-def test_several_rows_of_one_person_join_kinds_of_data_and_fill_in_contacts() -> None:
-    one, two = (
-        person(f"id,name,email,phone,data,dob,guardian_phone\nC1,{cells}\n")
-        for cells in ("Bo,,13800138000,phone,,", "Bob,b@example.org,,name;phone,2015-01-01,13900139000")
+def test_everything_that_can_be_known_of_a_person_is_read_by_english_headers() -> None:
+    text = (
+        "id,phone,phone2,push_token,address,address_line_2,postcode,city,kind,holder_or_user,age_class,"
+        "guardian_consent,held_since,safe_contact_note,deceased\n"
+        'C1,13800138000;13900139000,13700137000,tok:a;tok:b,"1 Long Lane\nLeft door",Hamlet,AB1 2CD,Town,person,user,'
+        'under 14,CONSENT-7,2024-05-01,"not at home\nnot in the evening",no\n'
     )
-    assert same_person([one, two]) == PersonRow(
-        reference="C1",
-        contact=Contact("Bo", "b@example.org", "+8613800138000"),
-        language="zh-Hans",
-        country="cn",
-        categories=("phone", "name"),
-        birth_date=date(2015, 1, 1),
-        guardian=Contact("", "", "+8613900139000"),
+    found = person(text)
+    assert found.phones == ("+8613800138000", "+8613900139000", "+8613700137000")
+    assert found.push_tokens == ("tok:a", "tok:b")
+    assert found.address == ("1 Long Lane", "Left door", "Hamlet", "AB1 2CD Town")
+    assert (found.kind, found.number_role, found.age_class) == (
+        Kind.PERSON,
+        NumberRole.USER,
+        AgeClass.UNDER_14,
     )
+    assert (found.guardian_consent, found.held_since) == ("CONSENT-7", date(2024, 5, 1))
+    assert (found.safe_contact, found.deceased) == (("not at home\nnot in the evening",), False)
+
+
+def test_everything_that_can_be_known_of_a_person_is_read_by_chinese_headers() -> None:
+    text = (
+        "客户编号,手机号,备用电话,推送令牌,通讯地址,邮编,个人/单位,机主/使用人,年龄类别,监护人同意编号,入网时间,安全联系说明,是否已故\n"
+        "C1,13800138000、13900139000,13700137000,abc,北京市朝阳区幸福路1号,100020,单位,机主,不满14周岁,同意-7,"
+        "2024年5月1日,请勿在家中联系,是\n"
+    )
+    found = person(text)
+    assert found.phones == ("+8613800138000", "+8613900139000", "+8613700137000")
+    assert (found.push_tokens, found.address) == (("abc",), ("北京市朝阳区幸福路1号", "100020"))
+    assert (found.kind, found.number_role, found.age_class) == (
+        Kind.ORGANISATION,
+        NumberRole.HOLDER,
+        AgeClass.UNDER_14,
+    )
+    assert (found.guardian_consent, found.held_since) == ("同意-7", date(2024, 5, 1))
+    assert (found.safe_contact, found.deceased) == (("请勿在家中联系",), True)
 
 
 @pytest.mark.parametrize(
-    ("one", "two", "differs"),
+    ("cell", "expected"),
     [
-        ("C1,Bo,a@example.org,", "C1,Bo,b@example.org,", "email"),
-        ("C1,Bo,a@example.org,", "C1,Bo,A@example.org,", None),
-        ("C1,Bo,,13800138000", "C1,Bo,,13900139000", "phone"),
-        ("C1,Bo,a@example.org,", "C1,Robert,,13900139000", None),
-        (",Bo,a@example.org,", ",Li,a@example.org,", "name"),
-        (",Bo,a@example.org,", ",,a@example.org,", None),
-        (",Bo,,13800138000", ",Li,,13800138000", "name"),
+        ("13800138000", ("+8613800138000",)),
+        ("13800138000/13900139000", ("+8613800138000", "+8613900139000")),
+        ("13800138000， 13900139000", ("+8613800138000", "+8613900139000")),
+        ("13800138000\n13900139000", ("+8613800138000", "+8613900139000")),
+        ("13800138000;13800138000", ("+8613800138000",)),
+        ("0531/88888888", ("+8653188888888",)),
+        ("(010) 6555-1234, ext. 12", ("+861065551234",)),
     ],
 )
-def test_rows_of_one_person_that_contradict_each_other_are_told(
-    one: str, two: str, differs: str | None
+def test_a_cell_holds_one_number_or_several(cell: str, expected: tuple[str, ...]) -> None:
+    assert person(f'id,phone\nC1,"{cell}"\n').phones == expected
+
+
+def test_a_number_that_is_none_does_not_take_the_others_of_its_cell_with_it() -> None:
+    row = one("id,phone,phone2\nC1,13800138000;nobody,x\n")
+    assert faults(row) == [("phone", Reason.PHONE), ("phone_2", Reason.PHONE)]
+    assert row.person is not None and row.person.phones == ("+8613800138000",)
+
+
+def test_a_further_number_identifies_who_has_no_first_one() -> None:
+    assert person("phone,phone2\n,13800138000\n").reference == "+8613800138000"
+
+
+def test_a_push_token_is_taken_as_it_stands() -> None:
+    subscription = '{""endpoint"":""https://push.example.org/1"",""keys"":{""auth"":""x""}}'
+    assert person(f'id,push_token\nC1,"{subscription}"\n').push_tokens == (subscription.replace('""', '"'),)
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ("half,,,,,", [("kind", Reason.KIND)]),
+        (",owner,,,,", [("number_role", Reason.NUMBER_ROLE)]),
+        (",,17,,,", [("age_class", Reason.AGE_CLASS)]),
+        (",,,01.05.2024,,", [("held_since", Reason.HELD_SINCE)]),
+        (",,,,perhaps,", [("deceased", Reason.DECEASED)]),
+        (",,,,,line\x07", [("safe_contact", Reason.CONTROL)]),
+    ],
+)
+def test_a_further_field_that_cannot_be_read_is_told_and_left_out(
+    cells: str, expected: list[tuple[str, Reason]]
 ) -> None:
-    first, second = (person(f"id,name,email,phone\n{cells}\n") for cells in (one, two))
-    assert contradiction(first, second) == differs
+    row = one(f"id,kind,number_role,age_class,held_since,deceased,safe_contact\nC1,{cells}\n")
+    assert faults(row) == expected
+    assert row.person == person("id\nC1\n")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["👩‍👩‍👧 Ann", "عَبْدُ ٱلرَّحْمَٰن", "\u200fדוד\u200f", "𠀀𪚥", "Zoë\u0301", "x" * 4000, "=Bo", "O'Neill, Bo"],
+)
+def test_a_name_in_any_script_and_of_any_length_is_kept_as_it_is(name: str) -> None:
+    assert person(f'id,name\nC1,"{name}"\n').contact.name == name
+
+
+@pytest.mark.parametrize("sign", ["\n", "\r\n", "\u2028", "\x85", "\x1b"])
+def test_a_name_never_holds_a_line_break(sign: str) -> None:
+    assert faults(one(f'id,name\nC1,"Bo{sign}Bcc: all"\n')) == [("name", Reason.CONTROL)]
+
+
+def test_a_cell_that_was_made_safe_for_spreadsheets_is_read_as_it_was() -> None:
+    found = person("id,name,phone\n'-7,'=Bo,'+8613800138000\n")
+    assert (found.reference, found.contact.name, found.contact.phone) == ("-7", "=Bo", "+8613800138000")
+    assert person("id,name\nC1,'t Hooft\n").contact.name == "'t Hooft"
+
+
+def test_a_row_remembers_the_header_of_its_file() -> None:
+    rows = read("\ufeffid, Kunde ,email\nC1,Bo,\nC2\n")
+    assert {row.header for row in rows} == {("id", " Kunde ", "email")}

@@ -44,7 +44,9 @@ LEDGER = [
     Damage(
         "somebody was put on the list",
         (
-            "INSERT INTO person SELECT 'more', incident_id, :noise, content_mac, version, language, has_email,"
+            "INSERT INTO person (id, incident_id, reference_mac, content_mac, version, language, has_email,"
+            " minor, guardian_reachable, import_id, sealed)"
+            " SELECT 'more', incident_id, :noise, content_mac, version, language, has_email,"
             " minor, guardian_reachable, import_id, sealed FROM person WHERE NOT minor"
             " AND id = (SELECT min(id) FROM person WHERE incident_id = '{sending}' AND NOT minor)",
         ),
@@ -130,6 +132,28 @@ LEDGER = [
         "a delivery's batch is none",
         ("UPDATE delivery SET batch_id = 'none' WHERE {one}",),
         {"ledger.batches": "its rows", "ledger.people": "its batch does not exist"},
+    ),
+    Damage(
+        "somebody who was told is dead",
+        ("UPDATE person SET deceased = true WHERE id = (SELECT person_id FROM delivery WHERE {one})",),
+        {"ledger.people": "the dead and organisations", "people.read": "shown as dead"},
+    ),
+    Damage(
+        "somebody who was told is an organisation",
+        ("UPDATE person SET organisation = true WHERE id = (SELECT person_id FROM delivery WHERE {one})",),
+        {"ledger.people": "the dead and organisations", "people.read": "as an organisation"},
+    ),
+    Damage(
+        "somebody without an address is taken for dead",
+        ("UPDATE delivery SET reason = 'deceased' WHERE incident_id = '{sending}' AND reason = 'no_email'",),
+        {"ledger.people": "nobody else is taken for one"},
+    ),
+    Damage(
+        "somebody without a number has a recycled one",
+        (
+            "UPDATE delivery SET reason = 'recycled_number' WHERE incident_id = '{sending}' AND reason = 'no_email'",
+        ),
+        {"ledger.people": "of which no day is known"},
     ),
     Damage(
         "the list says that somebody has no address",

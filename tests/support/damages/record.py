@@ -42,6 +42,16 @@ PEOPLE = [
         {"people.read": "shown as a minor"},
     ),
     Damage(
+        "a note on safe contact is shown that is none",
+        ("UPDATE person SET safe_contact = true WHERE incident_id = '{told}'",),
+        {"people.read": "otherwise as they are not"},
+    ),
+    Damage(
+        "a day is shown since which a number is held, and none is known",
+        ("UPDATE person SET number_dated = true WHERE incident_id = '{told}'",),
+        {"people.read": "otherwise as they are not"},
+    ),
+    Damage(
         "a person's keyed hash of content is another",
         ("UPDATE person SET content_mac = :noise WHERE incident_id = '{told}'",),
         {"people.read": "says something new"},
