@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,6 +14,11 @@ from incident.cli.desk import Desk, desk_of
 from incident.cli.record import ID
 from incident.errors import WrongUsage
 from incident.record.showing import defused
+
+if TYPE_CHECKING:
+    from incident.record.people import Counts
+    from incident.record.people_file import Defaults
+    from incident.record.row_files import RowFile, RowFormat
 
 GROUP = "people"
 app = typer.Typer(
@@ -22,44 +29,111 @@ app = typer.Typer(
 )
 
 
+ENCODING = typer.Option("utf-8", "--encoding", help="The file's encoding: utf-8, gb18030, utf-16.")
+MAP = typer.Option([], "--map", metavar="FIELD=HEADER", help="Which column is which; may be repeated.")
+FORMAT = typer.Option(None, "--format", help="csv, tsv or jsonl, where the file's name does not end with it.")
+LANGUAGE = typer.Option(None, "--language", help="The language of people whose row names none.")
+COUNTRY = typer.Option("cn", "--country", help="The country for phone numbers without a country code.")
+KEEP_PROBLEMS = typer.Option(False, "--keep-problems", help="Keep faulty rows aside instead of refusing.")
+
+
 @app.command(
     "import",
-    short_help="Import a list of affected people (CSV).",
-    help="Import a list of affected people from a CSV file; importing again changes nothing.",
+    short_help="Import a list of affected people (CSV, TSV, JSON Lines).",
+    help="Import a list of affected people: CSV, TSV or JSON Lines, from a file or from standard input (-). "
+    "All of it is taken or nothing; importing again changes nothing.",
 )
 def import_(
     ctx: typer.Context,
     incident_id: str = ID,
-    file: Path = typer.Argument(..., metavar="FILE"),
-    encoding: str = typer.Option("utf-8", "--encoding", help="The file's encoding: utf-8, gb18030, utf-16."),
-    mapping: list[str] = typer.Option(
-        [], "--map", metavar="FIELD=HEADER", help="Which column is which; may be repeated."
-    ),
-    language: str | None = typer.Option(
-        None, "--language", help="The language of people whose row names none."
-    ),
-    country: str = typer.Option(
-        "cn", "--country", help="The country for phone numbers without a country code."
-    ),
+    file: Path = typer.Argument(..., metavar="FILE", help="The list, or - for standard input."),
+    encoding: str = ENCODING,
+    format: str | None = FORMAT,
+    mapping: list[str] = MAP,
+    language: str | None = LANGUAGE,
+    country: str = COUNTRY,
     categories: str = typer.Option(
         "", "--categories", help="Kinds of data for rows that name none: phone_number,location."
     ),
-    keep_problems: bool = typer.Option(
-        False, "--keep-problems", help="Keep faulty rows aside instead of refusing."
-    ),
-    dry_run: bool = typer.Option(False, "--dry-run", help="Read and count only."),
+    keep_problems: bool = KEEP_PROBLEMS,
+    dry_run: bool = typer.Option(False, "--dry-run", help="Read and count the first 1,000 rows only."),
 ) -> None:
-    from incident.law.categories import category_catalogue, check_categories
+    from incident.cli.progress import Progress
     from incident.record.people import import_people
+    from incident.record.row_files import RowFile
+
+    desk = desk_of(ctx)
+    list_file = RowFile(file, encoding, _format(format, "--format"))
+    now = desk.now()
+    result = import_people(
+        desk.store,
+        incident_id,
+        file,
+        encoding=encoding,
+        format=list_file.format,
+        defaults=_defaults(
+            desk,
+            language=language,
+            country=country,
+            categories=categories,
+            mapping=_mapping(mapping, "--map"),
+        ),
+        keep_problems=keep_problems,
+        dry_run=dry_run,
+        actor=desk.actor,
+        now=now,
+        today=now.astimezone(desk.zone).date(),
+        progress=Progress(desk.say, list_file.name),
+    )
+    counts = result.counts
+    lines = [_counts_line(counts, dry_run=dry_run)]
+    if result.file_sha256 is None:
+        lines.append(f"only the first {counts.rows} rows were read")
+    if counts.problems:
+        lines += [
+            f"  row {each.row}, {each.field or 'row'}: {each.reason.value}" for each in result.first_problems
+        ]
+        lines.append(f"{counts.problems} rows have problems: incident people problems {incident_id}")
+    if not dry_run:
+        lines += left_behind([list_file])
+    document = {
+        "incident": incident_id,
+        "dry_run": dry_run,
+        "file_sha256": result.file_sha256,
+        **vars(counts),
+    }
+    desk.lines(lines, document=document)
+
+
+def _format(word: str | None, option: str) -> RowFormat | None:
+    from incident.record.row_files import RowFormat
+
+    if word is None:
+        return None
+    try:
+        return RowFormat(word.lower())
+    except ValueError:
+        raise WrongUsage(
+            f"{word!r} is no format that is read", where=option, next_step=f"use {', '.join(RowFormat)}"
+        ) from None
+
+
+def _mapping(words: list[str], option: str) -> dict[str, str]:
+    pairs = [word.partition("=") for word in words]
+    if any(not equals for _, equals, _ in pairs):
+        raise WrongUsage(
+            "a mapping is FIELD=HEADER", where=option, next_step=f"for example {option} phone=联系电话"
+        )
+    return {field: header for field, _, header in pairs}
+
+
+def _defaults(
+    desk: Desk, *, language: str | None, country: str, categories: str, mapping: dict[str, str]
+) -> Defaults:
+    from incident.law.categories import category_catalogue, check_categories
     from incident.record.people_file import Defaults
     from incident.settings import LANGUAGES
 
-    desk = desk_of(ctx)
-    pairs = [word.partition("=") for word in mapping]
-    if any(not equals for _, equals, _ in pairs):
-        raise WrongUsage(
-            "a mapping is FIELD=HEADER", where="--map", next_step="for example --map phone=联系电话"
-        )
     chosen = language or desk.settings.workspace.languages[0]
     if chosen not in LANGUAGES:
         raise WrongUsage(
@@ -70,46 +144,30 @@ def import_(
     known = {name.lower(): name for name in category_catalogue()}
     for name, category in category_catalogue().items():
         known.update({title.lower(): name for title in category.title.values()})
-    now = desk.now()
-    result = import_people(
-        desk.store,
-        incident_id,
-        file,
-        encoding=encoding,
-        defaults=Defaults(
-            language=chosen,
-            country=country.lower(),
-            categories=default_categories,
-            known_categories=known,
-            mapping={field: header for field, _, header in pairs},
-        ),
-        keep_problems=keep_problems,
-        dry_run=dry_run,
-        actor=desk.actor,
-        now=now,
-        today=now.astimezone(desk.zone).date(),
-        progress=lambda rows: desk.say(f"  {rows} rows read") if rows % 20_000 == 0 else None,
+    return Defaults(
+        language=chosen,
+        country=country.lower(),
+        categories=default_categories,
+        known_categories=known,
+        mapping=mapping,
     )
-    counts = result.counts
+
+
+def _counts_line(counts: Counts, *, dry_run: bool) -> str:
     verb = "would be" if dry_run else "were"
-    lines = [
+    return (
         f"{counts.rows} rows: {counts.added} people {verb} added, {counts.changed} changed, "
-        f"{counts.unchanged} known already, {counts.joined} rows joined, {counts.rejected} rejected",
+        f"{counts.unchanged} known already, {counts.joined} rows joined, {counts.rejected} rejected"
+    )
+
+
+def left_behind(files: Sequence[RowFile]) -> list[str]:
+    """The closing warning: every file with people's data in the clear that still lies somewhere."""
+    return [
+        f"the plain file still lies at {file.path}: delete it when it is not needed any more"
+        for file in files
+        if not file.is_standard_input
     ]
-    if counts.problems:
-        lines += [
-            f"  row {each.row}, {each.field or 'row'}: {each.reason.value}" for each in result.first_problems
-        ]
-        lines.append(f"{counts.problems} rows have problems: incident people problems {incident_id}")
-    if not dry_run:
-        lines.append(f"the plain file still lies at {file}: delete it when it is not needed any more")
-    document = {
-        "incident": incident_id,
-        "dry_run": dry_run,
-        "file_sha256": result.file_sha256,
-        **vars(counts),
-    }
-    desk.lines(lines, document=document)
 
 
 @app.command("stats", help="How many people, by what matters for telling them.")
@@ -152,6 +210,7 @@ def problems(
         desk.document(
             [
                 {
+                    "file": each.file,
                     "row": each.row,
                     "field": each.field,
                     "reason": each.reason.value,
@@ -162,10 +221,10 @@ def problems(
         )
         return
     writer = csv.writer(sys.stdout)
-    writer.writerow(["row", "field", "reason", *(["cells"] if reveal else [])])
+    writer.writerow(["file", "row", "field", "reason", *(["cells"] if reveal else [])])
     for each in found:
         cells = [defused(cell) for cell in each.cells] if reveal else []
-        writer.writerow([each.row, each.field, each.reason.value, *cells])
+        writer.writerow([defused(each.file), each.row, each.field, each.reason.value, *cells])
 
 
 def reveal_list(desk: Desk, incident_id: str, what: str, reason: str) -> None:
