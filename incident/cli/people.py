@@ -24,7 +24,7 @@ GROUP = "people"
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
-    help="The people concerned: import, stats, problems.",
+    help="The people concerned: import, match, stats, problems.",
     no_args_is_help=True,
 )
 
@@ -86,7 +86,7 @@ def import_(
         progress=Progress(desk.say, list_file.name),
     )
     counts = result.counts
-    lines = [_counts_line(counts, dry_run=dry_run)]
+    lines = [counts_line(counts, dry_run=dry_run)]
     if result.file_sha256 is None:
         lines.append(f"only the first {counts.rows} rows were read")
     if counts.problems:
@@ -153,7 +153,8 @@ def _defaults(
     )
 
 
-def _counts_line(counts: Counts, *, dry_run: bool) -> str:
+def counts_line(counts: Counts, *, dry_run: bool) -> str:
+    """What became of the rows of a list."""
     verb = "would be" if dry_run else "were"
     return (
         f"{counts.rows} rows: {counts.added} people {verb} added, {counts.changed} changed, "
@@ -168,6 +169,104 @@ def left_behind(files: Sequence[RowFile]) -> list[str]:
         for file in files
         if not file.is_standard_input
     ]
+
+
+@app.command(
+    "match",
+    short_help="Import those people of a directory whom a log of what was taken names.",
+    help="Import those people of a directory whom a log of what was taken names, with what was taken of each. "
+    "The directory may be of any size; it is read once, and only those who were hit are kept. "
+    "All are taken or nobody: a match that broke off has changed nothing, and is simply called again.",
+)
+def match(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    affected: Path = typer.Option(
+        ...,
+        "--affected",
+        metavar="FILE",
+        help="The log that names whose data was taken; - for standard input.",
+    ),
+    directory: Path = typer.Option(
+        ..., "--directory", metavar="FILE", help="The list of everybody; - for standard input."
+    ),
+    on: str = typer.Option(..., "--on", help="What people are looked up by: reference, email, phone."),
+    encoding: str = ENCODING,
+    encoding_affected: str | None = typer.Option(
+        None, "--affected-encoding", help="The log's encoding, where it is another than --encoding."
+    ),
+    format: str | None = FORMAT,
+    format_affected: str | None = typer.Option(None, "--affected-format", help="The same for the log."),
+    mapping: list[str] = MAP,
+    mapping_affected: list[str] = typer.Option(
+        [], "--map-affected", metavar="FIELD=HEADER", help="The same for the log; may be repeated."
+    ),
+    taken: str | None = typer.Option(
+        None, "--taken", metavar="COLUMN", help="The log's column with the kinds of data that were taken."
+    ),
+    language: str | None = LANGUAGE,
+    country: str = COUNTRY,
+    categories: str = typer.Option(
+        "", "--categories", help="Kinds of data taken where the log names none: phone_number,location."
+    ),
+    keep_problems: bool = KEEP_PROBLEMS,
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Read the first 1,000 rows of each file and say what would be found."
+    ),
+    unmatched: Path | None = typer.Option(
+        None, "--unmatched", metavar="FILE", help="Write the keys that hit nobody there, masked."
+    ),
+    reveal: bool = typer.Option(False, "--reveal", help="Write them in full (signed, --as NAME)."),
+    reason: str = typer.Option("", "--reason", help="Why they are looked at."),
+) -> None:
+    from incident.cli.people_match import match_document, match_lines, write_unmatched
+    from incident.cli.progress import Progress
+    from incident.record.matching import LookUp
+    from incident.record.people_match import MatchedFiles, match_people
+    from incident.record.row_files import RowFile
+
+    desk = desk_of(ctx)
+    log = RowFile(affected, encoding_affected or encoding, _format(format_affected, "--affected-format"))
+    base = RowFile(directory, encoding, _format(format, "--format"))
+    if log.is_standard_input and base.is_standard_input:
+        raise WrongUsage("standard input holds one file only", where="--affected, --directory")
+    if reveal and unmatched is None:
+        raise WrongUsage("there is nothing to reveal", where="--reveal", next_step="add --unmatched FILE")
+    if on not in list(LookUp):
+        raise WrongUsage(f"nobody is looked up by {on!r}", where="--on", next_step=f"use {', '.join(LookUp)}")
+    log_mapping = _mapping(mapping_affected, "--map-affected")
+    if taken is not None:
+        log_mapping["data_categories"] = taken
+    if reveal:
+        reveal_list(desk, incident_id, "people match --unmatched", reason)
+    now = desk.now()
+    result = match_people(
+        desk.store,
+        incident_id,
+        MatchedFiles(log, base, LookUp(on), log_mapping),
+        defaults=_defaults(
+            desk,
+            language=language,
+            country=country,
+            categories=categories,
+            mapping=_mapping(mapping, "--map"),
+        ),
+        keep_problems=keep_problems,
+        dry_run=dry_run,
+        scratch=desk.paths.root,
+        actor=desk.actor,
+        now=now,
+        today=now.astimezone(desk.zone).date(),
+        progress_affected=Progress(desk.say, log.name),
+        progress_directory=Progress(desk.say, base.name),
+    )
+    lines = match_lines(desk, incident_id, result)
+    if unmatched is not None and not dry_run:
+        write_unmatched(unmatched, result, on=LookUp(on), reveal=reveal)
+        lines.append(f"{result.match.unmatched} keys that hit nobody: {unmatched}")
+    if not dry_run:
+        lines += left_behind([log, base, *([RowFile(unmatched)] if unmatched and reveal else [])])
+    desk.lines(lines, document=match_document(desk, incident_id, result))
 
 
 @app.command("stats", help="How many people, by what matters for telling them.")

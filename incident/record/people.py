@@ -110,7 +110,7 @@ def import_people(
     import_id = store.new_id()
     list_file = RowFile(path, encoding, format)
     with open_rows(list_file) as file:
-        people = read_people(file.rows, defaults=defaults)
+        people = _at_least_one(read_people(file.rows, defaults=defaults), name=list_file.name)
 
         def record(change: Change, counts: Counts) -> None:
             put_import(change, import_id, incident_id, counts, name=list_file.name, sha256=file.sha256 or "")
@@ -133,6 +133,14 @@ def import_people(
         return ImportResult(counts, file.sha256, first_problems, dry_run)
 
 
+def _at_least_one(people: Iterator[ReadRow], *, name: str) -> Iterator[ReadRow]:
+    first = next(people, None)
+    if first is None:
+        raise BadInput("the file has a header but no rows", where=name, next_step="give the list of people")
+    yield first
+    yield from people
+
+
 def take_people(
     store: Store,
     incident_id: str,
@@ -151,8 +159,8 @@ def take_people(
 ) -> tuple[Counts, tuple[Problem, ...]]:
     """Take the rows of one list in one change, all or none; `record` writes at its end what is recorded of the list.
 
-    Returns the counts and the first few problems. Raises `BadInput` for a list without rows, `Refused` for problems
-    without `keep_problems`, for a closed incident, and once its notice goes out.
+    Returns the counts and the first few problems. Raises `Refused` for problems without `keep_problems`, for a closed
+    incident, and once its notice goes out; and as the rows do.
     """
     try:
         with store.write(incident_id, kind=kind, actor=actor, now=now) as change:
@@ -164,10 +172,6 @@ def take_people(
                 _take_chunk(store, state, chunk)
                 progress(state.counts.rows)
             counts, first_problems = state.counts, tuple(state.first_problems)
-            if not counts.rows:
-                raise BadInput(
-                    "the file has a header but no rows", where=name, next_step="give the list of people"
-                )
             if counts.problems and not keep_problems and not dry_run:
                 raise problems_refused(first_problems, problems=counts.problems, rows=counts.rows, name=name)
             if dry_run:

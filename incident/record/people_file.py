@@ -91,6 +91,8 @@ class Reason(StrEnum):
     BIRTH_DATE = "no date (write 2001-12-31)"
     TOO_LONG = "longer than 4,000 characters"
     CONFLICT = "the same person as an earlier row or list, with another contact or name"
+    NO_KEY = "nothing to look a person up by"
+    SEVERAL_PEOPLE = "what people are looked up by stands in rows of several people"
 
 
 @dataclass(frozen=True)
@@ -286,25 +288,40 @@ def _contact(cells: _Cells, country: str, *, name: str, email: str, phone: str) 
 
 
 def _country(cells: _Cells) -> str:
-    said = cells["country"].lower()
-    code = _COUNTRY_WORDS.get(said, said)
-    if code and not _COUNTRY.fullmatch(code):
+    code = country_code(cells["country"])
+    if code is None:
         cells.fault("country", Reason.COUNTRY)
-        return ""
-    return code
+    return code or ""
+
+
+def country_code(text: str) -> str | None:
+    """Two small letters, "" for none, None for what is no country."""
+    said = text.lower()
+    code = _COUNTRY_WORDS.get(said, said)
+    return code if not code or _COUNTRY.fullmatch(code) else None
 
 
 def _categories(cells: _Cells, defaults: Defaults) -> tuple[str, ...]:
-    text = cells["data_categories"]
+    found, all_known = categories_in(cells["data_categories"], defaults)
+    if not all_known:
+        cells.fault("data_categories", Reason.CATEGORY)
+    return found
+
+
+def categories_in(text: str, defaults: Defaults) -> tuple[tuple[str, ...], bool]:
+    """The kinds of data that a cell names, each once, or the default ones; and whether all of its words are known."""
     for separator in _CATEGORY_SEPARATORS:
         text = text.replace(separator, ";")
     words = [word.strip().lower() for word in text.split(";") if word.strip()]
     if not words:
-        return defaults.categories
+        return defaults.categories, True
     found = [defaults.known_categories.get(word) for word in words]
-    if None in found:
-        cells.fault("data_categories", Reason.CATEGORY)
-    return tuple(dict.fromkeys(category for category in found if category))
+    return tuple(dict.fromkeys(category for category in found if category)), None not in found
+
+
+def is_clean(text: str) -> bool:
+    """Whether a text is without line breaks and control characters, and no longer than a field may be."""
+    return len(text) <= _LONGEST_FIELD and not _CONTROL.search(text)
 
 
 def _birth_date(cells: _Cells) -> date | None:
