@@ -167,7 +167,7 @@ def read_affected(
     wanted = {name: HEADERS[name] for name in (on.value, "data_categories", "country")}
     columns = columns_of(rows, mapping, wanted, option="--map-affected")
     _must_have(on, columns, rows, option="--map-affected")
-    kinds = _Kinds(defaults)
+    kinds, countries = _Kinds(defaults), _Countries(columns, defaults)
     for number, cells in rows.numbered:
         affected.rows += 1
         if affected.rows % TELL_EVERY == 0:
@@ -175,7 +175,7 @@ def read_affected(
         if len(cells) != len(rows.header):
             _set_aside(affected, rows, Problem(number, "", Reason.COLUMNS), cells)
             continue
-        key = lookup_key(on, cells[columns[on]], _country(cells, columns, defaults))
+        key = lookup_key(on, cells[columns[on]], countries.of(cells))
         if not key:
             reason = Reason.NO_KEY if key == "" else _FAULTS[on]
             _set_aside(affected, rows, Problem(number, on, reason), cells)
@@ -252,7 +252,7 @@ def find_hits(
     columns = columns_of(rows, defaults.mapping, HEADERS)
     must_identify(columns, rows)
     _must_have(on, columns, rows, option="--map")
-    at, width = columns[on], len(rows.header)
+    at, width, countries = columns[on], len(rows.header), _Countries(columns, defaults)
     for number, cells in rows.numbered:
         searched.rows += 1
         if searched.rows % TELL_EVERY == 0:
@@ -262,7 +262,7 @@ def find_hits(
             if len(searched.first_faulty) < shown_problems:
                 searched.first_faulty.append(Problem(number, "", Reason.COLUMNS))
             continue
-        key = lookup_key(on, cells[at], _country(cells, columns, defaults))
+        key = lookup_key(on, cells[at], countries.of(cells))
         if key and key in affected:
             searched.hits += 1
             affected.hit(key, _identity(key, cells, columns))
@@ -311,10 +311,24 @@ def _must_have(on: LookUp, columns: Mapping[str, int], rows: Rows, *, option: st
         )
 
 
-def _country(cells: list[str], columns: Mapping[str, int], defaults: Defaults) -> str:
-    if "country" not in columns:
-        return defaults.country
-    return country_code(cells[columns["country"]].strip()) or defaults.country
+class _Countries:
+    """The country of each row's numbers; a file says the same few over and over."""
+
+    def __init__(self, columns: Mapping[str, int], defaults: Defaults) -> None:
+        self._at = columns.get("country")
+        self._default = defaults.country
+        self._known: dict[str, str] = {}
+
+    def of(self, cells: list[str]) -> str:
+        if self._at is None:
+            return self._default
+        text = cells[self._at]
+        found = self._known.get(text)
+        if found is None:
+            found = country_code(text.strip()) or self._default
+            if len(self._known) < _MOST_REMEMBERED_TEXTS:
+                self._known[text] = found
+        return found
 
 
 def _identity(key: str, cells: list[str], columns: Mapping[str, int]) -> str:

@@ -321,7 +321,8 @@ def categories_in(text: str, defaults: Defaults) -> tuple[tuple[str, ...], bool]
 
 def is_clean(text: str) -> bool:
     """Whether a text is without line breaks and control characters, and no longer than a field may be."""
-    return len(text) <= _LONGEST_FIELD and not _CONTROL.search(text)
+    # All of them are not printable, and so are a few others: the quick look is enough for nearly all texts.
+    return len(text) <= _LONGEST_FIELD and (text.isprintable() or not _CONTROL.search(text))
 
 
 def _birth_date(cells: _Cells) -> date | None:

@@ -6,6 +6,7 @@ format where the name does not say it. What cannot be read ends with `BadInput` 
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
@@ -20,12 +21,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 from incident.errors import BadInput
 
 LONGEST_LINE = 1_000_000
-_BUFFER_BYTES = 1 << 18
+_BLOCK_BYTES = 1 << 18
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
@@ -117,9 +118,9 @@ def open_rows(file: RowFile) -> Iterator[OpenRowFile]:
     """Open a file and read its header. Raises `BadInput`, also from the rows while they are read."""
     with _opened(file) as source:
         format = format_of(file)
-        raw = _Counted(source)
-        stream = _as_text(raw, file.encoding)
-        yield OpenRowFile(read_rows(stream, name=file.name, format=format), raw, _size(source))
+        counted = _Counted(source)
+        rows = read_rows(counted, encoding=file.encoding, name=file.name, format=format)
+        yield OpenRowFile(rows, counted, _size(source))
 
 
 def format_of(file: RowFile) -> RowFormat:
@@ -136,53 +137,99 @@ def format_of(file: RowFile) -> RowFormat:
     return found
 
 
-def read_rows(stream: TextIO, *, name: str, format: RowFormat) -> Rows:
-    """The rows of a text stream, which must have been opened with `newline=""`.
+def read_rows(source: ReadsBytes, *, encoding: str, name: str, format: RowFormat) -> Rows:
+    """The rows in a source of bytes.
 
-    Raises `BadInput` for a file that is empty, or is not in its format or encoding; the last two also from the rows.
+    Raises `BadInput` for an unknown encoding and for a file that is empty, or is not in its format or encoding; the
+    last two also from the rows.
     """
-    lines = _Lines(stream, name)
+    lines = _Lines(source, encoding, name)
     if format is RowFormat.JSONL:
         return _json_rows(lines, name)
     return _delimited_rows(lines, name, _DELIMITERS[format])
 
 
+class ReadsBytes(Protocol):
+    """What gives at most so many bytes at a time, and none at its end."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 class _Lines:
-    """The lines of a stream, checked to be text. `number` is that of the line handed out last, from 1."""
+    """The lines of a source, decoded and checked to be text, a block at a time: looking at each line takes longer."""
 
-    def __init__(self, stream: TextIO, name: str) -> None:
-        self.number = 0
-        self._stream, self._name = stream, name
-
-    def where(self) -> str:
-        return f"{self._name}, line {self.number}"
+    def __init__(self, source: ReadsBytes, encoding: str, name: str) -> None:
+        self._source, self._name, self._encoding = source, name, encoding
+        try:
+            b"".decode(encoding)
+            self._decoder = codecs.getincrementaldecoder(encoding)()
+        except (LookupError, ValueError):
+            raise BadInput(
+                f"there is no encoding {encoding!r}", next_step="use utf-8, gb18030 or utf-16"
+            ) from None
 
     def __iter__(self) -> Iterator[str]:
-        stream = self._stream
-        try:
-            while line := stream.readline(LONGEST_LINE):
-                self.number += 1
-                if _NO_TEXT.search(line):
-                    raise BadInput(
-                        "the line holds bytes that are no text, so the file is not in the encoding that was given",
-                        where=self.where(),
-                        next_step="name the right one, for example --encoding utf-16",
-                    )
-                if len(line) == LONGEST_LINE:
-                    raise BadInput(
-                        f"the line is longer than {LONGEST_LINE:,} characters, so this is no list of people",
-                        where=self.where(),
-                        next_step="give a file with one person a row",
-                    )
-                # A byte-order mark belongs to the file, not to its first header.
-                yield line if self.number > 1 else line.removeprefix("\ufeff")
-        except UnicodeError as error:
-            encoding = error.encoding if isinstance(error, UnicodeDecodeError) else stream.encoding
-            raise BadInput(
-                f"the file is not in the encoding {encoding}",
-                where=f"{self._name}, after line {self.number}",
-                next_step="name the right one, for example --encoding gb18030",
-            ) from error
+        begun, handed_out = "", 0
+        for text in self._blocks():
+            # A line ends as csv has it: with \n, \r or both. What has no end yet may go on in the next block.
+            lines = list(io.StringIO(begun + text, newline=""))
+            begun = "" if lines[-1].endswith("\n") else lines.pop()
+            # Only what began in an earlier block can be so long.
+            if len(lines[0] if lines else begun) >= LONGEST_LINE:
+                raise BadInput(
+                    f"the line is longer than {LONGEST_LINE:,} characters, so this is no list of people",
+                    where=f"{self._name}, line {handed_out + 1}",
+                    next_step="give a file with one person a row",
+                )
+            handed_out += len(lines)
+            yield from lines
+        if begun:
+            yield begun
+
+    def _blocks(self) -> Iterator[str]:
+        """The text, checked; none of the blocks is empty. A byte-order mark is no part of it."""
+        is_first, line_ends = True, 0
+        while True:
+            content = self._source.read(_BLOCK_BYTES)
+            try:
+                text = self._decoder.decode(content, final=not content)
+            except UnicodeError as error:
+                before = ""
+                if isinstance(error, UnicodeDecodeError):
+                    before = error.object[: error.start].decode(self._encoding, errors="ignore")
+                raise BadInput(
+                    f"the file is not in the encoding {self._encoding}",
+                    where=f"{self._name}, after line {line_ends + _line_ends(before)}",
+                    next_step="name the right one, for example --encoding gb18030",
+                ) from error
+            if not _is_text(text):
+                before, *_ = _NO_TEXT.split(text, maxsplit=1)
+                raise BadInput(
+                    "the line holds bytes that are no text, so the file is not in the encoding that was given",
+                    where=f"{self._name}, line {line_ends + _line_ends(before) + 1}",
+                    next_step="name the right one, for example --encoding utf-16",
+                )
+            line_ends += _line_ends(text)
+            if text and is_first:
+                text, is_first = text.removeprefix("\ufeff"), False
+            if text:
+                yield text
+            if not content:
+                return
+
+
+def _is_text(text: str) -> bool:
+    """Whether a text is without the character zero and halves of characters. Faster than a search for them."""
+    if "\0" in text:
+        return False
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _line_ends(text: str) -> int:
+    return text.count("\n") or text.count("\r")
 
 
 def _delimited_rows(lines: _Lines, name: str, delimiter: str) -> Rows:
@@ -192,7 +239,7 @@ def _delimited_rows(lines: _Lines, name: str, delimiter: str) -> Rows:
     def numbered() -> Iterator[NumberedRow]:
         try:
             for number, row in enumerate(reader, start=1):
-                if any(cell.strip() for cell in row):
+                if "".join(row).strip():
                     yield number, row
         except csv.Error as error:
             raise _no_csv(error) from error
@@ -219,7 +266,11 @@ def _delimited_rows(lines: _Lines, name: str, delimiter: str) -> Rows:
 
 
 def _json_rows(lines: _Lines, name: str) -> Rows:
-    objects = ((lines.number, _object_of(line, lines)) for line in lines if line.strip())
+    objects = (
+        (number, _object_of(line, where=f"{name}, line {number}"))
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+    )
     first = next(objects, None)
     if first is None or not any(key.strip() for key in first[1]):
         raise BadInput(
@@ -239,13 +290,13 @@ def _json_rows(lines: _Lines, name: str) -> Rows:
                     next_step="name every key in the first object, with null where it says nothing",
                 )
             row = [cells.get(key, "") for key in header]
-            if any(cell.strip() for cell in row):
+            if "".join(row).strip():
                 yield number, row
 
     return Rows(name, header, numbered())
 
 
-def _object_of(line: str, lines: _Lines) -> dict[str, str]:
+def _object_of(line: str, *, where: str) -> dict[str, str]:
     try:
         # Numbers stay as they are written: a phone number is no quantity.
         read = json.loads(
@@ -254,13 +305,13 @@ def _object_of(line: str, lines: _Lines) -> dict[str, str]:
     except (ValueError, RecursionError) as error:
         raise BadInput(
             "the line is no JSON object with each key once",
-            where=lines.where(),
+            where=where,
             next_step='write one object a line, for example: {"reference": "C1", "name": "Bo"}',
         ) from error
     if not isinstance(read, dict):
         raise BadInput(
             "the line holds JSON, but no object",
-            where=lines.where(),
+            where=where,
             next_step='write one object a line, for example: {"reference": "C1", "name": "Bo"}',
         )
     cells: dict[str, str] = {}
@@ -268,15 +319,15 @@ def _object_of(line: str, lines: _Lines) -> dict[str, str]:
         if isinstance(value, dict | list):
             raise BadInput(
                 f"{key!r} holds an object or a list",
-                where=lines.where(),
+                where=where,
                 next_step="write a text, a number, true, false or null; several kinds of data as one text, with ;",
             )
         cells[key] = "" if value is None else str(value).lower() if isinstance(value, bool) else value
         # An escape such as \ud800 says in plain letters what no text can hold.
-        if _NO_TEXT.search(key) or _NO_TEXT.search(cells[key]):
+        if not _is_text(key + cells[key]):
             raise BadInput(
                 f"{key!r} holds what is no text",
-                where=lines.where(),
+                where=where,
                 next_step="remove escapes of half characters and of the character zero",
             )
     return cells
@@ -311,8 +362,8 @@ def _opened(file: RowFile) -> Iterator[BinaryIO]:
         yield cast(BinaryIO, source)
 
 
-class _Counted(io.RawIOBase):
-    """Raw bytes that are counted and hashed as they are read."""
+class _Counted:
+    """Bytes that are counted and hashed as they are read."""
 
     def __init__(self, source: BinaryIO) -> None:
         self.count = 0
@@ -320,24 +371,12 @@ class _Counted(io.RawIOBase):
         self.at_end = False
         self._source = source
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        count = self._source.readinto(buffer) or 0  # type: ignore[attr-defined]
-        self.digest.update(memoryview(buffer)[:count])
-        self.count += count
-        self.at_end = not count
-        return count
-
-
-def _as_text(raw: _Counted, encoding: str) -> TextIO:
-    try:
-        return io.TextIOWrapper(io.BufferedReader(raw, _BUFFER_BYTES), encoding=encoding, newline="")
-    except (LookupError, ValueError):
-        raise BadInput(
-            f"there is no encoding {encoding!r}", next_step="use utf-8, gb18030 or utf-16"
-        ) from None
+    def read(self, size: int, /) -> bytes:
+        content = self._source.read(size)
+        self.digest.update(content)
+        self.count += len(content)
+        self.at_end = not content
+        return content
 
 
 def _size(source: BinaryIO) -> int | None:

@@ -32,8 +32,7 @@ HEADER = ("reference", "姓名", "note")
 def read_bytes(
     content: bytes, encoding: str = "utf-8", format: RowFormat = RowFormat.CSV
 ) -> tuple[tuple[str, ...], list[NumberedRow]]:
-    stream = io.TextIOWrapper(io.BytesIO(content), encoding=encoding, newline="")
-    rows = read_rows(stream, name="list", format=format)
+    rows = read_rows(io.BytesIO(content), encoding=encoding, name="list", format=format)
     return rows.header, list(rows.numbered)
 
 
