@@ -60,7 +60,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "call": ("calling", "Call somebody: everybody with a role, or one operator; then deputies, then all."),
     "ack": ("calling", "Say that you are on it: the calls end, and nothing is decided."),
     "calls": ("calling", "Show for what people were called in an incident, who, and what came of it."),
-    "people": ("people", "The people concerned: import, stats, problems, show."),
+    "people": ("people", "The people concerned: import, match, stats, problems, show."),
     "run": ("playbooks", "Run a playbook on an incident."),
     "runs": ("playbooks", "List runs and what they wait for."),
     "approve": ("playbooks", "Approve a step of a run (signed)."),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -13,53 +15,125 @@ from incident.cli.record import ID
 from incident.errors import WrongUsage
 from incident.record.showing import defused
 
+if TYPE_CHECKING:
+    from incident.record.people import Counts
+    from incident.record.people_file import Defaults
+    from incident.record.row_files import RowFile, RowFormat
+
 GROUP = "people"
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
-    help="The people concerned: import, stats, problems, show.",
+    help="The people concerned: import, match, stats, problems, show.",
     no_args_is_help=True,
 )
 
 
+ENCODING = typer.Option("utf-8", "--encoding", help="The file's encoding: utf-8, gb18030, utf-16.")
+MAP = typer.Option([], "--map", metavar="FIELD=HEADER", help="Which column is which; may be repeated.")
+FORMAT = typer.Option(None, "--format", help="csv, tsv or jsonl, where the file's name does not end with it.")
+LANGUAGE = typer.Option(None, "--language", help="The language of people whose row names none.")
+COUNTRY = typer.Option("cn", "--country", help="The country for phone numbers without a country code.")
+KEEP_PROBLEMS = typer.Option(False, "--keep-problems", help="Keep faulty rows aside instead of refusing.")
+
+
 @app.command(
     "import",
-    short_help="Import a list of affected people (CSV).",
-    help="Import a list of affected people from a CSV file; importing again changes nothing.",
+    short_help="Import a list of affected people (CSV, TSV, JSON Lines).",
+    help="Import a list of affected people: CSV, TSV or JSON Lines, from a file or from standard input (-). "
+    "All of it is taken or nothing; importing again changes nothing.",
 )
 def import_(
     ctx: typer.Context,
     incident_id: str = ID,
-    file: Path = typer.Argument(..., metavar="FILE"),
-    encoding: str = typer.Option("utf-8", "--encoding", help="The file's encoding: utf-8, gb18030, utf-16."),
-    mapping: list[str] = typer.Option(
-        [], "--map", metavar="FIELD=HEADER", help="Which column is which; may be repeated."
-    ),
-    language: str | None = typer.Option(
-        None, "--language", help="The language of people whose row names none."
-    ),
-    country: str = typer.Option(
-        "cn", "--country", help="The country for phone numbers without a country code."
-    ),
+    file: Path = typer.Argument(..., metavar="FILE", help="The list, or - for standard input."),
+    encoding: str = ENCODING,
+    format: str | None = FORMAT,
+    mapping: list[str] = MAP,
+    language: str | None = LANGUAGE,
+    country: str = COUNTRY,
     categories: str = typer.Option(
         "", "--categories", help="Kinds of data for rows that name none: phone_number,location."
     ),
-    keep_problems: bool = typer.Option(
-        False, "--keep-problems", help="Keep faulty rows aside instead of refusing."
-    ),
-    dry_run: bool = typer.Option(False, "--dry-run", help="Read and count only."),
+    keep_problems: bool = KEEP_PROBLEMS,
+    dry_run: bool = typer.Option(False, "--dry-run", help="Read and count the first 1,000 rows only."),
 ) -> None:
-    from incident.law.categories import category_catalogue, check_categories
+    from incident.cli.progress import Progress
     from incident.record.people import import_people
+    from incident.record.row_files import RowFile
+
+    desk = desk_of(ctx)
+    list_file = RowFile(file, encoding, _format(format, "--format"))
+    now = desk.now()
+    result = import_people(
+        desk.store,
+        incident_id,
+        file,
+        encoding=encoding,
+        format=list_file.format,
+        defaults=_defaults(
+            desk,
+            language=language,
+            country=country,
+            categories=categories,
+            mapping=_mapping(mapping, "--map"),
+        ),
+        keep_problems=keep_problems,
+        dry_run=dry_run,
+        actor=desk.actor,
+        now=now,
+        today=now.astimezone(desk.zone).date(),
+        progress=Progress(desk.say, list_file.name),
+    )
+    counts = result.counts
+    lines = [counts_line(counts, dry_run=dry_run)]
+    if result.file_sha256 is None:
+        lines.append(f"only the first {counts.rows} rows were read")
+    if counts.problems:
+        lines += [
+            f"  row {each.row}, {each.field or 'row'}: {each.reason.value}" for each in result.first_problems
+        ]
+        lines.append(f"{counts.problems} rows have problems: incident people problems {incident_id}")
+    if not dry_run:
+        lines += left_behind([list_file])
+    document = {
+        "incident": incident_id,
+        "dry_run": dry_run,
+        "file_sha256": result.file_sha256,
+        **vars(counts),
+    }
+    desk.lines(lines, document=document)
+
+
+def _format(word: str | None, option: str) -> RowFormat | None:
+    from incident.record.row_files import RowFormat
+
+    if word is None:
+        return None
+    try:
+        return RowFormat(word.lower())
+    except ValueError:
+        raise WrongUsage(
+            f"{word!r} is no format that is read", where=option, next_step=f"use {', '.join(RowFormat)}"
+        ) from None
+
+
+def _mapping(words: list[str], option: str) -> dict[str, str]:
+    pairs = [word.partition("=") for word in words]
+    if any(not equals for _, equals, _ in pairs):
+        raise WrongUsage(
+            "a mapping is FIELD=HEADER", where=option, next_step=f"for example {option} phone=联系电话"
+        )
+    return {field: header for field, _, header in pairs}
+
+
+def _defaults(
+    desk: Desk, *, language: str | None, country: str, categories: str, mapping: dict[str, str]
+) -> Defaults:
+    from incident.law.categories import category_catalogue, check_categories
     from incident.record.people_file import Defaults
     from incident.settings import LANGUAGES
 
-    desk = desk_of(ctx)
-    pairs = [word.partition("=") for word in mapping]
-    if any(not equals for _, equals, _ in pairs):
-        raise WrongUsage(
-            "a mapping is FIELD=HEADER", where="--map", next_step="for example --map phone=联系电话"
-        )
     chosen = language or desk.settings.workspace.languages[0]
     if chosen not in LANGUAGES:
         raise WrongUsage(
@@ -70,46 +144,129 @@ def import_(
     known = {name.lower(): name for name in category_catalogue()}
     for name, category in category_catalogue().items():
         known.update({title.lower(): name for title in category.title.values()})
+    return Defaults(
+        language=chosen,
+        country=country.lower(),
+        categories=default_categories,
+        known_categories=known,
+        mapping=mapping,
+    )
+
+
+def counts_line(counts: Counts, *, dry_run: bool) -> str:
+    """What became of the rows of a list."""
+    verb = "would be" if dry_run else "were"
+    return (
+        f"{counts.rows} rows: {counts.added} people {verb} added, {counts.changed} changed, "
+        f"{counts.unchanged} known already, {counts.joined} rows joined, {counts.rejected} rejected"
+    )
+
+
+def left_behind(files: Sequence[RowFile]) -> list[str]:
+    """The closing warning: every file with people's data in the clear that still lies somewhere."""
+    return [
+        f"the plain file still lies at {file.path}: delete it when it is not needed any more"
+        for file in files
+        if not file.is_standard_input
+    ]
+
+
+@app.command(
+    "match",
+    short_help="Import those people of a directory whom a log of what was taken names.",
+    help="Import those people of a directory whom a log of what was taken names, with what was taken of each. "
+    "The directory may be of any size; it is read once, and only those who were hit are kept. "
+    "All are taken or nobody: a match that broke off has changed nothing, and is simply called again.",
+)
+def match(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    affected: Path = typer.Option(
+        ...,
+        "--affected",
+        metavar="FILE",
+        help="The log that names whose data was taken; - for standard input.",
+    ),
+    directory: Path = typer.Option(
+        ..., "--directory", metavar="FILE", help="The list of everybody; - for standard input."
+    ),
+    on: str = typer.Option(..., "--on", help="What people are looked up by: reference, email, phone."),
+    encoding: str = ENCODING,
+    encoding_affected: str | None = typer.Option(
+        None, "--affected-encoding", help="The log's encoding, where it is another than --encoding."
+    ),
+    format: str | None = FORMAT,
+    format_affected: str | None = typer.Option(None, "--affected-format", help="The same for the log."),
+    mapping: list[str] = MAP,
+    mapping_affected: list[str] = typer.Option(
+        [], "--map-affected", metavar="FIELD=HEADER", help="The same for the log; may be repeated."
+    ),
+    taken: str | None = typer.Option(
+        None, "--taken", metavar="COLUMN", help="The log's column with the kinds of data that were taken."
+    ),
+    language: str | None = LANGUAGE,
+    country: str = COUNTRY,
+    categories: str = typer.Option(
+        "", "--categories", help="Kinds of data taken where the log names none: phone_number,location."
+    ),
+    keep_problems: bool = KEEP_PROBLEMS,
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Read the first 1,000 rows of each file and say what would be found."
+    ),
+    unmatched: Path | None = typer.Option(
+        None, "--unmatched", metavar="FILE", help="Write the keys that hit nobody there, masked."
+    ),
+    reveal: bool = typer.Option(False, "--reveal", help="Write them in full (signed, --as NAME)."),
+    reason: str = typer.Option("", "--reason", help="Why they are looked at."),
+) -> None:
+    from incident.cli.people_match import match_document, match_lines, write_unmatched
+    from incident.cli.progress import Progress
+    from incident.record.matching import LookUp
+    from incident.record.people_match import MatchedFiles, match_people
+    from incident.record.row_files import RowFile
+
+    desk = desk_of(ctx)
+    log = RowFile(affected, encoding_affected or encoding, _format(format_affected, "--affected-format"))
+    base = RowFile(directory, encoding, _format(format, "--format"))
+    if log.is_standard_input and base.is_standard_input:
+        raise WrongUsage("standard input holds one file only", where="--affected, --directory")
+    if reveal and unmatched is None:
+        raise WrongUsage("there is nothing to reveal", where="--reveal", next_step="add --unmatched FILE")
+    if on not in list(LookUp):
+        raise WrongUsage(f"nobody is looked up by {on!r}", where="--on", next_step=f"use {', '.join(LookUp)}")
+    log_mapping = _mapping(mapping_affected, "--map-affected")
+    if taken is not None:
+        log_mapping["data_categories"] = taken
+    if reveal:
+        reveal_list(desk, incident_id, "people match --unmatched", reason)
     now = desk.now()
-    result = import_people(
+    result = match_people(
         desk.store,
         incident_id,
-        file,
-        encoding=encoding,
-        defaults=Defaults(
-            language=chosen,
-            country=country.lower(),
-            categories=default_categories,
-            known_categories=known,
-            mapping={field: header for field, _, header in pairs},
+        MatchedFiles(log, base, LookUp(on), log_mapping),
+        defaults=_defaults(
+            desk,
+            language=language,
+            country=country,
+            categories=categories,
+            mapping=_mapping(mapping, "--map"),
         ),
         keep_problems=keep_problems,
         dry_run=dry_run,
+        scratch=desk.paths.root,
         actor=desk.actor,
         now=now,
         today=now.astimezone(desk.zone).date(),
-        progress=lambda rows: desk.say(f"  {rows} rows read") if rows % 20_000 == 0 else None,
+        progress_affected=Progress(desk.say, log.name),
+        progress_directory=Progress(desk.say, base.name),
     )
-    counts = result.counts
-    verb = "would be" if dry_run else "were"
-    lines = [
-        f"{counts.rows} rows: {counts.added} people {verb} added, {counts.changed} changed, "
-        f"{counts.unchanged} known already, {counts.joined} rows joined, {counts.rejected} rejected",
-    ]
-    if counts.problems:
-        lines += [
-            f"  row {each.row}, {each.field or 'row'}: {each.reason.value}" for each in result.first_problems
-        ]
-        lines.append(f"{counts.problems} rows have problems: incident people problems {incident_id}")
+    lines = match_lines(desk, incident_id, result)
+    if unmatched is not None and not dry_run:
+        write_unmatched(unmatched, result, on=LookUp(on), reveal=reveal)
+        lines.append(f"{result.match.unmatched} keys that hit nobody: {unmatched}")
     if not dry_run:
-        lines.append(f"the plain file still lies at {file}: delete it when it is not needed any more")
-    document = {
-        "incident": incident_id,
-        "dry_run": dry_run,
-        "file_sha256": result.file_sha256,
-        **vars(counts),
-    }
-    desk.lines(lines, document=document)
+        lines += left_behind([log, base, *([RowFile(unmatched)] if unmatched and reveal else [])])
+    desk.lines(lines, document=match_document(desk, incident_id, result))
 
 
 @app.command("stats", help="How many people, by what matters for telling them.")
@@ -176,6 +333,7 @@ def problems(
             [
                 {
                     "list": each.list_number,
+                    "file": each.file,
                     "row": each.row,
                     "field": each.field,
                     "reason": each.reason.value,
@@ -186,8 +344,8 @@ def problems(
         )
         return
     plain = [
-        ["list", *ADDED_COLUMNS],
-        *([str(each.list_number), str(each.row), each.field, each.reason.value] for each in found),
+        ["list", "file", *ADDED_COLUMNS],
+        *([str(each.list_number), each.file, str(each.row), each.field, each.reason.value] for each in found),
     ]
     csv.writer(sys.stdout).writerows([defused(cell) for cell in row] for row in mending or plain)
 

@@ -119,10 +119,10 @@ def _decisions(session: Session, incident_id: str) -> Iterator[Event]:
 
 def _people(session: Session, incident_id: str) -> Iterator[Event]:
     for row in _of(session, PeopleImport, incident_id, PeopleImport.at, PeopleImport.id):
-        text = (
-            f"people imported: {row.rows} rows, {row.added} added, {row.changed} changed, "
-            f"{row.unchanged} known already, {row.problems} with problems"
-        )
+        came_of_it = f"{row.added} added, {row.changed} changed, {row.unchanged} known already"
+        if not row.added + row.changed + row.unchanged:
+            came_of_it = "nobody taken from it"
+        text = f"list of people read: {row.rows} rows, {came_of_it}, {row.problems} with problems"
         yield Event(row.at, row.at, "people", text, row.by)
     for one in _of(session, Evidence, incident_id, Evidence.recorded_at, Evidence.id):
         text = f"evidence taken, {one.size} bytes, SHA-256 {one.sha256[:12]}"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
@@ -25,13 +23,15 @@ from incident.record.person import (
     person_from_content,
     same_person,
 )
+from incident.record.row_files import ReadSoFar, RowFile, RowFormat, open_rows
 from incident.store.change import Change
 from incident.store.sealing import keyed_hash, seal_json, unseal_json
 from incident.store.store import Store
 from incident.store.tables import Campaign, PeopleImport, PeopleProblem, Person
 
 _CHUNK = 1000
-_SHOWN_PROBLEMS = 10
+SHOWN_PROBLEMS = 10
+DRY_RUN_ROWS = 1000
 _LONGEST_PAUSE = 300.0
 
 
@@ -54,10 +54,13 @@ class Counts:
 
 @dataclass(frozen=True)
 class ImportResult:
-    """The outcome of an import; `first_problems` are the first few, for the screen."""
+    """The outcome of an import; `first_problems` are the first few, for the screen.
+
+    `file_sha256` is None when a dry run did not come to the end of the file.
+    """
 
     counts: Counts
-    file_sha256: str
+    file_sha256: str | None
     first_problems: tuple[Problem, ...]
     dry_run: bool
 
@@ -77,7 +80,6 @@ class _Importing:
     counts: Counts = field(default_factory=Counts)
     first_problems: list[Problem] = field(default_factory=list)
     aside: list[dict[str, Any]] = field(default_factory=list)
-    header: tuple[str, ...] = ()
 
 
 def import_people(
@@ -86,51 +88,108 @@ def import_people(
     path: Path,
     *,
     encoding: str,
+    format: RowFormat | None = None,
     defaults: Defaults,
     keep_problems: bool,
     dry_run: bool,
     actor: str,
     now: datetime,
     today: date,
-    progress: Callable[[int], None] = lambda rows: None,
+    progress: Callable[[ReadSoFar], None] = lambda read: None,
 ) -> ImportResult:
-    """Import a CSV file of affected people, all of it or nothing.
+    """Import a file of affected people (`RowFile`), all of it or nothing.
 
     A row that names a person we have already updates that person only if it says something new. With
     `keep_problems` faulty rows are kept aside and people with a faulty field are taken without it; without it, the
-    first fault refuses the whole file after listing them. Raises `BadInput`; the store is then as before.
+    first fault refuses the whole file after listing them. A dry run takes the first `DRY_RUN_ROWS` rows and changes
+    nothing. Raises `BadInput`; the store is then as before.
     """
     import_id = store.new_id()
-    digest = hashlib.sha256()
+    list_file = RowFile(path, encoding, format)
+    with open_rows(list_file) as file:
+        people = _at_least_one(read_people(file.rows, defaults=defaults), name=list_file.name)
+
+        def record(change: Change, counts: Counts) -> None:
+            put_import(
+                change,
+                import_id,
+                incident_id,
+                counts,
+                name=list_file.name,
+                sha256=file.sha256 or "",
+                header=file.rows.header,
+            )
+
+        counts, first_problems = take_people(
+            store,
+            incident_id,
+            islice(people, DRY_RUN_ROWS) if dry_run else people,
+            import_id=import_id,
+            kind="people.imported",
+            name=list_file.name,
+            record=record,
+            keep_problems=keep_problems,
+            dry_run=dry_run,
+            actor=actor,
+            now=now,
+            today=today,
+            progress=lambda rows: progress(file.read_so_far(rows)),
+        )
+        return ImportResult(counts, file.sha256, first_problems, dry_run)
+
+
+def _at_least_one(people: Iterator[ReadRow], *, name: str) -> Iterator[ReadRow]:
+    first = next(people, None)
+    if first is None:
+        raise BadInput("the file has a header but no rows", where=name, next_step="give the list of people")
+    yield first
+    yield from people
+
+
+def take_people(
+    store: Store,
+    incident_id: str,
+    people: Iterator[ReadRow],
+    *,
+    import_id: str,
+    kind: str,
+    name: str,
+    record: Callable[[Change, Counts], None],
+    keep_problems: bool,
+    dry_run: bool,
+    actor: str,
+    now: datetime,
+    today: date,
+    progress: Callable[[int], None],
+) -> tuple[Counts, tuple[Problem, ...]]:
+    """Take the rows of one list in one change, all or none; `record` writes at its end what is recorded of the list.
+
+    Returns the counts and the first few problems. Raises `Refused` for problems without `keep_problems`, for a closed
+    incident, and once its notice goes out; and as the rows do.
+    """
     try:
-        with (
-            _open_text(path, encoding, digest) as stream,
-            store.write(incident_id, kind="people.imported", actor=actor, now=now) as change,
-        ):
+        with store.write(incident_id, kind=kind, actor=actor, now=now) as change:
             # The file may lie far away or come through a pipe, and the screen may stand still.
             change.allow_pauses(seconds=_LONGEST_PAUSE)
-            must_be_open(change.session, incident_id)
-            _must_not_be_sending(change.session, incident_id)
+            must_take_people(change.session, incident_id)
             state = _Importing(change, incident_id, import_id, today)
-            rows = read_people(stream, name=path.name, defaults=defaults)
-            while chunk := list(islice(rows, _CHUNK)):
+            while chunk := list(islice(people, _CHUNK)):
                 _take_chunk(store, state, chunk)
                 progress(state.counts.rows)
-            if not state.counts.rows:
-                raise BadInput(
-                    "the file has a header but no rows", where=path.name, next_step="give the list of people"
-                )
-            if state.counts.problems and not keep_problems and not dry_run:
-                raise _problems_refused(state, path.name)
+            counts, first_problems = state.counts, tuple(state.first_problems)
+            if counts.problems and not keep_problems and not dry_run:
+                raise problems_refused(first_problems, problems=counts.problems, rows=counts.rows, name=name)
             if dry_run:
                 raise _DryRun
-            _record_import(state, path, digest.hexdigest())
+            record(change, counts)
     except _DryRun:
         pass
-    return ImportResult(state.counts, digest.hexdigest(), tuple(state.first_problems), dry_run)
+    return counts, first_problems
 
 
-def _must_not_be_sending(session: Session, incident_id: str) -> None:
+def must_take_people(session: Session, incident_id: str) -> None:
+    """Raises `NotFound`, and `Refused` for a closed incident and once its notice goes out."""
+    must_be_open(session, incident_id)
     # A message must be made again byte for byte after a crash, so the people it goes to must not change under it.
     if session.exec(select(Campaign.id).where(Campaign.incident_id == incident_id)).first() is not None:
         raise Refused(
@@ -138,45 +197,6 @@ def _must_not_be_sending(session: Session, incident_id: str) -> None:
             where=incident_id,
             next_step="tell people found later through an incident of their own that refers to this one",
         )
-
-
-class _Hashing(io.RawIOBase):
-    """A raw file that hashes what is read from it."""
-
-    def __init__(self, raw: io.FileIO, digest: Any) -> None:
-        self._raw, self._digest = raw, digest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        count = self._raw.readinto(buffer) or 0
-        self._digest.update(memoryview(buffer)[:count])
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-def _open_text(path: Path, encoding: str, digest: Any) -> io.TextIOWrapper:
-    try:
-        raw = io.FileIO(path)
-    except OSError as error:
-        raise BadInput(
-            f"the list cannot be read ({error.strerror})",
-            where=str(path),
-            next_step="check the path, and that this account may read it",
-        ) from error
-    try:
-        return io.TextIOWrapper(
-            io.BufferedReader(_Hashing(raw, digest), 1 << 18), encoding=encoding, newline=""
-        )
-    except (LookupError, ValueError):
-        raw.close()
-        raise BadInput(
-            f"there is no encoding {encoding!r}", next_step="use utf-8, gb18030 or utf-16"
-        ) from None
 
 
 def _take_chunk(store: Store, state: _Importing, chunk: list[ReadRow]) -> None:
@@ -253,19 +273,24 @@ def _joined(state: _Importing, held: PersonRow | None, rows: list[tuple[ReadRow,
 
 def _keep_aside(state: _Importing, row: ReadRow, problems: Sequence[Problem]) -> None:
     state.counts.problems += 1
-    state.header = row.header
-    state.first_problems += problems[: _SHOWN_PROBLEMS - len(state.first_problems)]
-    name = f"people_problem/{state.import_id}/{row.number}"
+    state.first_problems += problems[: SHOWN_PROBLEMS - len(state.first_problems)]
     state.aside.append(
-        {
-            "import_id": state.import_id,
-            "row": row.number,
-            "incident_id": state.incident_id,
-            "field": problems[0].field,
-            "reason": problems[0].reason.name.lower(),
-            "sealed": seal_json(state.change.key, {"row": list(row.raw)}, bound_to=name),
-        }
+        problem_row(state.change.key, state.incident_id, state.import_id, row.raw, problems[0])
     )
+
+
+def problem_row(
+    key: bytes, incident_id: str, import_id: str, cells: Sequence[str], problem: Problem
+) -> dict[str, Any]:
+    """A row that is kept aside, as a row of `PeopleProblem`."""
+    return {
+        "import_id": import_id,
+        "row": problem.row,
+        "incident_id": incident_id,
+        "field": problem.field,
+        "reason": problem.reason.name.lower(),
+        "sealed": seal_json(key, {"row": list(cells)}, bound_to=f"people_problem/{import_id}/{problem.row}"),
+    }
 
 
 def _new_person(store: Store, state: _Importing, mac: bytes, person: PersonRow) -> dict[str, Any]:
@@ -315,15 +340,25 @@ def _update_person(state: _Importing, held: _Held, rows: list[tuple[ReadRow, Per
         state.change.count_bulk(Person, "updated", 1, sealed=columns["sealed"])
 
 
-def _record_import(state: _Importing, path: Path, file_sha256: str) -> None:
-    counts = state.counts
-    state.change.put(
+def put_import(
+    change: Change,
+    import_id: str,
+    incident_id: str,
+    counts: Counts,
+    *,
+    name: str,
+    sha256: str,
+    header: Sequence[str],
+    **more: Any,
+) -> None:
+    """Record that a file was read: its name, header and `more` sealed, its hash and what came of it in the clear."""
+    change.put(
         PeopleImport(
-            id=state.import_id,
-            incident_id=state.incident_id,
-            at=state.change.at,
-            by=state.change.actor,
-            file_sha256=file_sha256,
+            id=import_id,
+            incident_id=incident_id,
+            at=change.at,
+            by=change.actor,
+            file_sha256=sha256,
             rows=counts.rows,
             added=counts.added,
             changed=counts.changed,
@@ -331,23 +366,25 @@ def _record_import(state: _Importing, path: Path, file_sha256: str) -> None:
             problems=counts.problems,
         ),
         {
-            "file": path.name,
+            "file": name,
             "joined": counts.joined,
             "rejected": counts.rejected,
-            "header": list(state.header),
+            "header": list(header),
+            **more,
         },
     )
 
 
-def _problems_refused(state: _Importing, name: str) -> Refused:
+def problems_refused(first: Sequence[Problem], *, problems: int, rows: int, name: str) -> Refused:
+    """The refusal of a file with so many faulty rows, of which the first are listed; names nobody."""
     shown = "\n".join(
         f"    row {problem.row}{', ' + problem.field if problem.field else ''}: {problem.reason.value}"
-        for problem in state.first_problems
+        for problem in first
     )
-    more = state.counts.problems - len({problem.row for problem in state.first_problems})
+    more = problems - len({problem.row for problem in first})
     tail = f"\n    and {more} more rows" if more > 0 else ""
     return Refused(
-        f"{state.counts.problems} of {state.counts.rows} rows have problems; nothing was imported\n{shown}{tail}",
+        f"{problems} of {rows} rows have problems; nothing was imported\n{shown}{tail}",
         where=name,
         next_step="correct the file, or import with --keep-problems: faulty rows are then kept aside and listed",
     )

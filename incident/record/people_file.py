@@ -1,16 +1,15 @@
-"""Reading a list of affected people: CSV in a declared encoding, one person a row, every fault named.
+"""Reading a list of affected people: one person a row, every fault named.
 
-Pure but for the bytes it is given. Nothing is guessed: not the encoding, not the meaning of an unknown column.
+Pure: the rows come from `incident.record.row_files`. Nothing is guessed, such as the meaning of an unknown column.
 """
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TextIO, TypeVar
+from typing import TypeVar
 
 from incident.errors import BadInput
 from incident.record.person import Contact, PersonRow
@@ -25,11 +24,10 @@ from incident.record.person_cells import (
     split_tokens,
     split_values,
 )
+from incident.record.row_files import Rows
 from incident.record.showing import as_written
 
 _LONGEST_FIELD = 4_000
-_LONGEST_LINE = 1_000_000
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _COUNTRY = re.compile(r"[a-z]{2}")
@@ -152,6 +150,8 @@ class Reason(StrEnum):
     DECEASED = "neither yes nor no, nor a day of death"
     TOO_LONG = "longer than 4,000 characters"
     CONFLICT = "the same person as an earlier row or list, of whom it says something else"
+    NO_KEY = "nothing to look a person up by"
+    SEVERAL_PEOPLE = "what people are looked up by stands in rows of several people"
 
 
 @dataclass(frozen=True)
@@ -185,91 +185,68 @@ class Defaults:
     mapping: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_people(stream: TextIO, *, name: str, defaults: Defaults) -> Iterator[ReadRow]:
-    """Rows of a CSV stream, one at a time.
+def read_people(rows: Rows, *, defaults: Defaults, without: Collection[str] = ()) -> Iterator[ReadRow]:
+    """The rows of a list as people, one at a time; fields in `without` are not read even where a column holds them.
 
-    Raises `BadInput` for a file that is empty, has no usable header, or is not in its declared encoding.
+    Raises `BadInput` for a header that cannot be used, and as the rows do.
     """
-    # Strict: a quote that is never closed would swallow the rows, and the people, that follow.
-    reader = csv.reader(_decoded(stream, name), strict=True)
-    try:
-        header = next(reader, None)
-        if header is None or not any(cell.strip() for cell in header):
-            raise BadInput(
-                "the file is empty",
-                where=name,
-                next_step="give a CSV file with a header row, for example: reference,name,email",
-            )
-        columns = _columns(header, defaults.mapping, name)
-        names = tuple(header)
-        for number, row in enumerate(reader, start=1):
-            if any(cell.strip() for cell in row):
-                yield _read_row(number, row, names, columns, defaults)
-    except csv.Error as error:
-        raise BadInput(f"the file is no CSV ({error})", where=f"{name}, line {reader.line_num}") from error
+    columns = columns_of(rows, defaults.mapping, HEADERS)
+    for unread in without:
+        columns.pop(unread, None)
+    must_identify(columns, rows)
+    for number, row in rows.numbered:
+        yield _read_row(number, row, rows.header, columns, defaults)
 
 
-def _decoded(stream: TextIO, name: str) -> Iterator[str]:
-    line_number = 0
-    try:
-        while line := stream.readline(_LONGEST_LINE):
-            line_number += 1
-            if _NO_TEXT.search(line):
-                raise BadInput(
-                    "the line holds bytes that are no text, so the file is not in the encoding that was given",
-                    where=f"{name}, line {line_number}",
-                    next_step="name the right one, for example --encoding utf-16",
-                )
-            if len(line) == _LONGEST_LINE:
-                raise BadInput(
-                    f"the line is longer than {_LONGEST_LINE:,} characters, so this is no list of people",
-                    where=f"{name}, line {line_number}",
-                    next_step="give a CSV file with one person a row",
-                )
-            # A byte-order mark belongs to the file, not to its first header.
-            yield line if line_number > 1 else line.removeprefix("\ufeff")
-    except UnicodeError as error:
-        encoding = error.encoding if isinstance(error, UnicodeDecodeError) else stream.encoding
-        raise BadInput(
-            f"the file is not in the encoding {encoding}",
-            where=f"{name}, after line {line_number}",
-            next_step="name the right one, for example --encoding gb18030",
-        ) from error
+def columns_of(
+    rows: Rows, mapping: Mapping[str, str], headers: Mapping[str, Collection[str]], *, option: str = "--map"
+) -> dict[str, int]:
+    """Where each field of `headers` stands: as `mapping` says (field to header), else by the headers people use.
 
-
-def _columns(header: list[str], mapping: Mapping[str, str], name: str) -> dict[str, int]:
-    cells = [cell.strip() for cell in header]
+    Raises `BadInput` for a mapping that names no field or no column, and for a field that several columns could be;
+    `option` is what a person says it with.
+    """
+    cells = [cell.strip() for cell in rows.header]
     lowered = [cell.lower() for cell in cells]
     columns: dict[str, int] = {}
     for wanted, own_header in mapping.items():
-        if wanted not in HEADERS:
+        if wanted not in headers:
             raise BadInput(
-                f"{wanted!r} is no field of a person", next_step=f"fields are {', '.join(HEADERS)}"
+                f"{wanted!r} is no field of a person that is read here",
+                where=option,
+                next_step=f"fields are {', '.join(headers)}",
             )
         if own_header not in cells:
             raise BadInput(
-                f"there is no column {own_header!r}", where=name, next_step=f"columns are {', '.join(cells)}"
+                f"there is no column {own_header!r}",
+                where=rows.name,
+                next_step=f"columns are {', '.join(cells)}",
             )
         columns[wanted] = cells.index(own_header)
-    for wanted, usual in HEADERS.items():
+    for wanted, usual in headers.items():
         if wanted in columns:
             continue
         found = [at for at, cell in enumerate(lowered) if cell in usual]
         if len(found) > 1:
             raise BadInput(
                 f"several columns could be {wanted}: {', '.join(cells[at] for at in found)}",
-                where=name,
-                next_step=f"say which with --map {wanted}=HEADER",
+                where=rows.name,
+                next_step=f"say which with {option} {wanted}=HEADER",
             )
         if found:
             columns[wanted] = found[0]
+    return columns
+
+
+def must_identify(columns: Mapping[str, int], rows: Rows) -> None:
+    """Raises `BadInput` for columns none of which tells people apart."""
     if not {"reference", "email", "phone"} & set(columns):
         raise BadInput(
-            f"the header has no column for a reference, an e-mail address or a phone number: {', '.join(cells)}",
-            where=name,
+            "the header has no column for a reference, an e-mail address or a phone number: "
+            + ", ".join(cell.strip() for cell in rows.header),
+            where=rows.name,
             next_step="name one with --map reference=HEADER (or email=, phone=)",
         )
-    return columns
 
 
 def _read_row(
@@ -404,25 +381,41 @@ def _address(cells: _Cells) -> tuple[str, ...]:
 
 
 def _country(cells: _Cells) -> str:
-    said = cells["country"].lower()
-    code = _COUNTRY_WORDS.get(said, said)
-    if code and not _COUNTRY.fullmatch(code):
+    code = country_code(cells["country"])
+    if code is None:
         cells.fault("country", Reason.COUNTRY)
-        return ""
-    return code
+    return code or ""
+
+
+def country_code(text: str) -> str | None:
+    """Two small letters, "" for none, None for what is no country."""
+    said = text.lower()
+    code = _COUNTRY_WORDS.get(said, said)
+    return code if not code or _COUNTRY.fullmatch(code) else None
 
 
 def _categories(cells: _Cells, defaults: Defaults) -> tuple[str, ...]:
-    text = cells["data_categories"]
+    found, all_known = categories_in(cells["data_categories"], defaults)
+    if not all_known:
+        cells.fault("data_categories", Reason.CATEGORY)
+    return found
+
+
+def categories_in(text: str, defaults: Defaults) -> tuple[tuple[str, ...], bool]:
+    """The kinds of data that a cell names, each once, or the default ones; and whether all of its words are known."""
     for separator in _CATEGORY_SEPARATORS:
         text = text.replace(separator, ";")
     words = [word.strip().lower() for word in text.split(";") if word.strip()]
     if not words:
-        return defaults.categories
+        return defaults.categories, True
     found = [defaults.known_categories.get(word) for word in words]
-    if None in found:
-        cells.fault("data_categories", Reason.CATEGORY)
-    return tuple(dict.fromkeys(category for category in found if category))
+    return tuple(dict.fromkeys(category for category in found if category)), None not in found
+
+
+def is_clean(text: str) -> bool:
+    """Whether a text is without line breaks and control characters, and no longer than a field may be."""
+    # All of them are not printable, and so are a few others: the quick look is enough for nearly all texts.
+    return len(text) <= _LONGEST_FIELD and (text.isprintable() or not _CONTROL.search(text))
 
 
 def check_email(text: str) -> str | None:

@@ -80,6 +80,11 @@ def people_stats(
     )
 
 
+def number_listed(session: Session, incident_id: str) -> int:
+    """How many people the list of an incident holds."""
+    return session.exec(select(func.count()).where(Person.incident_id == incident_id)).one()
+
+
 def leak_end(session: Session, store: Store, incident_id: str, *, zone: tzinfo) -> date | None:
     """The day on which the leak stopped, as the record has it now; None as long as nobody knows."""
     row = session.exec(

@@ -150,6 +150,10 @@ JSON: list[tuple[list[str], int]] = [
     (["--as", "anna", "people", "show", "{id}", "C000001", "--reveal"], 0),
     (["people", "import", "{id}", "{people}"], 0),
     (["people", "import", "{id}", "{people}", "--dry-run"], 0),
+    (
+        ["people", "match", "{id}", "--affected", "{people}", "--directory", "{people}", "--on", "reference"],
+        0,
+    ),
     (["run", "personal-data-breach", "--on", "{id}", "--dry-run"], 0),
     (["run", "personal-data-breach", "--on", "{id}", "--dry-run", "--var", "colour=red"], 1),
     (["run", "personal-data-breach", "--on", "{id}"], 0),

@@ -25,6 +25,7 @@ from incident.record.people_file import Defaults, Reason
 from incident.record.people_problems import kept_problems
 from incident.record.people_stats import PeopleStats, people_stats
 from incident.record.person import PersonRow, person_content, person_from_content
+from incident.record.row_files import ReadSoFar, RowFormat
 from incident.store.change import open_row
 from incident.store.sealing import keyed_hash
 from incident.store.tables import PeopleImport, Person
@@ -213,6 +214,7 @@ def test_with_keep_problems_broken_rows_are_kept_aside_and_the_rest_is_taken(des
         (5, "birth_date", Reason.BIRTH_DATE),
     ]
     assert kept[1].cells == ("C3", "王五")
+    assert {problem.file for problem in kept} == {"list.csv"}
     assert desk.stats().problems == 4
 
 
@@ -238,6 +240,24 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(desk: Desk) -> None:
     assert dry.counts == Counts(rows=5, added=3, rejected=2, problems=4)
     assert dry.dry_run and len(dry.first_problems) == 4
     assert all_rows(desk.made.store) == before
+
+
+def test_a_dry_run_takes_the_first_thousand_rows_and_then_knows_no_hash(desk_in_a_file: Desk) -> None:
+    before = all_rows(desk_in_a_file.made.store)
+    dry = desk_in_a_file.load(many(30_000), dry_run=True)
+    assert (dry.counts, dry.file_sha256) == (Counts(rows=1000, added=1000), None)
+    assert all_rows(desk_in_a_file.made.store) == before
+
+
+def test_the_same_people_come_from_every_format(desk_in_a_file: Desk) -> None:
+    contents = {
+        RowFormat.CSV: "客户编号,姓名,手机号\nC1,张三,13800138000\n",
+        RowFormat.TSV: "客户编号\t姓名\t手机号\nC1\t张三\t13800138000\n",
+        RowFormat.JSONL: '{"客户编号": "C1", "姓名": "张三", "手机号": 13800138000}\n',
+    }
+    for number, (format, content) in enumerate(contents.items()):
+        counts = desk_in_a_file.load(content, encoding="gb18030", format=format).counts
+        assert (counts.added, counts.unchanged) == ((1, 0) if number == 0 else (0, 1))
 
 
 def test_rows_of_one_person_are_joined_into_one(desk: Desk) -> None:
@@ -398,13 +418,15 @@ def many(count: int) -> str:
 
 
 def test_twenty_thousand_people_are_imported_with_progress_after_each_thousand(desk_in_a_file: Desk) -> None:
-    seen: list[int] = []
+    seen: list[ReadSoFar] = []
     started = time.monotonic()
     result = desk_in_a_file.load(many(20_000), progress=seen.append)
     # Takes under 3 s here; the bound only finds work that grows with the square.
     assert time.monotonic() - started < 30
     assert result.counts == Counts(rows=20_000, added=20_000)
-    assert seen == list(range(1000, 20_001, 1000))
+    assert [read.rows for read in seen] == list(range(1000, 20_001, 1000))
+    sizes = {read.size for read in seen}
+    assert sizes == {seen[-1].bytes_read} and seen[0].bytes_read < seen[-1].bytes_read
 
 
 def test_memory_does_not_grow_with_the_list(desk_in_a_file: Desk) -> None:

@@ -16,6 +16,7 @@ from incident.errors import BadInput, Refused
 from incident.record.people import Counts, import_people
 from incident.record.people_file import Defaults, Reason, read_people
 from incident.record.people_problems import ADDED_COLUMNS, KeptProblem, correctable_list, kept_problems
+from incident.record.row_files import RowFormat, read_rows
 from incident.record.showing import as_written, defused
 from incident.store.change import open_row
 from incident.store.sealing import seal_json
@@ -156,7 +157,8 @@ def test_every_cell_survives_the_way_out_and_in(rows: list[list[str]]) -> None:
         KeptProblem("list.csv", at, "b", Reason.EMAIL, tuple(row), header, 1) for at, row in enumerate(rows)
     ]
     out = as_csv(correctable_list(kept))
-    read = list(read_people(io.StringIO(out, newline=""), name="out.csv", defaults=DEFAULTS))
+    rows_out = read_rows(io.BytesIO(out.encode()), encoding="utf-8", name="out.csv", format=RowFormat.CSV)
+    read = list(read_people(rows_out, defaults=DEFAULTS))
     assert [tuple(map(as_written, row.raw[:3])) for row in read] == [
         tuple(map(as_written, map(defused, row))) for row in rows
     ]
