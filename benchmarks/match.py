@@ -136,13 +136,17 @@ def _match(made: Made, folder: Path) -> Took:
     )
     words = (*OURS, "--json", "people", "match", incident["incident"], *files, *options)
     answer, took = _measured(words, folder, environment)
-    found = json.loads(answer)
+    must_agree(json.loads(answer), made)
+    return took
+
+
+def must_agree(found: Mapping[str, int], made: Made) -> None:
+    """Raises `CommandFailed` when the command did not find what the files were made with."""
     if (found["added"], found["unmatched"]) != (made.hit, made.unmatched):
         raise CommandFailed(
             f"{found['added']} people were added and {found['unmatched']} keys hit nobody,"
             f" and the files were made with {made.hit} and {made.unmatched}"
         )
-    return took
 
 
 def _join_in_pandas(made: Made) -> Took:

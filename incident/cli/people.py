@@ -259,6 +259,7 @@ def match(
         today=now.astimezone(desk.zone).date(),
         progress_affected=Progress(desk.say, log.name),
         progress_directory=Progress(desk.say, base.name),
+        progress_people=Progress(desk.say, "people found"),
     )
     lines = match_lines(desk, incident_id, result)
     if unmatched is not None and not dry_run:

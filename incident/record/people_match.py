@@ -125,6 +125,7 @@ def match_people(
     today: date,
     progress_affected: Callable[[ReadSoFar], None] = lambda read: None,
     progress_directory: Callable[[ReadSoFar], None] = lambda read: None,
+    progress_people: Callable[[ReadSoFar], None] = lambda read: None,
 ) -> MatchResult:
     """Import the people of the directory whom the log names, all of them or nobody.
 
@@ -182,7 +183,7 @@ def match_people(
             actor=actor,
             now=now,
             today=today,
-            progress=lambda rows: None,
+            progress=lambda rows: progress_people(ReadSoFar(rows, 0, None)),
         )
     return MatchResult(match, counts, first_problems, affected, dry_run)
 

@@ -194,12 +194,11 @@ class _Lines:
             try:
                 text = self._decoder.decode(content, final=not content)
             except UnicodeError as error:
-                before = ""
-                if isinstance(error, UnicodeDecodeError):
-                    before = error.object[: error.start].decode(self._encoding, errors="ignore")
+                good = error.object[: error.start] if isinstance(error, UnicodeDecodeError) else b""
+                line_ends += good.count(b"\n")
                 raise BadInput(
                     f"the file is not in the encoding {self._encoding}",
-                    where=f"{self._name}, after line {line_ends + _line_ends(before)}",
+                    where=f"{self._name}, after line {line_ends}",
                     next_step="name the right one, for example --encoding gb18030",
                 ) from error
             if not _is_text(text):
@@ -372,7 +371,14 @@ class _Counted:
         self._source = source
 
     def read(self, size: int, /) -> bytes:
-        content = self._source.read(size)
+        try:
+            content = self._source.read(size)
+        except OSError as error:
+            raise BadInput(
+                f"the list cannot be read any further ({error.strerror})",
+                where=f"after {self.count:,} bytes",
+                next_step="check the disk or the connection it comes over, and call this again",
+            ) from error
         self.digest.update(content)
         self.count += len(content)
         self.at_end = not content

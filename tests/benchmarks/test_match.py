@@ -23,5 +23,6 @@ def test_a_small_run_finds_whom_it_made_and_says_how_it_grew() -> None:
 def test_a_count_that_does_not_agree_gives_no_figure(tmp_path: Path) -> None:
     made = match.make_files(tmp_path / "files", people=60)
     assert made.directory.read_text("gb18030").count("\n") == 61
+    match.must_agree({"added": 2, "unmatched": 1}, made)
     with pytest.raises(CommandFailed, match="2 people were added"):
-        match._match(replace(made, hit=3), made.log.parent)
+        match.must_agree({"added": 2, "unmatched": 1}, replace(made, hit=3))

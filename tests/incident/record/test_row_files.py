@@ -147,6 +147,36 @@ def test_a_file_in_another_encoding_is_refused_with_advice(content: bytes, encod
     assert caught.value.next_step
 
 
+def test_the_line_of_a_fault_is_told_far_into_a_file() -> None:
+    good = b"reference,name\n" + b"C1,Bo\n" * 200_000
+    for broken, said in ((b"C2,\xff\n", "after line 200001"), (b"C2,\0\n", "line 200002")):
+        with pytest.raises(BadInput) as caught:
+            read_bytes(good + broken + good)
+        assert caught.value.where == f"list, {said}"
+
+
+@given(
+    lines=st.lists(st.sampled_from(["C1,Bo", '"C\n2",', "", "，,𠀀"]), max_size=30),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    pieces=st.integers(min_value=1, max_value=7),
+    encoding=st.sampled_from(["utf-8", "gb18030", "utf-16"]),
+)
+def test_rows_are_the_same_in_whatever_pieces_the_bytes_come(
+    lines: list[str], end: str, pieces: int, encoding: str
+) -> None:
+    content = end.join(["reference,name", *lines]).encode(encoding)
+
+    class InPieces(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(pieces)
+
+    rows = read_rows(InPieces(content), encoding=encoding, name="list", format=RowFormat.CSV)
+    whole = list(csv.reader(io.StringIO(content.decode(encoding), newline=""), strict=True))[1:]
+    assert list(rows.numbered) == [
+        (number, row) for number, row in enumerate(whole, start=1) if "".join(row).strip()
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "format"),
     [
