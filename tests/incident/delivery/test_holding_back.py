@@ -79,9 +79,9 @@ def pages(breach: Breach) -> list[str]:
 
 
 def test_a_hold_stops_a_sending_within_a_second_over_kills_and_lifting_reaches_everybody_once(
-    tmp_path: Path, relay: RecordingRelay, store_on: PostgresServer | None
+    tmp_path: Path, relay: RecordingRelay, store_killed_on: PostgresServer | None
 ) -> None:
-    breach = sending(tmp_path, relay, store_on)
+    breach = sending(tmp_path, relay, store_killed_on)
     with a_worker_process(breach):
         wait_until("the worker never came so far", lambda: len(relay.taken) >= 30)
         label = hold(breach, Cover.PEOPLE)
@@ -94,9 +94,9 @@ def test_a_hold_stops_a_sending_within_a_second_over_kills_and_lifting_reaches_e
     assert account.adds_up and account.state == CampaignState.SENDING
     assert broken_now(breach) == {}
     with a_worker_process(breach):
+        relay.at_rcpt = lambda address: None
         lift(breach, label)
         wait_until("nothing went on", lambda: len(relay.taken) >= PEOPLE)
-        relay.at_rcpt = lambda address: None
         wait_until("it never ended", lambda: breach.account().state == CampaignState.ENDED)
     assert sorted({mail.to for mail in relay.taken}) == [person.email for person in some_people(PEOPLE)]
     assert len(relay.taken) == PEOPLE, "somebody was told twice"
