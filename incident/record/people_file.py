@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TextIO
 
 from incident.errors import BadInput
+from incident.record.contact_checks import check_email, check_phone
 
 _LONGEST_FIELD = 4_000
 _LONGEST_LINE = 1_000_000
@@ -340,34 +341,6 @@ def _birth_date(cells: _Cells) -> date | None:
     except ValueError:
         cells.fault("birth_date", Reason.BIRTH_DATE)
         return None
-
-
-def check_email(text: str) -> str | None:
-    """The address in its normal form, "" for none, None when it cannot be one. Nothing is looked up."""
-    if not text:
-        return ""
-    from email_validator import EmailNotValidError, validate_email
-
-    try:
-        checked = validate_email(text, check_deliverability=False, allow_smtputf8=False)
-    except EmailNotValidError:
-        return None
-    return checked.ascii_email or checked.normalized
-
-
-def check_phone(text: str, country: str) -> str | None:
-    """The number as E.164, "" for none, None when it cannot be one in its country."""
-    if not text:
-        return ""
-    import phonenumbers
-
-    try:
-        number = phonenumbers.parse(text, country.upper() or None)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def same_person(rows: Iterable[PersonRow]) -> PersonRow:
