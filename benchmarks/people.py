@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
@@ -62,6 +63,8 @@ def run(people: int = ROWS, rounds: int = ROUNDS) -> Result:
 
     Raises `CommandFailed` when pandas is missing, a turn fails, or a count does not agree.
     """
+    if find_spec("pandas") is None:
+        raise CommandFailed("pandas is not here: `make bench-peers` installs it")
     turns: dict[str, list[Taken]] = {"tocsin": [], "pandas": []}
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as name:
         folder = Path(name)

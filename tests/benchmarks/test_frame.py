@@ -76,7 +76,8 @@ def test_an_unknown_name_is_refused_with_those_that_exist(capsys: pytest.Capture
         command.main(["tortoise"])
     assert stop.value.code == 2
     assert (
-        "no benchmark 'tortoise'; there is: email, incidents, playbooks, startup" in capsys.readouterr().err
+        "no benchmark 'tortoise'; there is: email, incidents, people, playbooks, startup"
+        in capsys.readouterr().err
     )
 
 
