@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from sqlmodel import Session, col, select
 
 from incident.errors import BadInput, NotFound, Refused
-from incident.record.people_file import check_email
+from incident.record.contact_checks import check_email
 from incident.store.change import Change
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.store import Store

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from incident.errors import BadInput, Refused
+from incident.record.contact_checks import check_phone
 from incident.record.people_file import (
     HEADERS,
     Defaults,
@@ -20,7 +21,6 @@ from incident.record.people_file import (
     ReadRow,
     Reason,
     categories_in,
-    check_phone,
     columns_of,
     country_code,
     is_clean,

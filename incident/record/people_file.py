@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from incident.errors import BadInput
+from incident.record.contact_checks import check_email, check_phone
 from incident.record.person import Contact, PersonRow
 from incident.record.person_cells import (
     lines_of,
@@ -416,31 +417,3 @@ def is_clean(text: str) -> bool:
     """Whether a text is without line breaks and control characters, and no longer than a field may be."""
     # All of them are not printable, and so are a few others: the quick look is enough for nearly all texts.
     return len(text) <= _LONGEST_FIELD and (text.isprintable() or not _CONTROL.search(text))
-
-
-def check_email(text: str) -> str | None:
-    """The address in its normal form, "" for none, None when it cannot be one. Nothing is looked up."""
-    if not text:
-        return ""
-    from email_validator import EmailNotValidError, validate_email
-
-    try:
-        checked = validate_email(text, check_deliverability=False, allow_smtputf8=False)
-    except EmailNotValidError:
-        return None
-    return checked.ascii_email or checked.normalized
-
-
-def check_phone(text: str, country: str) -> str | None:
-    """The number as E.164, "" for none, None when it cannot be one in its country."""
-    if not text:
-        return ""
-    import phonenumbers
-
-    try:
-        number = phonenumbers.parse(text, country.upper() or None)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -13,8 +13,9 @@ from sqlalchemy import Executable, Insert, inspect
 from sqlalchemy.engine import CursorResult
 from sqlmodel import Session, SQLModel, insert
 
-from incident.store.database import allow_pauses, take_turn
+from incident.store.database import allow_pauses, expect_many_rows, take_turn
 from incident.store.sealing import seal_json, unseal_json
+from incident.store.writing_rows import insert_rows
 
 Content = dict[str, Any]
 
@@ -132,10 +133,10 @@ class Change:
 
         if table not in BULK_TABLES:
             raise TypeError(f"{table.__tablename__} is not a bulk table")
-        listed = [dict(row) for row in rows]
+        listed = list(rows)
         if not listed:
             return 0
-        self.execute(insert(table), listed)
+        insert_rows(self.session.connection(), inspect(table).local_table, listed)
         tally = self._tally(table)
         tally.add("inserted", len(listed))
         for row in listed:
@@ -169,6 +170,10 @@ class Change:
     def allow_pauses(self, *, seconds: float) -> None:
         """Say that this change may have to wait so long for something else, such as a slow file."""
         allow_pauses(self.session.connection(), seconds=seconds)
+
+    def expect_many_rows(self) -> None:
+        """Say that this change writes very many rows: the database then takes more memory, up to a fixed bound."""
+        expect_many_rows(self.session.connection())
 
     def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
         """A Core statement inside this change: for bulk tables and jobs."""

@@ -22,6 +22,7 @@ from incident.settings import POSTGRES_PREFIX, SQLITE_PREFIX
 
 _WRITES = "tocsin_writes"
 _BUSY_SECONDS = 30
+_PAGES_KIB = 64 * 1024  # what SQLite may hold of the database while very many rows are written
 
 _NEXT_STEPS = {
     "SQLITE_READONLY": "make the database's file and folder writable for this user",
@@ -108,6 +109,16 @@ def allow_pauses(connection: Connection, *, seconds: float) -> None:
         from incident.store import postgres
 
         postgres.allow_pauses(connection, seconds=seconds)
+
+
+def expect_many_rows(connection: Connection) -> None:
+    """Prepare for a change of very many rows, for as long as this connection is kept.
+
+    The indexes of random ids and MACs are written all over. With SQLite's usual 2 MiB of pages each would be read and
+    written again and again; PostgreSQL has its own shared memory.
+    """
+    if not is_postgres(connection):
+        connection.exec_driver_sql(f"PRAGMA cache_size=-{_PAGES_KIB}")
 
 
 def _prepare_connection(connection: Any, _entry: ConnectionPoolEntry) -> None:

@@ -10,10 +10,9 @@ Suite `T1`: AES-256-GCM (NIST SP 800-38D), SHA-256, HKDF-SHA-256 for keys that a
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydantic_core import PydanticSerializationError, to_json
 
 from incident.errors import BadInput, Unreadable
 
@@ -29,7 +29,11 @@ KEY_BYTES = 32
 _NONCE_BYTES = 12
 _SUITE_BYTES = SUITE.encode("ascii")
 
+_HMAC_BLOCK = 64  # of SHA-256, in bytes (RFC 2104)
+
 RandomBytes = Callable[[int], bytes]
+# Made once: `json.dumps` with options makes one for every call.
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 @lru_cache(maxsize=64)
@@ -58,14 +62,36 @@ def unseal(key: bytes, sealed: bytes, *, bound_to: str) -> bytes:
 
 def seal_json(key: bytes, content: Any, *, bound_to: str, random: RandomBytes = os.urandom) -> bytes:
     """Seal a JSON value. Raises `BadInput` for a text that is no Unicode (half of a surrogate pair)."""
-    plain = json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    plain = _JSON.encode(content)
     try:
         encoded = plain.encode()
     except UnicodeEncodeError:
-        raise BadInput(
-            "a text holds bytes that are no characters", next_step="write it in UTF-8 and try again"
-        ) from None
+        raise _no_characters() from None
     return seal(key, encoded, bound_to=bound_to, random=random)
+
+
+def seal_json_rows(
+    key: bytes, contents: Sequence[tuple[str, Any]], *, random: RandomBytes = os.urandom
+) -> list[bytes]:
+    """As `seal_json` for many rows, each given by the name it is bound to and its content, at less cost a row.
+
+    A content is made of dicts, lists, texts, whole numbers, booleans and None; keys are written in the order they have.
+    """
+    cipher = _cipher(key)
+    nonces = random(_NONCE_BYTES * len(contents))
+    sealed = []
+    for at, (bound_to, content) in enumerate(contents):
+        nonce = nonces[at * _NONCE_BYTES : (at + 1) * _NONCE_BYTES]
+        try:
+            plain = to_json(content)
+        except PydanticSerializationError:
+            raise _no_characters() from None
+        sealed.append(_SUITE_BYTES + nonce + cipher.encrypt(nonce, plain, _SUITE_BYTES + bound_to.encode()))
+    return sealed
+
+
+def _no_characters() -> BadInput:
+    return BadInput("a text holds bytes that are no characters", next_step="write it in UTF-8 and try again")
 
 
 def unseal_json(key: bytes, sealed: bytes, *, bound_to: str) -> Any:
@@ -83,4 +109,17 @@ def derive_key(key: bytes, purpose: str) -> bytes:
 
 def keyed_hash(key: bytes, purpose: str, text: str) -> bytes:
     """A 16-byte HMAC-SHA-256 prefix that finds equal texts again without keeping them."""
-    return hmac.new(derive_key(key, purpose), text.encode(), hashlib.sha256).digest()[:16]
+    begun_inner, begun_outer = _begun_hmac(key, purpose)
+    inner, outer = begun_inner.copy(), begun_outer.copy()
+    inner.update(text.encode())
+    outer.update(inner.digest())
+    return outer.digest()[:16]
+
+
+@lru_cache(maxsize=64)
+def _begun_hmac(key: bytes, purpose: str) -> tuple[hashlib._Hash, hashlib._Hash]:
+    """HMAC's two hashes with the key taken in (RFC 2104): most of the work for a short text, done once a purpose."""
+    block = derive_key(key, purpose).ljust(_HMAC_BLOCK, b"\0")
+    return hashlib.sha256(bytes(each ^ 0x36 for each in block)), hashlib.sha256(
+        bytes(each ^ 0x5C for each in block)
+    )

@@ -73,6 +73,11 @@ class Store:
         """A new random id for a row: 128 bits as 32 hexadecimal digits."""
         return self._random(16).hex()
 
+    def new_ids(self, count: int) -> list[str]:
+        """As many ids as asked for, as `new_id` makes them."""
+        digits = self._random(16 * count).hex()
+        return [digits[at : at + 32] for at in range(0, len(digits), 32)]
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A consistent view of the store for reading: its state when the first row was asked for."""

@@ -1,15 +1,17 @@
 """Writing the rows of a table by the hundred thousand: in PostgreSQL by COPY, in SQLite by `executemany`.
 
-Values are brought into the database's form by the column types, as everywhere else; only the building of a statement
-for each piece is left out, which takes most of the time.
+`write_rows` fills whole tables, `insert_rows` adds rows given by column. Values are brought into the database's form by
+the column types, as everywhere else; only the building of a statement for each piece is left out, which takes most of
+the time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Boolean, Connection, LargeBinary, Table, insert
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, ProgrammingError
 
 from incident.errors import StoreUnavailable, TocsinError
@@ -17,6 +19,8 @@ from incident.store.database import is_postgres
 
 Row = tuple[Any, ...]
 _MostlyNothing = Callable[[Any], Any] | None
+# SQLite's driver takes these as they are; SQLAlchemy would pass each value through a function.
+_NEED_NOTHING = (Boolean, LargeBinary)
 
 
 def write_rows(target: Connection, table: Table, pieces: Iterable[Sequence[Row]], *, where: str) -> None:
@@ -28,17 +32,44 @@ def write_rows(target: Connection, table: Table, pieces: Iterable[Sequence[Row]]
         column.type.dialect_impl(target.dialect).bind_processor(target.dialect) for column in table.columns
     ]
     bound = (_bound(rows, processors) for rows in pieces)
-    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    names = tuple(column.name for column in table.columns)
     if is_postgres(target):
-        _copy_in(target, f'COPY "{table.name}" ({names}) FROM STDIN', bound, table=table.name, where=where)
+        columns = ", ".join(f'"{name}"' for name in names)
+        _copy_in(target, f'COPY "{table.name}" ({columns}) FROM STDIN', bound, table=table.name, where=where)
         return
-    marks = ", ".join("?" for _ in processors)
-    statement = f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})'  # noqa: S608 - names of our tables
+    statement = _insertion(table, names)
     for rows in bound:
         try:
             target.exec_driver_sql(statement, rows)
         except (DataError, IntegrityError, InterfaceError, ProgrammingError):
             raise _does_not_fit(table.name, where) from None
+
+
+def insert_rows(target: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add at least one row; the first row's columns are those of all. A broken constraint is an `IntegrityError`."""
+    names = tuple(rows[0])
+    if is_postgres(target) or _has_other_defaults(table, names):
+        target.execute(insert(table), rows)
+        return
+    processors = [
+        None
+        if isinstance(table.columns[name].type, _NEED_NOTHING)
+        else table.columns[name].type.dialect_impl(target.dialect).bind_processor(target.dialect)
+        for name in names
+    ]
+    values = [tuple(map(row.__getitem__, names)) for row in rows]
+    target.exec_driver_sql(_insertion(table, names), _bound(values, processors))
+
+
+@cache
+def _has_other_defaults(table: Table, names: tuple[str, ...]) -> bool:
+    return any(column.default is not None and column.name not in names for column in table.columns)
+
+
+@cache
+def _insertion(table: Table, names: tuple[str, ...]) -> str:
+    columns, marks = ", ".join(f'"{name}"' for name in names), ", ".join("?" for _ in names)
+    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})'  # noqa: S608 - names of our tables
 
 
 def _bound(rows: Sequence[Row], processors: Sequence[_MostlyNothing]) -> list[Row]:

@@ -17,8 +17,6 @@ from incident.record.people_file import (
     Defaults,
     ReadRow,
     Reason,
-    check_email,
-    check_phone,
     read_people,
 )
 from incident.record.person import AgeClass, Contact, Kind, NumberRole, PersonRow
@@ -223,40 +221,6 @@ def test_no_text_whatever_raises_anything_but_bad_input_and_every_row_is_account
             assert row.person.reference
             texts = [row.person.reference, *vars(row.person.contact).values()]
             assert not any(sign in value for value in texts for sign in "\r\n\0\x1b")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", ""),
-        ("Zhang.San@EXAMPLE.org", "Zhang.San@example.org"),
-        ("a@例子.中国", "a@xn--fsqu00a.xn--fiqs8s"),
-        ("a@localhost", None),
-        ("a b@example.org", None),
-        ("张三@example.org", None),
-        ("a@example.org, b@example.org", None),
-        ("a@example.org\nBcc: x@example.org", None),
-    ],
-)
-def test_addresses_are_normalised_or_refused(text: str, expected: str | None) -> None:
-    assert check_email(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "country", "expected"),
-    [
-        ("", "cn", ""),
-        ("138 0013 8000", "cn", "+8613800138000"),
-        ("１３８００１３８０００", "cn", "+8613800138000"),
-        ("+44 20 7946 0958", "cn", "+442079460958"),
-        ("12", "cn", None),
-        ("phone me", "cn", None),
-        ("13800138000", "", None),
-        ("13800138000", "zz", None),
-    ],
-)
-def test_numbers_are_normalised_or_refused(text: str, country: str, expected: str | None) -> None:
-    assert check_phone(text, country) == expected
 
 
 # -- the further fields ---------------------------------------------------------------------------------

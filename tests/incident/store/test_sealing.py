@@ -1,11 +1,23 @@
 from __future__ import annotations
 
+import hashlib
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from incident.errors import BadInput, Unreadable
-from incident.store.sealing import SUITE, derive_key, keyed_hash, seal, seal_json, unseal, unseal_json
+from incident.store.sealing import (
+    SUITE,
+    derive_key,
+    keyed_hash,
+    seal,
+    seal_json,
+    seal_json_rows,
+    unseal,
+    unseal_json,
+)
 
 KEY = b"k" * 32
 OTHER = b"o" * 32
@@ -71,3 +83,29 @@ def test_derived_keys_and_hashes_differ_by_key_and_purpose_and_are_stable() -> N
         len({keyed_hash(KEY, "a", "text"), keyed_hash(KEY, "b", "text"), keyed_hash(OTHER, "a", "text")}) == 3
     )
     assert len(keyed_hash(KEY, "a", "text")) == 16
+
+
+@given(text=st.text(max_size=200), purpose=st.sampled_from(["a", "person-reference"]))
+def test_a_keyed_hash_is_the_hmac_of_the_text_under_the_derived_key(text: str, purpose: str) -> None:
+    whole = hmac.new(derive_key(KEY, purpose), text.encode(), hashlib.sha256).digest()
+    assert keyed_hash(KEY, purpose, text) == whole[:16]
+
+
+@given(contents=st.lists(JSON, max_size=5))
+def test_rows_sealed_together_open_each_in_its_place(contents: list[object]) -> None:
+    sealed = seal_json_rows(KEY, [(f"t/{at}", content) for at, content in enumerate(contents)])
+    assert [unseal_json(KEY, blob, bound_to=f"t/{at}") for at, blob in enumerate(sealed)] == contents
+    for blob in sealed:
+        with pytest.raises(Unreadable):
+            unseal_json(KEY, blob, bound_to="t/other")
+
+
+def test_no_two_rows_sealed_together_share_a_nonce() -> None:
+    sealed = seal_json_rows(KEY, [("t/1", "same")] * 100)
+    assert len({blob[2:14] for blob in sealed}) == 100
+    assert all(blob.startswith(SUITE.encode()) for blob in sealed)
+
+
+def test_a_text_that_is_no_unicode_is_refused_among_many_too() -> None:
+    with pytest.raises(BadInput, match="no characters"):
+        seal_json_rows(KEY, [("t/1", "fine"), ("t/2", ["leak \udcff"])])
