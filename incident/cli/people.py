@@ -237,7 +237,7 @@ def match(
     log_mapping = _mapping(mapping_affected, "--map-affected")
     if taken is not None:
         log_mapping["data_categories"] = taken
-    if reveal:
+    if reveal and not dry_run:
         reveal_list(desk, incident_id, "people match --unmatched", reason)
     now = desk.now()
     result = match_people(

@@ -96,10 +96,13 @@ def test_people_from_elsewhere_are_told_beside_the_offer(estate: Estate, files: 
 
 def test_a_dry_run_of_a_match_changes_and_offers_nothing(estate: Estate, files: tuple[Path, Path]) -> None:
     before = estate.snapshot()
-    answer = estate.done("people", "match", estate.id, *matched(files, "--dry-run"))
+    out = files[0].with_name("unmatched.csv")
+    look = ("--unmatched", out, "--reveal", "--reason", "x")
+    answer = estate.done("--as", "anna", "people", "match", estate.id, *matched(files, "--dry-run", *look))
     assert "2 people would be added" in answer.out
     assert "incident set" not in answer.out
     assert estate.snapshot() == before
+    assert not out.exists()
 
 
 def test_keys_that_hit_nobody_are_masked_unless_somebody_signs_for_a_look(
