@@ -161,7 +161,7 @@ class _Lines:
     def __init__(self, source: ReadsBytes, encoding: str, name: str) -> None:
         self._source, self._name, self._encoding = source, name, encoding
         try:
-            b"".decode(encoding)
+            "a".encode(encoding)  # of an empty text nothing would be asked
             self._decoder = codecs.getincrementaldecoder(encoding)()
         except (LookupError, ValueError):
             raise BadInput(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlmodel import col, select
 
 from incident.errors import BadInput, Refused
-from incident.record import people
+from incident.record import people, row_files
 from incident.record.incidents import close_incident
 from incident.record.people import (
     Counts,
@@ -430,6 +430,7 @@ def test_a_list_is_imported_piece_by_piece_with_progress_after_each(desk_in_a_fi
 def test_memory_does_not_grow_with_the_list(desk_in_a_file: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     # What is held at a time is one piece; with small ones a short list is many times as long as a piece.
     monkeypatch.setattr(people, "_CHUNK", 100)
+    monkeypatch.setattr(row_files, "_BLOCK_BYTES", 4096)
 
     def peak(count: int) -> int:
         other = Desk(desk_in_a_file.made, desk_in_a_file.folder)
