@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import tracemalloc
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -329,6 +330,14 @@ def test_minors_and_guardians_are_counted(desk: Desk) -> None:
         minors_without_guardian=1,
         problems=0,
     )
+
+
+def test_a_kind_of_data_that_is_named_twice_by_default_is_kept_once(desk_in_a_file: Desk) -> None:
+    twice = replace(DEFAULTS, categories=("name", "phone", "name"))
+    text = "reference\nC1\nC2\nC2\n"
+    assert desk_in_a_file.load(text, defaults=twice).counts == Counts(rows=3, added=2, joined=1)
+    assert [person.categories for _, person in desk_in_a_file.people().values()] == [("name", "phone")] * 2
+    assert desk_in_a_file.load(text, defaults=twice).counts == Counts(rows=3, unchanged=2, joined=1)
 
 
 def test_people_of_another_incident_are_others(desk: Desk) -> None:
