@@ -104,7 +104,7 @@ data-lint: $(VENV)/.stamp-runtime  ## Check the data: regimes, alert sources, pl
 	$(BIN)/incident source lint
 	$(BIN)/incident playbook lint
 
-bench: $(VENV)/.stamp-bench  ## Measure beside others: make bench NAME=startup (or email, incidents, match, playbooks, worker)
+bench: $(VENV)/.stamp-bench  ## Measure beside others: make bench NAME=startup (or email, incidents, match, people, playbooks, worker)
 	@$(BIN)/python -m benchmarks $(NAME) $(ARGS)
 
 wheel: $(VENV)/.stamp-runtime  ## Build the wheel into dist/
