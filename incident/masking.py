@@ -9,6 +9,7 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _NUMBER = re.compile(
     r"(?<!\d)(?<!\d[.,-])\+?(?:\d{1,4}[- ])?(?:\d{9,}[Xx]?|\d{2,4}[- ]\d{3,4}[- ]\d{4}(?![- ]?\d))"
 )
+_CHINESE_MOBILE = re.compile(r"(86)?(1[3-9]\d)\d{4}(\d{4})")
 
 
 def mask_name(name: str) -> str:
@@ -28,11 +29,15 @@ def mask_email(address: str) -> str:
 
 
 def mask_phone(number: str) -> str:
-    """The first three and the last two digits: 138******01. Numbers below nine digits show nothing."""
-    digits = [character for character in number if character.isdigit()]
+    """A mobile number of mainland China as people there mask it: 138****8001, +86 138****8001. Of others the first three
+    and the last two digits: 442*******58. Numbers below nine digits show nothing."""
+    digits = "".join(character for character in number if character.isdigit())
+    if mobile := _CHINESE_MOBILE.fullmatch(digits):
+        code, first, last = mobile.groups()
+        return f"{'+86 ' if code else ''}{first}****{last}"
     if len(digits) < 9:
         return "***"
-    return "".join(digits[:3]) + "*" * (len(digits) - 5) + "".join(digits[-2:])
+    return digits[:3] + "*" * (len(digits) - 5) + digits[-2:]
 
 
 def mask_reference(reference: str) -> str:

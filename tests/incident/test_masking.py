@@ -41,8 +41,9 @@ def test_an_address_shows_the_first_character_and_the_domain(address: str, shown
 @pytest.mark.parametrize(
     ("number", "shown"),
     [
-        ("13800138001", "138******01"),
-        ("+86 138-0013-8001", "861********01"),
+        ("13800138001", "138****8001"),
+        ("+86 138-0013-8001", "+86 138****8001"),
+        ("+44 20 7946 0958", "442*******58"),
         ("123456789", "123****89"),
         ("12345678", "***"),
         ("", "***"),
@@ -73,22 +74,26 @@ def test_of_a_mailbox_at_most_one_character_is_shown(mailbox: str, domain: str) 
     assert mask_email(f"{mailbox}@{domain}") == f"{mailbox[0]}***@{domain}"
 
 
-@given(digits=st.text(st.sampled_from("0123456789"), max_size=20))
+@given(
+    digits=st.text(st.sampled_from("0123456789"), max_size=20)
+    | st.from_regex(r"(86)?1[3-9][0-9]{9}", fullmatch=True)
+)
 def test_of_a_phone_number_at_least_four_digits_stay_hidden(digits: str) -> None:
     shown = mask_phone(digits)
-    assert shown == "***" or shown.count("*") == len(digits) - 5 >= 4
+    visible = sum(character.isdigit() for character in shown)
+    assert shown == "***" or shown.count("*") == len(digits) - visible >= 4
 
 
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
         ("write to li.wei@example.com", "write to l***@example.com"),
-        ("致电13800138000。", "致电138******00。"),
-        ("call 138-0013-8000, then", "call 138******00, then"),
-        ("+86 138 0013 8000 rang", "861********00 rang"),
+        ("致电13800138000。", "致电138****8000。"),
+        ("call 138-0013-8000, then", "call 138****8000, then"),
+        ("+86 138 0013 8000 rang", "+86 138****8000 rang"),
         ("card 6222021234567890123", "card 622**************23"),
         ("ID 11010519491231002X", "ID 110************02"),
-        ("tel.13800138000 2", "tel.138******00 2"),
+        ("tel.13800138000 2", "tel.138****8000 2"),
         ("1,200,000 people, 12000000 records", "1,200,000 people, 12000000 records"),
         ("on 2026-11-21 at 10:10", "on 2026-11-21 at 10:10"),
         ("CVE-2024-1234567 on 10.0.0.1", "CVE-2024-1234567 on 10.0.0.1"),

@@ -110,7 +110,7 @@ def test_keys_that_hit_nobody_are_masked_unless_somebody_signs_for_a_look(
 ) -> None:
     out = tmp_path / "unmatched.csv"
     estate.done("people", "match", estate.id, *matched(files, "--unmatched", out))
-    assert out.read_text() == "phone,data_categories\n861********00,location\n"
+    assert out.read_text() == "phone,data_categories\n'+86 136****6000,location\n"
     estate.refused(
         "people",
         "match",
