@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlmodel import Session
@@ -28,7 +28,7 @@ _CHANGES_NO_ROW = "DROP INDEX "
 class Readers:
     """The tables that each survey reads in a store in which it finds nothing."""
 
-    tables: Mapping[Survey, frozenset[str]]
+    tables: Mapping[Survey, frozenset[str]] = field(repr=False)
 
     def of(self, changed: Iterable[str]) -> tuple[Survey, ...]:
         """The surveys that read any of these tables, in the order of a check."""
