@@ -161,7 +161,8 @@ class _Lines:
     def __init__(self, source: ReadsBytes, encoding: str, name: str) -> None:
         self._source, self._name, self._encoding = source, name, encoding
         try:
-            "a".encode(encoding)  # of an empty text nothing would be asked
+            # It knows which encodings are of texts; there are others, such as hex.
+            io.TextIOWrapper(io.BytesIO(), encoding=encoding)
             self._decoder = codecs.getincrementaldecoder(encoding)()
         except (LookupError, ValueError):
             raise BadInput(

@@ -147,6 +147,13 @@ def test_a_file_in_another_encoding_is_refused_with_advice(content: bytes, encod
     assert caught.value.next_step
 
 
+@pytest.mark.parametrize("encoding", ["klingon", "hex", "base64", "rot13", "", "utf-8\0"])
+def test_what_is_no_encoding_of_texts_is_refused(encoding: str) -> None:
+    with pytest.raises(BadInput, match="there is no encoding") as caught:
+        read_bytes(b"reference\n", encoding)
+    assert caught.value.next_step is not None and "gb18030" in caught.value.next_step
+
+
 def test_the_line_of_a_fault_is_told_far_into_a_file() -> None:
     good = b"reference,name\n" + b"C1,Bo\n" * 200_000
     for broken, said in ((b"C2,\xff\n", "after line 200001"), (b"C2,\0\n", "line 200002")):
