@@ -136,7 +136,8 @@ def test_the_data_is_unreadable_in_a_copy_of_the_database_made_before(closed: Es
     backup.settings_file.write_text(backup.settings_file.read_text("utf-8") + keyring, "utf-8")
     answer = backup.refused("show", backup.id, says=["destroyed on"])
     assert "Member look-up" not in answer.err
-    backup.refused("people", "import", backup.id, closed.keys / "anna", says=["destroyed on"])
+    a_file = closed.keys / "anna"
+    backup.refused("people", "import", backup.id, a_file, "--format", "csv", says=["destroyed on"])
     assert backup.run("evidence", "verify", backup.id).code == 1
     assert run("--workspace", backup.root, "verify").code == 0
 
