@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support.compiled_statements import compile_statements_once
 from tests.support.compiled_templates import compile_templates_once
 from tests.support.postgres import own_postgres, postgres, store_killed_on, store_on
 from tests.support.quick_disk import quick_folder
@@ -31,9 +30,8 @@ _NO_COMPILED, _COMPILED = "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"
 
 def pytest_configure(config: pytest.Config) -> None:
     # A process of tests holds some million objects for long; Python's own figures have it look through them all the time.
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(20_000, 10, 10)
     compile_templates_once()
-    compile_statements_once()
     quick = quick_folder()
     if quick is not None and config.option.basetemp is None:
         os.environ.setdefault(_ROOT, str(quick))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy.orm import object_session
 from sqlmodel import Session
@@ -53,19 +55,31 @@ def playbooks_of(store: Store, run: Run, document: Mapping[str, Any], *, anew: b
     """
     if not are_beside(document):
         return _read(document)
-    at_hand = _at_hand(run.id, store.key(run.incident_id))
     if anew:
         return _opened(store, run)
+    name = (run.id, store.key(run.incident_id))
     # Its row is written once, so whoever has read it need not look again.
-    if not at_hand:
-        at_hand.append(_opened(store, run))
-    return at_hand[0]
+    found = _at_hand(store).get(name)
+    return found if found is not None else _keep_at_hand(store, name, _opened(store, run))
 
 
-@lru_cache(maxsize=_MOST_AT_HAND)
-def _at_hand(run_id: str, key: bytes) -> list[Kept]:
-    """The place in which a process keeps what it has read of a run; under each key its own."""
-    return []
+# What a process has read of each store's runs; under each key its own, so that a destroyed one opens nothing here.
+_AT_HAND: WeakKeyDictionary[Store, dict[tuple[str, bytes], Kept]] = WeakKeyDictionary()
+_GUARD = threading.Lock()
+
+
+def _at_hand(store: Store) -> dict[tuple[str, bytes], Kept]:
+    with _GUARD:
+        return _AT_HAND.setdefault(store, {})
+
+
+def _keep_at_hand(store: Store, name: tuple[str, bytes], kept: Kept) -> Kept:
+    found = _at_hand(store)
+    with _GUARD:
+        found[name] = kept
+        if len(found) > _MOST_AT_HAND:
+            del found[next(iter(found))]
+    return kept
 
 
 def _opened(store: Store, run: Run) -> Kept:

@@ -12,6 +12,8 @@ from incident.errors import KeyDestroyed, Unreadable
 from incident.response import events as e
 from incident.response import kept_playbooks
 from incident.response.runner import run_named, state_of
+from incident.store.change import seal_row
+from incident.store.opening import open_store
 from incident.store.tables import Run, RunPlaybook
 from tests.support.breaches import make_breach
 from tests.support.runs import Running, install, start
@@ -85,9 +87,28 @@ def test_a_playbook_that_was_taken_out_is_told_and_not_guessed(running: Running)
     with store.transaction() as session:
         session.delete(kept(session, running.row))
     assert state_of(store, running.row) == state, "who has read it goes by it"
-    kept_playbooks._at_hand.cache_clear()  # as another process
+    kept_playbooks._AT_HAND.clear()  # as another process
     with pytest.raises(Unreadable, match="not there"):
         state_of(store, running.row)
+
+
+def test_another_record_with_the_same_keys_has_its_own(running: Running, tmp_path: Path) -> None:
+    """A copy that goes its own way may have another run under the same id."""
+    mine = state_of(running.breach.made.store, running.row)
+    workspace = running.breach.made.workspace
+    with running.breach.made.store.transaction() as session:
+        row = kept(session, running.row)
+        assert row is not None
+        content = running.breach.made.store.open(row, incident_id=running.breach.id)
+        content["playbook"]["name"] = "Another"
+        seal_row(row, content, key=running.breach.made.store.key(running.breach.id))
+        session.add(row)
+    other = open_store(workspace, workspace.settings())
+    try:
+        assert state_of(other, running.row).playbook.name == "Another"
+    finally:
+        other.close()
+    assert state_of(running.breach.made.store, running.row) == mine
 
 
 def test_what_was_read_before_is_not_told_after_the_key_was_destroyed(running: Running) -> None:

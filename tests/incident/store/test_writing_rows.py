@@ -35,6 +35,10 @@ def person(number: int, **columns: Any) -> dict[str, Any]:
         "has_email": number % 2 == 0,
         "minor": False,
         "guardian_reachable": True,
+        "organisation": False,
+        "deceased": True,
+        "number_dated": False,
+        "safe_contact": True,
         "import_id": "i",
         **columns,
     }
