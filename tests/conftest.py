@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import itertools
 import os
 import shutil
 import tempfile
@@ -21,6 +22,8 @@ __all__ = ["own_postgres", "postgres", "store_killed_on", "store_on"]
 # How long an example takes says more about what else the machine is doing than about our code.
 settings.register_profile("tocsin", deadline=None, print_blob=True)
 settings.load_profile("tocsin")
+
+_TESTS_BETWEEN_COLLECTIONS = 100
 
 # Where pytest makes the folders of `tmp_path`.
 _ROOT = "PYTEST_DEBUG_TEMPROOT"
@@ -40,6 +43,16 @@ def pytest_configure(config: pytest.Config) -> None:
         compiled = tempfile.mkdtemp(prefix="tocsin-compiled-", dir=quick)
         os.environ[_COMPILED] = compiled
         atexit.register(shutil.rmtree, compiled, ignore_errors=True)
+
+
+_torn_down = itertools.count(1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Stores that tests left open hold their files until they are found unused; there may be too many by then."""
+    if next(_torn_down) % _TESTS_BETWEEN_COLLECTIONS == 0:
+        gc.collect()
 
 
 @pytest.hookimpl(trylast=True)

@@ -12,12 +12,12 @@ import fcntl
 import json
 import os
 import re
-import select
 import shutil
 import subprocess
 import sys
 import tempfile
 from functools import cache
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,7 @@ class _Browser:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._unread:
-            ready, _, _ = select.select([self._from], [], [], _PATIENCE_SECONDS)
+            ready = wait([self._from], _PATIENCE_SECONDS)
             assert ready, "the browser does not answer"
             more = os.read(self._from, 1 << 20)
             assert more, "the browser has ended"

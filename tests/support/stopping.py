@@ -7,12 +7,12 @@ started it kills it. Modules beside this one (`stopping_*`) say which windows th
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from multiprocessing.connection import wait
 
 from tests.support.working_process import REPOSITORY
 
@@ -37,7 +37,7 @@ class StoppingProcess:
     def stopped(self) -> bytes:
         """Wait until it has stopped, every thread of it; returns what it said of where it stands."""
         try:
-            ready, _, _ = select.select([self._reading], [], [], _LATEST)
+            ready = wait([self._reading], _LATEST)
             said = os.read(self._reading, 1 << 16) if ready else b""
             assert said, "the worker never came to its window"
         finally:
