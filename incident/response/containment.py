@@ -125,7 +125,11 @@ def _keep(
 
 def _of_visit(session: Session, run: Run, visit: Visit) -> Containment | None:
     """What a visit left in doubt, of which more is heard now."""
-    found = select(Containment).where(Containment.run_id == run.id, Containment.visit == visit.id)
+    found = select(Containment).where(
+        Containment.run_id == run.id,
+        Containment.visit == visit.id,
+        Containment.state == ContainmentState.IN_DOUBT,
+    )
     return session.exec(found).first()
 
 

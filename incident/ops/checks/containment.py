@@ -1,4 +1,4 @@
-"""Containment: each belongs to a step that succeeded, ends once, and what is meant to end has somebody to ask."""
+"""Containment: each belongs to a run, ends once, and what is meant to end has somebody to ask."""
 
 from __future__ import annotations
 

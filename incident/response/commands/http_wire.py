@@ -76,12 +76,14 @@ def exchange(request: Request, *, timeout_s: float, most: int) -> Answer | NoAns
     wire = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
     try:
         outgoing = _written(wire, request)
-    except h11.LocalProtocolError:
+    except (h11.LocalProtocolError, UnicodeError):
         return NoAnswer("the request cannot be written as HTTP", sent=False)
     try:
         connection = _connect(request, limit)
     except TimeoutError:
         return NoAnswer(f"no connection within {timeout_s:g} s", sent=False)
+    except UnicodeError:  # a label that is empty or too long (RFC 1035 section 2.3.4)
+        return NoAnswer("no connection: the host's name is none", sent=False)
     except OSError as error:
         return NoAnswer(_why_not_connected(error), sent=False)
     with connection:

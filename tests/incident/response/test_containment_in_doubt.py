@@ -13,14 +13,16 @@ from incident.errors import Refused
 from incident.ops.check import check
 from incident.proof.verify import verify
 from incident.record.dossier import load_dossier
+from incident.response import events as e
 from incident.response.containment_lines import (
     ContainmentLine,
     WayBack,
     list_containment,
     must_not_leave_containment,
 )
-from incident.response.runner import cancel_run, run_named
+from incident.response.runner import OpenEffect, cancel_run, keep_late, mark_intended, open_effects, run_named
 from incident.response.undoing import start_undo
+from incident.store.tables import RunEffect
 from tests.support.accounts import AccountService
 from tests.support.breaches import Breach, make_breach
 from tests.support.runs import Running, install, start
@@ -190,6 +192,40 @@ def test_a_run_that_is_cancelled_over_a_call_of_which_nobody_knows_leaves_it_in_
         cancel_run(change, store, run_named(change.session, running.id), by="ana", reason="wrong playbook")
     [line] = lines(breach)
     assert (line.state, whom(line)) == ("in_doubt", ["Place one", "Place two"])
+    assert_whole(breach)
+
+
+def late_success(breach: Breach, running: Running, call: OpenEffect) -> None:
+    """The call that was under way when the run was cancelled worked at its first place."""
+    store, command = breach.made.store, call.effect
+    assert isinstance(command, e.RunCommand)
+    event = e.CommandSucceeded(visit=command.visit, index=0, values={})
+    with store.write(breach.id, kind="run.advanced", actor="engine", now=breach.made.clock()) as change:
+        row = change.session.get_one(RunEffect, call.row.id)
+        run = run_named(change.session, running.id)
+        keep_late(change, store, run, OpenEffect(row, command), event, result="HTTP 200")
+
+
+def test_what_is_heard_after_it_was_taken_back_stands_in_a_line_of_its_own(
+    breach: Breach, one: AccountService, two: AccountService
+) -> None:
+    given = {"__account__": ACCOUNT, "__one__": one.url, "__two__": two.url}
+    running, store = start(breach, name="lock", given=given), breach.made.store
+    with store.write(breach.id, kind="run.intent", actor="engine", now=breach.made.clock()) as change:
+        run = run_named(change.session, running.id)
+        [call] = open_effects(change.session, store, run)
+        mark_intended(change, store, call)
+    with store.write(breach.id, kind="run.cancelled", actor="ana", now=breach.made.clock()) as change:
+        cancel_run(change, store, run_named(change.session, running.id), by="ana", reason="wrong playbook")
+    assert lines(breach) == []
+    late_success(breach, running, call)
+    late_success(breach, running, call)
+    assert [(each.label, each.state, whom(each)) for each in lines(breach)] == [
+        ("C1", "in_doubt", ["Place one"])
+    ], "heard twice, it is one"
+    undo(breach, running.id).work()
+    late_success(breach, running, call)
+    assert [(each.label, each.state) for each in lines(breach)] == [("C1", "undone"), ("C2", "in_doubt")]
     assert_whole(breach)
 
 

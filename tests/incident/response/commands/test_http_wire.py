@@ -218,15 +218,16 @@ def test_where_one_address_of_a_host_refuses_the_next_is_tried(monkeypatch: pyte
     assert isinstance(answer, Answer)
 
 
-def test_a_name_that_nobody_knows_is_no_connection() -> None:
-    request = Request("nobody.invalid", 80, None, "GET", "/", (), None)
+@pytest.mark.parametrize("host", ["nobody.invalid", "a..b", ".", "x" * 64 + ".example"])
+def test_a_name_that_nobody_knows_or_that_is_none_is_no_connection(host: str) -> None:
+    request = Request(host, 80, None, "GET", "/", (), None)
     answer = exchange(request, timeout_s=5, most=MOST)
     assert isinstance(answer, NoAnswer)
     assert not answer.sent and answer.why.startswith("no connection: ")
 
 
-@pytest.mark.parametrize("header", [("X Y", "1"), ("X", "1\r\nY: 2")])
-def test_what_would_split_a_request_is_not_sent(header: tuple[str, str]) -> None:
+@pytest.mark.parametrize("header", [("X Y", "1"), ("X", "1\r\nY: 2"), ("X-Reason", "泄露")])
+def test_what_would_split_a_request_or_is_no_header_is_not_sent(header: tuple[str, str]) -> None:
     with listening(raw(b"HTTP/1.1 204 No Content\r\n\r\n")) as listener:
         answer = ask(listener, headers=[header])
         assert answer == NoAnswer("the request cannot be written as HTTP", sent=False)
