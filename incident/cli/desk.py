@@ -428,6 +428,17 @@ def read_input(path: Path) -> bytes:
         ) from error
 
 
+def must_take_a_file(path: Path) -> None:
+    """Raise `BadInput` where no file could be written, before anything is done that could not be taken back."""
+    there = next(each for each in path.absolute().parents if each.exists())
+    if path.is_dir() or not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise BadInput(
+            "no file can be written there",
+            where=str(path),
+            next_step="name another place, or check its rights",
+        )
+
+
 def write_output(path: Path, content: str) -> None:
     """Write a file in one step. Raises `BadInput` when it cannot be written."""
     scratch = path.with_name(f".{path.name}.new")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from incident.cli.desk import Desk, desk_of
+from incident.cli.desk import Desk, desk_of, must_take_a_file
 from incident.cli.record import ID
 from incident.errors import WrongUsage
 from incident.record.showing import defused
@@ -94,12 +94,14 @@ def import_(
             f"  row {each.row}, {each.field or 'row'}: {each.reason.value}" for each in result.first_problems
         ]
         lines.append(f"{counts.problems} rows have problems: incident people problems {incident_id}")
+    plain = plain_files([list_file])
     if not dry_run:
-        lines += left_behind([list_file])
+        lines += left_behind(plain)
     document = {
         "incident": incident_id,
         "dry_run": dry_run,
         "file_sha256": result.file_sha256,
+        "plain_files": plain,
         **vars(counts),
     }
     desk.lines(lines, document=document)
@@ -162,12 +164,15 @@ def counts_line(counts: Counts, *, dry_run: bool) -> str:
     )
 
 
-def left_behind(files: Sequence[RowFile]) -> list[str]:
-    """The closing warning: every file with people's data in the clear that still lies somewhere."""
+def plain_files(files: Sequence[RowFile]) -> list[str]:
+    """Every file with people's data in the clear that still lies somewhere."""
+    return [str(file.path) for file in files if not file.is_standard_input]
+
+
+def left_behind(files: Sequence[str]) -> list[str]:
+    """The closing warning about them."""
     return [
-        f"the plain file still lies at {file.path}: delete it when it is not needed any more"
-        for file in files
-        if not file.is_standard_input
+        f"the plain file still lies at {file}: delete it when it is not needed any more" for file in files
     ]
 
 
@@ -237,6 +242,8 @@ def match(
     log_mapping = _mapping(mapping_affected, "--map-affected")
     if taken is not None:
         log_mapping["data_categories"] = taken
+    if unmatched is not None:
+        must_take_a_file(unmatched)
     if reveal and not dry_run:
         reveal_list(desk, incident_id, "people match --unmatched", reason)
     now = desk.now()
@@ -265,9 +272,12 @@ def match(
     if unmatched is not None and not dry_run:
         write_unmatched(unmatched, result, on=LookUp(on), reveal=reveal)
         lines.append(f"{result.match.unmatched} keys that hit nobody: {unmatched}")
+    written = [RowFile(unmatched)] if unmatched is not None and reveal and not dry_run else []
+    plain = plain_files([log, base, *written])
     if not dry_run:
-        lines += left_behind([log, base, *([RowFile(unmatched)] if unmatched and reveal else [])])
-    desk.lines(lines, document=match_document(desk, incident_id, result))
+        lines += left_behind(plain)
+    document = {**match_document(desk, incident_id, result), "plain_files": plain}
+    desk.lines(lines, document=document)
 
 
 @app.command("stats", help="How many people, by what matters for telling them.")

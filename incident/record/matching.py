@@ -1,21 +1,21 @@
 """Who of a large directory stands in a log of what was taken: one pass over each, with only the log's keys in memory.
 
-A key is what people are looked up by: a reference without blanks around it, an e-mail address with its domain in small
-letters, or a phone number as E.164 by the rule of the import. What the log says was taken is joined over all its rows
-of one key. Pure: rows come in, rows go out.
+A key is what people are looked up by: a reference without blanks around it, an e-mail address in small letters, or a
+phone number as E.164 by the rule of the import; a person may bear several numbers. What the log says was taken is
+joined over all its rows of one key. Pure: rows come in, rows go out.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from incident.errors import BadInput, Refused
-from incident.record.contact_checks import check_phone
 from incident.record.people_file import (
     HEADERS,
+    PHONES,
     Defaults,
     Problem,
     ReadRow,
@@ -25,10 +25,12 @@ from incident.record.people_file import (
     country_code,
     is_clean,
     must_identify,
+    numbers_in,
     read_people,
 )
 from incident.record.quantities import Interval
 from incident.record.row_files import Rows
+from incident.record.showing import as_written
 
 # With what the rest of a process takes this stays below 2 GiB: room for four million phone numbers.
 MOST_KEY_BYTES = 1_280 * 2**20
@@ -50,21 +52,25 @@ class LookUp(StrEnum):
 _FAULTS = {LookUp.REFERENCE: Reason.CONTROL, LookUp.EMAIL: Reason.EMAIL, LookUp.PHONE: Reason.PHONE}
 
 
-def lookup_key(on: LookUp, text: str, country: str) -> str | None:
-    """The key that a cell holds, "" for none, None when it cannot be one. `country` is for phone numbers without one."""
-    text = text.strip()
+def keys_in(on: LookUp, text: str, country: str) -> tuple[Sequence[str], bool]:
+    """The keys that a cell holds, and whether it holds nothing else. `country` is for phone numbers without one.
+
+    Only its own server knows whether the case of a mailbox matters, and hardly any says so: it is left out of account,
+    and where that brings two people together they are told as such.
+    """
+    text = as_written(text.strip())
     if not text:
-        return ""
-    if not is_clean(text):
-        return None
+        return (), True
+    if not is_clean(on, text):
+        return (), False
     if on is LookUp.PHONE:
-        return check_phone(text, country)
+        return numbers_in(text, country)
     if on is LookUp.REFERENCE:
-        return text
+        return (text,), True
     mailbox, _, domain = text.rpartition("@")
-    return (
-        f"{mailbox}@{domain.casefold()}" if mailbox and domain and not any(map(str.isspace, text)) else None
-    )
+    if not mailbox or not domain or any(map(str.isspace, text)):
+        return (), False
+    return (text.casefold(),), True
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,10 @@ class Affected:
         if self._hit.setdefault(key, hashed) != hashed:
             self.ambiguous.add(key)
 
+    def certain(self, keys: Sequence[str]) -> list[str]:
+        """Those of these keys that hit one person alone."""
+        return [key for key in keys if key not in self.ambiguous]
+
     @property
     def hits(self) -> int:
         """How many keys hit somebody, the ambiguous ones too."""
@@ -175,16 +185,18 @@ def read_affected(
         if len(cells) != len(rows.header):
             _set_aside(affected, rows, Problem(number, "", Reason.COLUMNS), cells)
             continue
-        key = lookup_key(on, cells[columns[on]], countries.of(cells))
-        if not key:
-            reason = Reason.NO_KEY if key == "" else _FAULTS[on]
+        keys, all_valid = keys_in(on, cells[columns[on]], countries.of(cells))
+        if not keys or not all_valid:
+            reason = Reason.NO_KEY if all_valid else _FAULTS[on]
             _set_aside(affected, rows, Problem(number, on, reason), cells)
+        if not keys:
             continue
         said = cells[columns["data_categories"]] if "data_categories" in columns else ""
         categories, all_known = kinds.named_in(said)
-        if not all_known:
+        if not all_known and all_valid:
             _set_aside(affected, rows, Problem(number, "data_categories", Reason.CATEGORY), cells)
-        affected.add(key, categories)
+        for key in keys:
+            affected.add(key, categories)
 
 
 def _set_aside(affected: Affected, rows: Rows, problem: Problem, cells: list[str]) -> None:
@@ -215,10 +227,10 @@ class _Kinds:
 
 @dataclass(frozen=True)
 class Hit:
-    """A row of the directory whose key the log names."""
+    """A row of the directory, and those of its keys that the log names."""
 
     number: int
-    key: str
+    keys: list[str]
     cells: list[str]
 
 
@@ -252,7 +264,9 @@ def find_hits(
     columns = columns_of(rows, defaults.mapping, HEADERS)
     must_identify(columns, rows)
     _must_have(on, columns, rows, option="--map")
-    at, width, countries = columns[on], len(rows.header), _Countries(columns, defaults)
+    # A person may have been taken under any of their numbers.
+    places = [columns[name] for name in (PHONES if on is LookUp.PHONE else (on.value,)) if name in columns]
+    width, countries = len(rows.header), _Countries(columns, defaults)
     for number, cells in rows.numbered:
         searched.rows += 1
         if searched.rows % TELL_EVERY == 0:
@@ -262,11 +276,15 @@ def find_hits(
             if len(searched.first_faulty) < shown_problems:
                 searched.first_faulty.append(Problem(number, "", Reason.COLUMNS))
             continue
-        key = lookup_key(on, cells[at], countries.of(cells))
-        if key and key in affected:
+        country = countries.of(cells)
+        keys = [key for at in places for key in keys_in(on, cells[at], country)[0]]
+        named = [key for key in dict.fromkeys(keys) if key in affected]
+        if named:
             searched.hits += 1
-            affected.hit(key, _identity(key, cells, columns))
-            yield Hit(number, key, cells)
+            identity = _identity(keys[0], cells, columns)
+            for key in named:
+                affected.hit(key, identity)
+            yield Hit(number, named, cells)
 
 
 def people_hit(
@@ -274,18 +292,20 @@ def people_hit(
 ) -> Iterator[ReadRow]:
     """The hits as rows of an import, once the whole directory was searched: `hits` gives them as often as asked.
 
-    Each person has what the log says was taken of them, not what the directory holds. Every row of a key that hit
-    several people is a problem, so that none of them is taken for the other.
+    Each person has what the log says was taken of them, not what the directory holds. A key that hit several people says
+    of none that they are meant: a row without another key is a problem, so that nobody is taken for somebody else.
     """
     found = Rows(rows.name, rows.header, ((hit.number, hit.cells) for hit in hits()))
     people = read_people(found, defaults=defaults, without=("data_categories",))
     for hit, row in zip(hits(), people, strict=True):
-        if hit.key in affected.ambiguous:
+        certain = affected.certain(hit.keys)
+        if not certain:
             yield ReadRow(row.number, row.raw, None, (Problem(row.number, on, Reason.SEVERAL_PEOPLE),))
         elif row.person is None:
             yield row
         else:
-            yield replace(row, person=replace(row.person, categories=affected.categories_of(hit.key)))
+            taken = dict.fromkeys(each for key in certain for each in affected.categories_of(key))
+            yield replace(row, person=replace(row.person, categories=tuple(taken)))
 
 
 def persons_affected(affected: Affected, *, ambiguous_rows: int) -> Interval:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
 from operator import itemgetter
@@ -110,10 +110,8 @@ def import_people(
     """
     import_id = store.new_id()
     list_file = RowFile(path, encoding, format)
-    # A kind named twice by default is one kind, as it is in a row.
-    once = replace(defaults, categories=tuple(dict.fromkeys(defaults.categories)))
     with open_rows(list_file) as file:
-        people = _at_least_one(read_people(file.rows, defaults=once), name=list_file.name)
+        people = _at_least_one(read_people(file.rows, defaults=defaults), name=list_file.name)
 
         def record(change: Change, counts: Counts) -> None:
             put_import(

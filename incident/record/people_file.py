@@ -110,10 +110,10 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     "safe_contact": ("safe_contact", "safe_contact_note", "安全联系说明", "联系注意事项"),
     "deceased": ("deceased", "是否已故", "已故"),
 }
-_PHONES = ("phone", "phone_2", "phone_3")
+PHONES = ("phone", "phone_2", "phone_3")
 _ADDRESS = ("address", "address_2", "address_3")
 # Where a line break parts lines or values. Everywhere else it could end up in the head of a message.
-_MAY_HOLD_LINES = frozenset({*_PHONES, *_ADDRESS, "safe_contact"})
+_MAY_HOLD_LINES = frozenset({*PHONES, *_ADDRESS, "safe_contact"})
 _LANGUAGE_WORDS = {
     "zh": "zh-Hans",
     "zh-hans": "zh-Hans",
@@ -166,13 +166,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class ReadRow:
-    """What became of one row: a person, or none, and the faults found. `header` is that of the file, as it stands."""
+    """What became of one row: a person, or none, and the faults found."""
 
     number: int
     raw: tuple[str, ...]
     person: PersonRow | None
     problems: tuple[Problem, ...]
-    header: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -196,7 +195,7 @@ def read_people(rows: Rows, *, defaults: Defaults, without: Collection[str] = ()
         columns.pop(unread, None)
     must_identify(columns, rows)
     for number, row in rows.numbered:
-        yield _read_row(number, row, rows.header, columns, defaults)
+        yield _read_row(number, row, len(rows.header), columns, defaults)
 
 
 def columns_of(
@@ -251,12 +250,12 @@ def must_identify(columns: Mapping[str, int], rows: Rows) -> None:
 
 
 def _read_row(
-    number: int, row: Sequence[str], header: tuple[str, ...], columns: Mapping[str, int], defaults: Defaults
+    number: int, row: Sequence[str], width: int, columns: Mapping[str, int], defaults: Defaults
 ) -> ReadRow:
     def became(person: PersonRow | None, *problems: Problem) -> ReadRow:
-        return ReadRow(number, tuple(row), person, problems, header)
+        return ReadRow(number, tuple(row), person, problems)
 
-    if len(row) != len(header):
+    if len(row) != width:
         return became(None, Problem(number, "", Reason.COLUMNS))
     texts = {wanted: as_written(row[at].strip()) for wanted, at in columns.items()}
     for wanted, text in texts.items():
@@ -338,24 +337,30 @@ def _contact(cells: _Cells, country: str) -> tuple[Contact, tuple[str, ...]]:
     address = check_email(cells["email"])
     if address is None:
         cells.fault("email", Reason.EMAIL)
-    found = dict.fromkeys(number for column in _PHONES for number in _numbers(cells, column, country))
+    found = dict.fromkeys(number for column in PHONES for number in _numbers(cells, column, country))
     phone, *more = found or ("",)
     return Contact(cells["name"], address or "", phone), tuple(more)
 
 
 def _numbers(cells: _Cells, column: str, country: str) -> list[str]:
-    """The valid numbers of a cell, which may hold several; a fault for the others."""
-    text = cells[column]
+    """The valid numbers of a cell; a fault for the others."""
+    found, all_valid = numbers_in(cells[column], country)
+    if not all_valid:
+        cells.fault(column, Reason.PHONE)
+    return found
+
+
+def numbers_in(text: str, country: str) -> tuple[list[str], bool]:
+    """The valid numbers of a cell, which may hold several, as E.164; and whether it holds nothing else."""
     if not text:
-        return []
+        return [], True
     found = [number for part in split_values(text) for number in _one_or_two(part, country)]
-    if found and all(found):
-        return [number for number in found if number]
+    valid = [number for number in found if number]
+    if found and len(valid) == len(found):
+        return valid, True
     # What looks like a separator may belong to the number: an extension, for example.
-    if whole := check_phone(text, country):
-        return [whole]
-    cells.fault(column, Reason.PHONE)
-    return [number for number in found if number]
+    whole = check_phone(text, country)
+    return ([whole], True) if whole else (valid, False)
 
 
 def _one_or_two(text: str, country: str) -> list[str | None]:
@@ -408,12 +413,12 @@ def categories_in(text: str, defaults: Defaults) -> tuple[tuple[str, ...], bool]
         text = text.replace(separator, ";")
     words = [word.strip().lower() for word in text.split(";") if word.strip()]
     if not words:
-        return defaults.categories, True
+        return tuple(dict.fromkeys(defaults.categories)), True
     found = [defaults.known_categories.get(word) for word in words]
     return tuple(dict.fromkeys(category for category in found if category)), None not in found
 
 
-def is_clean(text: str) -> bool:
-    """Whether a text is without line breaks and control characters, and no longer than a field may be."""
+def is_clean(wanted: str, text: str) -> bool:
+    """Whether a field's text is without control characters, and no longer than a field may be."""
     # All of them are not printable, and so are a few others: the quick look is enough for nearly all texts.
-    return len(text) <= _LONGEST_FIELD and (text.isprintable() or not _CONTROL.search(text))
+    return len(text) <= _LONGEST_FIELD and (text.isprintable() or not _forbidden(wanted).search(text))

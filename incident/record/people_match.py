@@ -155,7 +155,7 @@ def match_people(
         people = people_hit(
             hits, Rows(directory.name, directory.header, iter(())), affected, on=files.on, defaults=defaults
         )
-        ambiguous_rows = sum(each.key in affected.ambiguous for each in hits()) if affected.ambiguous else 0
+        ambiguous_rows = sum(not affected.certain(each.keys) for each in hits()) if affected.ambiguous else 0
         match = Match(
             method=files.method,
             affected=log,
@@ -237,7 +237,7 @@ def _search(
             shown_problems=SHOWN_PROBLEMS,
             progress=lambda rows: progress(opened.read_so_far(rows)),
         )
-        aside.set_aside([hit.number, hit.key, hit.cells] for hit in hits)
+        aside.set_aside([hit.number, hit.keys, hit.cells] for hit in hits)
         if not searched.rows:
             raise _no_rows(files.directory)
         read = FileRead(

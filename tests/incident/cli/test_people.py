@@ -151,6 +151,21 @@ def test_a_match_that_cannot_be_made_is_refused_and_changes_nothing(
     estate.refused("people", "match", estate.id, *matched(files, *words), code=code, says=says)
 
 
+@pytest.mark.parametrize("place", [".", "access.log.csv/unmatched.csv"])
+def test_where_no_file_can_be_written_nobody_is_imported_first(
+    estate: Estate, files: tuple[Path, Path], place: str
+) -> None:
+    out = files[0].parent / place
+    estate.refused("people", "match", estate.id, *matched(files, "--unmatched", out), says=["no file can"])
+
+
+def test_the_plain_files_are_named_in_the_document_too(estate: Estate, files: tuple[Path, Path]) -> None:
+    found = estate.done("people", "match", estate.id, *matched(files), "--json").document
+    assert found["plain_files"] == [str(file) for file in files]
+    listed = estate.done("people", "import", estate.id, files[1], "--encoding", "gb18030", "--json").document
+    assert listed["plain_files"] == [str(files[1])]
+
+
 def test_a_row_that_bears_a_key_of_somebody_else_too_is_kept_aside(
     estate: Estate, files: tuple[Path, Path]
 ) -> None:

@@ -16,7 +16,7 @@ from incident.record.matching import (
     LookUp,
     Searched,
     find_hits,
-    lookup_key,
+    keys_in,
     people_hit,
     persons_affected,
     read_affected,
@@ -167,11 +167,13 @@ def test_a_row_of_the_directory_of_another_width_is_counted_and_not_kept() -> No
 @pytest.mark.parametrize(
     ("on", "text", "key"),
     [
+        (LookUp.PHONE, "'+8613800138000", "+8613800138000"),
         (LookUp.PHONE, " 138 0013 8000 ", "+8613800138000"),
         (LookUp.PHONE, "１３８００１３８０００", "+8613800138000"),
         (LookUp.PHONE, "+44 20 7946 0958", "+442079460958"),
         (LookUp.PHONE, "nobody", None),
-        (LookUp.EMAIL, " Bo@EXAMPLE.org ", "Bo@example.org"),
+        (LookUp.EMAIL, " Bo@EXAMPLE.org ", "bo@example.org"),
+        (LookUp.EMAIL, "BO@example.org", "bo@example.org"),
         (LookUp.EMAIL, "Bo", None),
         (LookUp.EMAIL, "@example.org", None),
         (LookUp.EMAIL, "bo@", None),
@@ -184,7 +186,49 @@ def test_a_row_of_the_directory_of_another_width_is_counted_and_not_kept() -> No
     ],
 )
 def test_keys_are_brought_to_one_form(on: LookUp, text: str, key: str | None) -> None:
-    assert lookup_key(on, text, "cn") == key
+    keys, all_valid = keys_in(on, text, "cn")
+    assert (list(keys), all_valid) == ([key] if key else [], key is not None)
+
+
+def test_a_cell_may_hold_several_numbers_and_one_that_is_none_is_told() -> None:
+    both = ["+8613800138000", "+8613900139000"]
+    assert keys_in(LookUp.PHONE, "13800138000、139 0013 9000", "cn") == (both, True)
+    assert keys_in(LookUp.PHONE, "13800138000/13900139000\nnobody", "cn") == (both, False)
+
+
+NUMBERS = ("reference", "phone", "phone_2")
+
+
+def test_a_person_is_found_by_any_of_their_numbers_and_has_what_was_taken_under_all_of_them() -> None:
+    joined = Joined(
+        [("13800138000", "phone"), ("13900139000", "location"), ("13700137000", "name")],
+        [
+            ("C1", "13600136000;13800138000", "13900139000"),
+            ("C2", "", "13700137000"),
+            ("C3", "13500135000", ""),
+        ],
+        header=NUMBERS,
+    )
+    assert joined.taken == {1: ("C1", ("phone", "location")), 2: ("C2", ("name",))}
+    assert list(joined.affected.unmatched()) == []
+    assert persons_affected(joined.affected, ambiguous_rows=0) == Interval.exactly(2)
+
+
+def test_a_number_that_two_share_is_in_doubt_for_who_has_no_other_and_says_nothing_of_who_has() -> None:
+    joined = Joined(
+        [("13800138000", "phone"), ("13900139000", "location")],
+        [("C1", "13800138000", "13900139000"), ("C2", "13800138000", "")],
+        header=NUMBERS,
+    )
+    assert joined.taken == {1: ("C1", ("location",))}
+    assert joined.aside == {2: Reason.SEVERAL_PEOPLE}
+
+
+def test_a_row_of_the_log_with_a_number_that_is_none_is_kept_and_its_other_number_counts() -> None:
+    joined = Joined([("13800138000;nobody", "phone")], [("C1", "Bo", "13800138000")])
+    assert joined.taken == {1: ("C1", ("phone",))}
+    assert [row.problem.reason for row in joined.affected.faulty] == [Reason.PHONE]
+    assert persons_affected(joined.affected, ambiguous_rows=0) == Interval(1, None, 2)
 
 
 def test_the_country_of_a_row_holds_for_its_number() -> None:
@@ -241,6 +285,11 @@ people = st.lists(
 )
 
 
+def one_key(phone: str) -> str | None:
+    keys, _ = keys_in(LookUp.PHONE, phone, "cn")
+    return keys[0] if keys else None
+
+
 @given(log=log_rows, directory=people)
 def test_a_match_finds_what_a_naive_join_in_memory_finds(
     log: list[tuple[str, str]], directory: list[tuple[str, str, str]]
@@ -248,10 +297,10 @@ def test_a_match_finds_what_a_naive_join_in_memory_finds(
     joined = Joined(log, directory)
     taken: dict[str, list[str]] = {}
     for phone, categories in log:
-        key = lookup_key(LookUp.PHONE, phone, "cn")
+        key = one_key(phone)
         if key:
             taken.setdefault(key, []).extend(categories.split(";") if categories else ["name"])
-    keys = [lookup_key(LookUp.PHONE, phone, "cn") for _, _, phone in directory]
+    keys = [one_key(phone) for _, _, phone in directory]
     bearers = {
         wanted: {
             reference or f"{key}, {name}"
