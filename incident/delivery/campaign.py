@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -175,12 +176,15 @@ def _deliveries(
 def _why_not(change: Change, person: Person, leak_ended_on: date | None) -> Why:
     """Why nothing can be sent to this person themselves; `Why.NONE` when it can.
 
-    An organisation is told by hand, in words of its own: the notice is written for people.
+    An organisation is told by hand, in words of its own: the notice is written for people. Who may be in danger is told
+    by hand too, as the list says how.
     """
     if person.organisation:
         return Why.ORGANISATION
     if person.deceased:
         return Why.DECEASED
+    if person.safe_contact:
+        return Why.SAFE_CONTACT
     if person.has_email:
         return Why.NONE
     if person.number_dated:
@@ -253,10 +257,12 @@ def end_campaign(change: Change, store: Store, campaign_id: str) -> None:
     )
     spared = _not_written_to(change.session, campaign_id)
     how = f"notice handed over for {accepted} of {campaign.expected} people"
-    if unreachable - spared:
-        how += f"; {unreachable - spared} could not be reached by e-mail"
+    if others := unreachable - spared.total():
+        how += f"; {others} could not be reached by e-mail"
+    if by_hand := spared.pop(Why.SAFE_CONTACT, 0):
+        how += f"; {by_hand} to be told by hand, as the list says how to contact them safely"
     if spared:
-        how += f"; {spared} not written to (deceased, or organisations)"
+        how += f"; {spared.total()} not written to (deceased, or organisations)"
     for row in stored_duties(change.session, campaign.incident_id) if accepted else ():
         if row.kind == DutyKind.notify_people:
             meet_duty(
@@ -270,12 +276,15 @@ def end_campaign(change: Change, store: Store, campaign_id: str) -> None:
     change.anchor()
 
 
-def _not_written_to(session: Session, campaign_id: str) -> int:
+def _not_written_to(session: Session, campaign_id: str) -> Counter[str]:
+    """How many were not written to, by the reason."""
     batches = select(Batch.id).where(Batch.campaign_id == campaign_id)
-    statement = select(func.count()).where(
-        col(Delivery.batch_id).in_(batches), col(Delivery.reason).in_(NOT_WRITTEN_TO)
+    statement = (
+        select(Delivery.reason, func.count())
+        .where(col(Delivery.batch_id).in_(batches), col(Delivery.reason).in_(NOT_WRITTEN_TO))
+        .group_by(col(Delivery.reason))
     )
-    return session.exec(statement).one()
+    return Counter(dict(session.exec(statement).all()))
 
 
 def _batches(session: Session, campaign_id: str) -> list[Batch]:

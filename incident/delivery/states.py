@@ -24,6 +24,7 @@ class Why(StrEnum):
     RECYCLED_NUMBER = "recycled_number"
     DECEASED = "deceased"
     ORGANISATION = "organisation"
+    SAFE_CONTACT = "safe_contact"
     REFUSED = "refused"
     BLOCKED = "blocked"
     BAD_ADDRESS = "bad_address"
@@ -31,8 +32,9 @@ class Why(StrEnum):
     DAMAGED = "damaged"
 
 
-NOT_WRITTEN_TO = frozenset({Why.DECEASED, Why.ORGANISATION})
-"""A letter to the dead hurts their family, and an organisation is no data subject: no message is made for them."""
+NOT_WRITTEN_TO = frozenset({Why.DECEASED, Why.ORGANISATION, Why.SAFE_CONTACT})
+"""A letter to the dead hurts their family, an organisation is no data subject, and where the list says how somebody may
+be contacted without danger only a person can read it: no message is made for them."""
 
 NEVER_TRIED = NOT_WRITTEN_TO | {Why.NO_EMAIL, Why.RECYCLED_NUMBER}
 """The reasons that stand when sending begins."""
@@ -47,6 +49,10 @@ WHY_TEXTS: dict[Why, dict[str, str]] = {
     Why.ORGANISATION: {
         "zh-Hans": "单位，不是个人信息主体，不发送通知",
         "en": "an organisation, no data subject: not written to",
+    },
+    Why.SAFE_CONTACT: {
+        "zh-Hans": "名单注明了安全联系方式，请人工告知",
+        "en": "the list says how to contact them safely: to be told by hand",
     },
     Why.REFUSED: {"zh-Hans": "对方邮件服务器拒收", "en": "the mail server refused it"},
     Why.BLOCKED: {"zh-Hans": "被对方的策略拦截", "en": "blocked by a policy of the mail server"},

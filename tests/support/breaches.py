@@ -61,6 +61,7 @@ class Affected:
     age_class: str = ""
     held_since: str = ""
     deceased: str = ""
+    safe_contact: str = ""
 
 
 def some_people(count: int) -> list[Affected]:
@@ -115,7 +116,7 @@ class Breach:
         with file.open("w", encoding="utf-8", newline="") as handle:
             writer = csv.writer(handle)
             names = ("reference", "name", "email", "language", "data", "birth_date")
-            more = ("phone", "kind", "age_class", "held_since", "deceased")
+            more = ("phone", "kind", "age_class", "held_since", "deceased", "safe_contact")
             writer.writerow([*names, "guardian_name", "guardian_email", "guardian_phone", *more])
             writer.writerows([list(vars(person).values()) for person in people])
         titles = {

@@ -150,6 +150,7 @@ def _look_at_told(view: View, findings: Findings, campaign: str, incident: str) 
             one_if(d.reason.in_(sorted(NOT_WRITTEN_TO))).label("spared"),
             one_if(d.reason == Why.DECEASED).label("dead"),
             one_if(d.reason == Why.ORGANISATION).label("organisations"),
+            one_if(d.reason == Why.SAFE_CONTACT).label("by_hand"),
             one_if(d.reason == Why.RECYCLED_NUMBER).label("recycled"),
             sa.func.count().label("rows"),
             sa.func.min(d.batch_id).label("first"),
@@ -196,12 +197,13 @@ def _look_at_told(view: View, findings: Findings, campaign: str, incident: str) 
             ),
             Sign(
                 PEOPLE,
-                "the dead and organisations are not written to, and nobody else is taken for one",
+                "the dead and organisations, and who is to be told by hand, are not written to, and nobody else is"
+                " taken for one",
                 sa.or_(
-                    p.organisation.is_(True) & (told.organisations != told.rows),
-                    p.organisation.is_(False) & p.deceased.is_(True) & (told.dead != told.rows),
-                    p.organisation.is_(False) & (told.organisations != 0),
-                    p.deceased.is_(False) & (told.dead != 0),
+                    told.organisations != sa.case((p.organisation, told.rows), else_=0),
+                    told.dead != sa.case((p.organisation, 0), (p.deceased, told.rows), else_=0),
+                    told.by_hand
+                    != sa.case((p.organisation | p.deceased, 0), (p.safe_contact, told.rows), else_=0),
                 ),
             ),
             Sign(

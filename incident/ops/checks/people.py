@@ -134,7 +134,7 @@ def _misread(row: sa.Row[tuple[object, ...]], key: bytes, days: list[date], camp
     # Somebody comes of age between two imports; either day's answer is right.
     if days and row.minor not in {person.minor(day) for day in days}:
         return "they are shown as a minor, or as grown up, and are not"
-    written_to = not (person.is_organisation or person.deceased)
+    written_to = not (person.is_organisation or person.deceased or person.safe_contact)
     if row.minor and row.guarded != (campaigns if person.guardian.email and written_to else 0):
         return (
             "a minor whose guardian has an address is not told through the guardian, or the other way round"

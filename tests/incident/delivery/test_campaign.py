@@ -21,6 +21,7 @@ from incident.ops.check import check
 from incident.record.incidents import close_incident
 from incident.store.tables import Batch, Campaign, Job
 from tests.support.breaches import Affected, Breach, make_breach, some_people
+from tests.support.lived_in import must_hold
 from tests.support.relays import code_in, part_of, recording_relay
 from tests.support.workspaces import all_rows
 
@@ -160,6 +161,32 @@ def test_the_dead_and_organisations_are_exceptions_on_a_list_and_get_no_message(
         "Y": Why.DECEASED,
         "Z": Why.ORGANISATION,
     }
+
+
+IN_DANGER = Affected("S", email="shared@example.org", safe_contact="call at work, never write home")
+CHILD_IN_DANGER = Affected(
+    "T", born="2015-03-01", guardian_email="parent@example.org", safe_contact="not the father"
+)
+
+
+def test_who_may_be_in_danger_gets_no_message_and_is_a_person_s_to_tell(tmp_path: Path) -> None:
+    with recording_relay() as relay:
+        breach = released(tmp_path, [ANN, IN_DANGER, CHILD_IN_DANGER, DEAD], port=relay.port)
+        breach.open_sending()
+        breach.work()
+    assert [mail.to for mail in relay.taken] == ["ann@example.org"]
+    account = breach.account()
+    assert account.unreachable == {Why.SAFE_CONTACT: 2, Why.DECEASED: 1}
+    assert (account.expected, account.adds_up, account.state) == (4, True, CampaignState.ENDED)
+    with breach.made.store.read() as session:
+        duties = [row for row in stored_duties(session, breach.id) if row.kind == DutyKind.notify_people]
+    said = {breach.made.store.open(row, incident_id=breach.id)["met_by"] for row in duties}
+    assert said == {
+        "notice handed over for 1 of 4 people;"
+        " 2 to be told by hand, as the list says how to contact them safely;"
+        " 1 not written to (deceased, or organisations)"
+    }
+    must_hold(breach.house)
 
 
 def test_what_meets_the_duty_says_how_many_were_not_written_to(tmp_path: Path) -> None:

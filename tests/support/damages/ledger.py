@@ -144,6 +144,13 @@ LEDGER = [
         {"ledger.people": "the dead and organisations", "people.read": "as an organisation"},
     ),
     Damage(
+        "somebody without an address is to be told by hand",
+        (
+            "UPDATE delivery SET reason = 'safe_contact' WHERE incident_id = '{sending}' AND reason = 'no_email'",
+        ),
+        {"ledger.people": "nobody else is taken for one"},
+    ),
+    Damage(
         "somebody without an address is taken for dead",
         ("UPDATE delivery SET reason = 'deceased' WHERE incident_id = '{sending}' AND reason = 'no_email'",),
         {"ledger.people": "nobody else is taken for one"},

@@ -44,7 +44,7 @@ PEOPLE = [
     Damage(
         "a note on safe contact is shown that is none",
         ("UPDATE person SET safe_contact = true WHERE incident_id = '{told}'",),
-        {"people.read": "otherwise as they are not"},
+        {"people.read": "otherwise as they are not", "ledger.people": "who is to be told by hand"},
     ),
     Damage(
         "a day is shown since which a number is held, and none is known",
