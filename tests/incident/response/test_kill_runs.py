@@ -234,15 +234,21 @@ def test_a_frozen_worker_that_wakes_after_it_was_replaced_does_nothing(
 
 
 @pytest.mark.chaos
-def test_forty_runs_survive_thirty_kills_at_random(tmp_path: Path) -> None:
+def test_runs_that_keep_coming_survive_thirty_kills_at_random(tmp_path: Path) -> None:
+    """New runs begin before each kill; a worker that was done before it could be killed does not count."""
     dice = random.Random(11)
-    runs, kills = 40, 30
+    kills, at_first, more = 30, 10, 2
     with EffectService(answer={"ticket": TICKET}, pause=lambda: dice.random() / 30) as service:
         test = ordeal(tmp_path, service)
-        for _ in range(runs):
+        runs, killed = at_first, 0
+        for _ in range(at_first):
             test.start_here()
-        for _ in range(kills):
-            test.kill_after_progress(test.process(), pause=dice.random() / 3)
+        while killed < kills and runs < at_first + 2 * kills * more:
+            for _ in range(more):
+                test.start_here()
+            runs += more
+            killed += test.killed_after_progress(test.process(), pause=dice.random() / 3)
             test.answer(some=dice.randint(1, 12))
+        assert killed == kills
         assert test.work([]) == set()
         test.assert_everything_was_done_once(runs)
