@@ -26,9 +26,10 @@ from incident.ops.founding import found_workspace
 from incident.ops.house import start_playbook
 from incident.ops.worker import Worker
 from incident.record.incidents import Origin, list_incidents, open_incident
+from incident.response.effect_states import EffectState
 from incident.response.events import Outcome
 from incident.response.housework import House
-from incident.response.runner import RUNNING, EffectState
+from incident.response.runner import RUNNING
 from incident.settings import Born
 from incident.store.opening import open_store
 from incident.store.tables import Run, RunEffect

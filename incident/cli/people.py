@@ -31,7 +31,9 @@ app = typer.Typer(
 
 ENCODING = typer.Option("utf-8", "--encoding", help="The file's encoding: utf-8, gb18030, utf-16.")
 MAP = typer.Option([], "--map", metavar="FIELD=HEADER", help="Which column is which; may be repeated.")
-FORMAT = typer.Option(None, "--format", help="csv, tsv or jsonl, where the file's name does not end with it.")
+FORMAT = typer.Option(
+    None, "--format", help="csv, tsv, jsonl or parquet, where the file's name does not end with it."
+)
 LANGUAGE = typer.Option(None, "--language", help="The language of people whose row names none.")
 COUNTRY = typer.Option("cn", "--country", help="The country for phone numbers without a country code.")
 KEEP_PROBLEMS = typer.Option(False, "--keep-problems", help="Keep faulty rows aside instead of refusing.")
@@ -39,8 +41,8 @@ KEEP_PROBLEMS = typer.Option(False, "--keep-problems", help="Keep faulty rows as
 
 @app.command(
     "import",
-    short_help="Import a list of affected people (CSV, TSV, JSON Lines).",
-    help="Import a list of affected people: CSV, TSV or JSON Lines, from a file or from standard input (-). "
+    short_help="Import a list of affected people (CSV, TSV, JSON Lines, Parquet).",
+    help="Import a list of affected people: CSV, TSV, JSON Lines or Parquet, from a file or from standard input (-). "
     "All of it is taken or nothing; importing again changes nothing.",
 )
 def import_(

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from incident.durable.jobs import run
+from incident.durable.jobs import run_prepared
 from incident.store import tables
 
 EVERYTHING = "everything"
@@ -32,7 +32,7 @@ class Brakes:
 
 def brake_names(session: Session) -> frozenset[str]:
     """The names of the brakes that are on."""
-    return frozenset(row.name for row in run(session, "SELECT name FROM brake"))
+    return frozenset(name for (name,) in run_prepared(session, "SELECT name FROM brake").fetchall())
 
 
 def brakes_on(session: Session) -> list[tables.Brake]:

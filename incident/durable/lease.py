@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlmodel import Session
 
 from incident.durable.brakes import Brakes
-from incident.durable.jobs import Claim, JobState, on_one_machine, run
+from incident.durable.jobs import Claim, JobState, on_one_machine, run, run_prepared
 from incident.durable.watching import Moment, elapsed_clock
 from incident.errors import Collided, ConflictingWrite, StoreUnavailable
 from incident.store.store import Store
@@ -123,10 +123,10 @@ class Lease:
     def _leave(self, session: Session, statement: str, **values: float) -> None:
         claim = self.claim
         names = {"kind": claim.kind, "key": claim.key, "mine": claim.attempt, "pokes": claim.pokes}
-        left = run(session, f"{statement} RETURNING pokes", **names, **values).first()
+        left = run_prepared(session, f"{statement} RETURNING pokes", **names, **values).fetchone()
         if left is None:
             self._fenced()
-        elif left.pokes != claim.pokes and not on_one_machine(session):
+        elif left[0] != claim.pokes and not on_one_machine(session):
             # The offer that came with the poke found the job held, and is used up.
             from incident.durable.queue import wake_workers
 
@@ -135,7 +135,8 @@ class Lease:
 
     def _only_if_ours(self, session: Session, statement: str, **values: float) -> None:
         claim = self.claim
-        changed = run(session, statement, kind=claim.kind, key=claim.key, mine=claim.attempt, **values)
+        names = {"kind": claim.kind, "key": claim.key, "mine": claim.attempt}
+        changed = run_prepared(session, statement, **names, **values)
         if changed.rowcount != 1:
             self._fenced()
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
-from incident.durable.jobs import JobState, database_clock, run
+from incident.durable.jobs import JobState, database_clock, run, run_prepared
 from incident.store import tables
 
 
@@ -95,12 +95,14 @@ def kind_limits(session: Session) -> dict[str, int]:
 
 def is_full(session: Session, kind: str) -> bool:
     """Whether as many jobs of a kind are under way as may be. Holds the limit's row, so that claims come in turn."""
-    row = run(session, "SELECT at_once FROM kind_limit WHERE kind = :kind <locked>", kind=kind).first()
+    statement = "SELECT at_once FROM kind_limit WHERE kind = :kind <locked>"
+    row = run_prepared(session, statement, kind=kind).fetchone()
     if row is None:
         return False
+    (at_once,) = row
     counted = run(
         session,
         f"SELECT count(*) FROM job WHERE kind = :kind AND state = '{JobState.OPEN}' AND beat_at > 0",
         kind=kind,
     ).scalar_one()
-    return int(counted) >= int(row.at_once)
+    return int(counted) >= int(at_once)

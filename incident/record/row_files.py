@@ -1,7 +1,7 @@
-"""Files of rows, whatever their shape: CSV, TSV and JSON Lines, from a file or standard input, in a declared encoding.
+"""Files of rows, whatever their shape: CSV, TSV, JSON Lines and Parquet, from a file or standard input.
 
-One row is held at a time, so the size of a file does not matter. Nothing is guessed: not the encoding, and not the
-format where the name does not say it. What cannot be read ends with `BadInput` that names the line.
+One row is held at a time (of Parquet a piece), so the size of a file does not matter. Nothing is guessed: not the
+encoding, and not the format where the name does not say it. What cannot be read ends with `BadInput` that names the line.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ class RowFormat(StrEnum):
     """How a file holds its rows.
 
     CSV and TSV as spreadsheets write them, with a header and quotes (RFC 4180); JSON Lines with one flat object a line,
-    whose first object's keys are the header.
+    whose first object's keys are the header. Parquet says its encoding itself.
     """
 
     CSV = "csv"
     TSV = "tsv"
     JSONL = "jsonl"
+    PARQUET = "parquet"
 
 
 SUFFIXES = {
@@ -48,6 +49,7 @@ SUFFIXES = {
     ".tab": RowFormat.TSV,
     ".jsonl": RowFormat.JSONL,
     ".ndjson": RowFormat.JSONL,
+    ".parquet": RowFormat.PARQUET,
 }
 _DELIMITERS = {RowFormat.CSV: ",", RowFormat.TSV: "\t"}
 
@@ -119,8 +121,36 @@ def open_rows(file: RowFile) -> Iterator[OpenRowFile]:
     with _opened(file) as source:
         format = format_of(file)
         counted = _Counted(source)
+        if format is RowFormat.PARQUET:
+            yield _parquet(file, source, counted)
+            return
         rows = read_rows(counted, encoding=file.encoding, name=file.name, format=format)
         yield OpenRowFile(rows, counted, _size(source))
+
+
+def _parquet(file: RowFile, source: BinaryIO, counted: _Counted) -> OpenRowFile:
+    from incident.record.parquet_rows import read_parquet
+
+    size = _size(source)
+    if size is None:
+        raise BadInput(
+            "Parquet is read from its end, which a pipe does not have yet",
+            where=file.name,
+            next_step="write it to a file first and give that, or send CSV or JSON Lines",
+        )
+    header, numbered = read_parquet(source, name=file.name)
+
+    def counted_rows() -> Iterator[NumberedRow]:
+        for row in numbered:
+            counted.count = min(source.tell(), size)
+            yield row
+        # The reader jumps in the file: its bytes are hashed in their order once all is read.
+        source.seek(0)
+        counted.count = 0
+        while counted.read(_BLOCK_BYTES):
+            pass
+
+    return OpenRowFile(Rows(file.name, header, counted_rows()), counted, size)
 
 
 def format_of(file: RowFile) -> RowFormat:
@@ -138,7 +168,7 @@ def format_of(file: RowFile) -> RowFormat:
 
 
 def read_rows(source: ReadsBytes, *, encoding: str, name: str, format: RowFormat) -> Rows:
-    """The rows in a source of bytes.
+    """The rows in a source of bytes, of any format but Parquet.
 
     Raises `BadInput` for an unknown encoding and for a file that is empty, or is not in its format or encoding; the
     last two also from the rows.

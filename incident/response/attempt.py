@@ -14,6 +14,7 @@ from incident.errors import NotFound
 from incident.response import events as e
 from incident.response.commands.going_out import GoingOut
 from incident.response.next_piece import ToCall, look_among, next_piece
+from incident.response.run_rows import effect_row
 from incident.response.runner import (
     RUNNING,
     Evaluate,
@@ -29,7 +30,7 @@ from incident.response.runner import (
 from incident.response.silence import brakes_over
 from incident.store.change import Change
 from incident.store.store import Store
-from incident.store.tables import Run, RunEffect
+from incident.store.tables import Run
 
 ENGINE = "engine"
 
@@ -165,7 +166,7 @@ class Attempt:
             return True, following.intended
 
     def _keep_late(self, change: Change, run: Run, event: e.Event, settled: OpenEffect, result: str) -> None:
-        row = change.session.get(RunEffect, settled.row.id)
+        row = effect_row(change.session, settled.row.id)
         if row is None:
             raise NotFound("this effect does not exist", where=settled.row.id)
         if isinstance(settled.effect, e.RunCommand):

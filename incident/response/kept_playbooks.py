@@ -11,11 +11,11 @@ from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy.orm import object_session
-from sqlmodel import Session
+from sqlalchemy.orm import Session, object_session
 
 from incident.errors import Unreadable
 from incident.response.model import Playbook, dump
+from incident.response.run_rows import playbook_row
 from incident.response.state import State
 from incident.store.change import Change, row_name
 from incident.store.sealing import unseal
@@ -48,19 +48,28 @@ def are_beside(document: Mapping[str, Any]) -> bool:
     return "playbook" not in document
 
 
-def playbooks_of(store: Store, run: Run, document: Mapping[str, Any], *, anew: bool = False) -> Kept:
+def playbooks_of(
+    store: Store,
+    run: Run,
+    document: Mapping[str, Any],
+    *,
+    anew: bool = False,
+    session: Session | None = None,
+) -> Kept:
     """What a run goes by, for the document that its row holds; `anew` reads it as it stands now.
+
+    It is read in `session`, or in the one that the row came from, or in one of its own.
 
     Raises `KeyDestroyed`, `KeyMissing`, or `Unreadable`.
     """
     if not are_beside(document):
         return _read(document)
     if anew:
-        return _opened(store, run)
+        return _opened(store, run, session)
     name = (run.id, store.key(run.incident_id))
     # Its row is written once, so whoever has read it need not look again.
     found = _at_hand(store).get(name)
-    return found if found is not None else _keep_at_hand(store, name, _opened(store, run))
+    return found if found is not None else _keep_at_hand(store, name, _opened(store, run, session))
 
 
 # What a process has read of each store's runs; under each key its own, so that a destroyed one opens nothing here.
@@ -82,17 +91,17 @@ def _keep_at_hand(store: Store, name: tuple[str, bytes], kept: Kept) -> Kept:
     return kept
 
 
-def _opened(store: Store, run: Run) -> Kept:
+def _opened(store: Store, run: Run, session: Session | None) -> Kept:
     key = store.key(run.incident_id)
-    session = object_session(run)
-    if isinstance(session, Session):
+    session = session or object_session(run)
+    if session is not None:
         return _of_text(_text(session, run, key))
     with store.read() as own:
         return _of_text(_text(own, run, key))
 
 
 def _text(session: Session, run: Run, key: bytes) -> bytes:
-    row = session.get(RunPlaybook, run.id)
+    row = playbook_row(session, run.id)
     if row is None:
         raise Unreadable("the playbook of the run is not there", where=run.id)
     return unseal(key, row.sealed, bound_to=row_name(row))

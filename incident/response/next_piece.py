@@ -9,8 +9,9 @@ from datetime import datetime
 from sqlmodel import Session
 
 from incident.response import events as e
+from incident.response.effect_states import EffectState
 from incident.response.evidence_first import waits_for_evidence
-from incident.response.runner import EffectState, OpenEffect, open_effects
+from incident.response.runner import OpenEffect, open_effects
 from incident.response.silence import is_held_back
 from incident.store.store import Store
 from incident.store.tables import Run

@@ -12,14 +12,10 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from functools import cache
 from typing import Any, get_args
 
 from pydantic import TypeAdapter
-from sqlalchemy import bindparam
-from sqlmodel import Session, col, func, or_, select
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlmodel import Session, col, select
 
 from incident.durable import put_job
 from incident.errors import NotFound, Refused
@@ -29,11 +25,13 @@ from incident.record.summons import settle_summons
 from incident.response import events as e
 from incident.response.containment import follow_turn, keep_containment, take_back
 from incident.response.downtime import state_downtime
+from incident.response.effect_states import OUTSTANDING, EffectState
 from incident.response.evidence_first import PRESERVED
 from incident.response.kept_playbooks import are_beside, keep_playbooks, playbooks_of
 from incident.response.lint import labels_of
 from incident.response.machine import advance, start
 from incident.response.model import ActionStep, Playbook, dump
+from incident.response.run_rows import count_runs, effect_row, outstanding_rows, run_row
 from incident.response.state import OPEN, State, VisitState, from_json, to_json
 from incident.response.summoning import Asked, summon_for
 from incident.response.work import plan
@@ -52,16 +50,6 @@ Measured = e.RunCommand | e.AskPerson | e.AskOutcome
 """What takes the step's measures when the step has succeeded by it."""
 Evaluate = Callable[[Change, str], object]
 """Evaluates the duties of an incident as a change leaves the record."""
-
-
-class EffectState(StrEnum):
-    OPEN = "open"
-    INTENDED = "intended"
-    SETTLED = "settled"
-    WITHDRAWN = "withdrawn"
-
-
-OUTSTANDING = frozenset({EffectState.OPEN, EffectState.INTENDED})
 
 
 @dataclass(frozen=True)
@@ -140,13 +128,13 @@ def tell(
     the run goes on.
     """
     document = store.open(run, incident_id=run.incident_id)
-    before = _state_in(store, run, document)
+    before = _state_in(store, run, document, session=change.session)
     after, effects = advance(before, event)
     if settled is not None:
         content = store.open(settled.row, incident_id=run.incident_id)
         settled.row.state = EffectState.SETTLED
         settled.row.settled_at = change.at
-        change.put(settled.row, {**content, "event": event.model_dump(mode="json"), "result": result})
+        change.update(settled.row, {**content, "event": event.model_dump(mode="json"), "result": result})
         if settled.row.kind in _OF_PEOPLE:
             settle_summons(change, run.incident_id, settled.row.id)
         _record_measures(change, store, run, settled, event, after, result, at=at or change.at)
@@ -170,7 +158,7 @@ def keep_late(
 ) -> None:
     """Keep what came of a command that was withdrawn while it was under way: what was done was done."""
     content = store.open(withdrawn.row, incident_id=run.incident_id)
-    change.put(withdrawn.row, {**content, "event": event.model_dump(mode="json"), "result": result})
+    change.update(withdrawn.row, {**content, "event": event.model_dump(mode="json"), "result": result})
     effect = withdrawn.effect
     if not isinstance(event, e.CommandSucceeded) or not isinstance(effect, e.RunCommand):
         return
@@ -193,7 +181,7 @@ def _is_last_of_its_step(effect: e.RunCommand, state: State) -> bool:
 
 def run_named(session: Session, run_id: str) -> Run:
     """A run by its id. Raises `NotFound`."""
-    row = session.get(Run, run_id)
+    row = run_row(session, run_id)
     if row is None:
         raise NotFound(f"there is no run {run_id}", next_step="`incident runs` lists them")
     return row
@@ -209,17 +197,7 @@ def runs_of(session: Session, incident_id: str | None = None) -> list[Run]:
 
 def open_effects(session: Session, store: Store, run: Run) -> list[OpenEffect]:
     """What a run still waits for, in the order in which it was asked."""
-    rows = session.exec(_outstanding_of_a_run(), params={"run": run.id}).all()
-    return [_opened(store, row) for row in rows]
-
-
-@cache
-def _outstanding_of_a_run() -> SelectOfScalar[RunEffect]:
-    """Built once, as it stands in every turn of every run."""
-    waits = or_(*(col(RunEffect.state) == each for each in sorted(OUTSTANDING)))
-    return (
-        select(RunEffect).where(col(RunEffect.run_id) == bindparam("run"), waits).order_by(col(RunEffect.id))
-    )
+    return [_opened(store, row) for row in outstanding_rows(session, run.id)]
 
 
 def questions(session: Session, store: Store, run: Run) -> list[OpenEffect]:
@@ -278,8 +256,10 @@ def state_of(store: Store, run: Run, *, anew: bool = False) -> State:
     return _state_in(store, run, store.open(run, incident_id=run.incident_id), anew=anew)
 
 
-def _state_in(store: Store, run: Run, document: Mapping[str, Any], *, anew: bool = False) -> State:
-    kept = playbooks_of(store, run, document, anew=anew)
+def _state_in(
+    store: Store, run: Run, document: Mapping[str, Any], *, anew: bool = False, session: Session | None = None
+) -> State:
+    kept = playbooks_of(store, run, document, anew=anew, session=session)
     return from_json(document["state"], playbook=kept.playbook, children=kept.children)
 
 
@@ -333,14 +313,14 @@ def call_later(change: Change, store: Store, asked: OpenEffect, *, calls: int, a
 
 
 def _still(change: Change, asked: OpenEffect, state: EffectState | None = None) -> RunEffect:
-    row = change.session.get(RunEffect, asked.row.id)
+    row = effect_row(change.session, asked.row.id)
     if row is None or row.state != (state or asked.row.state):
         raise SettledMeanwhile("this effect was settled meanwhile", where=asked.row.id)
     return row
 
 
 def _keep_calls(change: Change, store: Store, row: RunEffect, calls: int) -> None:
-    change.put(row, {**store.open(row, incident_id=row.incident_id), "calls": calls})
+    change.update(row, {**store.open(row, incident_id=row.incident_id), "calls": calls})
 
 
 def _store(
@@ -383,7 +363,7 @@ def _store(
             _add(change, store, each, state)
     run.version += 1
     document = {"state": to_json(state, with_playbook=False)}
-    (change.add if is_new else change.put)(run, document)
+    (change.add if is_new else change.update)(run, document)
     if run.state != RUNNING:
         _close(change)
     elif poke:
@@ -448,7 +428,7 @@ def _withdraw(found: Iterable[OpenEffect], *, at: datetime) -> None:
 
 
 def _keep_withdrawn(change: Change, row: RunEffect) -> None:
-    change.put(row)
+    change.update(row)
     if row.kind in _OF_PEOPLE:
         settle_summons(change, row.incident_id, row.id)
 
@@ -495,5 +475,4 @@ def _opened(store: Store, row: RunEffect) -> OpenEffect:
 
 def new_run_id(session: Session, incident_id: str) -> str:
     """The id that the next run of an incident gets."""
-    count = session.exec(select(func.count()).where(Run.incident_id == incident_id)).one()
-    return f"{incident_id.replace('INC', 'RUN')}-{count + 1}"
+    return f"{incident_id.replace('INC', 'RUN')}-{count_runs(session, incident_id) + 1}"

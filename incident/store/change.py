@@ -9,11 +9,13 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, Protocol
 
-from sqlalchemy import Executable, Insert, inspect
+from sqlalchemy import Executable, inspect
 from sqlalchemy.engine import CursorResult
 from sqlmodel import Session, SQLModel, insert
 
+from incident.errors import ConflictingWrite
 from incident.store.database import allow_pauses, expect_many_rows, take_turn
+from incident.store.prepared import Prepared, prepared_update
 from incident.store.sealing import seal_json, unseal_json
 from incident.store.writing_rows import insert_rows
 
@@ -58,8 +60,13 @@ def _columns_of(table: type[SQLModel]) -> tuple[str, ...]:
 
 
 @cache
-def _insert_into(table: type[SQLModel]) -> Insert:
-    return insert(inspect(table).local_table)
+def _insert_into(table: type[SQLModel]) -> Prepared:
+    return Prepared(insert(inspect(table).local_table))
+
+
+@cache
+def _update_of(table: type[SQLModel]) -> Prepared:
+    return prepared_update(table)
 
 
 def _plain(value: Any) -> Any:
@@ -124,8 +131,30 @@ class Change:
             raise TypeError(f"{row.__tablename__} is not journalled by row")
         seal_row(row, content, key=self.key)
         values = {name: getattr(row, name) for name in _columns_of(type(row))}
-        self.execute(_insert_into(type(row)), values)
+        _insert_into(type(row)).run(self.session.connection(), values)
         self._images.append({"table": row.__tablename__, "content": content, "row": row_image(row)})
+
+    def update(self, row: SQLModel, content: Content | None = None) -> None:
+        """As `put`, for a row that was read by `PreparedRows` in this change: no session knows it.
+
+        Raises `ConflictingWrite` where it is not there any more.
+        """
+        from incident.store.tables import ROW_TABLES
+
+        if not isinstance(row, ROW_TABLES):
+            raise TypeError(f"{row.__tablename__} is not journalled by row")
+        image: dict[str, Any] = {"table": row.__tablename__}
+        if content is not None:
+            seal_row(row, content, key=self.key)
+            image["content"] = content
+        values = {}
+        for name in _columns_of(type(row)):
+            values[f"new_{name}"] = values[f"key_{name}"] = getattr(row, name)
+        changed = _update_of(type(row)).run(self.session.connection(), values)
+        if changed.rowcount != 1:
+            raise ConflictingWrite("a row that was read is not there any more", where=row_name(row))
+        image["row"] = row_image(row)
+        self._images.append(image)
 
     def put_bulk(self, table: type[SQLModel], rows: Iterable[Mapping[str, Any]]) -> int:
         """Insert many rows of a bulk table; the journal gets their number and a root over their sealed bytes."""

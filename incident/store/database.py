@@ -7,7 +7,7 @@ PostgreSQL has many; what must happen in turn there takes the lock of a name fir
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -133,7 +133,17 @@ def _prepare_connection(connection: Any, _entry: ConnectionPoolEntry) -> None:
 def _begin(connection: Connection) -> None:
     # A writer takes its lock first: upgrading a read transaction fails at once when another writer was faster.
     immediate = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    on_sqlite(connection, "BEGIN IMMEDIATE" if immediate else "BEGIN", {})
+
+
+def on_sqlite(connection: Connection, text: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
+    """Give a statement of SQLite to its driver as it is, values by name. Raises SQLAlchemy's errors, as it would."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        cursor: sqlite3.Cursor = driver.execute(text, values)
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(text, None, error, sqlite3.Error, hide_parameters=True) from error
+    return cursor
 
 
 def use_write_ahead_log(engine: Engine) -> None:

@@ -16,10 +16,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from incident.errors import Refused, StoreUnavailable, TocsinError
 from incident.store.journal import WORKSPACE_CHAIN
+from incident.store.prepared import Prepared
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 RECORD_MOVED = "record.moved"
 RECORD_ACTIVATED = "record.activated"
 _THIS = "this"
-_READ = f"SELECT epoch, standing FROM instance WHERE id = '{_THIS}'"  # noqa: S608 - a constant
+# It stands in every writing transaction.
+_READ = Prepared(text(f"SELECT epoch, standing FROM instance WHERE id = '{_THIS}'"))  # noqa: S608 - a constant
 
 
 class Standing(StrEnum):
@@ -59,8 +62,7 @@ Fence = Callable[["Store", Session], AbstractContextManager[None]]
 
 def this_instance(connection: Connection, *, where: str) -> Instance:
     """What the store says of itself. Raises `StoreUnavailable` when it says nothing that is known."""
-    # Bare SQL: this stands in every writing transaction.
-    row = connection.exec_driver_sql(_READ).first()
+    row = _READ.run(connection, {}).fetchone()
     try:
         if row is None:
             raise ValueError

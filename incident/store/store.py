@@ -30,9 +30,16 @@ _SALT_BYTES = 16
 class _WritingSession(Session):
     """A session whose rows that wait to be written are written before a statement goes around it."""
 
+    _own: Connection | None = None
+
     def connection(self, *args: Any, **kwargs: Any) -> Connection:
         self.flush()
-        return super().connection(*args, **kwargs)
+        if args or kwargs or self.in_nested_transaction():
+            return super().connection(*args, **kwargs)  # which sets the savepoint
+        # It is asked for at every statement, and is the same one until the transaction ends.
+        if self._own is None or not self._own.in_transaction():
+            self._own = super().connection()
+        return self._own
 
 
 @dataclass(frozen=True)

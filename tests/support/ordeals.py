@@ -23,16 +23,9 @@ from incident.record.dossier import load_dossier
 from incident.record.sshsig import private_text
 from incident.response import events as e
 from incident.response.deciding import STEP_SUBJECT, answer_outcome, answer_question, decide_step
+from incident.response.effect_states import OUTSTANDING
 from incident.response.housework import House
-from incident.response.runner import (
-    OUTSTANDING,
-    RUN_JOB,
-    RUNNING,
-    OpenEffect,
-    questions,
-    runs_of,
-    short_name,
-)
+from incident.response.runner import RUN_JOB, RUNNING, OpenEffect, questions, runs_of, short_name
 from incident.store.tables import Job, Run, RunEffect
 from tests.support.breaches import Breach
 from tests.support.halting import PATIENCE, Halting, Order, Saying, clock_from

@@ -11,7 +11,7 @@ from incident.record.contacts import ContactKind
 from incident.record.incidents import IncidentState
 from incident.record.operators import Role
 from incident.record.summons import SUMMONS_JOB, CallState, Reason
-from incident.response.runner import OUTSTANDING
+from incident.response.effect_states import OUTSTANDING
 from incident.store.tables import Contact, Incident, Job, Operator, Reach, RunEffect, Summons, SummonsCall
 
 _summons, _call, _contact, _reach = map(table_of, (Summons, SummonsCall, Contact, Reach))

@@ -19,16 +19,9 @@ from incident.ops.checks.progress import TOLERANCE
 from incident.record.decisions import Subject, approvals, voices
 from incident.response import events as e
 from incident.response.deciding import STEP_SUBJECT
+from incident.response.effect_states import OUTSTANDING, EffectState
 from incident.response.extensions import Extension, NoticeTask
-from incident.response.runner import (
-    OUTSTANDING,
-    RUN_JOB,
-    RUNNING,
-    EffectState,
-    OpenEffect,
-    open_effects,
-    state_of,
-)
+from incident.response.runner import RUN_JOB, RUNNING, OpenEffect, open_effects, state_of
 from incident.response.state import WAITING, Awaits, State
 from incident.response.working import ENGINE
 from incident.store.tables import Campaign, Job, PublicNotice, Run, RunEffect

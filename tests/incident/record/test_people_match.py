@@ -8,7 +8,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from sqlmodel import col, select
 
 from incident.errors import BadInput, Refused
@@ -206,6 +208,17 @@ def test_the_two_files_have_encodings_and_formats_of_their_own(desk_in_a_file: D
     )
     desk_in_a_file.match("", "", files=files)
     assert {key: each.categories for key, each in desk_in_a_file.people().items()} == {"C1": ("phone",)}
+
+
+def test_a_directory_in_parquet_gives_the_same_people(desk_in_a_file: Desk) -> None:
+    log, crm = desk_in_a_file.folder / "calls.csv", desk_in_a_file.folder / "crm.parquet"
+    log.write_text("phone\n13800138000\n")
+    phones = [13800138000.0, 13900139000.0, None]
+    parquet.write_table(pa.table({"id": ["C1", "C2", "C3"], "phone": phones}), crm)
+    result = desk_in_a_file.match("", "", files=MatchedFiles(RowFile(log), RowFile(crm), LookUp.PHONE))
+    assert list(desk_in_a_file.people()) == ["C1"]
+    assert result.match.directory.rows == 3
+    assert result.match.directory.sha256 == hashlib.sha256(crm.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(

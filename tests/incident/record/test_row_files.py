@@ -27,6 +27,7 @@ from incident.record.row_files import (
 )
 
 HEADER = ("reference", "姓名", "note")
+OF_TEXT = [each for each in RowFormat if each is not RowFormat.PARQUET]
 
 
 def read_bytes(
@@ -54,7 +55,7 @@ hostile = text | st.sampled_from(
 )
 
 
-@pytest.mark.parametrize("format", RowFormat)
+@pytest.mark.parametrize("format", OF_TEXT)
 @given(
     rows=st.lists(st.lists(hostile, min_size=3, max_size=3), min_size=1, max_size=5),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "gb18030", "utf-16"]),
@@ -71,7 +72,7 @@ def test_what_was_written_is_read_back_in_every_format_and_encoding(
     ]
 
 
-@pytest.mark.parametrize("format", RowFormat)
+@pytest.mark.parametrize("format", OF_TEXT)
 @given(
     content=st.binary(max_size=200) | st.text(max_size=80).map(str.encode),
     encoding=st.sampled_from(["utf-8", "gb18030", "utf-16", "utf-7", "latin-1"]),
@@ -187,7 +188,7 @@ def test_rows_are_the_same_in_whatever_pieces_the_bytes_come(
 @pytest.mark.parametrize(
     ("content", "format"),
     [
-        *((content, format) for format in RowFormat for content in (b"", b"\n\n", "\ufeff".encode())),
+        *((content, format) for format in OF_TEXT for content in (b"", b"\n\n", "\ufeff".encode())),
         (b" , ,\n", RowFormat.CSV),
         (b" \t \n", RowFormat.TSV),
         (b"{}\n", RowFormat.JSONL),

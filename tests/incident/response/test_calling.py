@@ -15,7 +15,8 @@ from incident.errors import BadInput, NotFound, Refused
 from incident.record.dossier import load_dossier
 from incident.record.measures import MeasureTaken
 from incident.response import events as e
-from incident.response.runner import RUN_JOB, EffectState, cancel_run, run_named
+from incident.response.effect_states import EffectState
+from incident.response.runner import RUN_JOB, cancel_run, run_named
 from incident.response.working import HELD_S, Surroundings, advance_run
 from incident.store.tables import LogEntry, RunEffect
 from tests.support.breaches import Breach, make_breach

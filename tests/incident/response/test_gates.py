@@ -14,8 +14,9 @@ from incident.record.operators import Role, operator_named
 from incident.record.reaches import put_reach
 from incident.response import events as e
 from incident.response.calling import _time_to_repeat
+from incident.response.effect_states import EffectState
 from incident.response.model import AgentTarget, Command
-from incident.response.runner import EffectState, OpenEffect
+from incident.response.runner import OpenEffect
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.tables import RunEffect
 from tests.support import runs

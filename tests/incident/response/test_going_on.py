@@ -13,7 +13,8 @@ from incident.durable import open_jobs
 from incident.ops.worker import Worker
 from incident.record.holds import Cover
 from incident.response import events as e
-from incident.response.runner import RUN_JOB, EffectState
+from incident.response.effect_states import EffectState
+from incident.response.runner import RUN_JOB
 from incident.store.tables import Job, RunEffect
 from tests.support.breaches import QUICK, Breach, make_breach
 from tests.support.holds import hold, lift

@@ -14,16 +14,8 @@ from incident.record.dossier import load_dossier
 from incident.record.measures import MeasureTaken
 from incident.record.operators import Role
 from incident.response import events as e
-from incident.response.runner import (
-    OUTSTANDING,
-    RUN_JOB,
-    EffectState,
-    cancel_run,
-    poke_runs,
-    questions,
-    run_named,
-    runs_of,
-)
+from incident.response.effect_states import OUTSTANDING, EffectState
+from incident.response.runner import RUN_JOB, cancel_run, poke_runs, questions, run_named, runs_of
 from incident.store.tables import Campaign, Job, Notice, Report, RunEffect
 from tests.support.breaches import Breach, make_breach, some_people
 from tests.support.relays import recording_relay

@@ -9,7 +9,8 @@ from sqlmodel import select
 from incident.durable import Runner
 from incident.ops.worker import Worker, WorksOn
 from incident.response import events as e
-from incident.response.runner import RUN_JOB, EffectState, is_out_of_time, question_at, run_named
+from incident.response.effect_states import EffectState
+from incident.response.runner import RUN_JOB, is_out_of_time, question_at, run_named
 from incident.response.working import Surroundings, advance_run
 from incident.store.tables import RunEffect
 from tests.support.breaches import QUICK, make_breach

@@ -1,0 +1,132 @@
+"""Statements that stand in nearly every change, made ready once.
+
+SQLAlchemy prepares each execution anew, which takes several times as long as SQLite takes to carry it out. There the text
+goes to the driver as it is; PostgreSQL, where most of the time is spent on the way, is spoken to as everywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, Protocol, TypeVar
+
+from sqlalchemy import Connection, Executable, bindparam, inspect, select, update
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.orm import Mapped
+from sqlalchemy.sql import ClauseElement, ColumnElement
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlmodel import SQLModel
+
+from incident.store.database import is_postgres, on_sqlite
+
+R = TypeVar("R", bound=SQLModel)
+_Convert = Callable[[Any], Any]
+
+
+class Rows(Protocol):
+    """What a statement gave: rows as tuples, and how many it changed."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class _ForSqlite:
+    """`constants`: the values that stand in the statement itself. `converted`: how those values are written that the
+    driver does not take as they are."""
+
+    text: str
+    constants: Mapping[str, Any]
+    converted: Mapping[str, _Convert]
+
+    def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        values = {**self.constants, **given}
+        for name, convert in self.converted.items():
+            values[name] = convert(values[name])
+        return values
+
+
+class Prepared:
+    """A Core statement; each value that changes from one execution to the next is a `bindparam` with a name."""
+
+    def __init__(self, statement: Executable) -> None:
+        self._statement = statement
+
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> Rows:
+        """Carry it out with a value for each name. Raises SQLAlchemy's errors, as its own way would."""
+        if is_postgres(connection):
+            return connection.execute(self._statement, dict(values))
+        return on_sqlite(connection, self._for_sqlite.text, self._for_sqlite.values(values))
+
+    @cached_property
+    def _for_sqlite(self) -> _ForSqlite:
+        dialect = SQLiteDialect_pysqlite(paramstyle="named")
+        assert isinstance(self._statement, ClauseElement)  # noqa: S101 - every Core statement is one
+        compiled = self._statement.compile(dialect=dialect)
+        assert isinstance(compiled, SQLCompiler)  # noqa: S101 - as above
+        converted = {
+            name: processor
+            for name, bound in compiled.binds.items()
+            if (processor := bound.type.dialect_impl(dialect).bind_processor(dialect)) is not None
+        }
+        constants = {name: bound.value for name, bound in compiled.binds.items() if not bound.required}
+        return _ForSqlite(str(compiled), constants, converted)
+
+
+class PreparedRows(Generic[R]):
+    """A query for whole rows of one table, which belong to no session: `Change.update` writes them."""
+
+    def __init__(
+        self, table: type[R], where: ColumnElement[bool], *, order_by: Mapped[Any] | None = None
+    ) -> None:
+        self._table = table
+        self._columns = inspect(table).local_table.columns
+        self._query = Prepared(select(*self._columns).where(where).order_by(order_by))
+
+    def all(self, connection: Connection, values: Mapping[str, Any]) -> list[R]:
+        """Every row that the query finds."""
+        rows = self._query.run(connection, values).fetchall()
+        if is_postgres(connection):
+            return [self._table(**dict(zip(self._names, row, strict=True))) for row in rows]
+        return [
+            self._table(
+                **{
+                    name: convert(value) if convert is not None else value
+                    for name, convert, value in zip(self._names, self._read_from_sqlite, row, strict=True)
+                }
+            )
+            for row in rows
+        ]
+
+    def first(self, connection: Connection, values: Mapping[str, Any]) -> R | None:
+        """The first row, or None."""
+        return next(iter(self.all(connection, values)), None)
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self._columns)
+
+    @cached_property
+    def _read_from_sqlite(self) -> tuple[_Convert | None, ...]:
+        dialect = SQLiteDialect_pysqlite()
+        return tuple(
+            column.type.dialect_impl(dialect).result_processor(dialect, None) for column in self._columns
+        )
+
+
+def prepared_update(table: type[SQLModel]) -> Prepared:
+    """The statement that writes all columns of the row with this primary key: values go by the columns' names."""
+    mapper = inspect(table)
+    keys = {column.name for column in mapper.primary_key}
+    columns = mapper.local_table.columns
+    # A bound value may not have the name of a column that is set.
+    found = [column == bindparam(f"key_{column.name}", type_=column.type) for column in mapper.primary_key]
+    values = {
+        column.name: bindparam(f"new_{column.name}", type_=column.type)
+        for column in columns
+        if column.name not in keys
+    }
+    return Prepared(update(mapper.local_table).where(*found).values(values))
