@@ -22,7 +22,7 @@ GROUP = "notice"
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
-    help="The notice: draft, check, preview, release, send, pause, resume, status, verify.",
+    help="The notice: draft, check, edit, preview, release, send, pause, resume, status, verify.",
     no_args_is_help=True,
 )
 WHY = typer.Option(False, "--why", help="Show where each sentence is from.")
@@ -63,6 +63,32 @@ def check(ctx: typer.Context, incident_id: str = ID, why: bool = WHY) -> None:
     print_findings(desk, findings, frozen=frozen, dossier=dossier, row=None, why=why)
     if refusals(findings):
         raise typer.Exit(1)
+
+
+@app.command(
+    "edit",
+    short_help="Write a part of the notice in your own words.",
+    help="Write a part of the notice in one language in your own words; it makes a new version, to be signed anew.",
+)
+def edit(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    element: str = typer.Argument(..., metavar="ELEMENT", help="The part, as `--why --json` calls it."),
+    language: str = typer.Option("", "--language", help="zh-Hans or en."),
+    text: str | None = typer.Option(None, "--text", help="The words."),
+    file: Path | None = typer.Option(
+        None, "--file", metavar="FILE", help="A file with the words (- for standard input)."
+    ),
+    leave_out: bool = typer.Option(
+        False, "--leave-out", help="Leave the part out, where no law asks for it."
+    ),
+    remove: bool = typer.Option(False, "--remove", help="Take your words back: tell what the record says."),
+) -> None:
+    from incident.cli.notice_edit import edit_part
+
+    edit_part(
+        desk_of(ctx), incident_id, element, language, text=text, file=file, leave_out=leave_out, remove=remove
+    )
 
 
 @app.command("preview", help="Show the notice as it would be read.")

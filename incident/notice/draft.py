@@ -8,52 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, Protocol
+from datetime import datetime
 
-from incident.errors import BadInput
 from incident.law.elements import element_catalogue
 from incident.law.remedies import check_remedies, remedy_catalogue
 from incident.notice.content import Contact, DatedLine, Element, Missing, NoticeContent, Section
+from incident.notice.inputs import CategoryTexts, NoticeInputs, by_urgency, keys_by_urgency, keys_in_order
 from incident.notice.phrases import language_key, only_in_language, phrases, show_day, show_days, show_number
 from incident.notice.sources import Source
-from incident.record.facts import Certainty, Fact, Interval, field_named
-from incident.record.measures import MeasureTaken, summarise_measures
+from incident.record.edits import Edit, EditKind
+from incident.record.facts import Certainty, Interval, field_named
+from incident.record.measures import summarise_measures
 
-if TYPE_CHECKING:
-    from incident.settings import Organisation
+__all__ = ["MOST_STEPS", "CategoryTexts", "NoticeInputs", "by_urgency", "draft"]
 
 MOST_STEPS = 5
 """People act on a short list; published notices with more were not followed (facts, notice-quality)."""
 
 _ITEM_MARK = re.compile(r"^\s*(?:[-*•·]|[0-9]{1,2}[.、)）](?![0-9])|[（(][0-9]{1,2}[)）])\s*")
-
-
-class CategoryTexts(Protocol):
-    """What the law room says of a category of data to the people it is about."""
-
-    @property
-    def title(self) -> Mapping[str, str]: ...
-    @property
-    def harm(self) -> Mapping[str, str]: ...
-    @property
-    def advice(self) -> Mapping[str, str]: ...
-    @property
-    def remedies(self) -> Sequence[str]: ...
-
-
-@dataclass(frozen=True)
-class NoticeInputs:
-    """What a notice is drawn from. `facts` is the newest fact of each field; times are shown in `zone`."""
-
-    reference: str
-    facts: Mapping[str, Fact]
-    measures: Sequence[MeasureTaken]
-    organisation: Organisation
-    categories: Mapping[str, CategoryTexts]
-    written_at: datetime
-    zone: tzinfo
 
 
 def draft(inputs: NoticeInputs, language: str) -> NoticeContent:
@@ -62,36 +34,6 @@ def draft(inputs: NoticeInputs, language: str) -> NoticeContent:
     Raises `BadInput` for a category of data or a measure that is not in its list.
     """
     return _Draft(inputs, language).content()
-
-
-def by_urgency(inputs: NoticeInputs) -> list[CategoryTexts]:
-    """The recorded kinds of data, those first whose misuse comes soonest. Raises `BadInput` for
-    one that is not in the catalogue."""
-    return [inputs.categories[key] for key in _keys_by_urgency(inputs)]
-
-
-def _keys_by_urgency(inputs: NoticeInputs) -> list[str]:
-    chosen = _chosen_keys(inputs)
-    order = dict.fromkeys([*phrases().urgent_first, *inputs.categories])
-    return [key for key in order if key in chosen]
-
-
-def _chosen_in_order(inputs: NoticeInputs) -> list[str]:
-    chosen = _chosen_keys(inputs)
-    return [key for key in inputs.categories if key in chosen]
-
-
-def _chosen_keys(inputs: NoticeInputs) -> tuple[str, ...]:
-    fact = inputs.facts.get("data_categories")
-    keys = fact.value if fact is not None and isinstance(fact.value, tuple) else ()
-    for key in keys:
-        if key not in inputs.categories:
-            raise BadInput(
-                f"{key!r} is no category of data",
-                where="data_categories",
-                next_step="use the keys of incident/law/categories.yaml",
-            )
-    return tuple(map(str, keys))
 
 
 class _Draft:
@@ -103,6 +45,7 @@ class _Draft:
         self.missing: list[Missing] = []
         self.only_elsewhere: list[str] = []
         self.sources: dict[str, list[Source]] = {}
+        self.edits = {edit.place: edit for edit in inputs.edits if edit.language == language}
 
     def content(self) -> NoticeContent:
         organisation = self._organisation_name()
@@ -148,16 +91,35 @@ class _Draft:
         text = phrases().say(phrase, self.language, **values)
         return self._tell(place, text, *facts, entries=[f"phrases/{phrase}"])
 
+    def _own(self, place: str) -> tuple[str, ...] | None:
+        """What a person wrote for a place of this notice, () where they left it out; None where the record speaks."""
+        edit = self.edits.get(place)
+        if edit is None:
+            return None
+        if edit.kind is EditKind.LEAVE_OUT:
+            self.missing.append(Missing(place, "", _left_out(edit)))
+            return ()
+        lines = _paragraphs(edit.text)
+        if place == Element.STEPS_FOR_PERSON:
+            lines = tuple(_ITEM_MARK.sub("", line) for line in lines)
+        noted = [Source(line, by=edit.by, at=edit.at.isoformat(timespec="seconds")) for line in lines]
+        self.sources.setdefault(place, []).extend(noted)
+        return lines
+
     def _written(self, place: str, field: str) -> tuple[str, ...]:
         """The paragraphs of a text that a person gave as a fact."""
         return tuple(self._tell(place, line, field) for line in _paragraphs(self._text(field) or ""))
 
     def _subject(self, organisation: str) -> str:
+        if own := self._own("subject"):
+            return own[0]
         text = phrases().say("subject", self.language, organisation=organisation or self.inputs.reference)
         named = ["settings/organisation"] if organisation else []
         return self._tell("subject", text, entries=["phrases/subject", *named])
 
     def _planned(self) -> str | None:
+        if (own := self._own("planned")) is not None:
+            return own[0] if own else None
         text = self._text("planned_measures")
         return None if text is None else self._tell("planned", text, "planned_measures")
 
@@ -193,9 +155,12 @@ class _Draft:
 
     def _what_happened(self) -> tuple[str, ...] | None:
         place = Element.WHAT_HAPPENED
-        told = self._written(place, "what_happened")
+        told = self._own(place)
+        if told is None:
+            told = self._written(place, "what_happened")
+            if not told:
+                self._ask(place, "what_happened")
         if not told:
-            self._ask(place, "what_happened")
             return None
         moments = {"began": "occurred_at", "found": "discovered_at", "stopped": "ended_at"}
         if self._day("discovered_at") is None:
@@ -257,7 +222,7 @@ class _Draft:
                 "data_categories",
                 entries=[f"categories/{key}"],
             )
-            for key in _chosen_in_order(self.inputs)
+            for key in keys_in_order(self.inputs)
         )
         if not told:
             self._ask(Element.DATA_TYPES, "data_categories")
@@ -267,6 +232,12 @@ class _Draft:
     def _cause(self, next_update: str | None) -> tuple[str | None, bool]:
         """The cause, and whether it is still open. Open is a cause only when the next message has a date."""
         place = Element.CAUSE
+        if (own := self._own(place)) is not None:
+            # Words of one's own say nothing of the next message, so it keeps its own line; without its date they are open.
+            undated = self._value("cause_kind") == "unknown" and next_update is None
+            if undated:
+                self._ask(place, "next_update_at")
+            return own[0] if own else None, undated
         if text := self._text("cause"):
             return self._tell(place, text, "cause"), False
         kind = self._value("cause_kind")
@@ -288,10 +259,12 @@ class _Draft:
 
     def _consequences(self) -> tuple[str, ...] | None:
         place = Element.CONSEQUENCES
+        if (own := self._own(place)) is not None:
+            return own or None
         so_far = self._written(place, "impact_so_far")
         possible = self._written(place, "possible_harm")
         if not possible and "possible_harm" not in self.only_elsewhere:
-            keys = _chosen_in_order(self.inputs)
+            keys = keys_in_order(self.inputs)
             possible = self._by_kind(place, keys, lambda each: each.harm, most=len(keys))
         if not possible:
             self._ask(place, "possible_harm")
@@ -321,14 +294,16 @@ class _Draft:
 
     def _steps(self) -> tuple[str, ...] | None:
         place = Element.STEPS_FOR_PERSON
-        own = self._text("self_protection")
-        if own is not None:
-            steps = [_ITEM_MARK.sub("", line) for line in _paragraphs(own)]
+        if (own := self._own(place)) is not None:
+            return own or None
+        given = self._text("self_protection")
+        if given is not None:
+            steps = [_ITEM_MARK.sub("", line) for line in _paragraphs(given)]
             return tuple(self._tell(place, step, "self_protection") for step in steps)
         if "self_protection" in self.only_elsewhere:
             self._ask(place, "self_protection")
             return None
-        told = self._by_kind(place, _keys_by_urgency(self.inputs), lambda each: each.advice, most=MOST_STEPS)
+        told = self._by_kind(place, keys_by_urgency(self.inputs), lambda each: each.advice, most=MOST_STEPS)
         if not told:
             self._ask(place, "self_protection")
         return told or None
@@ -336,6 +311,8 @@ class _Draft:
     def _remedies(self) -> tuple[str, ...] | None:
         """What is offered by the record alone: the confirmed remedies of the catalogue, then the organisation's words."""
         place, chosen = Element.REMEDIES, self._value("remedies_chosen")
+        if (edited := self._own(place)) is not None:
+            return edited or None
         keys = chosen if isinstance(chosen, tuple) else ()
         check_remedies({"remedies_chosen": keys or None})
         offers = {remedy_catalogue()[key].offer[language_key(self.language)]: key for key in keys}
@@ -351,12 +328,15 @@ class _Draft:
 
     def _more(self) -> tuple[Section, ...]:
         """The elements that a person wrote, each under its heading, in the order of the catalogue."""
-        written = [
-            (name, element.title[language_key(self.language)], self._written(name, element.text))
-            for name, element in element_catalogue().items()
-            if element.text is not None
-        ]
-        return tuple(Section(name, heading, lines) for name, heading, lines in written if lines)
+        told = []
+        for name, element in element_catalogue().items():
+            if element.text is None:
+                continue
+            own = self._own(name)
+            lines = self._written(name, element.text) if own is None else own
+            if lines:
+                told.append(Section(name, element.title[language_key(self.language)], lines))
+        return tuple(told)
 
     def _organisation_name(self) -> str:
         return self.inputs.organisation.name.get(self.language, "").strip()
@@ -389,6 +369,8 @@ class _Draft:
         )
 
     def _not_known(self, cause: str | None, cause_open: bool) -> tuple[str, ...]:
+        if (own := self._own("not_known")) is not None:
+            return own
         gaps = {
             "unknown_began": ("occurred_at", self._value("occurred_at") is None),
             "unknown_stopped": ("ended_at", self._value("ended_at") is None),
@@ -398,6 +380,14 @@ class _Draft:
         return tuple(
             self._say("not_known", phrase, field) for phrase, (field, unknown) in gaps.items() if unknown
         )
+
+
+def _left_out(edit: Edit) -> dict[str, str]:
+    back = f"incident notice edit … {edit.place} --language {edit.language} --remove"
+    return {
+        "zh-Hans": f"{edit.by}在本语言中删去了这一部分；{back} 可以恢复。",
+        "en": f"{edit.by} left this part out in this language; {back} brings it back.",
+    }
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:
