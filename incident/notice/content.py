@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from incident.errors import BadInput
 from incident.law.elements import element_catalogue
+from incident.notice.sources import Sources, sources_as_document, sources_from_document
 
 
 class Element(StrEnum):
@@ -85,7 +86,8 @@ class NoticeContent:
 
     `possible` is true when the breach may have happened but is not certain. `cause_open` is true when the cause is
     still being investigated, which is allowed only together with `next_update`. `only_elsewhere` names facts that
-    were given in another language only. All dates are shown dates.
+    were given in another language only. All dates are shown dates. `sources` says of each place where its sentences
+    are from; versions of before there was such a part have none.
     """
 
     language: str
@@ -111,6 +113,7 @@ class NoticeContent:
     missing: tuple[Missing, ...]
     only_elsewhere: tuple[str, ...] = ()
     more: tuple[Section, ...] = ()
+    sources: Sources = field(default_factory=dict)
 
     def element(self, name: str) -> object | None:
         """The value of an element by its name; None when it is empty or not filled. Raises `BadInput` for another."""
@@ -155,9 +158,11 @@ class NoticeContent:
             {"element": gap.element, "field": gap.field, "question": dict(gap.question)}
             for gap in self.missing
         ]
-        if not self.more:
-            # Versions from before there was such a part were hashed without it.
-            del document["more"]
+        document["sources"] = sources_as_document(self.sources)
+        # Versions from before there were such parts were hashed without them.
+        for name in ("more", "sources"):
+            if not document[name]:
+                del document[name]
         plain = json.loads(json.dumps(document, ensure_ascii=False))
         assert isinstance(plain, dict)  # noqa: S101 - asdict of a dataclass
         return plain
@@ -179,6 +184,7 @@ class NoticeContent:
                 Section(part["element"], part["heading"], tuple(part["lines"]))
                 for part in fields.get("more", ())
             )
+            fields["sources"] = sources_from_document(fields.get("sources", {}))
             return cls(**fields)
         except (KeyError, TypeError) as error:
             raise BadInput(

@@ -30,7 +30,7 @@ Required = Mapping[str, Sequence[Article]]
 """Element -> the articles that ask for it."""
 
 # Control and private-use characters, and the noncharacters that mark personal slots in a rendered message.
-_NOT_IN_TEXT = re.compile(
+NOT_IN_TEXT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\u202a-\u202e\u2066-\u2069]"
 )
 _ADDRESS = re.compile(
@@ -86,7 +86,7 @@ def _missing_elements(content: NoticeContent, required: Required) -> Iterator[Fi
             content.language,
             message,
             articles=tuple((regime, article) for regime, article in articles),
-            fields=tuple(dict.fromkeys(gap.field for gap in gaps)),
+            fields=tuple(dict.fromkeys(gap.field for gap in gaps if gap.field)),
         )
 
 
@@ -106,7 +106,7 @@ def _foreign_marks(content: NoticeContent) -> Iterator[Finding]:
     contact = content.contact
     around = [content.subject, *(vars(contact).values() if contact else ())]
     for place, texts in [*content.texts().items(), ("contact", around)]:
-        if any(_NOT_IN_TEXT.search(text) for text in texts):
+        if any(NOT_IN_TEXT.search(text) for text in texts):
             message = {
                 "zh-Hans": "文字中有不可见的控制字符或者私用字符，请重新输入这段文字。",
                 "en": "The text holds invisible control or private-use characters. Type this part again.",

@@ -19,9 +19,11 @@ from sqlmodel import Session, col, select
 
 from incident.errors import BadInput, NotFound, Refused
 from incident.notice.content import NoticeContent
-from incident.notice.draft import CategoryTexts, NoticeInputs, draft
+from incident.notice.draft import draft
 from incident.notice.findings import Finding, refusals
 from incident.notice.gate import Required, check_notice
+from incident.notice.gate_edits import check_edits
+from incident.notice.inputs import CategoryTexts, NoticeInputs
 from incident.notice.public_page import render_public_pages
 from incident.notice.remedies import suggested_remedies
 from incident.notice.render import RenderedEmail, render_email
@@ -116,6 +118,8 @@ def assemble(
         categories=bench.categories,
         written_at=written_at,
         zone=settings.zone,
+        edits=dossier.edits,
+        recorded_at={name: stated.recorded_at for name, stated in dossier.current.items()},
     )
     contents = {language: draft(inputs, language) for language in settings.workspace.languages}
     templates = search_path(bench.workspace, "templates")
@@ -133,7 +137,17 @@ def assemble(
             for name, category in bench.categories.items()
         },
     )
-    return frozen, [*check_notice(contents, bench.required), *suggested_remedies(inputs, contents)]
+    return frozen, _findings(inputs, contents, bench.required)
+
+
+def _findings(
+    inputs: NoticeInputs, contents: Mapping[str, NoticeContent], required: Required
+) -> list[Finding]:
+    return [
+        *check_notice(contents, required),
+        *check_edits(inputs, contents),
+        *suggested_remedies(inputs, contents),
+    ]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,81 @@
+"""What a notice is drawn from, and which kinds of data the record names. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Protocol
+
+from incident.errors import BadInput
+from incident.notice.phrases import phrases
+from incident.record.facts import Fact
+from incident.record.measures import MeasureTaken
+
+if TYPE_CHECKING:
+    from incident.record.edits import Edit
+    from incident.settings import Organisation
+
+
+class CategoryTexts(Protocol):
+    """What the law room says of a category of data to the people it is about."""
+
+    @property
+    def title(self) -> Mapping[str, str]: ...
+    @property
+    def harm(self) -> Mapping[str, str]: ...
+    @property
+    def advice(self) -> Mapping[str, str]: ...
+    @property
+    def remedies(self) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True)
+class NoticeInputs:
+    """What a notice is drawn from. `facts` is the newest fact of each field; times are shown in `zone`.
+
+    `edits` are a person's own words, at most one a place and language; `recorded_at` says when each fact was recorded,
+    so that words older than it are noticed.
+    """
+
+    reference: str
+    facts: Mapping[str, Fact]
+    measures: Sequence[MeasureTaken]
+    organisation: Organisation
+    categories: Mapping[str, CategoryTexts]
+    written_at: datetime
+    zone: tzinfo
+    edits: Sequence[Edit] = ()
+    recorded_at: Mapping[str, datetime] = field(default_factory=dict)
+
+
+def by_urgency(inputs: NoticeInputs) -> list[CategoryTexts]:
+    """The recorded kinds of data, those first whose misuse comes soonest. Raises `BadInput` for
+    one that is not in the catalogue."""
+    return [inputs.categories[key] for key in keys_by_urgency(inputs)]
+
+
+def keys_by_urgency(inputs: NoticeInputs) -> list[str]:
+    """As `by_urgency`, their keys."""
+    chosen = _chosen_keys(inputs)
+    order = dict.fromkeys([*phrases().urgent_first, *inputs.categories])
+    return [key for key in order if key in chosen]
+
+
+def keys_in_order(inputs: NoticeInputs) -> list[str]:
+    """The keys of the recorded kinds of data in the order of the catalogue. Raises as `by_urgency` does."""
+    chosen = _chosen_keys(inputs)
+    return [key for key in inputs.categories if key in chosen]
+
+
+def _chosen_keys(inputs: NoticeInputs) -> tuple[str, ...]:
+    fact = inputs.facts.get("data_categories")
+    keys = fact.value if fact is not None and isinstance(fact.value, tuple) else ()
+    for key in keys:
+        if key not in inputs.categories:
+            raise BadInput(
+                f"{key!r} is no category of data",
+                where="data_categories",
+                next_step="use the keys of incident/law/categories.yaml",
+            )
+    return tuple(map(str, keys))
