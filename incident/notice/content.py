@@ -85,7 +85,8 @@ class NoticeContent:
 
     `possible` is true when the breach may have happened but is not certain. `cause_open` is true when the cause is
     still being investigated, which is allowed only together with `next_update`. `only_elsewhere` names facts that
-    were given in another language only. All dates are shown dates.
+    were given in another language only, `untranslated` entries of catalogues (`categories.name.title`) that nobody wrote
+    in this language. All dates are shown dates.
     """
 
     language: str
@@ -111,6 +112,7 @@ class NoticeContent:
     missing: tuple[Missing, ...]
     only_elsewhere: tuple[str, ...] = ()
     more: tuple[Section, ...] = ()
+    untranslated: tuple[str, ...] = ()
 
     def element(self, name: str) -> object | None:
         """The value of an element by its name; None when it is empty or not filled. Raises `BadInput` for another."""
@@ -155,9 +157,10 @@ class NoticeContent:
             {"element": gap.element, "field": gap.field, "question": dict(gap.question)}
             for gap in self.missing
         ]
-        if not self.more:
-            # Versions from before there was such a part were hashed without it.
-            del document["more"]
+        for part in ("more", "untranslated"):
+            if not document[part]:
+                # Versions from before there was such a part were hashed without it.
+                del document[part]
         plain = json.loads(json.dumps(document, ensure_ascii=False))
         assert isinstance(plain, dict)  # noqa: S101 - asdict of a dataclass
         return plain
@@ -169,8 +172,8 @@ class NoticeContent:
             fields = dict(document)
             for name in ("what_happened", "data_types", "consequences", "steps_for_person", "remedies"):
                 fields[name] = None if fields[name] is None else tuple(fields[name])
-            for name in ("not_known", "only_elsewhere"):
-                fields[name] = tuple(fields[name])
+            for name in ("not_known", "only_elsewhere", "untranslated"):
+                fields[name] = tuple(fields.get(name, ()))
             if fields["measures_taken"] is not None:
                 fields["measures_taken"] = tuple(DatedLine(**line) for line in fields["measures_taken"])
             fields["contact"] = None if fields["contact"] is None else Contact(**fields["contact"])

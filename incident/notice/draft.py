@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as field_with
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,7 +17,9 @@ from incident.errors import BadInput
 from incident.law.elements import element_catalogue
 from incident.law.remedies import check_remedies, remedy_catalogue
 from incident.notice.content import Contact, DatedLine, Element, Missing, NoticeContent, Section
-from incident.notice.phrases import language_key, only_in_language, phrases, show_day, show_days, show_number
+from incident.notice.house_rules import house_rules
+from incident.notice.languages import Language, shipped_languages
+from incident.notice.phrases import only_in_language
 from incident.record.facts import Certainty, Fact, Interval, field_named
 from incident.record.measures import MeasureTaken, summarise_measures
 
@@ -53,14 +56,15 @@ class NoticeInputs:
     categories: Mapping[str, CategoryTexts]
     written_at: datetime
     zone: tzinfo
+    languages: Mapping[str, Language] = field_with(default_factory=shipped_languages)
 
 
 def draft(inputs: NoticeInputs, language: str) -> NoticeContent:
     """The content of the notice in a language.
 
-    Raises `BadInput` for a category of data or a measure that is not in its list.
+    Raises `BadInput` for a category of data or a measure that is not in its list, `NotFound` for an unknown language.
     """
-    return _Draft(inputs, language).content()
+    return _Draft(inputs, inputs.languages[language]).content()
 
 
 def chosen_categories(inputs: NoticeInputs) -> list[CategoryTexts]:
@@ -71,7 +75,7 @@ def chosen_categories(inputs: NoticeInputs) -> list[CategoryTexts]:
 def by_urgency(inputs: NoticeInputs) -> list[CategoryTexts]:
     """The recorded kinds of data, those first whose misuse comes soonest. Raises as `chosen_categories` does."""
     chosen = _chosen_keys(inputs)
-    order = dict.fromkeys([*phrases().urgent_first, *inputs.categories])
+    order = dict.fromkeys([*house_rules().urgent_first, *inputs.categories])
     return [inputs.categories[key] for key in order if key in chosen]
 
 
@@ -91,11 +95,13 @@ def _chosen_keys(inputs: NoticeInputs) -> tuple[str, ...]:
 class _Draft:
     """One drafting, collecting what is missing as it goes."""
 
-    def __init__(self, inputs: NoticeInputs, language: str) -> None:
+    def __init__(self, inputs: NoticeInputs, language: Language) -> None:
         self.inputs = inputs
-        self.language = language
+        self.words = language
+        self.language = language.tag
         self.missing: list[Missing] = []
         self.only_elsewhere: list[str] = []
+        self.untranslated: list[str] = []
 
     def content(self) -> NoticeContent:
         organisation = self._organisation_name()
@@ -106,10 +112,8 @@ class _Draft:
         return NoticeContent(
             language=self.language,
             reference=self.inputs.reference,
-            subject=phrases().say(
-                "subject", self.language, organisation=organisation or self.inputs.reference
-            ),
-            written_on=show_day(self.inputs.written_at, self.language, self.inputs.zone),
+            subject=self._say("subject", organisation=organisation or self.inputs.reference),
+            written_on=self.words.day(self.inputs.written_at, self.inputs.zone),
             possible=self._value("personal_data_breach") == "possible",
             effects=self._effects(),
             what_happened=self._what_happened(),
@@ -129,6 +133,7 @@ class _Draft:
             more=self._more(),
             missing=tuple(self.missing),
             only_elsewhere=tuple(dict.fromkeys(self.only_elsewhere)),
+            untranslated=tuple(dict.fromkeys(self.untranslated)),
         )
 
     def _value(self, field: str) -> object | None:
@@ -136,15 +141,26 @@ class _Draft:
         return None if fact is None else fact.value
 
     def _say(self, phrase: str, **values: str) -> str:
-        return phrases().say(phrase, self.language, **values)
+        return self.words.say(phrase, **values)
+
+    def _printed(self, kind: str, key: str, name: str, texts: Mapping[str, str]) -> str | None:
+        """What an entry of a catalogue says; where nobody wrote it in this language, the entry is named instead."""
+        text = self.words.printed(kind, key, name, texts)
+        if text is None:
+            self.untranslated.append(f"{kind}.{key}.{name}")
+        return text
+
+    def _of_category(self, category: CategoryTexts, name: str) -> str | None:
+        key = next(key for key, each in self.inputs.categories.items() if each is category)
+        return self._printed("categories", key, name, getattr(category, name))
 
     def _day(self, field: str) -> str | None:
         moment = self._value(field)
-        return show_day(moment, self.language, self.inputs.zone) if isinstance(moment, datetime) else None
+        return self.words.day(moment, self.inputs.zone) if isinstance(moment, datetime) else None
 
     def _text(self, field: str) -> str | None:
         value = self._value(field)
-        text = only_in_language(value, self.language)
+        text = only_in_language(value, self.words)
         if value is not None and text is None:
             self.only_elsewhere.append(field)
         return text
@@ -160,11 +176,10 @@ class _Draft:
         return None
 
     def _effects(self) -> str:
-        table = phrases().effects
+        table = self.words.spoken.effects
         kinds = self._value("breach_effects")
         named = [table[kind] for kind in kinds if kind in table] if isinstance(kinds, tuple) else []
-        words = [each[language_key(self.language)] for each in named or [table["unknown"]]]
-        return _joined(words, self.language)
+        return self.words.joined(named or [table["unknown"]])
 
     def _what_happened(self) -> tuple[str, ...] | None:
         told = self._text("what_happened")
@@ -180,8 +195,7 @@ class _Draft:
             times.append(self._say("told", date=told_on))
         if stopped := self._day("ended_at"):
             times.append(self._say("stopped", date=stopped))
-        space = "" if self.language == "zh-Hans" else " "
-        lines = [*_paragraphs(told), space.join(times), self._persons()]
+        lines = [*_paragraphs(told), self.words.marks.gap.join(times), self._persons()]
         return tuple(line for line in lines if line)
 
     def _persons(self) -> str:
@@ -190,28 +204,31 @@ class _Draft:
             return ""
         low, high = int(persons.min), None if persons.max is None else int(persons.max)
         if persons.likely is not None and not persons.is_exact:
-            return self._say("persons_about", number=show_number(int(persons.likely)))
+            return self._say("persons_about", number=self.words.number(int(persons.likely)))
         if high is None:
-            return self._say("persons_at_least", low=show_number(low))
+            return self._say("persons_at_least", low=self.words.number(low))
         if low != high:
-            return self._say("persons_between", low=show_number(low), high=show_number(high))
+            return self._say("persons_between", low=self.words.number(low), high=self.words.number(high))
         sure = self.inputs.facts["persons"].sure is Certainty.confirmed
-        return self._say("persons_exact" if sure else "persons_about", number=show_number(low))
+        return self._say("persons_exact" if sure else "persons_about", number=self.words.number(low))
 
-    def _by_kind(self, told: Sequence[tuple[CategoryTexts, Mapping[str, str]]]) -> tuple[str, ...]:
+    def _by_kind(self, categories: Sequence[CategoryTexts], name: str) -> tuple[str, ...]:
         """Each text once. Of several kinds of data each is named before its text, because not every reader is
         concerned by all of them."""
         kinds: dict[str, list[str]] = {}
-        for category, text in told:
-            kinds.setdefault(text[self.language], []).append(category.title[self.language])
-        if len(told) == 1:
+        for category in categories:
+            text, title = self._of_category(category, name), self._of_category(category, "title")
+            if text and title:
+                kinds.setdefault(text, []).append(title)
+        if len(categories) == 1:
             return tuple(kinds)
-        pause, colon = ("、", "：") if self.language == "zh-Hans" else (", ", ": ")
-        return tuple(_capital(pause.join(names)) + colon + text for text, names in kinds.items())
+        colon = self.words.marks.colon
+        return tuple(_capital(self.words.listed(names)) + colon + text for text, names in kinds.items())
 
     def _data_types(self) -> tuple[str, ...] | None:
-        chosen = [category.title[self.language] for category in chosen_categories(self.inputs)]
-        if not chosen:
+        titles = [self._of_category(category, "title") for category in chosen_categories(self.inputs)]
+        chosen = [title for title in titles if title]
+        if not titles:
             self._ask(Element.DATA_TYPES, "data_categories")
             self._ask(Element.INDIVIDUAL_SPECIFIC_DATA, "data_categories")
         return tuple(chosen) or None
@@ -226,35 +243,37 @@ class _Draft:
                 self._ask(Element.CAUSE, "next_update_at")
                 return None, True
             return self._say("cause_open", date=next_update), True
-        clauses = phrases().causes.get(kind) if isinstance(kind, str) else None
-        if clauses is None:
+        clause = self.words.spoken.causes.get(kind) if isinstance(kind, str) else None
+        if clause is None:
             self._ask(
                 Element.CAUSE, "cause" if kind is None and "cause_kind" in self.inputs.facts else "cause_kind"
             )
             return None, False
         sure = self.inputs.facts["cause_kind"].sure is Certainty.confirmed
-        clause = clauses[language_key(self.language)]
         return self._say("cause_confirmed" if sure else "cause_likely", cause=clause), False
 
     def _consequences(self) -> tuple[str, ...] | None:
         so_far = _paragraphs(self._text("impact_so_far") or "")
         possible = _paragraphs(self._text("possible_harm") or "")
         if not possible and "possible_harm" not in self.only_elsewhere:
-            possible = self._by_kind([(each, each.harm) for each in chosen_categories(self.inputs)])
+            possible = self._by_kind(chosen_categories(self.inputs), "harm")
         if not possible:
             self._ask(Element.CONSEQUENCES, "possible_harm")
             return None
         return (*so_far, *possible)
 
     def _measures(self) -> tuple[DatedLine, ...] | None:
+        summaries = summarise_measures(self.inputs.measures)
+        told = [
+            (each, self._printed("measures", each.measure.id, "public", each.measure.public))
+            for each in summaries
+        ]
         lines = tuple(
-            DatedLine(
-                show_days(each.first, each.last, self.language, self.inputs.zone),
-                each.measure.public[self.language],
-            )
-            for each in summarise_measures(self.inputs.measures)
+            DatedLine(self.words.days(each.first, each.last, self.inputs.zone), text)
+            for each, text in told
+            if text
         )
-        if not lines:
+        if not summaries:
             question = {
                 "zh-Hans": "已经采取了哪些措施？用 incident log 记录，或者运行处置剧本。",
                 "en": "What has been done? Log it with incident log --measure, or run a playbook.",
@@ -269,7 +288,7 @@ class _Draft:
         if "self_protection" in self.only_elsewhere:
             self._ask(Element.STEPS_FOR_PERSON, "self_protection")
             return None
-        steps = self._by_kind([(each, each.advice) for each in by_urgency(self.inputs)])[:MOST_STEPS]
+        steps = self._by_kind(by_urgency(self.inputs), "advice")[:MOST_STEPS]
         if not steps:
             self._ask(Element.STEPS_FOR_PERSON, "self_protection")
         return steps or None
@@ -279,8 +298,10 @@ class _Draft:
         chosen = self._value("remedies_chosen")
         check_remedies({"remedies_chosen": chosen if isinstance(chosen, tuple) else None})
         keys = chosen if isinstance(chosen, tuple) else ()
-        confirmed = [remedy_catalogue()[key].offer[language_key(self.language)] for key in keys]
-        offered = tuple(dict.fromkeys([*confirmed, *_paragraphs(self._text("remedies_offered") or "")]))
+        confirmed = [self._printed("remedies", key, "offer", remedy_catalogue()[key].offer) for key in keys]
+        offered = tuple(
+            dict.fromkeys([*filter(None, confirmed), *_paragraphs(self._text("remedies_offered") or "")])
+        )
         if not offered:
             self._ask(Element.REMEDIES, "remedies_offered")
         return offered or None
@@ -288,11 +309,16 @@ class _Draft:
     def _more(self) -> tuple[Section, ...]:
         """The elements that a person wrote, each under its heading, in the order of the catalogue."""
         written = [
-            (name, element.title[language_key(self.language)], self._text(element.text))
+            (name, element.title, self._text(element.text))
             for name, element in element_catalogue().items()
             if element.text is not None
         ]
-        return tuple(Section(name, heading, _paragraphs(text)) for name, heading, text in written if text)
+        headed = [
+            (name, self._printed("elements", name, "title", title), text)
+            for name, title, text in written
+            if text
+        ]
+        return tuple(Section(name, heading, _paragraphs(text)) for name, heading, text in headed if heading)
 
     def _organisation_name(self) -> str:
         return self.inputs.organisation.name.get(self.language, "").strip()
@@ -339,9 +365,3 @@ def _paragraphs(text: str) -> tuple[str, ...]:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _joined(words: Sequence[str], language: str) -> str:
-    if language == "zh-Hans":
-        return "、".join(words)
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
