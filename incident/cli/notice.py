@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from incident.cli.desk import Desk, desk_of, write_output
+from incident.cli.notice_lint import lint
 from incident.cli.record import ID
 from incident.errors import Refused, WrongUsage
 from incident.record.showing import defused
@@ -22,11 +23,12 @@ GROUP = "notice"
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
-    help="The notice: draft, check, edit, preview, release, send, pause, resume, status, verify.",
+    help="The notice: draft, check, edit, preview, lint, release, send, pause, resume, status, verify.",
     no_args_is_help=True,
 )
 WHY = typer.Option(False, "--why", help="Show where each sentence is from.")
 lists = typer.Typer(rich_markup_mode=None, add_completion=False)
+app.command("lint", help="Check the languages of notices: the workspace's own and the shipped.")(lint)
 
 
 @app.command(

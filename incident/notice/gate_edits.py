@@ -41,7 +41,7 @@ def _unknown_figures(inputs: NoticeInputs, edit: Edit) -> Iterator[Finding]:
     known = _known(inputs, edit.language)
     own = inputs.organisation
     ours = [own.phone, own.email, own.website, own.protection_officer.contact, *own.address.values()]
-    for sentence in sentences(edit.text, edit.language):
+    for sentence in sentences(edit.text, inputs.languages[edit.language]):
         bare = sentence
         for contact in filter(None, ours):
             bare = bare.replace(contact, " ")

@@ -8,7 +8,8 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Protocol
 
 from incident.errors import BadInput
-from incident.notice.phrases import phrases
+from incident.notice.house_rules import house_rules
+from incident.notice.languages import Language, shipped_languages
 from incident.record.facts import Fact
 from incident.record.measures import MeasureTaken
 
@@ -45,6 +46,7 @@ class NoticeInputs:
     categories: Mapping[str, CategoryTexts]
     written_at: datetime
     zone: tzinfo
+    languages: Mapping[str, Language] = field(default_factory=shipped_languages)
     edits: Sequence[Edit] = ()
     recorded_at: Mapping[str, datetime] = field(default_factory=dict)
 
@@ -58,7 +60,7 @@ def by_urgency(inputs: NoticeInputs) -> list[CategoryTexts]:
 def keys_by_urgency(inputs: NoticeInputs) -> list[str]:
     """As `by_urgency`, their keys."""
     chosen = _chosen_keys(inputs)
-    order = dict.fromkeys([*phrases().urgent_first, *inputs.categories])
+    order = dict.fromkeys([*house_rules().urgent_first, *inputs.categories])
     return [key for key in order if key in chosen]
 
 

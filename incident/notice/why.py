@@ -11,10 +11,10 @@ from incident.law.categories import category_catalogue
 from incident.law.elements import element_catalogue
 from incident.law.remedies import remedy_catalogue
 from incident.notice.content import NoticeContent
-from incident.notice.phrases import language_key
 from incident.notice.sources import Source
 from incident.record.facts import Fact, field_named
 from incident.record.measures import measure_catalogue
+from incident.settings import own_language
 
 _PLACES: Mapping[str, Mapping[str, str]] = {
     "subject": {"zh-Hans": "标题", "en": "Title"},
@@ -57,7 +57,7 @@ def sentences_with_sources(contents: Mapping[str, NoticeContent]) -> Iterator[To
 
 def place_title(place: str, language: str) -> str:
     """What a place of a notice is called."""
-    key = language_key(language)
+    key = own_language(language)
     return _PLACES[place][key] if place in _PLACES else element_catalogue()[place].title[key]
 
 
@@ -65,7 +65,7 @@ def source_in_words(
     source: Source, facts: Mapping[str, Fact], language: str, show: Callable[[datetime], str]
 ) -> str:
     """Where a sentence is from, on one line: who wrote it, else the facts with who said them, and the words' origin."""
-    key = language_key(language)
+    key = own_language(language)
     if source.written:
         when = show(datetime.fromisoformat(source.at))
         return f"{source.by}于{when}撰写" if key == "zh-Hans" else f"written by {source.by}, {when}"

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from incident.errors import BadInput, NotFound
+from incident.notice.audience import message_words
 from incident.notice.content import NoticeContent
+from incident.notice.languages import shipped_languages
 from incident.notice.public_page import render_public_pages
 from incident.notice.readability import long_sentences
-from incident.notice.render import SLOT_NAMES, list_for_person, render_email, salutation_without_name
+from incident.notice.render import SLOT_NAMES, render_email
 from notifiers.email.message import SLOT, Address, MailTemplate
 
 LANGUAGES = ("zh-Hans", "en")
@@ -209,6 +211,7 @@ def test_the_public_page_tells_the_kinds_of_information_and_the_date(
 
 
 def test_values_for_the_slots_are_one_line_in_the_persons_language() -> None:
-    assert salutation_without_name("zh-Hans") == "用户"
-    assert list_for_person(["手机号码", "行踪轨迹"], "zh-Hans") == "手机号码、行踪轨迹"
-    assert list_for_person(["phone number", "movements"], "en") == "phone number, movements"
+    words = {tag: message_words(language) for tag, language in shipped_languages().items()}
+    assert words["zh-Hans"].unnamed["person"] == "用户"
+    assert words["zh-Hans"].listed(["手机号码", "行踪轨迹"]) == "手机号码、行踪轨迹"
+    assert words["en"].listed(["phone number", "movements"]) == "phone number, movements"
