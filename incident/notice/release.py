@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -18,6 +18,7 @@ import rfc8785
 from sqlmodel import Session, col, select
 
 from incident.errors import BadInput, NotFound, Refused
+from incident.notice.channels import Renderings
 from incident.notice.content import NoticeContent
 from incident.notice.draft import CategoryTexts, NoticeInputs, draft
 from incident.notice.findings import Finding, refusals
@@ -25,6 +26,7 @@ from incident.notice.gate import Required, check_notice
 from incident.notice.public_page import render_public_pages
 from incident.notice.remedies import suggested_remedies
 from incident.notice.render import RenderedEmail, render_email
+from incident.notice.render_small import render_small
 from incident.record.decisions import Signer, Subject, Verdict, Voice, approvals, decide, rejections, voices
 from incident.record.dossier import Dossier
 from incident.record.incidents import must_be_open
@@ -49,7 +51,8 @@ class NoticeState(StrEnum):
 class FrozenNotice:
     """All that a version of the notice consists of.
 
-    `category_titles` names each kind of data by language: a person's message lists those that concern them.
+    `category_titles` names each kind of data by language: a person's message lists those that concern them. `channels`
+    holds the small channels by language.
     """
 
     contents: Mapping[str, NoticeContent]
@@ -59,9 +62,12 @@ class FrozenNotice:
     from_address: str
     reply_to: str
     category_titles: Mapping[str, Mapping[str, str]]
+    channels: Mapping[str, Renderings] = field(default_factory=dict)
 
     def as_document(self) -> dict[str, Any]:
         """Plain data, to be hashed and sealed."""
+        # Versions from before there were small channels were hashed without them.
+        channels = {language: each.as_document() for language, each in self.channels.items()}
         return {
             "contents": {language: content.as_document() for language, content in self.contents.items()},
             "emails": {language: asdict(mail) for language, mail in self.emails.items()},
@@ -70,6 +76,7 @@ class FrozenNotice:
             "from_address": self.from_address,
             "reply_to": self.reply_to,
             "category_titles": {name: dict(titles) for name, titles in self.category_titles.items()},
+            **({"channels": channels} if channels else {}),
         }
 
     @classmethod
@@ -82,6 +89,10 @@ class FrozenNotice:
             from_address=document["from_address"],
             reply_to=document["reply_to"],
             category_titles=document["category_titles"],
+            channels={
+                language: Renderings.from_document(each)
+                for language, each in document.get("channels", {}).items()
+            },
         )
 
     @property
@@ -131,6 +142,9 @@ def assemble(
         category_titles={
             name: {language: category.title[language] for language in contents}
             for name, category in bench.categories.items()
+        },
+        channels={
+            language: render_small(content, templates=templates) for language, content in contents.items()
         },
     )
     return frozen, [*check_notice(contents, bench.required), *suggested_remedies(inputs, contents)]

@@ -46,6 +46,11 @@ def render_template(name: str, values: dict[str, Any], *, templates: Sequence[Pa
         ) from error
 
 
+def has_template(name: str, *, templates: Sequence[Path]) -> bool:
+    """Whether one of the folders holds the template `name`."""
+    return _find(name, tuple(templates)) is not None
+
+
 @lru_cache(maxsize=16)
 def _environment(templates: tuple[Path, ...]) -> SandboxedEnvironment:
     import jinja2
