@@ -54,7 +54,8 @@ class Sms:
     text: str
 
     def filled(self, values: PersonValues) -> Sms:
-        name = shorten(one_line(values[PERSON_NAME]), LONGEST_NAME)
+        # An ellipsis would force UCS-2, and double the cost.
+        name = shorten(one_line(values[PERSON_NAME]), LONGEST_NAME, ending="...")
         return Sms(_filled(self.text, {**values, PERSON_NAME: name}))
 
     def texts(self) -> tuple[str, ...]:

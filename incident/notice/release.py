@@ -23,6 +23,7 @@ from incident.notice.content import NoticeContent
 from incident.notice.draft import CategoryTexts, NoticeInputs, draft
 from incident.notice.findings import Finding, refusals
 from incident.notice.gate import Required, check_notice
+from incident.notice.gate_channels import check_channels
 from incident.notice.public_page import render_public_pages
 from incident.notice.remedies import suggested_remedies
 from incident.notice.render import RenderedEmail, render_email
@@ -147,7 +148,17 @@ def assemble(
             language: render_small(content, templates=templates) for language, content in contents.items()
         },
     )
-    return frozen, [*check_notice(contents, bench.required), *suggested_remedies(inputs, contents)]
+    return frozen, [
+        *check_notice(contents, bench.required),
+        *check_channels(
+            contents,
+            frozen.channels,
+            bench.required,
+            documents=frozen.pages,
+            most_segments=settings.sms.most_segments,
+        ),
+        *suggested_remedies(inputs, contents),
+    ]
 
 
 @dataclass(frozen=True)

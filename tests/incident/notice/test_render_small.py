@@ -170,6 +170,14 @@ def test_what_is_spoken_is_short(rendered: Render, language: str) -> None:
     assert all(len(line) <= 120 for line in text.splitlines())
 
 
+def test_a_long_name_does_not_force_ucs_2(rendered: Render) -> None:
+    sms = rendered("en").sms
+    assert sms is not None
+    text = sms.filled({**ANN, "person_name": "Ann " * 40}).text
+    assert "Ann A..., this is" in text
+    assert sms_text(text).encoding is SmsEncoding.GSM_7
+
+
 def test_a_code_is_said_character_by_character() -> None:
     assert spelled(CODE) == "K, 7, P, 2. 4, M, 9, Q. X, 5, T"
     assert spelled("020-100 86") == "0, 2, 0. 1, 0, 0. 8, 6"
@@ -344,7 +352,7 @@ def test_whatever_a_name_is_it_stays_whole_and_text(rendered: Render, name: str,
     assert plain == small, "filling changes nothing for the next person"
     assert small.sms and small.in_app and small.voice and small.call_centre
     sms = small.sms.filled(values).text
-    assert shorten(line, LONGEST_NAME) in sms and "a & b" in sms and CODE in sms
+    assert shorten(line, LONGEST_NAME, ending="...") in sms and "a & b" in sms and CODE in sms
     assert len(sms.splitlines()) == 1
     for text in (whole(small.in_app.filled(values)), small.call_centre.filled(values).text):
         assert line in text and "a & b" in text and CODE in text
