@@ -6,7 +6,9 @@ Each is for everybody in one language. Where a person's own words go stands the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from html import escape
@@ -29,6 +31,9 @@ _UNSEEN = {
 PersonValues = Mapping[str, str]
 """One person's values by the names of `render.SLOT_NAMES`."""
 
+FIRST_STEP = "first_step"
+"""The slot of the one thing to do. It follows from a person's kinds of information, so no value is given for it."""
+
 
 class SmallChannel(StrEnum):
     """The channels that a notice is rendered for beside e-mail, letter and public page."""
@@ -48,15 +53,31 @@ class ButtonKey(StrEnum):
 
 
 @dataclass(frozen=True)
+class Step:
+    """A thing to do, in one sentence. `kinds` are the kinds of information that it is for; none: it is for everybody.
+
+    `labelled` says for which kinds it is, where it stands for somebody whom it does not concern for certain.
+    """
+
+    kinds: tuple[str, ...]
+    text: str
+    labelled: str
+
+    def is_for(self, kinds: Sequence[str]) -> bool:
+        return not self.kinds or not set(self.kinds).isdisjoint(kinds)
+
+
+@dataclass(frozen=True)
 class Sms:
     """The whole text of an SMS, one line."""
 
     text: str
+    steps: tuple[Step, ...] = ()
 
     def filled(self, values: PersonValues) -> Sms:
         # An ellipsis would force UCS-2, and double the cost.
         name = shorten(one_line(values[PERSON_NAME]), LONGEST_NAME, ending="...")
-        return Sms(_filled(self.text, {**values, PERSON_NAME: name}))
+        return Sms(fill(self.text, {**_with_step(values, self.steps), PERSON_NAME: name}))
 
     def texts(self) -> tuple[str, ...]:
         return (self.text,)
@@ -100,7 +121,7 @@ class InApp:
 
     def filled(self, values: PersonValues) -> InApp:
         return replace(
-            self, paragraphs=tuple(replace(each, text=_filled(each.text, values)) for each in self.paragraphs)
+            self, paragraphs=tuple(replace(each, text=fill(each.text, values)) for each in self.paragraphs)
         )
 
     def texts(self) -> tuple[str, ...]:
@@ -120,10 +141,11 @@ class VoiceScript:
 
     text: str
     twiml: str
+    steps: tuple[Step, ...] = ()
 
     def filled(self, values: PersonValues) -> VoiceScript:
-        spoken = {**values, CODE: spelled(values[CODE])}
-        return VoiceScript(_filled(self.text, spoken), _filled(self.twiml, spoken, markup=True))
+        spoken = {**_with_step(values, self.steps), CODE: spelled(values[CODE])}
+        return VoiceScript(fill(self.text, spoken), fill(self.twiml, spoken, markup=True))
 
     def texts(self) -> tuple[str, ...]:
         return (self.text,)
@@ -134,9 +156,10 @@ class CallScript:
     """What an agent of the call centre says, answers and never asks; plain text."""
 
     text: str
+    steps: tuple[Step, ...] = ()
 
     def filled(self, values: PersonValues) -> CallScript:
-        return CallScript(_filled(self.text, values))
+        return CallScript(fill(self.text, _with_step(values, self.steps)))
 
     def texts(self) -> tuple[str, ...]:
         return (self.text,)
@@ -167,15 +190,23 @@ class Renderings:
 
     def as_document(self) -> dict[str, Any]:
         """Plain data, to be hashed and sealed; a channel without a rendering is left out."""
-        return {channel.value: _plain(asdict(rendering)) for channel, rendering in self.there()}
+        plain = json.dumps({channel.value: asdict(rendering) for channel, rendering in self.there()})
+        document: dict[str, Any] = json.loads(plain)
+        return document
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Renderings:
         """The renderings that `as_document` gave."""
         made: dict[str, Rendering] = {}
-        for name, kind in _SIMPLE.items():
+        for name, kind in _WITH_STEPS.items():
             if name in document:
-                made[name] = kind(**document[name])
+                fields = dict(document[name])
+                steps = tuple(
+                    Step(tuple(each["kinds"]), each["text"], each["labelled"]) for each in fields.pop("steps")
+                )
+                made[name] = kind(**fields, steps=steps)
+        if "push" in document:
+            made["push"] = Push(**document["push"])
         if "in_app" in document:
             shown = document["in_app"]
             made["in_app"] = InApp(
@@ -186,9 +217,8 @@ class Renderings:
         return cls(**made)  # type: ignore[arg-type]  # each name has its own class, from the table or above
 
 
-_SIMPLE: Mapping[str, type[Sms | Push | VoiceScript | CallScript]] = {
+_WITH_STEPS: Mapping[str, type[Sms | VoiceScript | CallScript]] = {
     "sms": Sms,
-    "push": Push,
     "voice": VoiceScript,
     "call_centre": CallScript,
 }
@@ -204,7 +234,12 @@ def one_line(text: str) -> str:
     return " ".join(NOT_IN_A_LINE.sub(" ", text).translate(_UNSEEN).split())
 
 
-def _filled(text: str, values: PersonValues, *, markup: bool = False) -> str:
+def fill(text: str, values: PersonValues, *, markup: bool = False) -> str:
+    """A text with one person's values in its slots, each one line; escaped where it is HTML or XML.
+
+    A value is put in once and never searched, so that one that looks like a slot stays what it is.
+    """
+
     def value(name: str) -> str:
         line = one_line(values[name])
         return escape(line) if markup else line
@@ -212,10 +247,21 @@ def _filled(text: str, values: PersonValues, *, markup: bool = False) -> str:
     return SLOT.sub(lambda found: value(found[1]), text)
 
 
-def _plain(document: dict[str, Any]) -> dict[str, Any]:
-    if "paragraphs" in document:
-        document["paragraphs"] = [dict(each) for each in document["paragraphs"]]
-        document["buttons"] = [
-            {"key": str(each["key"]), "label": each["label"]} for each in document["buttons"]
-        ]
-    return document
+def first_step(steps: Sequence[Step], kinds: Sequence[str]) -> str:
+    """The first thing to do for who has these kinds of information; "" where the notice names none.
+
+    Where none is for these kinds it is the very first, with the kinds that it is for.
+    """
+    fitting = next((step.text for step in steps if step.is_for(kinds)), None)
+    return fitting if fitting is not None else steps[0].labelled if steps else ""
+
+
+def _with_step(values: PersonValues, steps: Sequence[Step]) -> PersonValues:
+    known = {kind for step in steps for kind in step.kinds}
+    named = _among(values[DATA_TYPES_OF_PERSON], known)
+    return {**values, FIRST_STEP: first_step(steps, named)}
+
+
+def _among(listed: str, known: Iterable[str]) -> list[str]:
+    """Which of the known kinds a list in a sentence names: as whole entries, between what separates them."""
+    return [kind for kind in known if re.search(rf"(?:^|[,、،] ?){re.escape(kind)}(?:$|[,、،])", listed)]

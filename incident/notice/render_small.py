@@ -15,6 +15,7 @@ from typing import Any
 
 from incident.errors import BadInput
 from incident.notice.channels import (
+    FIRST_STEP,
     Button,
     ButtonKey,
     CallScript,
@@ -23,6 +24,7 @@ from incident.notice.channels import (
     Push,
     Renderings,
     Sms,
+    Step,
     VoiceScript,
     one_line,
 )
@@ -50,11 +52,12 @@ class InShort:
     """What small channels say of a content, each one line; "" where the content has nothing of it.
 
     `happened` is the first sentence of what happened, where it is short enough to stand in a message. `step` is the
-    first thing to do, in its first sentence. `ways` lead to the full text without a link.
+    mark of the first thing to do, which differs by person; `steps` are those to choose from. `ways` lead to the full text without a link.
     """
 
     happened: str
     step: str
+    steps: tuple[Step, ...]
     phone: str
     website: str
 
@@ -66,13 +69,37 @@ class InShort:
 def in_short(content: NoticeContent) -> InShort:
     """The parts of a content that small channels hold."""
     happened = first_sentence((content.what_happened or ("",))[0])
-    contact = content.contact
+    contact, steps = content.contact, _steps(content)
     return InShort(
         happened=happened if _places(happened) <= _LONGEST_CLAUSE else "",
-        step=first_sentence((content.steps_for_person or ("",))[0]),
+        step=slot(FIRST_STEP) if steps else "",
+        steps=steps,
         phone=one_line(contact.phone) if contact else "",
         website=one_line(contact.website) if contact else "",
     )
+
+
+def _steps(content: NoticeContent) -> tuple[Step, ...]:
+    """Each thing to do in its first sentence. A label before a colon that names kinds of information is taken off."""
+    steps = []
+    for line in map(one_line, content.steps_for_person or ()):
+        label, _, rest = line.replace("：", ":", 1).partition(":")
+        kinds = _kinds_in(label, content.data_types or ())
+        text = first_sentence(rest if kinds else line)
+        if text:
+            steps.append(Step(kinds, text, first_sentence(line)))
+    return tuple(steps)
+
+
+def _kinds_in(label: str, data_types: Sequence[str]) -> tuple[str, ...]:
+    """The kinds that a label consists of; none where it says anything else."""
+    rest, found = label.casefold(), []
+    # The longest first: "account name" is no "name".
+    for kind in sorted(data_types, key=len, reverse=True):
+        if kind.casefold() in rest:
+            rest = rest.replace(kind.casefold(), "", 1)
+            found.append(kind)
+    return tuple(kind for kind in data_types if kind in found) if not rest.strip(" ,、،") else ()
 
 
 def first_sentence(text: str) -> str:
@@ -97,7 +124,7 @@ class _Small:
     def __init__(self, content: NoticeContent, templates: Sequence[Path]) -> None:
         self.content = content
         self.templates = templates
-        short = in_short(content)
+        self.steps = (short := in_short(content)).steps
         self.values: dict[str, Any] = {
             "content": content,
             "slots": {name: slot(name) for name in SLOT_NAMES},
@@ -140,7 +167,7 @@ class _Small:
         return text
 
     def _sms(self) -> Sms:
-        return Sms(_joined_lines(self._text("sms")))
+        return Sms(_joined_lines(self._text("sms")), self.steps)
 
     def _push(self) -> Push:
         title = shorten(_joined_lines(self._text("push.title", personal=False)), LONGEST_PUSH_TITLE)
@@ -177,10 +204,10 @@ class _Small:
                 where=self._file("voice"),
                 next_step="say it twice: who listens has to write it down",
             )
-        return VoiceScript(text.strip() + "\n", twiml(text, self.content.language))
+        return VoiceScript(text.strip() + "\n", twiml(text, self.content.language), self.steps)
 
     def _call_centre(self) -> CallScript:
-        return CallScript(self._text("call_centre"))
+        return CallScript(self._text("call_centre"), self.steps)
 
 
 def _joined_lines(text: str) -> str:

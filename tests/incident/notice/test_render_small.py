@@ -15,11 +15,15 @@ from hypothesis import strategies as st
 
 from incident.errors import BadInput
 from incident.notice.channels import (
+    FIRST_STEP,
     LONGEST_NAME,
     ButtonKey,
     Rendering,
     Renderings,
     SmallChannel,
+    Sms,
+    Step,
+    first_step,
     one_line,
     person_values,
 )
@@ -72,7 +76,8 @@ def test_each_personal_channel_has_all_slots_and_no_holes(
     rendered: Render, language: str, channel: SmallChannel
 ) -> None:
     text = whole(rendered(language).of(channel))
-    assert set(SLOT.findall(text)) == set(SLOT_NAMES)
+    step = set() if channel is SmallChannel.IN_APP else {FIRST_STEP}
+    assert set(SLOT.findall(text)) == {*SLOT_NAMES, *step}
     for trace in ("None", "{{", "}}", "{%", "Undefined", "\ufdd2"):
         assert trace not in SLOT.sub("", text)
 
@@ -88,12 +93,56 @@ def test_the_sms_names_sender_data_step_and_a_way_that_needs_no_link(
     assert content.contact is not None
     short = in_short(content)
     for said in (
-        content.contact.organisation, "Ann Lee", "phone number, movements over time", short.happened, short.step,
+        content.contact.organisation, "Ann Lee", "phone number, movements over time", short.happened,
         content.contact.phone, content.contact.website, CODE, content.effects,
     ):  # fmt: skip
         assert said and said in text
+    assert first_step(short.steps, ["phone number", "movements over time"]) in text
     assert "http" not in text and "\n" not in text and "  " not in text
     assert text.startswith("【示例移动广东公司】") == (language == "zh-Hans")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "step"),
+    [
+        ("phone number", "Never tell anyone a code sent to your phone."),
+        ("phone number, movements over time", "Turn off location access you do not need."),
+        ("account password, phone number", "Change your password now, here and wherever else you use it."),
+        ("something else", "Account password: Change your password now, here and wherever else you use it."),
+    ],
+)
+@pytest.mark.parametrize("channel", [SmallChannel.SMS, SmallChannel.VOICE, SmallChannel.CALL_CENTRE])
+def test_the_one_thing_to_do_is_for_the_readers_own_kinds_of_information(
+    rendered: Render, channel: SmallChannel, kinds: str, step: str
+) -> None:
+    found = rendered("en").of(channel)
+    assert found is not None
+    text = whole(found.filled({**ANN, "data_types_of_person": kinds}))
+    assert step in text
+    assert ("Account password: " in text.split("4. QUESTIONS")[0]) == (kinds == "something else")
+
+
+def test_a_step_in_chinese_is_chosen_the_same_way(rendered: Render) -> None:
+    sms = rendered("zh-Hans").sms
+    assert sms is not None
+    text = sms.filled({**ANN, "data_types_of_person": "手机号码、行踪轨迹"}).text
+    assert "请关闭不需要的定位授权。" in text and "更换密码" not in text
+
+
+def test_a_step_that_a_person_wrote_is_for_everybody(contents: Contents) -> None:
+    written = {"en": "Note: call us.\nPhone number, account password: Beware. Always."}
+    assert in_short(contents({"self_protection": written})["en"]).steps == (
+        Step((), "Note: call us.", "Note: call us."),
+        Step(("phone number", "account password"), "Beware.", "Phone number, account password: Beware."),
+    )
+
+
+def test_a_kind_within_the_name_of_another_is_not_meant() -> None:
+    steps = [Step(("name",), "N.", "Name: N."), Step(("account name",), "A.", "Account name: A.")]
+    sms = Sms("\ufdd0first_step\ufdd1", tuple(steps))
+    assert sms.filled({**ANN, "data_types_of_person": "account name, phone number"}).text == "A."
+    assert first_step(steps, ["phone number"]) == "Name: N."
+    assert first_step([], ["name"]) == ""
 
 
 def test_a_usual_sms_takes_three_segments_and_english_needs_no_ucs_2(rendered: Render) -> None:
