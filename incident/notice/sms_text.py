@@ -24,6 +24,7 @@ _BASIC = frozenset(
 )
 _EXTENDED = frozenset("\f^{}\\[~]|€")
 """Sent as an escape and a septet."""
+_GSM = _BASIC | _EXTENDED
 
 
 class SmsEncoding(StrEnum):
@@ -53,8 +54,11 @@ class SmsText:
 
 def sms_text(text: str) -> SmsText:
     """The segments of a text; an empty text has none. Raises `BadInput` for a lone surrogate, which is no text."""
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise BadInput("half of a surrogate pair stands in the text", next_step="type this part again")
+    try:
+        text.encode("utf-16-le")
+    except UnicodeEncodeError:
+        what = "half of a surrogate pair stands in the text"
+        raise BadInput(what, next_step="type this part again") from None
     forcing = forcing_characters(text)
     encoding = SmsEncoding.UCS_2 if forcing else SmsEncoding.GSM_7
     units = _units(text, encoding)
@@ -64,7 +68,9 @@ def sms_text(text: str) -> SmsText:
 
 def forcing_characters(text: str) -> tuple[str, ...]:
     """The characters that the 7-bit alphabet does not hold, each once."""
-    return tuple(dict.fromkeys(each for each in text if each not in _BASIC and each not in _EXTENDED))
+    if _GSM.issuperset(text):
+        return ()
+    return tuple(dict.fromkeys(each for each in text if each not in _GSM))
 
 
 def shorten_sms(text: str, most_segments: int, *, ending: str = ELLIPSIS) -> str:
@@ -100,8 +106,13 @@ def _most_that(holds: Callable[[int], bool], size: int) -> int:
 
 
 def _parts(text: str, encoding: SmsEncoding) -> Iterable[str]:
-    limit, part, used = PART[encoding], "", 0
-    for piece, units in _pieces(text, encoding):
+    limit, whole = PART[encoding], graphemes(text)
+    if len(whole) == len(text) == _units(text, encoding):
+        # As in most texts, each character is one unit; a long list is counted four times as fast so.
+        yield from (text[start : start + limit] for start in range(0, len(text), limit))
+        return
+    part, used = "", 0
+    for piece, units in _pieces(whole, encoding):
         if part and used + units > limit:
             yield part
             part, used = "", 0
@@ -110,9 +121,9 @@ def _parts(text: str, encoding: SmsEncoding) -> Iterable[str]:
         yield part
 
 
-def _pieces(text: str, encoding: SmsEncoding) -> Iterable[tuple[str, int]]:
+def _pieces(whole: Iterable[str], encoding: SmsEncoding) -> Iterable[tuple[str, int]]:
     """What is kept whole, with its units: graphemes, and the code points of one that no segment could hold."""
-    for each in graphemes(text):
+    for each in whole:
         units = _units(each, encoding)
         if units <= PART[encoding]:
             yield each, units
@@ -122,5 +133,5 @@ def _pieces(text: str, encoding: SmsEncoding) -> Iterable[tuple[str, int]]:
 
 def _units(text: str, encoding: SmsEncoding) -> int:
     if encoding is SmsEncoding.UCS_2:
-        return len(text) + sum(character > "\uffff" for character in text)
-    return len(text) + sum(character in _EXTENDED for character in text)
+        return len(text.encode("utf-16-le")) // 2
+    return len(text) + sum(map(text.count, _EXTENDED))
