@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -242,6 +243,15 @@ class MailSettings(Part):
     connections: int = Field(default=1, ge=1, le=50)
 
 
+class SmsSettings(Part):
+    """What an SMS costs, so that a preview can say what telling everybody costs, and from how many segments on the gate
+    warns. `price` is for one segment in `currency`; None: not known."""
+
+    price: Annotated[Decimal, Field(ge=0, le=1000)] | None = None
+    currency: str = Field(default="CNY", min_length=1, max_length=12)
+    most_segments: int = Field(default=4, ge=1, le=20)
+
+
 class Promises(Part):
     """What the organisation promised in public, checked before anything is sent.
 
@@ -339,6 +349,7 @@ class Settings(Part):
     store: StoreSettings = StoreSettings()
     engine: Engine = Engine()
     mail: MailSettings = MailSettings()
+    sms: SmsSettings = SmsSettings()
     promises: Promises = Promises()
     approvals: Approvals = Approvals()
     hooks: Hooks = Hooks()

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from incident.cli.desk import Desk, desk_of, write_output
+from incident.cli.desk import Desk, desk_of
 from incident.cli.notice_lint import lint
+from incident.cli.notice_preview import HELP as PREVIEW_HELP
+from incident.cli.notice_preview import preview
 from incident.cli.record import ID
 from incident.errors import Refused, WrongUsage
 from incident.record.showing import defused
@@ -93,42 +95,7 @@ def edit(
     )
 
 
-@app.command("preview", help="Show the notice as it would be read.")
-def preview(
-    ctx: typer.Context,
-    incident_id: str = ID,
-    language: str = typer.Option("", "--language", help="zh-Hans or en."),
-    channel: str = typer.Option("email", "--channel", help="email or public."),
-    output: Path | None = typer.Option(
-        None, "-o", "--output", metavar="FILE", help="Write the HTML page to a file."
-    ),
-) -> None:
-    from incident.notice.public_page import page_name
-    from incident.notice.release import assemble
-    from incident.record.dossier import load_dossier
-
-    desk = desk_of(ctx)
-    dossier = load_dossier(desk.store, incident_id)
-    frozen, _ = assemble(dossier, desk.house.bench(dossier), written_at=desk.now())
-    chosen = language or desk.settings.workspace.languages[0]
-    if chosen not in frozen.contents:
-        raise WrongUsage(
-            f"there is no notice in {chosen!r}", where="--language", next_step=", ".join(frozen.contents)
-        )
-    if channel not in ("email", "public"):
-        raise WrongUsage(
-            f"{channel!r} is no channel of a preview", where="--channel", next_step="email or public"
-        )
-    mail = frozen.emails[chosen]
-    html = mail.html if channel == "email" else frozen.pages[page_name(chosen)]
-    if output is not None:
-        write_output(output, _named_slots(html))
-        desk.lines([f"written to {output}"], document={"file": str(output)})
-        return
-    text = _named_slots(mail.text if channel == "email" else html)
-    desk.lines(
-        [text], document={"language": chosen, "channel": channel, "subject": mail.subject, "text": text}
-    )
+app.command("preview", short_help="Show the notice as it would be read.", help=PREVIEW_HELP)(preview)
 
 
 @app.command(
@@ -462,9 +429,3 @@ def _account_document(each: Account) -> dict[str, Any]:
             for page in each.public_pages
         ],
     }
-
-
-def _named_slots(text: str) -> str:
-    from notifiers.email.message import SLOT
-
-    return SLOT.sub(lambda found: f"[{found[1]}]", text)

@@ -19,16 +19,19 @@ from sqlmodel import Session, col, select
 
 from incident.errors import BadInput, NotFound, Refused
 from incident.notice.audience import FURTHER, Audience, MessageWords, check_variants, message_words
+from incident.notice.channels import Renderings
 from incident.notice.content import NoticeContent
 from incident.notice.draft import draft
 from incident.notice.findings import Finding, refusals
 from incident.notice.gate import Required, check_notice
+from incident.notice.gate_channels import check_channels
 from incident.notice.gate_edits import check_edits
 from incident.notice.inputs import CategoryTexts, NoticeInputs
 from incident.notice.languages import languages_in
 from incident.notice.public_page import render_public_pages
 from incident.notice.remedies import suggested_remedies
 from incident.notice.render import RenderedEmail, render_email
+from incident.notice.render_small import render_small
 from incident.record.decisions import Signer, Subject, Verdict, Voice, approvals, decide, rejections, voices
 from incident.record.dossier import Dossier
 from incident.record.incidents import must_be_open
@@ -55,7 +58,8 @@ class FrozenNotice:
 
     `category_titles` names each kind of data by language: a person's message lists those that concern them. `variants`
     are the e-mails for who is not the grown-up person concerned, by audience and language; `words` what a message needs
-    of a language besides. Versions from before there were variants have neither.
+    of a language besides; `channels` the small channels by language. Versions from before there were such parts have
+    none.
     """
 
     contents: Mapping[str, NoticeContent]
@@ -67,6 +71,7 @@ class FrozenNotice:
     category_titles: Mapping[str, Mapping[str, str]]
     variants: Mapping[Audience, Mapping[str, RenderedEmail]] = field(default_factory=dict)
     words: Mapping[str, MessageWords] = field(default_factory=dict)
+    channels: Mapping[str, Renderings] = field(default_factory=dict)
 
     def email_for(self, audience: Audience, language: str) -> RenderedEmail:
         """The e-mail to an audience; the person's where the version has none of its own."""
@@ -92,7 +97,9 @@ class FrozenNotice:
             for audience, mails in self.variants.items()
         }
         words = {language: asdict(each) for language, each in self.words.items()}
-        return {name: part for name, part in (("variants", variants), ("words", words)) if part}
+        channels = {language: each.as_document() for language, each in self.channels.items()}
+        parts = {"variants": variants, "words": words, "channels": channels}
+        return {name: part for name, part in parts.items() if part}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> FrozenNotice:
@@ -109,6 +116,10 @@ class FrozenNotice:
                 for audience, mails in document.get("variants", {}).items()
             },
             words={name: MessageWords(**each) for name, each in document.get("words", {}).items()},
+            channels={
+                language: Renderings.from_document(each)
+                for language, each in document.get("channels", {}).items()
+            },
         )
 
     @property
@@ -175,6 +186,9 @@ def assemble(
             for audience in FURTHER
         },
         words={language: message_words(languages[language]) for language in contents},
+        channels={
+            language: render_small(content, templates=templates) for language, content in contents.items()
+        },
     )
     bodies = {
         audience: {language: (mail.text, mail.html) for language, mail in mails.items()}
@@ -184,6 +198,14 @@ def assemble(
         *check_notice(contents, bench.required, languages),
         *check_edits(inputs, contents),
         *check_variants(contents, bodies, languages),
+        *check_channels(
+            contents,
+            frozen.channels,
+            bench.required,
+            documents=frozen.pages,
+            most_segments=settings.sms.most_segments,
+            languages=languages,
+        ),
         *suggested_remedies(inputs, contents),
     ]
 

@@ -51,6 +51,11 @@ def first_template(names: Sequence[str], *, templates: Sequence[Path]) -> str:
     return next((name for name in names if _find(name, tuple(templates)) is not None), names[-1])
 
 
+def has_template(name: str, *, templates: Sequence[Path]) -> bool:
+    """Whether one of the folders holds the template `name`."""
+    return _find(name, tuple(templates)) is not None
+
+
 @lru_cache(maxsize=16)
 def _environment(templates: tuple[Path, ...]) -> SandboxedEnvironment:
     import jinja2

@@ -120,6 +120,8 @@ def lived(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> Liv
             ("people", "show", estate.id, "ZQ-771004"),
             ("notice", "check", estate.id),
             ("notice", "preview", estate.id),
+            ("notice", "preview", estate.id, "--channel", "sms", "--with", "longest"),
+            ("notice", "preview", estate.id, "--language", "en", "--with", "shortest", "--json"),
             ("--as", "anna", "notice", "release", estate.id),
             ("--as", "bo", "notice", "release", estate.id),
             ("notice", "send", estate.id),
