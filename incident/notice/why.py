@@ -30,8 +30,13 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     "rights": {"zh-Hans": "法定权利", "en": "rights by law"},
     "settings": {"zh-Hans": "设置", "en": "settings"},
 }
-_NOT_RECORDED = {"zh-Hans": "没有记录", "en": "nobody recorded"}
-_NOT_KNOWN = {"zh-Hans": "记录为未知", "en": "recorded as not known"}
+_WRITTEN = {"zh-Hans": "{by}于{when}撰写", "en": "written by {by}, {when}"}
+_NOT_RECORDED = {"zh-Hans": "{title}：没有记录", "en": "{title}: nobody recorded"}
+_NOT_KNOWN = {"zh-Hans": "{title}：记录为未知", "en": "{title}: recorded as not known"}
+_SAID = {"zh-Hans": "{title}（{by}）", "en": "{title} ({by})"}
+_STOP = {"zh-Hans": "；", "en": "; "}
+_COLON = {"zh-Hans": "：", "en": ": "}
+_COMMA = {"zh-Hans": "、", "en": ", "}
 
 
 @dataclass(frozen=True)
@@ -68,9 +73,9 @@ def source_in_words(
     key = own_language(language)
     if source.written:
         when = show(datetime.fromisoformat(source.at))
-        return f"{source.by}于{when}撰写" if key == "zh-Hans" else f"written by {source.by}, {when}"
+        return _WRITTEN[key].format(by=source.by, when=when)
     named = [_fact_in_words(name, facts.get(name), key) for name in source.facts]
-    return ("；" if key == "zh-Hans" else "; ").join([*named, *_entries_in_words(source.entries, key)])
+    return _STOP[key].join([*named, *_entries_in_words(source.entries, key)])
 
 
 def told_as_document(told: Told, facts: Mapping[str, Fact]) -> dict[str, Any]:
@@ -90,10 +95,10 @@ def told_as_document(told: Told, facts: Mapping[str, Fact]) -> dict[str, Any]:
 def _fact_in_words(name: str, fact: Fact | None, key: str) -> str:
     title = field_named(name).title[key]
     if fact is None:
-        return f"{title}：{_NOT_RECORDED[key]}" if key == "zh-Hans" else f"{title}: {_NOT_RECORDED[key]}"
+        return _NOT_RECORDED[key].format(title=title)
     if fact.value is None:
-        return f"{title}：{_NOT_KNOWN[key]}" if key == "zh-Hans" else f"{title}: {_NOT_KNOWN[key]}"
-    return f"{title}（{fact.said_by}）" if key == "zh-Hans" else f"{title} ({fact.said_by})"
+        return _NOT_KNOWN[key].format(title=title)
+    return _SAID[key].format(title=title, by=fact.said_by)
 
 
 def _entries_in_words(entries: tuple[str, ...], key: str) -> list[str]:
@@ -101,8 +106,7 @@ def _entries_in_words(entries: tuple[str, ...], key: str) -> list[str]:
     for entry in entries:
         kind, _, name = entry.partition("/")
         by_kind.setdefault(kind, []).append(_entry_title(kind, name, key))
-    space, pause = ("：", "、") if key == "zh-Hans" else (": ", ", ")
-    return [f"{_WORDS[kind][key]}{space}{pause.join(names)}" for kind, names in by_kind.items()]
+    return [f"{_WORDS[kind][key]}{_COLON[key]}{_COMMA[key].join(names)}" for kind, names in by_kind.items()]
 
 
 def _entry_title(kind: str, name: str, key: str) -> str:
