@@ -105,7 +105,7 @@ data-lint: $(VENV)/.stamp-runtime  ## Check the data: regimes, languages, alert 
 	$(BIN)/incident source lint
 	$(BIN)/incident playbook lint
 
-bench: $(VENV)/.stamp-bench  ## Measure beside others: make bench NAME=startup (or email, incidents, match, people, playbooks, worker)
+bench: $(VENV)/.stamp-bench  ## Measure beside others: make bench NAME=startup (or email, incidents, letters, match, people, playbooks, worker)
 	@$(BIN)/python -m benchmarks $(NAME) $(ARGS)
 
 wheel: $(VENV)/.stamp-runtime  ## Build the wheel into dist/
@@ -122,6 +122,7 @@ lock:  ## Write requirements/*.lock anew from pyproject.toml (needs uv)
 	$(COMPILE) --all-extras --group test --group lint --group build pyproject.toml -o requirements/dev.lock
 	$(COMPILE) -c requirements/dev.lock pyproject.toml -o requirements/runtime.lock
 	$(COMPILE) -c requirements/dev.lock --extra postgres pyproject.toml -o requirements/postgres.lock
+	$(COMPILE) -c requirements/dev.lock --extra paper pyproject.toml -o requirements/paper.lock
 	$(COMPILE) -c requirements/dev.lock --extra responders pyproject.toml -o requirements/responders.lock
 	$(COMPILE) -c requirements/dev.lock --extra ssh pyproject.toml -o requirements/ssh.lock
 	$(COMPILE) -c requirements/dev.lock --group build -o requirements/build.lock

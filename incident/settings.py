@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from incident.errors import BadInput, WorkspaceError
 from incident.hosts import host_rule
@@ -340,6 +340,50 @@ class Escalation(Part):
     rounds: int = Field(default=6, ge=1, le=100)
 
 
+class Window(Part):
+    """The window of the envelope over an A4 sheet, in mm from the sheet's top left corner.
+
+    The default is the address field of DIN 5008, form B, for DL, C6/5 and C4. Windows of Chinese envelopes (ZL) differ
+    from maker to maker: measure yours.
+    """
+
+    left: float = Field(default=20, ge=10, le=130)
+    top: float = Field(default=45, ge=30, le=90)
+    width: float = Field(default=85, ge=50, le=120)
+    height: float = Field(default=45, ge=22, le=60)
+
+    @model_validator(mode="after")
+    def _leaves_room(self) -> Self:
+        right = self.left + self.width
+        if right > 200:
+            raise ValueError(
+                "left and width together are at most 200 mm, so that the window lies on the sheet"
+            )
+        if right > 145 and self.left < 70:
+            raise ValueError("beside the window there must be 45 mm for date and reference")
+        return self
+
+
+class Paper(Part):
+    """Letters: the envelope's window, marks for folding (mm from the top edge), and which fonts to print with.
+
+    `fonts` names a family by language, for those who do not want the first one found; `font_folder` holds fonts beside
+    the system's own. With `duplex` every letter begins on a front side.
+    """
+
+    window: Window = Window()
+    fold_marks: list[Annotated[float, Field(gt=0, lt=297)]] = Field(
+        default_factory=lambda: [105.0, 210.0], max_length=4
+    )
+    duplex: bool = False
+    fonts: dict[str, str] = Field(default_factory=dict)
+    font_folder: str = ""
+
+    def geometry(self) -> dict[str, Any]:
+        """What is frozen with a letter, as plain data."""
+        return self.model_dump(include={"window", "fold_marks", "duplex"})
+
+
 class Settings(Part):
     """All settings of a workspace."""
 
@@ -354,6 +398,7 @@ class Settings(Part):
     approvals: Approvals = Approvals()
     hooks: Hooks = Hooks()
     playbooks: Playbooks = Playbooks()
+    paper: Paper = Paper()
     targets: Targets = Targets()
     reminders: Reminders = Reminders()
     contacts: Contacts = Contacts()

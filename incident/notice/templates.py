@@ -28,11 +28,7 @@ def render_template(name: str, values: dict[str, Any], *, templates: Sequence[Pa
     try:
         return environment.get_template(name).render(values)
     except jinja2.TemplateNotFound as error:
-        raise NotFound(
-            f"there is no template {error.name}",
-            where=" or ".join(str(place) for place in templates) or "no folder of templates",
-            next_step=f"put one into {templates[0] / name}" if templates else "name a folder of templates",
-        ) from error
+        raise _not_found(str(error.name), templates) from error
     except jinja2.TemplateSyntaxError as error:
         raise BadInput(
             f"the template cannot be read: {error.message}",
@@ -54,6 +50,30 @@ def first_template(names: Sequence[str], *, templates: Sequence[Path]) -> str:
 def has_template(name: str, *, templates: Sequence[Path]) -> bool:
     """Whether one of the folders holds the template `name`."""
     return _find(name, tuple(templates)) is not None
+
+
+def template_text(name: str, *, templates: Sequence[Path]) -> str:
+    """The text of the template `name` as it stands in the first folder that has it.
+
+    Raises `NotFound` naming every folder searched, `BadInput` for a file that is no UTF-8 text.
+    """
+    found = _find(name, tuple(templates))
+    if found is None:
+        raise _not_found(name, templates)
+    try:
+        return found.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            "the template is no text in UTF-8", where=str(found), next_step="save it as UTF-8"
+        ) from error
+
+
+def _not_found(name: str, templates: Sequence[Path]) -> NotFound:
+    return NotFound(
+        f"there is no template {name}",
+        where=" or ".join(str(place) for place in templates) or "no folder of templates",
+        next_step=f"put one into {templates[0] / name}" if templates else "name a folder of templates",
+    )
 
 
 @lru_cache(maxsize=16)

@@ -26,6 +26,7 @@ EXTRAS: dict[str, list[str]] = PYPROJECT["project"].get("optional-dependencies",
 ASKED = {
     "runtime": CORE,
     "postgres": [*CORE, *EXTRAS["postgres"]],
+    "paper": [*CORE, *EXTRAS["paper"]],
     "responders": [*CORE, *EXTRAS["responders"]],
     "build": GROUPS["build"],
     "bench": GROUPS["bench"],
@@ -92,7 +93,7 @@ def test_a_lock_names_no_address_and_no_path(lock: str) -> None:
     assert [line for line in lines if told.search(line)] == []
 
 
-@pytest.mark.parametrize("lock", ["runtime", "postgres", "build"])
+@pytest.mark.parametrize("lock", ["runtime", "postgres", "paper", "build"])
 def test_what_is_tested_is_what_is_shipped(lock: str) -> None:
     tested = read_lock("dev")
     assert {name: pin.version for name, pin in read_lock(lock).items()} == {
