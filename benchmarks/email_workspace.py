@@ -17,7 +17,8 @@ from incident.delivery.states import PUBLISH_JOB, DeliveryState
 from incident.delivery.status import account, campaigns_of
 from incident.durable import Runner
 from incident.law.categories import category_catalogue, category_names
-from incident.notice.release import FrozenNotice, must_be_released, release
+from incident.notice.frozen import FrozenNotice
+from incident.notice.release import must_be_released, release
 from incident.ops.drill_estate import facts_text, settings_text, write_people
 from incident.ops.founding import found_workspace
 from incident.ops.house import evaluate

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from incident.notice.findings import Finding
-    from incident.notice.release import FrozenNotice
+    from incident.notice.frozen import FrozenNotice
     from incident.record.dossier import Dossier
     from incident.store.tables import Notice
 

@@ -15,8 +15,8 @@ from incident.errors import Refused, WrongUsage
 
 if TYPE_CHECKING:
     from incident.notice.channels import PersonValues, Rendering, SmallChannel
+    from incident.notice.frozen import FrozenNotice
     from incident.notice.preview import NamedByLaw, Survey
-    from incident.notice.release import FrozenNotice
     from incident.notice.sms_text import SmsText
     from incident.response.housework import House
 

@@ -12,8 +12,8 @@ from datetime import datetime
 from incident.delivery.codes import code_of
 from incident.delivery.states import Addressee
 from incident.notice.audience import Audience, MessageWords, audience_of, message_words
+from incident.notice.frozen import FrozenNotice
 from incident.notice.languages import shipped_languages
-from incident.notice.release import FrozenNotice
 from incident.notice.render import CHILD_NAME, CODE, DATA_TYPES_OF_PERSON, PERSON_NAME, RenderedEmail
 from incident.record.person import PersonRow
 from notifiers.email.message import NOT_IN_A_LINE, Address, Envelope, MailTemplate

@@ -16,7 +16,8 @@ from typing import Any
 
 from incident.errors import BadInput
 from incident.notice.content import Contact, NoticeContent
-from incident.notice.templates import template_text
+from incident.notice.languages import languages_in
+from incident.notice.templates import has_template, template_text
 from incident.settings import Paper
 
 LAYOUT = "notice/layout.typ"
@@ -150,6 +151,17 @@ class LetterPreview:
     font: str
 
 
+def freeze_letters(
+    contents: Mapping[str, NoticeContent], *, templates: Sequence[Path], paper: Paper
+) -> dict[str, FrozenLetter]:
+    """The letter in each language that has a template for it. Raises as `freeze_letter` does."""
+    return {
+        language: freeze_letter(content, templates=templates, paper=paper)
+        for language, content in contents.items()
+        if has_template(TEMPLATE.format(language=language), templates=templates)
+    }
+
+
 def freeze_letter(content: NoticeContent, *, templates: Sequence[Path], paper: Paper) -> FrozenLetter:
     """The letter of a notice from `notice/<language>/letter.typ` and `notice/layout.typ`.
 
@@ -166,7 +178,9 @@ def freeze_letter(content: NoticeContent, *, templates: Sequence[Path], paper: P
                 next_step="write what you need of it into the template",
             )
     document = content.as_document()
-    del document["missing"], document["only_elsewhere"]
+    for unprinted in ("missing", "only_elsewhere", "sources", "untranslated"):
+        document.pop(unprinted, None)
+    document["unnamed"] = languages_in(templates)[content.language].word("unnamed")
     document["contact"] = document["contact"] or asdict(Contact(organisation=""))
     document.setdefault("more", [])
     return FrozenLetter(

@@ -31,7 +31,6 @@ from incident.notice.letter import (
     Unprinted,
 )
 from incident.notice.paper_fonts import FontShelf
-from incident.notice.render import salutation_without_name
 
 if TYPE_CHECKING:
     import typst
@@ -264,7 +263,7 @@ class _Typesetter:
             ) from error
 
     def _data(self, people: Sequence[PersonsLetter]) -> str:
-        unknown = salutation_without_name(self._letter.language)
+        unknown = self._letter.content["unnamed"]
         return json.dumps(
             {
                 "content": self._content,

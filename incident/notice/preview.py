@@ -18,8 +18,8 @@ from incident.law.findings import Finding
 from incident.law.regimes import Channel, DutyKind
 from incident.notice.audience import Audience
 from incident.notice.channels import PersonValues, Sms, person_values
+from incident.notice.frozen import FrozenNotice
 from incident.notice.graphemes import graphemes
-from incident.notice.release import FrozenNotice
 from incident.notice.render import (
     DATA_TYPES_OF_PERSON,
     PERSON_NAME,

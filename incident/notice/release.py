@@ -9,28 +9,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-import rfc8785
 from sqlmodel import Session, col, select
 
 from incident.errors import BadInput, NotFound, Refused
-from incident.notice.audience import FURTHER, Audience, MessageWords, check_variants, message_words
-from incident.notice.channels import Renderings
-from incident.notice.content import NoticeContent
+from incident.notice.audience import FURTHER, Audience, check_variants, message_words
 from incident.notice.draft import draft
 from incident.notice.findings import Finding, refusals
+from incident.notice.frozen import FrozenNotice
 from incident.notice.gate import Required, check_notice
 from incident.notice.gate_channels import check_channels
 from incident.notice.gate_edits import check_edits
 from incident.notice.inputs import CategoryTexts, NoticeInputs
 from incident.notice.languages import languages_in
+from incident.notice.letter import freeze_letters
 from incident.notice.public_page import render_public_pages
 from incident.notice.remedies import suggested_remedies
-from incident.notice.render import RenderedEmail, render_email
+from incident.notice.render import render_email
 from incident.notice.render_small import render_small
 from incident.record.decisions import Signer, Subject, Verdict, Voice, approvals, decide, rejections, voices
 from incident.record.dossier import Dossier
@@ -50,82 +48,6 @@ class NoticeState(StrEnum):
     DRAFT = "draft"
     RELEASED = "released"
     SUPERSEDED = "superseded"
-
-
-@dataclass(frozen=True)
-class FrozenNotice:
-    """All that a version of the notice consists of.
-
-    `category_titles` names each kind of data by language: a person's message lists those that concern them. `variants`
-    are the e-mails for who is not the grown-up person concerned, by audience and language; `words` what a message needs
-    of a language besides; `channels` the small channels by language. Versions from before there were such parts have
-    none.
-    """
-
-    contents: Mapping[str, NoticeContent]
-    emails: Mapping[str, RenderedEmail]
-    pages: Mapping[str, str]
-    from_name: Mapping[str, str]
-    from_address: str
-    reply_to: str
-    category_titles: Mapping[str, Mapping[str, str]]
-    variants: Mapping[Audience, Mapping[str, RenderedEmail]] = field(default_factory=dict)
-    words: Mapping[str, MessageWords] = field(default_factory=dict)
-    channels: Mapping[str, Renderings] = field(default_factory=dict)
-
-    def email_for(self, audience: Audience, language: str) -> RenderedEmail:
-        """The e-mail to an audience; the person's where the version has none of its own."""
-        return self.variants.get(audience, self.emails).get(language, self.emails[language])
-
-    def as_document(self) -> dict[str, Any]:
-        """Plain data, to be hashed and sealed."""
-        return {
-            "contents": {language: content.as_document() for language, content in self.contents.items()},
-            "emails": {language: asdict(mail) for language, mail in self.emails.items()},
-            "pages": dict(self.pages),
-            "from_name": dict(self.from_name),
-            "from_address": self.from_address,
-            "reply_to": self.reply_to,
-            "category_titles": {name: dict(titles) for name, titles in self.category_titles.items()},
-            **self._further(),
-        }
-
-    def _further(self) -> dict[str, Any]:
-        # Left out where there is none, so that versions from before keep their hash.
-        variants = {
-            str(audience): {language: asdict(mail) for language, mail in mails.items()}
-            for audience, mails in self.variants.items()
-        }
-        words = {language: asdict(each) for language, each in self.words.items()}
-        channels = {language: each.as_document() for language, each in self.channels.items()}
-        parts = {"variants": variants, "words": words, "channels": channels}
-        return {name: part for name, part in parts.items() if part}
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> FrozenNotice:
-        return cls(
-            contents={name: NoticeContent.from_document(each) for name, each in document["contents"].items()},
-            emails={name: RenderedEmail(**each) for name, each in document["emails"].items()},
-            pages=document["pages"],
-            from_name=document["from_name"],
-            from_address=document["from_address"],
-            reply_to=document["reply_to"],
-            category_titles=document["category_titles"],
-            variants={
-                Audience(audience): {name: RenderedEmail(**each) for name, each in mails.items()}
-                for audience, mails in document.get("variants", {}).items()
-            },
-            words={name: MessageWords(**each) for name, each in document.get("words", {}).items()},
-            channels={
-                language: Renderings.from_document(each)
-                for language, each in document.get("channels", {}).items()
-            },
-        )
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 over the canonical JSON (RFC 8785) of everything in it."""
-        return hashlib.sha256(rfc8785.dumps(self.as_document())).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -189,6 +111,7 @@ def assemble(
         channels={
             language: render_small(content, templates=templates) for language, content in contents.items()
         },
+        letters=freeze_letters(contents, templates=templates, paper=settings.paper),
     )
     bodies = {
         audience: {language: (mail.text, mail.html) for language, mail in mails.items()}

@@ -9,7 +9,7 @@ from pathlib import Path
 import rfc8785
 
 from incident.notice.channels import Sms
-from incident.notice.release import FrozenNotice
+from incident.notice.frozen import FrozenNotice
 from incident.workspace import shipped
 from tests.support.breaches import make_breach
 

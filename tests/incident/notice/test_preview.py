@@ -10,8 +10,9 @@ import pytest
 
 from incident.errors import KeyDestroyed
 from incident.notice.channels import person_values
+from incident.notice.frozen import FrozenNotice
 from incident.notice.preview import Survey, masked, named_by_law, survey
-from incident.notice.release import FrozenNotice, assemble
+from incident.notice.release import assemble
 from incident.notice.sms_text import sms_text
 from incident.record.dossier import load_dossier
 from tests.support.breaches import Affected, Breach, make_breach, some_people

@@ -10,8 +10,8 @@ import pytest
 from sqlmodel import select
 
 from incident.errors import BadInput, Refused, TocsinError
+from incident.notice.frozen import FrozenNotice
 from incident.notice.release import (
-    FrozenNotice,
     NoticeState,
     Version,
     latest_version,
