@@ -1,4 +1,7 @@
-"""Write `compiled.json` anew from the shipped YAML of the law and of the languages of notices: `python -m incident.law.compiling`; with `--check`, only compare."""
+"""Write `compiled.json` anew from the shipped YAML of the law and of the languages of notices.
+
+`python -m incident.law.compiling`; with `--check`, only compare.
+"""
 
 from __future__ import annotations
 
