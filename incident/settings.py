@@ -47,10 +47,15 @@ def _secret_reference(text: str) -> str:
     return text
 
 
+def is_language_tag(text: str) -> bool:
+    """Whether a text is a language tag (BCP 47): a language, and where it tells something a script and a region."""
+    return _LANGUAGE_TAG.fullmatch(text) is not None
+
+
 def _languages(tags: list[str]) -> list[str]:
     if not tags:
         raise ValueError("name at least one language, for example zh-Hans")
-    if strange := [tag for tag in tags if not _LANGUAGE_TAG.fullmatch(tag)]:
+    if strange := [tag for tag in tags if not is_language_tag(tag)]:
         raise ValueError(
             f"{strange[0]!r} is no language tag (BCP 47); write for example zh-Hans, zh-Hant or en"
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from incident.cli.desk import Desk, desk_of
-from incident.cli.notice_lint import lint
+from incident.cli.notice_languages import lint, new_language
 from incident.cli.notice_preview import HELP as PREVIEW_HELP
 from incident.cli.notice_preview import preview
 from incident.cli.record import ID
@@ -25,12 +25,13 @@ GROUP = "notice"
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
-    help="The notice: draft, check, edit, preview, lint, release, send, pause, resume, status, verify.",
+    help="The notice: draft, check, edit, preview, lint, new-language, release, send, pause, resume, status, verify.",
     no_args_is_help=True,
 )
 WHY = typer.Option(False, "--why", help="Show where each sentence is from.")
 lists = typer.Typer(rich_markup_mode=None, add_completion=False)
 app.command("lint", help="Check the languages of notices: the workspace's own and the shipped.")(lint)
+app.command("new-language", help="Begin a language of notices in this workspace.")(new_language)
 
 
 @app.command(
@@ -78,7 +79,7 @@ def edit(
     ctx: typer.Context,
     incident_id: str = ID,
     element: str = typer.Argument(..., metavar="ELEMENT", help="The part, as `--why --json` calls it."),
-    language: str = typer.Option("", "--language", help="zh-Hans or en."),
+    language: str = typer.Option("", "--language", help="For example zh-Hans, zh-Hant or en."),
     text: str | None = typer.Option(None, "--text", help="The words."),
     file: Path | None = typer.Option(
         None, "--file", metavar="FILE", help="A file with the words (- for standard input)."

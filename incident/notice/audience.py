@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from html import unescape
 
 from incident.notice.addressees import FURTHER, Audience
@@ -28,6 +29,7 @@ __all__ = [
     "check_variants",
     "content_for",
     "message_words",
+    "said_to",
     "told_to",
 ]
 
@@ -97,16 +99,20 @@ def message_words(language: Language) -> MessageWords:
     )
 
 
+def said_to(audience: Audience, language: Language, text: str) -> str:
+    """A text with the polite forms that an audience is not addressed by replaced."""
+    own = language.spoken.audiences.get(audience)
+    for polite, informal in own.informal.items() if own else ():
+        text = text.replace(polite, informal)
+    return text
+
+
 def content_for(audience: Audience, content: NoticeContent, language: Language) -> NoticeContent:
     """The content as an audience reads it: polite forms give way to what children are called; nothing else changes."""
     own = language.spoken.audiences.get(audience)
     if own is None or not own.informal:
         return content
-
-    def said(text: str) -> str:
-        for polite, informal in own.informal.items():
-            text = text.replace(polite, informal)
-        return text
+    said = partial(said_to, audience, language)
 
     def lines(texts: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return None if texts is None else tuple(said(text) for text in texts)

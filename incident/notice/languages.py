@@ -108,7 +108,7 @@ class Punctuation(Strict):
     label, `gap` stands between sentences, `thousands` in numbers."""
 
     comma: str
-    last_comma: str
+    last_comma: Annotated[str, Field(min_length=1)]
     clause: str
     colon: str
     gap: str
@@ -166,6 +166,11 @@ class Catalogue(Strict):
     remedies: dict[str, RemedyWords] = Field(default_factory=dict)
     elements: dict[str, ElementWords] = Field(default_factory=dict)
     measures: dict[str, _Words] = Field(default_factory=dict)
+
+    @field_validator("categories", "remedies", "elements", "measures", mode="before")
+    @classmethod
+    def _a_part_that_says_nothing_yet(cls, entries: Any) -> Any:
+        return {} if entries is None else entries
 
 
 def _of_fact(field: str, *, but: frozenset[str] = frozenset(), and_: frozenset[str] = frozenset()) -> Any:
@@ -352,6 +357,10 @@ class Languages(Mapping[str, Language]):
         return Language(
             tag, _spoken(*_stamp(file)), _catalogue(*_stamp(catalogue)) if catalogue else Catalogue()
         )
+
+    def file_of(self, tag: str) -> Path | None:
+        """The `language.yaml` of a language; None where there is none."""
+        return _first(self._places, tag, LANGUAGE_FILE)
 
     def __contains__(self, tag: object) -> bool:
         return isinstance(tag, str) and _first(self._places, tag, LANGUAGE_FILE) is not None

@@ -50,7 +50,10 @@ def _lint(file: Path) -> Iterator[Problem]:
         found = _MODELS[file.name].model_validate(data)
     except ValidationError as error:
         for place, sentence in told(error):
-            yield Problem(file, line_of(text, place), Severity.error, sentence)
+            for part in sentence.split("; "):
+                # Our own faults begin with the key of the text they are about.
+                at = (*place, part.partition(" ")[0].rstrip(":"))
+                yield Problem(file, line_of(text, at), Severity.error, part)
         return
     said = _language(found, file) if isinstance(found, Spoken) else _catalogue(found, file)
     for place, sentence, severity in said:

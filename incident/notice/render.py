@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from incident.errors import BadInput
-from incident.notice.audience import Audience, content_for, told_to
+from incident.notice.audience import Audience, content_for, said_to, told_to
 from incident.notice.content import NoticeContent
 from incident.notice.language_keys import SENTENCES
 from incident.notice.languages import Language, languages_in
@@ -133,7 +133,9 @@ def _sayer(
 
     def say(key: str, **values: str) -> str:
         form = language.spoken.sentences[key] if key in SENTENCES else language.word(key, audience)
-        return form.format(**{"organisation": organisation, "child": child, **values})
+        return said_to(audience, language, form).format(
+            **{"organisation": organisation, "child": child, **values}
+        )
 
     return say
 

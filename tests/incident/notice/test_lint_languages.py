@@ -31,7 +31,7 @@ def test_the_shipped_languages_have_no_problem_at_all() -> None:
     ("old", "new", "at", "says"),
     [
         ("  began: It began on {date}.\n", "", "sentences:", "began is missing"),
-        ("It began on {date}.", "It began.", "sentences:", "began lacks {date}"),
+        ("It began on {date}.", "It began.", "  began:", "began lacks {date}"),
         ("It began on {date}.", "It " + "really and truly " * 9 + "began on {date}.", "  began:", "a sentence of"),
         ("We are sorry that this happened.", "We take this very seriously.", "  sorry:", "very seriously"),
         ("      - This is not your fault,", "      - You are a data subject and this is not your fault,", "      - You are a data", "no word for a young reader"),

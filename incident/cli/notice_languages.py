@@ -1,13 +1,34 @@
-"""`incident notice lint`: the languages of notices."""
+"""`incident notice lint` and `new-language`: the languages of notices."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from incident.cli.desk import desk_of
+from incident.errors import WrongUsage
+
+if TYPE_CHECKING:
+    from incident.notice.addressees import Audience
+
+
+AUDIENCE = typer.Option(
+    "person", "--audience", help="Who reads the e-mail: person, guardian, young or organisation."
+)
+
+
+def audience_named(word: str) -> Audience:
+    """The audience of this name. Raises `WrongUsage` naming those there are."""
+    from incident.notice.addressees import Audience
+
+    if word not in set(Audience):
+        raise WrongUsage(
+            f"{word!r} is no audience of a notice", where="--audience", next_step=", ".join(Audience)
+        )
+    return Audience(word)
 
 
 def lint(
@@ -41,3 +62,18 @@ def lint(
     desk.table(("File", "Line", "Severity", "What"), rows)
     if any(str(each.severity) == "error" for each in problems):
         raise typer.Exit(1)
+
+
+def new_language(
+    ctx: typer.Context,
+    tag: str = typer.Argument(metavar="TAG", help="The language's tag (BCP 47), for example vi."),
+    like: str = typer.Option("en", "--like", metavar="TAG", help="The language to write beside."),
+) -> None:
+    from incident.notice.languages import languages_in
+    from incident.notice.new_language import begin_language
+    from incident.workspace import search_path
+
+    desk = desk_of(ctx)
+    places = search_path(desk.paths, "templates")
+    files = begin_language(places[0], tag, like=like, languages=languages_in(places))
+    desk.lines([f"written to {file}" for file in files], document={"files": [str(file) for file in files]})
