@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from incident.notice.channels import PersonValues, person_values
 from incident.notice.content import NoticeContent
 from incident.notice.graphemes import graphemes
-from incident.notice.phrases import language_key
 from incident.notice.render import list_for_person, salutation_without_name
 from incident.notice.sms_text import forcing_characters
 
@@ -17,6 +16,7 @@ SAMPLE_CODE = "K7P2-4M9Q-X5T"
 
 _SAMPLE_NAMES: Mapping[str, Mapping[str, str]] = {
     "zh-Hans": {"sample": "张三", "longest": "阿卜杜热西提·麦麦提艾力"},
+    "zh-Hant": {"sample": "陳大文", "longest": "歐陽陳佩儀·瑪利亞·羅德里格斯"},
     "en": {"sample": "Ann Lee", "longest": "Maximiliane Alexandra Winterbottom-Smith"},
 }
 # By the first word of a character's Unicode name.
@@ -77,7 +77,7 @@ def sample_values(content: NoticeContent, *, size: str = "sample") -> PersonValu
     The longest has every kind of information that the notice names, the shortest one kind and no name.
     """
     language, kinds = content.language, content.data_types or ()
-    names = _SAMPLE_NAMES[language_key(language)]
+    names = _SAMPLE_NAMES.get(language) or _SAMPLE_NAMES["en"]
     name = salutation_without_name(language) if size == "shortest" else names[size]
     return person_values(
         name=name, data_types=list_for_person(_kinds_of(kinds, size), language), code=SAMPLE_CODE
