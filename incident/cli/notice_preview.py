@@ -15,10 +15,11 @@ from incident.errors import Refused, WrongUsage
 
 if TYPE_CHECKING:
     from incident.notice.channels import PersonValues, Rendering, SmallChannel
+    from incident.notice.content import NoticeContent
     from incident.notice.frozen import FrozenNotice
     from incident.notice.preview import NamedByLaw, Survey
     from incident.notice.sms_text import SmsText
-    from incident.response.housework import House
+    from incident.record.dossier import Dossier
 
 _DOCUMENTS = ("email", "public", "letter")
 _SMALL = ("sms", "push", "in_app", "voice", "call_centre")
@@ -84,7 +85,7 @@ def preview(
     if channel in _SMALL:
         lines += ["", f"personal places: {_TOLD[told]}"]
         lines += _sms_lines(desk, shown, surveyed, document) if channel == "sms" else []
-        lines += _law_lines(desk.house, dossier, frozen, chosen, channel, document)
+        lines += _law_lines(desk, dossier, frozen.contents[chosen], channel, document)
     desk.lines(lines, document=document)
 
 
@@ -264,21 +265,19 @@ def _forcing(found: SmsText) -> list[str]:
 
 
 def _law_lines(
-    house: House, dossier: Any, frozen: FrozenNotice, language: str, channel: str, document: dict[str, Any]
+    desk: Desk, dossier: Dossier, content: NoticeContent, channel: str, document: dict[str, Any]
 ) -> list[str]:
     """What stands in the full text only, and which laws name this way of telling people."""
     from incident.law.elements import element_catalogue
     from incident.notice.channels import SmallChannel
     from incident.notice.gate_channels import left_to_full_text
     from incident.notice.preview import named_by_law
-    from incident.settings import own_language
 
-    content = frozen.contents[language]
-    left = left_to_full_text(content, SmallChannel(channel), house.bench(dossier).required)
-    titles = [element_catalogue()[name].title[own_language(language)] for name in left]
+    left = left_to_full_text(content, SmallChannel(channel), desk.house.bench(dossier).required)
+    titles = [element_catalogue()[name].title[desk.language] for name in left]
     document["only_in_the_full_text"] = list(left)
     lines = [f"only in the full text: {', '.join(titles)}"] if titles else []
-    named: NamedByLaw | None = named_by_law(house.findings(dossier), channel)
+    named: NamedByLaw | None = named_by_law(desk.house.findings(dossier), channel)
     if named is None:
         return lines
     document["named_by"] = list(named.by)

@@ -10,13 +10,13 @@ from incident.notice.content import NoticeContent
 from incident.notice.graphemes import graphemes
 from incident.notice.languages import Language, shipped_languages
 from incident.notice.sms_text import forcing_characters
-from incident.settings import own_language
 
 SAMPLE_CODE = "K7P2-4M9Q-X5T"
 """Has the form of a code; a real one belongs to a delivery, which a preview does not make."""
 
 _SAMPLE_NAMES: Mapping[str, Mapping[str, str]] = {
     "zh-Hans": {"sample": "张三", "longest": "阿卜杜热西提·麦麦提艾力"},
+    "zh-Hant": {"sample": "陳大文", "longest": "歐陽陳佩儀·瑪利亞·羅德里格斯"},
     "en": {"sample": "Ann Lee", "longest": "Maximiliane Alexandra Winterbottom-Smith"},
 }
 # By the first word of a character's Unicode name.
@@ -79,7 +79,8 @@ def sample_values(
     The longest has every kind of information that the notice names, the shortest one kind and no name.
     """
     language, kinds = content.language, content.data_types or ()
-    names, spoken = _SAMPLE_NAMES[own_language(language)], (languages or shipped_languages())[language]
+    names = _SAMPLE_NAMES.get(language) or _SAMPLE_NAMES["en"]
+    spoken = (languages or shipped_languages())[language]
     name = spoken.word("unnamed") if size == "shortest" else names[size]
     return person_values(name=name, data_types=spoken.listed(_kinds_of(kinds, size)), code=SAMPLE_CODE)
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from incident.errors import BadInput
+from incident.law.elements import element_catalogue
 from incident.notice.channels import (
     FIRST_STEP,
     LONGEST_NAME,
@@ -28,6 +29,7 @@ from incident.notice.channels import (
     person_values,
 )
 from incident.notice.content import Contact, NoticeContent, Section
+from incident.notice.gate_channels import check_channels
 from incident.notice.graphemes import graphemes, shorten
 from incident.notice.readability import long_sentences
 from incident.notice.render import SLOT_NAMES
@@ -418,3 +420,28 @@ def test_a_line_is_one_line_without_marks_and_overrides(name: str) -> None:
     assert len(line.splitlines()) <= 1
     assert not re.search("[\ufdd0-\ufdef\ufffe\uffff\u202a-\u202e\u2066-\u2069\x00-\x08]", line)
     assert one_line(line) == line
+
+
+def test_the_templates_for_traditional_chinese_render_every_channel_in_traditional_characters(
+    contents: Contents, templates: list[Path]
+) -> None:
+    content = replace(
+        contents()["zh-Hans"], language="zh-Hant", subject="", what_happened=None, data_types=None, cause=None,
+        consequences=None, measures_taken=None, steps_for_person=None, remedies=None, contact=None, effects="外洩",
+        not_known=(), next_update=None,
+    )  # fmt: skip
+    small = render_small(content, templates=templates)
+    assert [channel for channel, _ in small.there()] == list(SmallChannel)
+    simplified = set(
+        "们发您这个资讯码号链请说为时电话单时问题对应网页应览录输务书证银帐户没会来还样责实现开关传护"
+    )
+    simplified -= set("您這個請書會應號碼")
+    for channel, each in small.there():
+        assert not simplified & set(whole(each)), channel
+    assert small.voice is not None and small.voice.twiml.count('language="cmn-TW"') > 8
+    full = render_small(replace(contents()["zh-Hans"], language="zh-Hant"), templates=templates)
+    assert full.sms is not None and full.sms.text.count("\ufdd0") == 4
+    assert check_channels(
+        {"zh-Hant": replace(contents()["zh-Hans"], language="zh-Hant")}, {"zh-Hant": full},
+        {name: () for name in element_catalogue()}, documents={}, most_segments=9,
+    ) == []  # fmt: skip
