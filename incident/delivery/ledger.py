@@ -33,7 +33,10 @@ BEFORE_THE_RECIPIENT = frozenset({Stage.connect, Stage.tls, Stage.auth, Stage.ma
 
 @dataclass(frozen=True)
 class Due:
-    """A delivery that may be sent now. `first_intent_at` is set when it was tried before: its Date must not change."""
+    """A delivery that may be sent now. `first_intent_at` is set when it was tried before: its Date must not change.
+
+    `update_of` is the notice that this message is an update of; None for a first notice.
+    """
 
     id: str
     person_id: str
@@ -43,6 +46,7 @@ class Due:
     attempts: int
     strikes: int
     first_intent_at: datetime | None
+    update_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def due_deliveries(session: Session, batch_id: str, *, now: datetime, limit: int
     its time says nothing, and waiting for it could take as long as a clock was ever wrong.
     """
     values = {"batch": batch_id, "now": now, "most": limit}
-    return [Due(*tuple(row)) for row in session.connection().execute(_DUE, values)]
+    return [Due(*row) for row in session.connection().execute(_DUE, values)]
 
 
 _PUT_OFF_IN_THE_FUTURE = (
@@ -104,18 +108,24 @@ _PUT_OFF_IN_THE_FUTURE = (
     .correlate(Delivery)
     .exists()
 )
+_COMPUTED: dict[str, Any] = {
+    # The first by number: a clock that was set back makes later ones look earlier.
+    "first_intent_at": sa.select(col(Attempt.intent_at))
+    .where(col(Attempt.delivery_id) == col(Delivery.id), col(Attempt.n) == 1)
+    .correlate(Delivery)
+    .scalar_subquery(),
+}
 _DUE = (
     sa.select(
-        *(col(getattr(Delivery, field.name)) for field in fields(Due) if field.name != "first_intent_at"),
-        # The first by number: a clock that was set back makes later ones look earlier.
-        sa.select(col(Attempt.intent_at))
-        .where(col(Attempt.delivery_id) == col(Delivery.id), col(Attempt.n) == 1)
-        .correlate(Delivery)
-        .scalar_subquery(),
+        *(
+            _COMPUTED[each.name] if each.name in _COMPUTED else col(getattr(Delivery, each.name))
+            for each in fields(Due)
+        )
     )
     .where(
         col(Delivery.batch_id) == bindparam("batch"),
         col(Delivery.state) == DeliveryState.PENDING,
+        col(Delivery.waits).is_(False),
         or_(
             col(Delivery.next_at).is_(None),
             col(Delivery.next_at) <= bindparam("now"),
@@ -332,7 +342,8 @@ def ledger_root(session: Session, batch_id: str) -> str:
     digest = hashlib.sha256()
     for each in deliveries:
         told = f"{each.id} {each.person_id} {each.person_version} {each.addressee} {each.principal}"
-        digest.update(f"{told} {each.channel} {each.state} {each.reason} {each.attempts}\n".encode())
+        more = f" {each.waits} {each.update_of}" if each.waits or each.update_of else ""
+        digest.update(f"{told} {each.channel} {each.state} {each.reason} {each.attempts}{more}\n".encode())
     for one in attempts:
         at = one.outcome_at.isoformat() if one.outcome_at else "-"
         digest.update(f"{one.delivery_id} {one.n} {one.result} {one.stage} {one.code} {at}\n".encode())

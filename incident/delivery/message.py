@@ -16,9 +16,11 @@ from incident.notice.render import (
     CODE,
     DATA_TYPES_OF_PERSON,
     PERSON_NAME,
+    RenderedEmail,
     list_for_person,
     salutation_without_name,
 )
+from incident.notice.updating import marked_as_update
 from incident.record.person import PersonRow
 from notifiers.email.message import NOT_IN_A_LINE, Address, Envelope, MailTemplate
 from notifiers.email.skeleton import Skeleton
@@ -31,9 +33,13 @@ class CannotBeAddressed(Exception):
 
 @dataclass(frozen=True)
 class Stationery:
-    """The released notice made ready: a skeleton a language, and what the slots need."""
+    """The released notice made ready: a skeleton a language, and what the slots need.
+
+    `updates` are its skeletons as an update, by the notice that somebody has, and language.
+    """
 
     skeletons: Mapping[str, Skeleton]
+    updates: Mapping[str, Mapping[str, Skeleton]]
     category_titles: Mapping[str, Mapping[str, str]]
     everyones_categories: Mapping[str, str]
     return_path: str
@@ -41,22 +47,20 @@ class Stationery:
     key: bytes
 
 
-def stationery(frozen: FrozenNotice, *, key: bytes) -> Stationery:
-    """Compile a released notice's e-mails. Raises `BadMessage` for a sender that cannot be one."""
-    skeletons = {}
-    for language, mail in frozen.emails.items():
-        template = MailTemplate(
-            subject=mail.subject,
-            text=mail.text,
-            html=mail.html,
-            sender=Address(frozen.from_address, frozen.from_name.get(language, "")),
-            language=language,
-            reply_to=Address(frozen.reply_to) if frozen.reply_to else None,
-        )
-        skeletons[language] = Skeleton(template)
+def stationery(
+    frozen: FrozenNotice, *, key: bytes, earlier: Mapping[str, FrozenNotice] | None = None
+) -> Stationery:
+    """Compile a released notice's e-mails, also as updates of the `earlier` notices (by id).
+
+    Raises `BadMessage` for a sender that cannot be one.
+    """
     sender = Address(frozen.from_address).spec
     return Stationery(
-        skeletons=skeletons,
+        skeletons=_skeletons(frozen, frozen.emails),
+        updates={
+            notice_id: _skeletons(frozen, _as_update(frozen, each))
+            for notice_id, each in (earlier or {}).items()
+        },
         category_titles=frozen.category_titles,
         everyones_categories={
             language: list_for_person(content.data_types or (), language)
@@ -68,8 +72,42 @@ def stationery(frozen: FrozenNotice, *, key: bytes) -> Stationery:
     )
 
 
+def _skeletons(frozen: FrozenNotice, emails: Mapping[str, RenderedEmail]) -> dict[str, Skeleton]:
+    return {
+        language: Skeleton(
+            MailTemplate(
+                subject=mail.subject,
+                text=mail.text,
+                html=mail.html,
+                sender=Address(frozen.from_address, frozen.from_name.get(language, "")),
+                language=language,
+                reply_to=Address(frozen.reply_to) if frozen.reply_to else None,
+            )
+        )
+        for language, mail in emails.items()
+    }
+
+
+def _as_update(frozen: FrozenNotice, earlier: FrozenNotice) -> dict[str, RenderedEmail]:
+    """The e-mails marked as an update; a version that was frozen before there were such marks goes out as it is."""
+    days = {language: content.written_on for language, content in earlier.contents.items()}
+    any_day = next(iter(days.values()), "")
+    return {
+        language: marked_as_update(mail, frozen.updates[language], days.get(language, any_day))
+        if language in frozen.updates
+        else mail
+        for language, mail in frozen.emails.items()
+    }
+
+
 def compose(
-    paper: Stationery, person: PersonRow, *, delivery_id: str, addressee: str, first_intent_at: datetime
+    paper: Stationery,
+    person: PersonRow,
+    *,
+    delivery_id: str,
+    addressee: str,
+    first_intent_at: datetime,
+    update_of: str | None = None,
 ) -> Envelope:
     """The envelope of one delivery.
 
@@ -77,7 +115,8 @@ def compose(
     everybody: it is raised as it is, so that the job fails and nobody counts as unreachable for it.
     """
     to = person.guardian if addressee == Addressee.GUARDIAN else person.contact
-    language = person.language if person.language in paper.skeletons else next(iter(paper.skeletons))
+    skeletons = paper.updates[update_of] if update_of else paper.skeletons
+    language = person.language if person.language in skeletons else next(iter(skeletons))
     titles = [paper.category_titles[category][language] for category in person.categories]
     name = _one_line(to.name)
     values = {
@@ -89,7 +128,7 @@ def compose(
         address = Address(to.email, name)
     except BadAddress as error:
         raise CannotBeAddressed(error.where) from error
-    data = paper.skeletons[language].render(
+    data = skeletons[language].render(
         values, to=address, message_id=f"<{delivery_id}@{paper.domain}>", date=first_intent_at
     )
     return Envelope(mail_from=paper.return_path, rcpt_to=address.spec, data=data, envid=delivery_id)

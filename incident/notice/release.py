@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -25,6 +25,7 @@ from incident.notice.gate import Required, check_notice
 from incident.notice.public_page import render_public_pages
 from incident.notice.remedies import suggested_remedies
 from incident.notice.render import RenderedEmail, render_email
+from incident.notice.updating import UpdateMark, update_marks
 from incident.record.decisions import Signer, Subject, Verdict, Voice, approvals, decide, rejections, voices
 from incident.record.dossier import Dossier
 from incident.record.incidents import must_be_open
@@ -49,7 +50,8 @@ class NoticeState(StrEnum):
 class FrozenNotice:
     """All that a version of the notice consists of.
 
-    `category_titles` names each kind of data by language: a person's message lists those that concern them.
+    `category_titles` names each kind of data by language: a person's message lists those that concern them. `updates`
+    is how the message is marked for whom an earlier version has reached.
     """
 
     contents: Mapping[str, NoticeContent]
@@ -59,10 +61,14 @@ class FrozenNotice:
     from_address: str
     reply_to: str
     category_titles: Mapping[str, Mapping[str, str]]
+    updates: Mapping[str, UpdateMark] = field(default_factory=dict)
 
     def as_document(self) -> dict[str, Any]:
         """Plain data, to be hashed and sealed."""
+        # Versions from before there were such marks were hashed without them.
+        updates = {language: asdict(mark) for language, mark in self.updates.items()}
         return {
+            **({"updates": updates} if updates else {}),
             "contents": {language: content.as_document() for language, content in self.contents.items()},
             "emails": {language: asdict(mail) for language, mail in self.emails.items()},
             "pages": dict(self.pages),
@@ -82,6 +88,7 @@ class FrozenNotice:
             from_address=document["from_address"],
             reply_to=document["reply_to"],
             category_titles=document["category_titles"],
+            updates={name: UpdateMark(**each) for name, each in document.get("updates", {}).items()},
         )
 
     @property
@@ -132,6 +139,7 @@ def assemble(
             name: {language: category.title[language] for language in contents}
             for name, category in bench.categories.items()
         },
+        updates=update_marks(contents),
     )
     return frozen, [*check_notice(contents, bench.required), *suggested_remedies(inputs, contents)]
 

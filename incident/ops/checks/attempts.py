@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from incident.delivery.codes import code_mac, code_of
 from incident.delivery.ledger import BEFORE_THE_RECIPIENT, LONGEST_PAUSE
-from incident.delivery.states import IN_PROGRESS, NEVER_TRIED, SETTLED, DeliveryState, Why
+from incident.delivery.states import IN_PROGRESS, NEVER_TRIED, SETTLED, CampaignState, DeliveryState, Why
 from incident.ops.checks.base import (
     Findings,
     Invariant,
@@ -110,7 +110,32 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
             Sign(
                 STATES,
                 "it is settled, but not when its last attempt ended",
-                settled & d.settled_at.is_distinct_from(settled_when),
+                settled & (d.reason != Why.REPLACED) & d.settled_at.is_distinct_from(settled_when),
+            ),
+            Sign(
+                STATES,
+                "it is replaced, and nobody knows when",
+                (d.reason == Why.REPLACED) & d.settled_at.is_(None),
+            ),
+            Sign(
+                STATES,
+                "it waits for an earlier version and was tried, or is settled",
+                d.waits & ((many != 0) | settled),
+            ),
+            Sign(
+                STATES,
+                "it is left to a later version, or waits for an earlier one, and there is none",
+                (d.waits | (d.reason == Why.REPLACED)) & ~_another_campaign(),
+            ),
+            Sign(
+                STATES,
+                "an update of a notice that no other campaign sent",
+                d.update_of.is_not(None) & ~_another_campaign(notice_id=d.update_of),
+            ),
+            Sign(
+                STATES,
+                "it is replaced, and its campaign is not",
+                (d.reason == Why.REPLACED) & c.state.not_in([CampaignState.REPLACED, CampaignState.ENDED]),
             ),
             Sign(
                 STATES,
@@ -158,11 +183,21 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
     )
 
 
+def _another_campaign(notice_id: sa.ColumnElement[str] | None = None) -> sa.ColumnElement[bool]:
+    other = _campaign.alias()
+    found = sa.exists().where(other.c.incident_id == c.incident_id, other.c.id != c.id)
+    if notice_id is not None:
+        found = found.where(other.c.notice_id == notice_id)
+    return found.correlate(_campaign, _delivery)
+
+
 def _other_reason(many: sa.ColumnElement[int], last: sa.FromClause) -> sa.ColumnElement[bool]:
     """Whether the reason is another than the one that follows (see `delivery.ledger.judge`)."""
     blocked = sa.func.coalesce(last.c.enhanced, "").like("5.7.%")
     return sa.case(
-        (many == 0, d.reason.not_in(sorted(NEVER_TRIED))),
+        (many == 0, d.reason.not_in(sorted({*NEVER_TRIED, Why.REPLACED}))),
+        # What a later version tells is told by that one, whatever came of the tries so far.
+        (d.reason == Why.REPLACED, last.c.result == Result.accepted),
         (last.c.result == Result.permanent, d.reason != sa.case((blocked, Why.BLOCKED), else_=Why.REFUSED)),
         (last.c.stage.is_(None), d.reason.not_in([Why.BAD_ADDRESS, Why.DAMAGED])),
         else_=d.reason != Why.NO_ANSWER,
