@@ -17,6 +17,7 @@ from incident.delivery.following import open_batches, others_of, replace_earlier
 from incident.delivery.ledger import ledger_root, people_root
 from incident.delivery.message import stationery
 from incident.delivery.promises import must_keep_promises
+from incident.delivery.sharing import Sharing, put_into_groups, sharing_of
 from incident.delivery.states import (
     BATCH_JOB,
     EMAIL,
@@ -73,10 +74,20 @@ def open_campaign(change: Change, store: Store, version: Version, settings: Sett
     campaign_id = store.new_id()
     leak_ended_on = leak_end(change.session, store, incident_id, zone=settings.zone)
     follows = bool(others_of(change.session, campaign_id, incident_id))
+    sharing = sharing_of(change.session, incident_id, key=change.key)
     expected = 0
-    for number, chunk in enumerate(_people_in_chunks(change.session, incident_id), start=1):
+    for number, chunk in enumerate(_people_in_batches(change.session, incident_id, sharing), start=1):
         expected += len(chunk)
-        _open_batch(change, store, campaign_id, incident_id, number, chunk, leak_ended_on, follows=follows)
+        batch_id = f"{campaign_id}-{number:06d}"
+        rows = [
+            row
+            for each in chunk
+            for row in _deliveries(change, store, batch_id, each, leak_ended_on, sharing)
+        ]
+        put_into_groups(rows, sharing)
+        for row in rows:
+            row["waits"] = follows and row["state"] in IN_PROGRESS
+        _open_batch(change, batch_id, campaign_id, incident_id, number, rows)
     if not expected:
         raise Refused(
             "the list of affected people is empty",
@@ -131,23 +142,34 @@ def _people_in_chunks(session: Session, incident_id: str) -> Iterator[list[Perso
             session.expunge(person)
 
 
+def _people_in_batches(session: Session, incident_id: str, sharing: Sharing) -> Iterator[list[Person]]:
+    """The people in the order of their ids, but whoever shares a message comes with the first of those who do."""
+    placed: set[str] = set()
+    for chunk in _people_in_chunks(session, incident_id):
+        here = [person for person in chunk if person.id not in placed]
+        together = {other for person in here for other in sharing.company.get(person.id, ())}
+        placed |= together
+        if elsewhere := together - {person.id for person in here}:
+            joining = session.exec(
+                select(Person).where(col(Person.id).in_(elsewhere)).order_by(col(Person.id))
+            ).all()
+            here += joining
+            for person in joining:
+                session.expunge(person)
+        if here:
+            yield here
+
+
 def _open_batch(
     change: Change,
-    store: Store,
+    batch_id: str,
     campaign_id: str,
     incident_id: str,
     number: int,
-    people: list[Person],
-    leak_ended_on: date | None,
-    *,
-    follows: bool,
+    rows: list[dict[str, Any]],
 ) -> None:
-    batch_id = f"{campaign_id}-{number:06d}"
-    rows = [row for person in people for row in _deliveries(change, store, batch_id, person, leak_ended_on)]
     # They are sent in the order of their ids: kept in that order, a group lies on few pages of the database.
     rows.sort(key=itemgetter("id"))
-    for row in rows:
-        row["waits"] = follows and row["state"] in IN_PROGRESS
     pending = sum(row["principal"] and row["state"] in IN_PROGRESS for row in rows)
     unreachable = sum(row["principal"] and row["state"] == DeliveryState.UNREACHABLE for row in rows)
     batch = {
@@ -165,20 +187,20 @@ def _open_batch(
 
 
 def _deliveries(
-    change: Change, store: Store, batch_id: str, person: Person, leak_ended_on: date | None
+    change: Change,
+    store: Store,
+    batch_id: str,
+    person: Person,
+    leak_ended_on: date | None,
+    sharing: Sharing,
 ) -> list[dict[str, Any]]:
     """The deliveries of one person: their own, and the guardian's for a minor (a minor is told with the guardian)."""
     to_person = partial(_delivery, change, store, batch_id, person, Addressee.PERSON)
-    why = _why_not(change, person, leak_ended_on)
-    if why in NOT_WRITTEN_TO:
-        return [to_person(principal=True, why=why)]
-    guardian_email = ""
-    if person.minor and person.guardian_reachable:
-        guardian_email = open_row(person, key=change.key)["guardian"]["email"]
-    if not guardian_email:
-        return [to_person(principal=True, why=why)]
+    if person.id not in sharing.guarded:
+        return [to_person(principal=True, why=_why_not(change, person, leak_ended_on))]
     rows = [_delivery(change, store, batch_id, person, Addressee.GUARDIAN, principal=True, why=Why.NONE)]
-    if person.has_email:
+    # At the guardian's own address one message is enough.
+    if sharing.guarded[person.id]:
         rows.append(to_person(principal=False, why=Why.NONE))
     return rows
 
@@ -232,6 +254,8 @@ def _delivery(
         "next_at": None,
         "settled_at": change.at if why else None,
         "update_of": None,
+        "leader_id": None,
+        "shared": 0,
     }
 
 

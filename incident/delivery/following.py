@@ -86,7 +86,7 @@ def retire(session: Session, batch_id: str, *, now: datetime) -> None:
 
 
 @dataclass(frozen=True)
-class _Earlier:
+class Earlier:
     """One delivery of another campaign to somebody. `told`: it was accepted, or may have arrived."""
 
     notice_id: str
@@ -96,23 +96,33 @@ class _Earlier:
 
 
 def decide_updates(session: Session, campaign: Campaign, batch_id: str) -> None:
-    """Say of each delivery of a batch that waits whether it is an update, once nothing earlier is in progress for it."""
+    """Say of each delivery of a batch that waits whether it is an update, once nothing earlier is in progress for it.
+
+    Those who share a message wait together, and it is an update if one of them was told.
+    """
     waiting = session.exec(
-        select(Delivery.id, Delivery.person_id, Delivery.addressee).where(
+        select(Delivery.id, leading(), Delivery.person_id, Delivery.addressee).where(
             Delivery.batch_id == batch_id, col(Delivery.waits).is_(True)
         )
     ).all()
     if not waiting:
         return
-    earlier = earlier_deliveries(session, campaign, {person_id for _, person_id, _ in waiting})
-    decided: list[dict[str, Any]] = []
-    for delivery_id, person_id, addressee in waiting:
-        theirs = earlier[person_id, addressee]
-        if any(each.in_progress for each in theirs):
-            continue
-        decided.append({"which": delivery_id, "new_update_of": told_by(theirs)})
+    earlier = earlier_deliveries(session, campaign, {person_id for _, _, person_id, _ in waiting})
+    theirs: dict[str, list[Earlier]] = defaultdict(list)
+    for _, leader_id, person_id, addressee in waiting:
+        theirs[leader_id] += earlier[person_id, addressee]
+    decided: list[dict[str, Any]] = [
+        {"which": delivery_id, "new_update_of": told_by(theirs[leader_id])}
+        for delivery_id, leader_id, _, _ in waiting
+        if not any(each.in_progress for each in theirs[leader_id])
+    ]
     if decided:
         session.connection().execute(_DECIDE, decided)
+
+
+def leading() -> Any:
+    """The delivery (by id) whose message a delivery is told by: its leader's, or its own."""
+    return sa.func.coalesce(col(Delivery.leader_id), col(Delivery.id))
 
 
 _DECIDE = (
@@ -122,7 +132,7 @@ _DECIDE = (
 )
 
 
-def told_by(earlier: list[_Earlier]) -> str | None:
+def told_by(earlier: list[Earlier]) -> str | None:
     """The notice of the newest version by which somebody was told, or may have been; None when by none."""
     told = [each for each in earlier if each.told]
     return max(told, key=lambda each: each.version).notice_id if told else None
@@ -130,15 +140,15 @@ def told_by(earlier: list[_Earlier]) -> str | None:
 
 def earlier_deliveries(
     session: Session, campaign: Campaign, people: set[str]
-) -> dict[tuple[str, str], list[_Earlier]]:
+) -> dict[tuple[str, str], list[Earlier]]:
     """What other campaigns of the same incident hold for these people, by person and addressee."""
     rows = session.connection().execute(
         _EARLIER, {"ids": sorted(people), "mine": campaign.id, "incident": campaign.incident_id}
     )
-    found: dict[tuple[str, str], list[_Earlier]] = defaultdict(list)
+    found: dict[tuple[str, str], list[Earlier]] = defaultdict(list)
     for person_id, addressee, state, notice_id, version, ambiguous in rows:
         told = state == DeliveryState.ACCEPTED or bool(ambiguous)
-        found[person_id, addressee].append(_Earlier(notice_id, version, state in IN_PROGRESS, told))
+        found[person_id, addressee].append(Earlier(notice_id, version, state in IN_PROGRESS, told))
     return found
 
 

@@ -5,10 +5,11 @@ Made again after a crash it has the same bytes: the Date is the first intent's, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from incident.delivery.cases import case_line, case_slot, with_cases
 from incident.delivery.codes import code_of
 from incident.delivery.states import Addressee
 from incident.notice.release import FrozenNotice
@@ -45,6 +46,14 @@ class Stationery:
     return_path: str
     domain: str
     key: bytes
+    _for_several: dict[tuple[int, int], Skeleton] = field(default_factory=dict, repr=False)
+
+    def for_several(self, skeleton: Skeleton, count: int) -> Skeleton:
+        """One of the skeletons with a line for each of so many people where one person's kinds of data stand."""
+        wanted = (id(skeleton), count)
+        if wanted not in self._for_several:
+            self._for_several[wanted] = Skeleton(with_cases(skeleton.template, count))
+        return self._for_several[wanted]
 
 
 def stationery(
@@ -108,8 +117,9 @@ def compose(
     addressee: str,
     first_intent_at: datetime,
     update_of: str | None = None,
+    others: Sequence[PersonRow] = (),
 ) -> Envelope:
-    """The envelope of one delivery.
+    """The envelope of one delivery. It names `others` besides, where they share it.
 
     Raises `CannotBeAddressed` when this person's address is at fault. Any other fault is ours and would meet
     everybody: it is raised as it is, so that the job fails and nobody counts as unreachable for it.
@@ -117,21 +127,36 @@ def compose(
     to = person.guardian if addressee == Addressee.GUARDIAN else person.contact
     skeletons = paper.updates[update_of] if update_of else paper.skeletons
     language = person.language if person.language in skeletons else next(iter(skeletons))
-    titles = [paper.category_titles[category][language] for category in person.categories]
-    name = _one_line(to.name)
+    people = (person, *others)
+    # A household's mailbox is nobody's in particular.
+    name = "" if others and addressee == Addressee.PERSON else _one_line(to.name)
     values = {
         PERSON_NAME: name or salutation_without_name(language),
-        DATA_TYPES_OF_PERSON: list_for_person(titles, language) or paper.everyones_categories[language],
         CODE: code_of(paper.key, delivery_id),
     }
+    if others:
+        skeleton = paper.for_several(skeletons[language], len(people))
+        cases = [
+            case_line(_one_line(each.contact.name), _kinds(paper, each, language), language)
+            for each in people
+        ]
+        values |= {case_slot(number): case for number, case in enumerate(cases)}
+    else:
+        skeleton = skeletons[language]
+        values[DATA_TYPES_OF_PERSON] = _kinds(paper, person, language)
     try:
         address = Address(to.email, name)
     except BadAddress as error:
         raise CannotBeAddressed(error.where) from error
-    data = skeletons[language].render(
+    data = skeleton.render(
         values, to=address, message_id=f"<{delivery_id}@{paper.domain}>", date=first_intent_at
     )
     return Envelope(mail_from=paper.return_path, rcpt_to=address.spec, data=data, envid=delivery_id)
+
+
+def _kinds(paper: Stationery, person: PersonRow, language: str) -> str:
+    titles = [paper.category_titles[category][language] for category in person.categories]
+    return list_for_person(titles, language) or paper.everyones_categories[language]
 
 
 def _one_line(name: str) -> str:

@@ -151,7 +151,7 @@ def _next_group(
             write_intent(
                 session, due, incident_id=batch.incident_id, job_attempt=lease.claim.attempt, now=now
             )
-            wanted = {"ids": {each.person_id for each in due}}
+            wanted = {"ids": {person_id for each in due for person_id in each.people}}
             sealed = {row.id: row.sealed for row in session.connection().execute(_SEALED_PEOPLE, wanted)}
         elif lease.stopping:
             lease.again(session)
@@ -203,14 +203,17 @@ def _send_group(group: _Group, paper: Stationery, post: Post, may_go: Callable[[
     settled: list[Settled] = []
     sendable: list[tuple[Due, Envelope]] = []
     for due in group.due:
-        person = group.people.get(due.person_id)
-        if person is None:
+        people = [group.people.get(person_id) for person_id in due.people]
+        named = [person for person in people if person is not None]
+        if len(named) < len(people):
+            # Of several in one message nobody is told: who is left out would count as told.
             settled.append(unsendable(due, Why.DAMAGED))
             continue
         try:
             envelope = compose(
                 paper,
-                person,
+                named[0],
+                others=named[1:],
                 delivery_id=due.id,
                 addressee=due.addressee,
                 first_intent_at=due.first_intent_at or group.intent_at,

@@ -177,7 +177,7 @@ def deliveries(store: Store, incident_id: str, *, unreached: bool) -> Iterator[D
             )
         for row, version in session.exec(statement.execution_options(yield_per=_FETCHED)):
             person = session.get(Person, row.person_id)
-            last = session.get(Attempt, (row.id, row.attempts)) if row.attempts else None
+            last = session.get(Attempt, (row.leader_id or row.id, row.attempts)) if row.attempts else None
             words = open_row(last, key=key)["text"] if last is not None and last.sealed else ""
             yield DeliveryLine(
                 version=version,
@@ -220,5 +220,7 @@ def check_code(store: Store, incident_id: str, text: str) -> CodeAnswer | None:
         ).first()
         if row is None:
             return None
-        sent = session.exec(select(func.min(Attempt.intent_at)).where(Attempt.delivery_id == row.id)).one()
+        sent = session.exec(
+            select(func.min(Attempt.intent_at)).where(Attempt.delivery_id == (row.leader_id or row.id))
+        ).one()
     return CodeAnswer(incident_id, row.channel, row.state, sent)

@@ -67,6 +67,9 @@ CHILDREN = [
     Affected("K2", "Dan", born="2015-03-01", guardian_email="dora@example.org"),
     Affected("K3", "Eve", "eve@example.org", born="2015-03-01", guardian_phone="13800000001"),
 ]
+SIBLINGS = [
+    Affected(f"S{number}", born="2015-03-01", guardian_email="rosa@example.org") for number in (1, 2, 3)
+]
 PEOPLE = [*some_people(9), Affected("N1", "Bert"), *CHILDREN]
 _A_BATCH = 4
 
@@ -293,14 +296,14 @@ def _waived(breach: Breach) -> str:
 
 
 def _updated(breach: Breach, relay: RecordingRelay) -> Breach:
-    """One was told by the first version, one by the second only."""
+    """One was told by the first version, one by the second only, and three in one message of each."""
     made = breach.made
     facts = facts_text(now=made.clock(), zone=made.settings.zone, people=2)
     known = read_facts_file(facts, name="facts.yaml", zone=made.settings.zone, known_at=made.clock())
     other = replace(breach, id=open_one(made, facts=known))
     other.log("closed it at the gateway", "contain.disable-endpoint")
     other.state(discovered_at="2026-11-23 15:00")
-    other.people(some_people(2))
+    other.people([*some_people(2), *SIBLINGS])
     relay.at_rcpt = lambda address: "451 4.3.0 later" if address == REFUSED else None
     other.release()
     other.open_sending()

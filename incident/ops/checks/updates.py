@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import sqlalchemy as sa
 from sqlmodel import col, select
 
-from incident.delivery.following import earlier_deliveries, told_by
+from incident.delivery.following import Earlier, earlier_deliveries, leading, told_by
 from incident.delivery.states import NEVER_TRIED, Why
 from incident.ops.checks.base import Findings, Invariant, Survey, View
 from incident.store.tables import Batch, Campaign, Delivery, Notice
@@ -41,18 +43,21 @@ def _knows_updates(view: View, campaign: Campaign) -> bool:
 
 
 def _look_at_batch(view: View, findings: Findings, campaign: Campaign, version: int, batch_id: str) -> None:
-    rows = view.session.exec(
-        select(Delivery.id, Delivery.person_id, Delivery.addressee, Delivery.update_of).where(
-            Delivery.batch_id == batch_id,
-            col(Delivery.waits).is_(False),
-            # What was never to be sent, or was replaced before it was looked at, is no update of anything.
-            col(Delivery.reason).not_in(sorted({*NEVER_TRIED, Why.REPLACED})),
-        )
-    ).all()
-    earlier = earlier_deliveries(view.session, campaign, {person_id for _, person_id, _, _ in rows})
-    for delivery_id, person_id, addressee, update_of in rows:
-        theirs = [each for each in earlier[person_id, addressee] if each.version < version]
-        if update_of != told_by(theirs):
+    statement = sa.select(
+        col(Delivery.id), leading(), col(Delivery.person_id), col(Delivery.addressee), col(Delivery.update_of)
+    ).where(
+        col(Delivery.batch_id) == batch_id,
+        col(Delivery.waits).is_(False),
+        # What was never to be sent, or was replaced before it was looked at, is no update of anything.
+        col(Delivery.reason).not_in(sorted({*NEVER_TRIED, Why.REPLACED})),
+    )
+    rows = list(view.rows(statement))
+    earlier = earlier_deliveries(view.session, campaign, {person_id for _, _, person_id, _, _ in rows})
+    theirs: dict[str, list[Earlier]] = defaultdict(list)
+    for _, leader_id, person_id, addressee, _ in rows:
+        theirs[leader_id] += [each for each in earlier[person_id, addressee] if each.version < version]
+    for delivery_id, leader_id, _, _, update_of in rows:
+        if update_of != told_by(theirs[leader_id]):
             findings.broken(
                 UPDATES, f"delivery {delivery_id}", "not an update of the notice that its addressee has"
             )

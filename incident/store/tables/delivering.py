@@ -45,6 +45,9 @@ class Delivery(SQLModel, table=True):
 
     `waits`: an earlier version may still reach this addressee; until that is known, nothing is sent. `update_of` is the
     notice (by id) that had reached them, or may have: this message is then marked as an update of it.
+
+    `leader_id`: this person is named in the message of another delivery, whose attempts are its attempts; state, reason,
+    counts and times are those of that one. `shared` says of such a leader how many it takes along.
     """
 
     __tablename__ = "delivery"
@@ -66,6 +69,8 @@ class Delivery(SQLModel, table=True):
     settled_at: datetime | None = optional_time()
     waits: bool = Field(default=False)
     update_of: str | None = None
+    leader_id: str | None = None
+    shared: int = Field(default=0)
 
 
 class Attempt(SQLModel, table=True):

@@ -69,6 +69,11 @@ LEDGER = [
         {"ledger.states": "and there is none"},
     ),
     Damage(
+        "a message takes along more than there are",
+        ("UPDATE delivery SET shared = shared + 1 WHERE incident_id = '{updated}' AND shared > 0",),
+        {"ledger.shared": "takes along others than it says", "journal.chains": "ledger changed"},
+    ),
+    Damage(
         "a batch is another incident's",
         ("UPDATE batch SET incident_id = '{told}' WHERE incident_id = '{sending}' AND seq = 4",),
         {"ledger.batches": "different incidents", "ledger.people": "different incidents"},
