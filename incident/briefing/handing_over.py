@@ -13,7 +13,7 @@ from incident.briefing.material import gather, zone_words
 from incident.briefing.page import tidy
 from incident.briefing.render import Format
 from incident.briefing.sheet import Sheet
-from incident.delivery.states import DeliveryState
+from incident.delivery.states import DeliveryState, Why
 from incident.durable import JobState
 from incident.errors import BadInput
 from incident.response.housework import House
@@ -83,11 +83,12 @@ def last_handover(session: Session, incident_id: str) -> datetime | None:
 
 def _shift(session: Session, incident_id: str, *, since: datetime, by: str, to: str) -> Shift:
     settled = session.exec(
-        select(Delivery.state, func.count())
+        select(Delivery.state, func.count(col(Delivery.person_id).distinct()))
         .where(
             Delivery.incident_id == incident_id,
             col(Delivery.principal).is_(True),
             col(Delivery.settled_at) > since,
+            Delivery.reason != Why.REPLACED,
         )
         .group_by(Delivery.state)
     ).all()

@@ -296,9 +296,10 @@ def deliveries_(
                 each.last_code,
                 # A relay may quote the person's address or name.
                 each.last_words if reveal else "",
+                f"{each.version}{', update' if each.update else ''}",
             )
         )
-    columns = ("Reference", "Addressee", "Channel", "State", "Why", "Attempts", "Code", "Answer")
+    columns = ("Reference", "Addressee", "Channel", "State", "Why", "Attempts", "Code", "Answer", "Version")
     if form == "csv" and not desk.as_json:
         writer = csv.writer(sys.stdout)
         writer.writerow(columns)
@@ -379,7 +380,7 @@ def _print_status(desk: Desk, incident_id: str) -> None:
 
 
 def _print_account(desk: Desk, each: Account) -> None:
-    from incident.delivery.states import WHY_TEXTS
+    from incident.delivery.states import WHY_TEXTS, Why
 
     rows: list[tuple[str, object]] = [
         ("expected", each.expected),
@@ -387,8 +388,11 @@ def _print_account(desk: Desk, each: Account) -> None:
         ("in progress", each.in_progress),
     ]
     rows += [
-        (f"unreachable: {WHY_TEXTS[why][desk.language]}", count) for why, count in each.unreachable.items()
+        (f"{'not sent' if why is Why.REPLACED else 'unreachable'}: {WHY_TEXTS[why][desk.language]}", count)
+        for why, count in each.unreachable.items()
     ]
+    if each.updates:
+        rows.append(("of all, an update to whom an earlier version reached", each.updates))
     if not each.unreachable:
         rows.append(("unreachable", 0))
     rows.append(("the sum holds", each.adds_up))
@@ -424,6 +428,7 @@ def _account_document(each: Account) -> dict[str, Any]:
         "adds_up": each.adds_up,
         "waiting_until": each.waiting_until,
         "doubled_at_most": each.doubled_at_most,
+        "updates": each.updates,
         "minors_without_guardian": each.minors_without_guardian,
         "public_notice": [
             {"language": page.language, "file": page.file, "sha256": page.sha256}

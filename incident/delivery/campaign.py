@@ -13,9 +13,11 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from incident.delivery.codes import code_mac, code_of
+from incident.delivery.following import open_batches, others_of, replace_earlier
 from incident.delivery.ledger import ledger_root, people_root
 from incident.delivery.message import stationery
 from incident.delivery.promises import must_keep_promises
+from incident.delivery.sharing import Sharing, put_into_groups, sharing_of
 from incident.delivery.states import (
     BATCH_JOB,
     EMAIL,
@@ -57,7 +59,8 @@ class Opened:
 def open_campaign(change: Change, store: Store, version: Version, settings: Settings) -> Opened:
     """Open the campaign of a released notice: a delivery for every person, also those without an address.
 
-    Opening again returns the same campaign. Raises `HeldBack` under a hold, `Refused` when a promise would be broken,
+    Opening again returns the same campaign. Where an earlier version was sent, nothing more of that one leaves, and
+    whom it has reached gets this one as an update (`delivery.following`). Raises `HeldBack` under a hold, `Refused` when a promise would be broken,
     the incident is closed, nobody is listed, or the sender's address is none.
     """
     incident_id = version.row.incident_id
@@ -70,10 +73,21 @@ def open_campaign(change: Change, store: Store, version: Version, settings: Sett
     _must_be_a_sender(version, key=change.key)
     campaign_id = store.new_id()
     leak_ended_on = leak_end(change.session, store, incident_id, zone=settings.zone)
+    follows = bool(others_of(change.session, campaign_id, incident_id))
+    sharing = sharing_of(change.session, incident_id, key=change.key)
     expected = 0
-    for number, chunk in enumerate(_people_in_chunks(change.session, incident_id), start=1):
+    for number, chunk in enumerate(_people_in_batches(change.session, incident_id, sharing), start=1):
         expected += len(chunk)
-        _open_batch(change, store, campaign_id, incident_id, number, chunk, leak_ended_on)
+        batch_id = f"{campaign_id}-{number:06d}"
+        rows = [
+            row
+            for each in chunk
+            for row in _deliveries(change, store, batch_id, each, leak_ended_on, sharing)
+        ]
+        put_into_groups(rows, sharing)
+        for row in rows:
+            row["waits"] = follows and row["state"] in IN_PROGRESS
+        _open_batch(change, batch_id, campaign_id, incident_id, number, rows)
     if not expected:
         raise Refused(
             "the list of affected people is empty",
@@ -92,6 +106,9 @@ def open_campaign(change: Change, store: Store, version: Version, settings: Sett
     change.put(campaign)
     change.note(people_root=people_root(change.session, incident_id))
     put_job(change.session, PUBLISH_JOB, version.row.id, incident_id=incident_id)
+    if follows:
+        # Last: the jobs that it calls are kept from their workers until this is written.
+        replace_earlier(change, campaign_id, incident_id)
     change.anchor()
     return Opened(campaign, new=True)
 
@@ -125,17 +142,32 @@ def _people_in_chunks(session: Session, incident_id: str) -> Iterator[list[Perso
             session.expunge(person)
 
 
+def _people_in_batches(session: Session, incident_id: str, sharing: Sharing) -> Iterator[list[Person]]:
+    """The people in the order of their ids, but whoever shares a message comes with the first of those who do."""
+    placed: set[str] = set()
+    for chunk in _people_in_chunks(session, incident_id):
+        here = [person for person in chunk if person.id not in placed]
+        together = {other for person in here for other in sharing.company.get(person.id, ())}
+        placed |= together
+        if elsewhere := together - {person.id for person in here}:
+            joining = session.exec(
+                select(Person).where(col(Person.id).in_(elsewhere)).order_by(col(Person.id))
+            ).all()
+            here += joining
+            for person in joining:
+                session.expunge(person)
+        if here:
+            yield here
+
+
 def _open_batch(
     change: Change,
-    store: Store,
+    batch_id: str,
     campaign_id: str,
     incident_id: str,
     number: int,
-    people: list[Person],
-    leak_ended_on: date | None,
+    rows: list[dict[str, Any]],
 ) -> None:
-    batch_id = f"{campaign_id}-{number:06d}"
-    rows = [row for person in people for row in _deliveries(change, store, batch_id, person, leak_ended_on)]
     # They are sent in the order of their ids: kept in that order, a group lies on few pages of the database.
     rows.sort(key=itemgetter("id"))
     pending = sum(row["principal"] and row["state"] in IN_PROGRESS for row in rows)
@@ -155,20 +187,20 @@ def _open_batch(
 
 
 def _deliveries(
-    change: Change, store: Store, batch_id: str, person: Person, leak_ended_on: date | None
+    change: Change,
+    store: Store,
+    batch_id: str,
+    person: Person,
+    leak_ended_on: date | None,
+    sharing: Sharing,
 ) -> list[dict[str, Any]]:
     """The deliveries of one person: their own, and the guardian's for a minor (a minor is told with the guardian)."""
     to_person = partial(_delivery, change, store, batch_id, person, Addressee.PERSON)
-    why = _why_not(change, person, leak_ended_on)
-    if why in NOT_WRITTEN_TO:
-        return [to_person(principal=True, why=why)]
-    guardian_email = ""
-    if person.minor and person.guardian_reachable:
-        guardian_email = open_row(person, key=change.key)["guardian"]["email"]
-    if not guardian_email:
-        return [to_person(principal=True, why=why)]
+    if person.id not in sharing.guarded:
+        return [to_person(principal=True, why=_why_not(change, person, leak_ended_on))]
     rows = [_delivery(change, store, batch_id, person, Addressee.GUARDIAN, principal=True, why=Why.NONE)]
-    if person.has_email:
+    # At the guardian's own address one message is enough.
+    if sharing.guarded[person.id]:
         rows.append(to_person(principal=False, why=Why.NONE))
     return rows
 
@@ -221,6 +253,9 @@ def _delivery(
         "code_mac": code_mac(change.key, code_of(change.key, delivery_id)),
         "next_at": None,
         "settled_at": change.at if why else None,
+        "update_of": None,
+        "leader_id": None,
+        "shared": 0,
     }
 
 
@@ -235,7 +270,8 @@ def is_settled(session: Session, campaign_id: str) -> bool:
 def end_campaign(change: Change, store: Store, campaign_id: str) -> None:
     """End a settled campaign; the ledger's roots are journalled.
 
-    The duties to tell people are then met, unless nobody at all could be told this way.
+    The duties to tell people are then met, unless nobody at all could be told this way. Where a later version replaced
+    it, that one's end meets them.
     """
     campaign = change.session.get(Campaign, campaign_id)
     if campaign is None or not is_settled(change.session, campaign_id):
@@ -245,6 +281,7 @@ def end_campaign(change: Change, store: Store, campaign_id: str) -> None:
     batches = _batches(change.session, campaign_id)
     accepted = sum(batch.accepted for batch in batches)
     unreachable = sum(batch.unreachable for batch in batches)
+    replaced = campaign.state == CampaignState.REPLACED
     campaign.state = CampaignState.ENDED
     campaign.ended_at = change.at
     lift_brake(change.session, campaign_brake(campaign.id))
@@ -255,15 +292,32 @@ def end_campaign(change: Change, store: Store, campaign_id: str) -> None:
         unreachable=unreachable,
         ledger_roots={batch.id: ledger_root(change.session, batch.id) for batch in batches},
     )
-    spared = _not_written_to(change.session, campaign_id)
-    how = f"notice handed over for {accepted} of {campaign.expected} people"
-    if others := unreachable - spared.total():
+    if replaced:
+        _call_those_who_wait(change.session, campaign)
+    else:
+        _meet_duties(change, store, campaign)
+    change.anchor()
+
+
+def _call_those_who_wait(session: Session, ended: Campaign) -> None:
+    """The later version's batches need not wait for their next look."""
+    for campaign in others_of(session, ended.id, ended.incident_id):
+        if campaign.state == CampaignState.SENDING:
+            for batch_id in open_batches(session, campaign.id):
+                put_job(session, BATCH_JOB, batch_id, incident_id=campaign.incident_id, wake=False)
+
+
+def _meet_duties(change: Change, store: Store, campaign: Campaign) -> None:
+    spared = _not_written_to(change.session, campaign.id)
+    told = people_told(change.session, campaign.incident_id)
+    how = f"notice handed over for {told} of {campaign.expected} people"
+    if others := campaign.expected - told - spared.total():
         how += f"; {others} could not be reached by e-mail"
     if by_hand := spared.pop(Why.SAFE_CONTACT, 0):
         how += f"; {by_hand} to be told by hand, as the list says how to contact them safely"
     if spared:
         how += f"; {spared.total()} not written to (deceased, or organisations)"
-    for row in stored_duties(change.session, campaign.incident_id) if accepted else ():
+    for row in stored_duties(change.session, campaign.incident_id) if told else ():
         if row.kind == DutyKind.notify_people:
             meet_duty(
                 change,
@@ -273,7 +327,16 @@ def end_campaign(change: Change, store: Store, campaign_id: str) -> None:
                 at=change.at,
                 how=how,
             )
-    change.anchor()
+
+
+def people_told(session: Session, incident_id: str) -> int:
+    """How many people of an incident a relay took a notice for, in whatever version."""
+    statement = select(func.count(col(Delivery.person_id).distinct())).where(
+        Delivery.incident_id == incident_id,
+        col(Delivery.principal).is_(True),
+        Delivery.state == DeliveryState.ACCEPTED,
+    )
+    return session.exec(statement).one()
 
 
 def _not_written_to(session: Session, campaign_id: str) -> Counter[str]:

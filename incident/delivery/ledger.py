@@ -8,8 +8,9 @@ building it anew, or making an object of each row, would take longer than the se
 from __future__ import annotations
 
 import hashlib
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,8 +33,21 @@ BEFORE_THE_RECIPIENT = frozenset({Stage.connect, Stage.tls, Stage.auth, Stage.ma
 
 
 @dataclass(frozen=True)
+class Member:
+    """Somebody who is named in the message of another delivery."""
+
+    id: str
+    person_id: str
+    principal: bool
+
+
+@dataclass(frozen=True)
 class Due:
-    """A delivery that may be sent now. `first_intent_at` is set when it was tried before: its Date must not change."""
+    """A delivery that may be sent now. `first_intent_at` is set when it was tried before: its Date must not change.
+
+    `update_of` is the notice that this message is an update of; None for a first notice. `members` are told in the same
+    message; `shared` says how many they are.
+    """
 
     id: str
     person_id: str
@@ -43,6 +57,24 @@ class Due:
     attempts: int
     strikes: int
     first_intent_at: datetime | None
+    update_of: str | None = None
+    shared: int = 0
+    members: tuple[Member, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The deliveries that this message settles."""
+        return (self.id, *(member.id for member in self.members)) if self.members else (self.id,)
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """The people whom this message tells of, by id, in the order in which they are named."""
+        return (self.person_id, *(member.person_id for member in self.members))
+
+    @property
+    def principals(self) -> int:
+        """How many people are counted by these deliveries."""
+        return self.principal + sum(member.principal for member in self.members)
 
 
 @dataclass(frozen=True)
@@ -91,9 +123,29 @@ def due_deliveries(session: Session, batch_id: str, *, now: datetime, limit: int
     its time says nothing, and waiting for it could take as long as a clock was ever wrong.
     """
     values = {"batch": batch_id, "now": now, "most": limit}
-    return [Due(*tuple(row)) for row in session.connection().execute(_DUE, values)]
+    found = [Due(*row) for row in session.connection().execute(_DUE, values)]
+    if not any(due.shared for due in found):
+        return found
+    members = _members(session, batch_id, [due.id for due in found if due.shared])
+    return [replace(due, members=tuple(members[due.id])) if due.shared else due for due in found]
 
 
+def _members(session: Session, batch_id: str, leaders: list[str]) -> dict[str, list[Member]]:
+    rows = session.connection().execute(_MEMBERS, {"batch": batch_id, "leaders": leaders})
+    members: dict[str, list[Member]] = defaultdict(list)
+    for leader_id, *member in rows:
+        members[leader_id].append(Member(*member))
+    return members
+
+
+_MEMBERS = (
+    sa.select(col(Delivery.leader_id), *(col(getattr(Delivery, each.name)) for each in fields(Member)))
+    .where(
+        col(Delivery.batch_id) == bindparam("batch"),
+        col(Delivery.leader_id).in_(bindparam("leaders", expanding=True)),
+    )
+    .order_by(col(Delivery.id))
+)
 _PUT_OFF_IN_THE_FUTURE = (
     sa.select(col(Attempt.n))
     .where(
@@ -104,18 +156,26 @@ _PUT_OFF_IN_THE_FUTURE = (
     .correlate(Delivery)
     .exists()
 )
+_COMPUTED: dict[str, Any] = {
+    # The first by number: a clock that was set back makes later ones look earlier.
+    "first_intent_at": sa.select(col(Attempt.intent_at))
+    .where(col(Attempt.delivery_id) == col(Delivery.id), col(Attempt.n) == 1)
+    .correlate(Delivery)
+    .scalar_subquery(),
+}
 _DUE = (
     sa.select(
-        *(col(getattr(Delivery, field.name)) for field in fields(Due) if field.name != "first_intent_at"),
-        # The first by number: a clock that was set back makes later ones look earlier.
-        sa.select(col(Attempt.intent_at))
-        .where(col(Attempt.delivery_id) == col(Delivery.id), col(Attempt.n) == 1)
-        .correlate(Delivery)
-        .scalar_subquery(),
+        *(
+            _COMPUTED[each.name] if each.name in _COMPUTED else col(getattr(Delivery, each.name))
+            for each in fields(Due)
+            if each.name != "members"
+        )
     )
     .where(
         col(Delivery.batch_id) == bindparam("batch"),
         col(Delivery.state) == DeliveryState.PENDING,
+        col(Delivery.waits).is_(False),
+        col(Delivery.leader_id).is_(None),
         or_(
             col(Delivery.next_at).is_(None),
             col(Delivery.next_at) <= bindparam("now"),
@@ -148,7 +208,9 @@ def write_intent(
             for due in group
         ],
     )
-    connection.execute(_BEGIN, [{"which": due.id, "tried": due.attempts + 1} for due in group])
+    connection.execute(
+        _BEGIN, [{"which": each, "tried": due.attempts + 1} for due in group for each in due.ids]
+    )
 
 
 _INTEND = insert(Attempt)
@@ -216,7 +278,7 @@ def write_outcomes(
         _END,
         [
             {
-                "which": each.due.id,
+                "which": delivery_id,
                 "new_state": each.state,
                 "new_reason": each.why,
                 "new_strikes": each.strikes,
@@ -224,6 +286,7 @@ def write_outcomes(
                 "new_settled_at": None if each.state in IN_PROGRESS else now,
             }
             for each in settled
+            for delivery_id in each.due.ids
         ],
     )
     _count(session, batch, settled)
@@ -272,9 +335,10 @@ def _attempt_values(each: Settled, *, key: bytes, now: datetime) -> dict[str, An
 
 
 def _count(session: Session, batch: Batch, settled: Sequence[Settled]) -> None:
-    principal = [each for each in settled if each.due.principal]
-    accepted = sum(each.state is DeliveryState.ACCEPTED for each in principal)
-    unreachable = sum(each.state is DeliveryState.UNREACHABLE for each in principal)
+    counted: Counter[DeliveryState] = Counter()
+    for each in settled:
+        counted[each.state] += each.due.principals
+    accepted, unreachable = counted[DeliveryState.ACCEPTED], counted[DeliveryState.UNREACHABLE]
     values = {"which": batch.id, "more_accepted": accepted, "more_unreachable": unreachable}
     session.connection().execute(_COUNT, values)
 
@@ -332,7 +396,10 @@ def ledger_root(session: Session, batch_id: str) -> str:
     digest = hashlib.sha256()
     for each in deliveries:
         told = f"{each.id} {each.person_id} {each.person_version} {each.addressee} {each.principal}"
-        digest.update(f"{told} {each.channel} {each.state} {each.reason} {each.attempts}\n".encode())
+        more = f" {each.waits} {each.update_of}" if each.waits or each.update_of else ""
+        if each.leader_id or each.shared:
+            more += f" with {each.leader_id} {each.shared}"
+        digest.update(f"{told} {each.channel} {each.state} {each.reason} {each.attempts}{more}\n".encode())
     for one in attempts:
         at = one.outcome_at.isoformat() if one.outcome_at else "-"
         digest.update(f"{one.delivery_id} {one.n} {one.result} {one.stage} {one.code} {at}\n".encode())

@@ -6,15 +6,17 @@ Made again after a crash it has the same bytes: the Date is the first intent's, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from incident.delivery.cases import case_slot, with_cases
 from incident.delivery.codes import code_of
 from incident.delivery.states import Addressee
 from incident.notice.audience import Audience, MessageWords, audience_of, message_words
 from incident.notice.frozen import FrozenNotice
 from incident.notice.languages import shipped_languages
 from incident.notice.render import CHILD_NAME, CODE, DATA_TYPES_OF_PERSON, PERSON_NAME, RenderedEmail
+from incident.notice.updating import marked_as_update
 from incident.record.person import PersonRow
 from notifiers.email.message import NOT_IN_A_LINE, Address, Envelope, MailTemplate
 from notifiers.email.skeleton import Skeleton
@@ -25,41 +27,52 @@ class CannotBeAddressed(Exception):
     """The stored address cannot carry a message."""
 
 
+Skeletons = Mapping[tuple[Audience, str], Skeleton]
+"""Ready-made messages by audience and language."""
+
+
 @dataclass(frozen=True)
 class Stationery:
-    """The released notice made ready: a skeleton for each audience and language, and what the slots need."""
+    """The released notice made ready: its skeletons, and what the slots need.
 
-    skeletons: Mapping[tuple[Audience, str], Skeleton]
+    `updates` are its skeletons as an update, by the notice that somebody has.
+    """
+
+    skeletons: Skeletons
+    updates: Mapping[str, Skeletons]
     words: Mapping[str, MessageWords]
     category_titles: Mapping[str, Mapping[str, str]]
     everyones_categories: Mapping[str, str]
     return_path: str
     domain: str
     key: bytes
+    _for_several: dict[tuple[int, int], Skeleton] = field(default_factory=dict, repr=False)
+
+    def skeleton(self, audience: Audience, language: str, *, update_of: str | None) -> Skeleton:
+        """The message to an audience; versions from before there were audiences have the person's words only."""
+        found = self.updates[update_of] if update_of else self.skeletons
+        return found.get((audience, language)) or found[Audience.PERSON, language]
+
+    def for_several(self, skeleton: Skeleton, count: int) -> Skeleton:
+        """One of the skeletons with a line for each of so many people where one person's kinds of data stand."""
+        wanted = (id(skeleton), count)
+        if wanted not in self._for_several:
+            self._for_several[wanted] = Skeleton(with_cases(skeleton.template, count))
+        return self._for_several[wanted]
 
 
-def stationery(frozen: FrozenNotice, *, key: bytes) -> Stationery:
-    """Compile a released notice's e-mails. Raises `BadMessage` for a sender that cannot be one."""
+def stationery(
+    frozen: FrozenNotice, *, key: bytes, earlier: Mapping[str, FrozenNotice] | None = None
+) -> Stationery:
+    """Compile a released notice's e-mails, also as updates of the `earlier` notices (by id).
 
-    def skeleton(mail: RenderedEmail) -> Skeleton:
-        template = MailTemplate(
-            subject=mail.subject,
-            text=mail.text,
-            html=mail.html,
-            sender=Address(frozen.from_address, frozen.from_name.get(mail.language, "")),
-            language=mail.language,
-            reply_to=Address(frozen.reply_to) if frozen.reply_to else None,
-        )
-        return Skeleton(template)
-
+    Raises `BadMessage` for a sender that cannot be one.
+    """
     words = {language: frozen.words.get(language) or _words_of(language) for language in frozen.emails}
     sender = Address(frozen.from_address).spec
     return Stationery(
-        skeletons={
-            (audience, language): skeleton(mail)
-            for audience, mails in ((Audience.PERSON, frozen.emails), *frozen.variants.items())
-            for language, mail in mails.items()
-        },
+        skeletons=_skeletons(frozen, None),
+        updates={notice_id: _skeletons(frozen, each) for notice_id, each in (earlier or {}).items()},
         words=words,
         category_titles=frozen.category_titles,
         everyones_categories={
@@ -72,34 +85,93 @@ def stationery(frozen: FrozenNotice, *, key: bytes) -> Stationery:
     )
 
 
+def _skeletons(frozen: FrozenNotice, earlier: FrozenNotice | None) -> Skeletons:
+    return {
+        (audience, language): _skeleton(
+            frozen, mail if earlier is None else _as_update(frozen, mail, earlier)
+        )
+        for audience, mails in ((Audience.PERSON, frozen.emails), *frozen.variants.items())
+        for language, mail in mails.items()
+    }
+
+
+def _skeleton(frozen: FrozenNotice, mail: RenderedEmail) -> Skeleton:
+    template = MailTemplate(
+        subject=mail.subject,
+        text=mail.text,
+        html=mail.html,
+        sender=Address(frozen.from_address, frozen.from_name.get(mail.language, "")),
+        language=mail.language,
+        reply_to=Address(frozen.reply_to) if frozen.reply_to else None,
+    )
+    return Skeleton(template)
+
+
+def _as_update(frozen: FrozenNotice, mail: RenderedEmail, earlier: FrozenNotice) -> RenderedEmail:
+    """The e-mail marked as an update; a version that was frozen before there were such marks goes out as it is."""
+    mark = frozen.updates.get(mail.language)
+    if mark is None:
+        return mail
+    content = earlier.contents.get(mail.language) or next(iter(earlier.contents.values()))
+    return marked_as_update(mail, mark, content.written_on)
+
+
 def compose(
-    paper: Stationery, person: PersonRow, *, delivery_id: str, addressee: str, first_intent_at: datetime
+    paper: Stationery,
+    person: PersonRow,
+    *,
+    delivery_id: str,
+    addressee: str,
+    first_intent_at: datetime,
+    update_of: str | None = None,
+    others: Sequence[PersonRow] = (),
 ) -> Envelope:
-    """The envelope of one delivery, in the words for its addressee and for the person's kind and age on that day.
+    """The envelope of one delivery, in the words for its addressee and for the person's kind and age on that day. It
+    names `others` besides, where they share it.
 
     Raises `CannotBeAddressed` when this person's address is at fault. Any other fault is ours and would meet
     everybody: it is raised as it is, so that the job fails and nobody counts as unreachable for it.
     """
-    to = person.guardian if addressee == Addressee.GUARDIAN else person.contact
-    audience = audience_of(person, to_guardian=addressee == Addressee.GUARDIAN, on=first_intent_at.date())
+    to_guardian = addressee == Addressee.GUARDIAN
+    to = person.guardian if to_guardian else person.contact
+    people = (person, *others)
+    # A household's mailbox is nobody's in particular.
+    is_households = bool(others) and not to_guardian
+    audience = (
+        Audience.PERSON
+        if is_households
+        else audience_of(person, to_guardian=to_guardian, on=first_intent_at.date())
+    )
     language = language_for(person.language, list(paper.words))
-    words, name = paper.words[language], _one_line(to.name)
+    words, name = paper.words[language], "" if is_households else _one_line(to.name)
+    skeleton = paper.skeleton(audience, language, update_of=update_of)
     values = {
         PERSON_NAME: name or words.unnamed[audience],
-        CHILD_NAME: _one_line(person.contact.name) or words.unnamed_child,
-        DATA_TYPES_OF_PERSON: _kinds_of(person, paper, language),
+        CHILD_NAME: _children(people, words),
         CODE: code_of(paper.key, delivery_id),
     }
+    if others:
+        skeleton = paper.for_several(skeleton, len(people))
+        cases = [
+            words.case(_one_line(each.contact.name), _kinds_of(each, paper, language)) for each in people
+        ]
+        values |= {case_slot(number): case for number, case in enumerate(cases)}
+    else:
+        values[DATA_TYPES_OF_PERSON] = _kinds_of(person, paper, language)
     try:
         address = Address(to.email, name)
     except BadAddress as error:
         raise CannotBeAddressed(error.where) from error
-    # Versions from before there were variants have the person's words only.
-    skeleton = paper.skeletons.get((audience, language)) or paper.skeletons[Audience.PERSON, language]
     data = skeleton.render(
         values, to=address, message_id=f"<{delivery_id}@{paper.domain}>", date=first_intent_at
     )
     return Envelope(mail_from=paper.return_path, rcpt_to=address.spec, data=data, envid=delivery_id)
+
+
+def _children(people: Sequence[PersonRow], words: MessageWords) -> str:
+    """The names of all whom a guardian's message is about; without one of them, what children are called there."""
+    names = [_one_line(each.contact.name) for each in people]
+    return words.joined(names) if all(names) else words.unnamed_child
 
 
 def language_for(wanted: str, languages: Sequence[str]) -> str:

@@ -6,14 +6,15 @@ second. Both change in one transaction.
 
 from __future__ import annotations
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
-from incident.delivery.states import BATCH_JOB, IN_PROGRESS, PUBLISH_JOB, CampaignState, campaign_brake
+from incident.delivery.following import open_batches
+from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, CampaignState, campaign_brake
 from incident.delivery.status import campaigns_of
 from incident.durable import lift_brake, put_job, set_brake
 from incident.errors import Refused
 from incident.store.change import Change
-from incident.store.tables import Batch, Campaign, Delivery, PublicNotice
+from incident.store.tables import Campaign, PublicNotice
 
 
 def pause_campaign(change: Change, incident_id: str) -> str:
@@ -44,7 +45,7 @@ def resume_campaign(change: Change, incident_id: str) -> str:
     campaign.state = CampaignState.SENDING
     change.put(campaign)
     lift_brake(change.session, campaign_brake(campaign.id))
-    for batch_id in _open_batches(change.session, campaign):
+    for batch_id in open_batches(change.session, campaign.id):
         put_job(change.session, BATCH_JOB, batch_id, incident_id=incident_id, wake=False)
     return campaign.id
 
@@ -55,7 +56,7 @@ def put_sending_again(session: Session, incident_id: str) -> None:
     What is paused, or held back for another reason, finds out for itself that it must go on waiting.
     """
     for campaign in campaigns_of(session, incident_id):
-        for batch_id in _open_batches(session, campaign):
+        for batch_id in open_batches(session, campaign.id):
             put_job(session, BATCH_JOB, batch_id, incident_id=incident_id, wake=False)
         published = select(PublicNotice.id).where(PublicNotice.notice_id == campaign.notice_id)
         if session.exec(published).first() is None:
@@ -71,13 +72,3 @@ def _newest(change: Change, incident_id: str) -> Campaign:
             next_step=f"incident notice send {incident_id}",
         )
     return campaigns[0]
-
-
-def _open_batches(session: Session, campaign: Campaign) -> list[str]:
-    found = (
-        select(Batch.id)
-        .join(Delivery, col(Delivery.batch_id) == col(Batch.id))
-        .where(Batch.campaign_id == campaign.id, col(Delivery.state).in_(IN_PROGRESS))
-        .distinct()
-    )
-    return list(session.exec(found).all())

@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from functools import partial
 
 from sqlalchemy import bindparam
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
+from incident.delivery.following import decide_updates, others_of, retire, some_wait, updates_in
 from incident.delivery.ledger import (
     Due,
     Settled,
@@ -33,7 +34,7 @@ from incident.delivery.ledger import (
 )
 from incident.delivery.mailroom import MailRoom
 from incident.delivery.message import CannotBeAddressed, Stationery, compose, stationery
-from incident.delivery.states import MAIL_LIMIT, SETTLE_JOB, Why, campaign_brake
+from incident.delivery.states import MAIL_LIMIT, SETTLE_JOB, CampaignState, Why, campaign_brake
 from incident.durable import Lease, braked, put_job, take_tokens
 from incident.errors import NotFound, Unreadable
 from incident.notice.release import version_by_id
@@ -50,6 +51,8 @@ _LONGEST_WAIT = 1.0  # between two looks at the limit: a sign of life, and a loo
 _SHORTEST_WAIT = 0.05
 # Whoever lifts a brake makes every open job due at once; this is only for one that nobody lifts.
 _UNDER_A_BRAKE = 3600.0
+# Until what an earlier version has under way is settled: its worker does that within seconds, or another takes over.
+_FOR_AN_EARLIER_VERSION = 2.0
 
 
 def batches_at_once(connections: int) -> int:
@@ -96,9 +99,18 @@ def send_batch(lease: Lease, store: Store, batch_id: str, post: Post) -> None:
         if batch is None or campaign is None:
             raise NotFound("this batch does not exist", where=batch_id)
         take_over(session, batch_id, now=post.clock())
+        if campaign.state == CampaignState.REPLACED:
+            _leave_to_the_later_version(session, lease, batch, now=post.clock())
+            return
+        if others_of(session, campaign.id, campaign.incident_id):
+            decide_updates(session, campaign, batch_id)
+        earlier = {
+            notice_id: version_by_id(session, store, notice_id).frozen
+            for notice_id in updates_in(session, batch_id)
+        }
         version = version_by_id(session, store, campaign.notice_id)
     key = store.key(batch.incident_id)
-    paper = stationery(version.frozen, key=key)
+    paper = stationery(version.frozen, key=key, earlier=earlier)
     settled: list[Settled] = []
     may_go = partial(lease.may_act, *_brakes_of(batch))
     while True:
@@ -124,7 +136,11 @@ def _next_group(
         if not lease.stopping and (
             braked(session, *_brakes_of(batch)) or is_held(session, batch.incident_id, Cover.PEOPLE)
         ):
-            lease.again(session, after=_UNDER_A_BRAKE)
+            campaign = session.get(Campaign, batch.campaign_id)
+            if campaign is not None and campaign.state == CampaignState.REPLACED:
+                _leave_to_the_later_version(session, lease, batch, now=now)
+            else:
+                lease.again(session, after=_UNDER_A_BRAKE)
             return None
         due = [] if lease.stopping else due_deliveries(session, batch.id, now=now, limit=GROUP)
         if due:
@@ -135,20 +151,35 @@ def _next_group(
             write_intent(
                 session, due, incident_id=batch.incident_id, job_attempt=lease.claim.attempt, now=now
             )
-            wanted = {"ids": {each.person_id for each in due}}
+            wanted = {"ids": {person_id for each in due for person_id in each.people}}
             sealed = {row.id: row.sealed for row in session.connection().execute(_SEALED_PEOPLE, wanted)}
         elif lease.stopping:
             lease.again(session)
             return None
         elif open_deliveries(session, batch.id):
-            waits_until = next_due_at(session, batch.id)
-            lease.again(session, after=max((waits_until - now).total_seconds(), 0.0) if waits_until else 0.0)
+            lease.again(session, after=_until_next(session, batch, now=now))
             return None
         else:
             put_job(session, SETTLE_JOB, batch.campaign_id, incident_id=batch.incident_id)
             lease.done(session)
             return None
     return _Group(due, _readable(sealed, key=key), now)
+
+
+def _until_next(session: Session, batch: Batch, *, now: datetime) -> float:
+    """Seconds until somebody of a batch may be due."""
+    waits_until = next_due_at(session, batch.id)
+    pause = max((waits_until - now).total_seconds(), 0.0) if waits_until else 0.0
+    if not some_wait(session, batch.id):
+        return pause
+    return min(pause, _FOR_AN_EARLIER_VERSION) if waits_until else _FOR_AN_EARLIER_VERSION
+
+
+def _leave_to_the_later_version(session: Session, lease: Lease, batch: Batch, *, now: datetime) -> None:
+    """Nothing of this batch is with the relay: who was not told is told by the later version."""
+    retire(session, batch.id, now=now)
+    put_job(session, SETTLE_JOB, batch.campaign_id, incident_id=batch.incident_id)
+    lease.done(session)
 
 
 def _brakes_of(batch: Batch) -> tuple[str, str]:
@@ -172,17 +203,21 @@ def _send_group(group: _Group, paper: Stationery, post: Post, may_go: Callable[[
     settled: list[Settled] = []
     sendable: list[tuple[Due, Envelope]] = []
     for due in group.due:
-        person = group.people.get(due.person_id)
-        if person is None:
+        people = [group.people.get(person_id) for person_id in due.people]
+        named = [person for person in people if person is not None]
+        if len(named) < len(people):
+            # Of several in one message nobody is told: who is left out would count as told.
             settled.append(unsendable(due, Why.DAMAGED))
             continue
         try:
             envelope = compose(
                 paper,
-                person,
+                named[0],
+                others=named[1:],
                 delivery_id=due.id,
                 addressee=due.addressee,
                 first_intent_at=due.first_intent_at or group.intent_at,
+                update_of=due.update_of,
             )
         except CannotBeAddressed:
             settled.append(unsendable(due, Why.BAD_ADDRESS))

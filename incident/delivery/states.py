@@ -30,6 +30,7 @@ class Why(StrEnum):
     BAD_ADDRESS = "bad_address"
     NO_ANSWER = "no_answer"
     DAMAGED = "damaged"
+    REPLACED = "replaced"
 
 
 NOT_WRITTEN_TO = frozenset({Why.DECEASED, Why.ORGANISATION, Why.SAFE_CONTACT})
@@ -59,13 +60,21 @@ WHY_TEXTS: dict[Why, dict[str, str]] = {
     Why.BAD_ADDRESS: {"zh-Hans": "邮箱地址不可用", "en": "the address cannot be used"},
     Why.NO_ANSWER: {"zh-Hans": "多次发送仍未被接收", "en": "tried several times, never accepted"},
     Why.DAMAGED: {"zh-Hans": "此人的记录已损坏，无法读取", "en": "the record of this person is damaged"},
+    Why.REPLACED: {"zh-Hans": "改由后续版本告知", "en": "told by a later version instead"},
 }
 
 
 class CampaignState(StrEnum):
+    """`REPLACED`: a later version goes out. Nothing more of this one leaves, and it ends once what left is settled."""
+
     SENDING = "sending"
     PAUSED = "paused"
+    REPLACED = "replaced"
     ENDED = "ended"
+
+
+BRAKED = frozenset({CampaignState.PAUSED, CampaignState.REPLACED})
+"""The states in which the campaign's own brake is on."""
 
 
 class Addressee(StrEnum):

@@ -13,7 +13,7 @@ from incident.delivery.states import IN_PROGRESS, Addressee, DeliveryState, Why,
 from incident.errors import BadInput
 from incident.store.change import open_row
 from incident.store.store import Store
-from incident.store.tables import Attempt, Batch, Brake, Campaign, Delivery, Person, PublicNotice
+from incident.store.tables import Attempt, Batch, Brake, Campaign, Delivery, Notice, Person, PublicNotice
 from notifiers.outcome import Result
 
 _FETCHED = 500
@@ -23,7 +23,8 @@ _FETCHED = 500
 class Account:
     """Where everybody stands. `accepted` is the rank reached: the relay took charge of the message.
 
-    `minors_without_guardian` are minors for whom no message goes to a guardian: a list for people to work on.
+    `updates` are the messages to whom an earlier version had reached, or may have. Of `unreachable`, those of `REPLACED`
+    are told by a later version. `minors_without_guardian` are minors for whom no message goes to a guardian: a list for people to work on.
     """
 
     campaign_id: str
@@ -39,6 +40,7 @@ class Account:
     waiting_until: datetime | None
     minors_without_guardian: int
     doubled_at_most: int
+    updates: int
     public_pages: tuple[PublicNotice, ...]
 
     @property
@@ -100,6 +102,9 @@ def account(session: Session, campaign: Campaign) -> Account:
             col(Delivery.batch_id).in_(batches), Delivery.addressee == Addressee.GUARDIAN
         )
     ).one()
+    updates = session.exec(
+        select(func.count()).where(col(Delivery.batch_id).in_(batches), col(Delivery.update_of).is_not(None))
+    ).one()
     pages = session.exec(select(PublicNotice).where(PublicNotice.notice_id == campaign.notice_id)).all()
     return Account(
         campaign_id=campaign.id,
@@ -115,6 +120,7 @@ def account(session: Session, campaign: Campaign) -> Account:
         waiting_until=waiting,
         minors_without_guardian=minors - guarded,
         doubled_at_most=doubled,
+        updates=updates,
         public_pages=tuple(pages),
     )
 
@@ -132,8 +138,13 @@ def progress(session: Session, campaign_id: str) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class DeliveryLine:
-    """One delivery for a list: the person's own reference is shown only to those who ask for it."""
+    """One delivery for a list: the person's own reference is shown only to those who ask for it.
 
+    `version` is the notice's; `update` says whether it goes to somebody whom an earlier version had reached.
+    """
+
+    version: int
+    update: bool
     reference: str
     addressee: str
     channel: str
@@ -145,17 +156,32 @@ class DeliveryLine:
 
 
 def deliveries(store: Store, incident_id: str, *, unreached: bool) -> Iterator[DeliveryLine]:
-    """Every delivery of an incident's campaigns, with the other side's last words. Shows personal data."""
+    """Every delivery of an incident's campaigns, with the other side's last words. Shows personal data.
+
+    `unreached`: only those whom the newest campaign could not reach; it goes to everyone on the list.
+    """
     key = store.key(incident_id)
     with store.read() as session:
-        statement = select(Delivery).where(Delivery.incident_id == incident_id).order_by(col(Delivery.id))
+        statement = (
+            select(Delivery, Notice.version)
+            .join(Batch, col(Batch.id) == col(Delivery.batch_id))
+            .join(Campaign, col(Campaign.id) == col(Batch.campaign_id))
+            .join(Notice, col(Notice.id) == col(Campaign.notice_id))
+            .where(Delivery.incident_id == incident_id)
+            .order_by(col(Delivery.id))
+        )
         if unreached:
-            statement = statement.where(col(Delivery.state) == DeliveryState.UNREACHABLE)
-        for row in session.exec(statement.execution_options(yield_per=_FETCHED)):
+            newest = [campaign.id for campaign in campaigns_of(session, incident_id)][:1]
+            statement = statement.where(
+                col(Delivery.state) == DeliveryState.UNREACHABLE, col(Campaign.id).in_(newest)
+            )
+        for row, version in session.exec(statement.execution_options(yield_per=_FETCHED)):
             person = session.get(Person, row.person_id)
-            last = session.get(Attempt, (row.id, row.attempts)) if row.attempts else None
+            last = session.get(Attempt, (row.leader_id or row.id, row.attempts)) if row.attempts else None
             words = open_row(last, key=key)["text"] if last is not None and last.sealed else ""
             yield DeliveryLine(
+                version=version,
+                update=row.update_of is not None,
                 reference=open_row(person, key=key)["reference"] if person else "",
                 addressee=row.addressee,
                 channel=row.channel,
@@ -194,5 +220,7 @@ def check_code(store: Store, incident_id: str, text: str) -> CodeAnswer | None:
         ).first()
         if row is None:
             return None
-        sent = session.exec(select(func.min(Attempt.intent_at)).where(Attempt.delivery_id == row.id)).one()
+        sent = session.exec(
+            select(func.min(Attempt.intent_at)).where(Attempt.delivery_id == (row.leader_id or row.id))
+        ).one()
     return CodeAnswer(incident_id, row.channel, row.state, sent)

@@ -79,23 +79,38 @@ def told_to(audience: Audience, language: Language, *, organisation: str, child:
 @dataclass(frozen=True)
 class MessageWords:
     """What a message needs of its language besides the rendered words: what parts a list, how to address whoever has no
-    name (by audience), and what a child without a name is called."""
+    name (by audience), what a child without a name is called, and one of several people without a name."""
 
     comma: str
+    last_comma: str
+    colon: str
     unnamed: Mapping[str, str]
     unnamed_child: str
+    nameless: str
 
     def listed(self, titles: Sequence[str]) -> str:
         """The kinds of one person's information as the one line that their slot takes."""
         return self.comma.join(titles)
+
+    def joined(self, names: Sequence[str]) -> str:
+        """Names as part of a sentence."""
+        *others, last = names
+        return f"{self.comma.join(others)}{self.last_comma}{last}" if others else last
+
+    def case(self, name: str, kinds: str) -> str:
+        """The line of one of several people whom a message names."""
+        return f"{name or self.nameless}{self.colon}{kinds}"
 
 
 def message_words(language: Language) -> MessageWords:
     """The words of a language that a message needs."""
     return MessageWords(
         comma=language.marks.comma,
+        last_comma=language.marks.last_comma,
+        colon=language.marks.colon,
         unnamed={str(audience): language.word("unnamed", audience) for audience in Audience},
         unnamed_child=language.spoken.audiences[Audience.GUARDIAN].unnamed_child,
+        nameless=language.word("mail_nameless"),
     )
 
 

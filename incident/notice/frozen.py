@@ -14,6 +14,7 @@ from incident.notice.channels import Renderings
 from incident.notice.content import NoticeContent
 from incident.notice.letter import FrozenLetter
 from incident.notice.render import RenderedEmail
+from incident.notice.updating import UpdateMark
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class FrozenNotice:
     `category_titles` names each kind of data by language: a person's message lists those that concern them. `variants`
     are the e-mails for who is not the grown-up person concerned, by audience and language; `words` what a message needs
     of a language besides; `channels` the small channels by language, `letters` those on paper, where the language has a
-    template for them. Versions from before there were such parts have none.
+    template for them; `updates` how a message is marked for whom an earlier version has reached. Versions from before there were such parts have none.
     """
 
     contents: Mapping[str, NoticeContent]
@@ -37,6 +38,7 @@ class FrozenNotice:
     words: Mapping[str, MessageWords] = field(default_factory=dict)
     channels: Mapping[str, Renderings] = field(default_factory=dict)
     letters: Mapping[str, FrozenLetter] = field(default_factory=dict)
+    updates: Mapping[str, UpdateMark] = field(default_factory=dict)
 
     def email_for(self, audience: Audience, language: str) -> RenderedEmail:
         """The e-mail to an audience; the person's where the version has none of its own."""
@@ -64,7 +66,14 @@ class FrozenNotice:
         words = {language: asdict(each) for language, each in self.words.items()}
         channels = {language: each.as_document() for language, each in self.channels.items()}
         letters = {language: each.as_document() for language, each in self.letters.items()}
-        parts = {"variants": variants, "words": words, "channels": channels, "letters": letters}
+        updates = {language: asdict(mark) for language, mark in self.updates.items()}
+        parts = {
+            "variants": variants,
+            "words": words,
+            "channels": channels,
+            "letters": letters,
+            "updates": updates,
+        }
         return {name: part for name, part in parts.items() if part}
 
     @classmethod
@@ -90,6 +99,7 @@ class FrozenNotice:
                 language: FrozenLetter.from_document(each)
                 for language, each in document.get("letters", {}).items()
             },
+            updates={name: UpdateMark(**each) for name, each in document.get("updates", {}).items()},
         )
 
     @property

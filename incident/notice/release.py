@@ -30,6 +30,7 @@ from incident.notice.public_page import render_public_pages
 from incident.notice.remedies import suggested_remedies
 from incident.notice.render import render_email
 from incident.notice.render_small import render_small
+from incident.notice.updating import update_mark
 from incident.record.decisions import Signer, Subject, Verdict, Voice, approvals, decide, rejections, voices
 from incident.record.dossier import Dossier
 from incident.record.incidents import must_be_open
@@ -112,6 +113,7 @@ def assemble(
             language: render_small(content, templates=templates) for language, content in contents.items()
         },
         letters=freeze_letters(contents, templates=templates, paper=settings.paper),
+        updates={language: update_mark(languages[language]) for language in contents},
     )
     bodies = {
         audience: {language: (mail.text, mail.html) for language, mail in mails.items()}

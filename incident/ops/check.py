@@ -42,6 +42,7 @@ from incident.ops.checks import (
     runs,
     sealed,
     tasks,
+    updates,
 )
 from incident.ops.checks.base import Findings, Invariant, State, Survey, Verdict, View
 from incident.record.incidents import must_exist
@@ -53,6 +54,7 @@ SURVEYS: tuple[Survey, ...] = tuple(
     for module in (
         ledger,
         attempts,
+        updates,
         progress,
         people,
         releases,

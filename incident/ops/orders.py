@@ -165,7 +165,7 @@ def duties_that_go_on(session: Session, incident_id: str, findings: Iterable[Fin
 
 def already_out(session: Session, incident_id: str) -> AlreadyOut:
     """What has left the house already."""
-    told = select(func.count()).where(
+    told = select(func.count(col(Delivery.person_id).distinct())).where(
         Delivery.incident_id == incident_id,
         col(Delivery.principal),
         Delivery.state == DeliveryState.ACCEPTED,

@@ -1,4 +1,4 @@
-"""The MAC by which an import sees, without opening anything, whether it says something new of a person."""
+"""MACs of what is sealed of people: whether an import says something new, and whether two share a mailbox."""
 
 from __future__ import annotations
 
@@ -37,3 +37,8 @@ def content_text(content: Mapping[str, Any]) -> str:
         language,
         reference,
     )
+
+
+def mailbox_mac(key: bytes, address: str) -> bytes:
+    """The MAC of a mailbox. Addresses that differ in case only are taken for one, as mail servers do."""
+    return keyed_hash(key, "mailbox", address.casefold())

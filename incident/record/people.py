@@ -350,6 +350,7 @@ def _person_columns(state: _Importing, person: PersonRow, content: Mapping[str, 
         "deceased": person.deceased,
         "number_dated": person.held_since is not None,
         "safe_contact": bool(person.safe_contact),
+        "household": person.household,
     }
 
 

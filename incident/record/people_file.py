@@ -19,6 +19,7 @@ from incident.record.person_cells import (
     read_age_class,
     read_date,
     read_deceased,
+    read_household,
     read_kind,
     read_number_role,
     split_by_slash,
@@ -109,6 +110,7 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     "held_since": ("held_since", "number_held_since", "号码持有起始日期", "入网日期", "入网时间"),
     "safe_contact": ("safe_contact", "safe_contact_note", "安全联系说明", "联系注意事项"),
     "deceased": ("deceased", "是否已故", "已故"),
+    "household": ("household", "household_mailbox", "家庭邮箱", "家庭共用邮箱", "是否家庭共用邮箱"),
 }
 PHONES = ("phone", "phone_2", "phone_3")
 _ADDRESS = ("address", "address_2", "address_3")
@@ -157,6 +159,7 @@ class Reason(StrEnum):
     KIND = "neither a person nor an organisation"
     NUMBER_ROLE = "neither the holder nor the user of the number"
     HELD_SINCE = "no day since which the number is held (write 2001-12-31)"
+    HOUSEHOLD = "neither yes nor no"
     DECEASED = "neither yes nor no, nor a day of death"
     TOO_LONG = "longer than 4,000 characters"
     CONFLICT = "the same person as an earlier row or list, of whom it says something else"
@@ -310,6 +313,7 @@ def _person(cells: _Cells, defaults: Defaults) -> PersonRow | None:
         held_since=cells.read("held_since", read_date, Reason.HELD_SINCE),
         safe_contact=(note,) if note else (),
         deceased=bool(cells.read("deceased", read_deceased, Reason.DECEASED)),
+        household=bool(cells.read("household", read_household, Reason.HOUSEHOLD)),
     )
 
 

@@ -58,7 +58,7 @@ class PersonRow:
 
     `contact.phone` is the first of their numbers (E.164), `more_phones` are the others. `held_since` is the first day
     on which this person held these numbers. `safe_contact` says how they may be contacted without danger to them; it
-    is shown by a reveal only. `kind` is None where nobody said; then it is a person.
+    is shown by a reveal only. `household` says that the e-mail address is a household's. `kind` is None where nobody said; then it is a person.
     """
 
     reference: str
@@ -78,6 +78,7 @@ class PersonRow:
     held_since: date | None = None
     safe_contact: tuple[str, ...] = ()
     deceased: bool = False
+    household: bool = False
 
     @property
     def phones(self) -> tuple[str, ...]:
@@ -131,6 +132,7 @@ def person_content(person: PersonRow) -> dict[str, Any]:
         "held_since": person.held_since and person.held_since.isoformat(),
         "safe_contact": list(person.safe_contact),
         "deceased": person.deceased,
+        "household": person.household,
     }
     return {
         "reference": person.reference,
@@ -166,6 +168,7 @@ def person_from_content(content: Mapping[str, Any]) -> PersonRow:
         held_since=date.fromisoformat(held) if held else None,
         safe_contact=tuple(content.get("safe_contact", ())),
         deceased=content.get("deceased", False),
+        household=content.get("household", False),
     )
 
 
@@ -200,6 +203,7 @@ def same_person(rows: Iterable[PersonRow]) -> PersonRow:
             held_since=merged.held_since or other.held_since,
             safe_contact=_joined(merged.safe_contact, other.safe_contact),
             deceased=merged.deceased or other.deceased,
+            household=merged.household or other.household,
         )
     return merged
 

@@ -83,6 +83,11 @@ _DECEASED: Mapping[str, bool] = {
     **dict.fromkeys(("no", "n", "false", "0", "否", "alive", "在世", "健在"), False),
 }
 
+_YES_OR_NO: Mapping[str, bool] = {
+    **dict.fromkeys(("yes", "y", "true", "1", "是"), True),
+    **dict.fromkeys(("no", "n", "false", "0", "否"), False),
+}
+
 _T = TypeVar("_T")
 
 
@@ -114,6 +119,11 @@ def read_age_class(text: str) -> AgeClass | None:
 def read_deceased(text: str) -> bool | None:
     """Whether the person is dead: yes or no, or the day of death."""
     return True if read_date(text) is not None else _word(_DECEASED, text)
+
+
+def read_household(text: str) -> bool | None:
+    """Whether the e-mail address is a household's: yes or no."""
+    return _word(_YES_OR_NO, text)
 
 
 def split_values(text: str) -> list[str]:

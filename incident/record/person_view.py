@@ -93,4 +93,5 @@ def _of_many(person: PersonRow) -> dict[str, str]:
         "country": person.country,
         "data_categories": ", ".join(person.categories),
         "deceased": "yes" if person.deceased else "",
+        "household": "yes" if person.household else "",
     }

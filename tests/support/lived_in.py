@@ -1,7 +1,8 @@
 """A workspace in which everything has happened that leaves a row, and the check of it with and without damage.
 
-Four incidents: one whose notice is being sent, as a worker that was killed leaves it, while a run waits for the end;
-one that is told and reported; one whose people need not be told, which was signed; one whose data was destroyed. Alerts were mapped, ignored, and have just come in.
+Five incidents: one whose notice is being sent, as a worker that was killed leaves it, while a run waits for the end;
+one that is told and reported; one whose notice went out in a second version, as an update to whom the first had
+reached; one whose people need not be told, which was signed; one whose data was destroyed. Alerts were mapped, ignored, and have just come in.
 """
 
 from __future__ import annotations
@@ -66,6 +67,9 @@ CHILDREN = [
     Affected("K2", "Dan", born="2015-03-01", guardian_email="dora@example.org"),
     Affected("K3", "Eve", "eve@example.org", born="2015-03-01", guardian_phone="13800000001"),
 ]
+SIBLINGS = [
+    Affected(f"S{number}", born="2015-03-01", guardian_email="rosa@example.org") for number in (1, 2, 3)
+]
 PEOPLE = [*some_people(9), Affected("N1", "Bert"), *CHILDREN]
 _A_BATCH = 4
 
@@ -79,6 +83,7 @@ class LivedIn:
     told: Breach
     waived: str
     destroyed: str
+    updated: Breach
 
     @property
     def house(self) -> House:
@@ -99,13 +104,14 @@ def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
         told = _told(_another(sending), relay)
         gone = _destroyed(_another(sending))
         waived = _waived(sending)
+        updated = _updated(sending, relay)
         _approved(sending)
         _reminded(told)
         _alerts(sending)
         sending.made.clock.move(minutes=2)
         _killed_in_the_middle(sending)
         _post(sending, {"title": "it has just come in"}, delivery="new")
-    return LivedIn(sending, running, told, waived, gone)
+    return LivedIn(sending, running, told, waived, gone, updated)
 
 
 def _reminded(breach: Breach) -> None:
@@ -287,6 +293,29 @@ def _waived(breach: Breach) -> str:
     withdrawn(other, TELLING)
     waived_by(other, breach.signers["bo"])
     return other.id
+
+
+def _updated(breach: Breach, relay: RecordingRelay) -> Breach:
+    """One was told by the first version, one by the second only, and three in one message of each."""
+    made = breach.made
+    facts = facts_text(now=made.clock(), zone=made.settings.zone, people=2)
+    known = read_facts_file(facts, name="facts.yaml", zone=made.settings.zone, known_at=made.clock())
+    other = replace(breach, id=open_one(made, facts=known))
+    other.log("closed it at the gateway", "contain.disable-endpoint")
+    other.state(discovered_at="2026-11-23 15:00")
+    other.people([*some_people(2), *SIBLINGS])
+    relay.at_rcpt = lambda address: "451 4.3.0 later" if address == REFUSED else None
+    other.release()
+    other.open_sending()
+    other.work()
+    made.clock.move(seconds=1)
+    other.log("closed another one", "contain.lock-account")
+    other.release()
+    relay.at_rcpt = lambda address: None
+    other.open_sending()
+    other.work()
+    relay.at_rcpt = _answers
+    return other
 
 
 def _alerts(breach: Breach) -> None:

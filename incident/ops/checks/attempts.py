@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from incident.delivery.codes import code_mac, code_of
 from incident.delivery.ledger import BEFORE_THE_RECIPIENT, LONGEST_PAUSE
-from incident.delivery.states import IN_PROGRESS, NEVER_TRIED, SETTLED, DeliveryState, Why
+from incident.delivery.states import IN_PROGRESS, NEVER_TRIED, SETTLED, CampaignState, DeliveryState, Why
 from incident.ops.checks.base import (
     Findings,
     Invariant,
@@ -34,11 +34,17 @@ ATTEMPTS = Invariant("ledger.attempts", "attempts are numbered 1, 2, ... and eac
 OPEN = Invariant(
     "ledger.open", "who is being sent to has one attempt without an outcome, the last; nobody else has"
 )
+SHARED = Invariant(
+    "ledger.shared",
+    "who shares a message stands where the delivery stands whose message it is, in the same batch",
+)
 CODES = Invariant("ledger.codes", "each delivery is found by the verification code of its message")
 
 # A clock that was set back between a try and its outcome makes a pause look longer.
 _CLOCKS_JUMP = timedelta(hours=2)
 
+# Who shares a message has its attempts.
+_LEADING = sa.func.coalesce(d.leader_id, d.id)
 _SETTLED_STATES, _OPEN_STATES = sorted(SETTLED), sorted(IN_PROGRESS)
 _REASONS = sorted(set(Why) - {Why.NONE})
 # What a worker that died leaves, and what ends a try that the other side took part in, count as a strike.
@@ -76,8 +82,8 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
         [d.id],
         _delivery.join(_batch, b.id == d.batch_id)
         .join(_campaign, c.id == b.campaign_id)
-        .outerjoin(tried, t.delivery_id == d.id)
-        .outerjoin(last, (last.c.delivery_id == d.id) & (last.c.n == d.attempts)),
+        .outerjoin(tried, t.delivery_id == _LEADING)
+        .outerjoin(last, (last.c.delivery_id == _LEADING) & (last.c.n == d.attempts)),
         [
             Sign(ATTEMPTS, "it has not as many attempts as it counts", d.attempts.is_distinct_from(many)),
             Sign(
@@ -110,7 +116,32 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
             Sign(
                 STATES,
                 "it is settled, but not when its last attempt ended",
-                settled & d.settled_at.is_distinct_from(settled_when),
+                settled & (d.reason != Why.REPLACED) & d.settled_at.is_distinct_from(settled_when),
+            ),
+            Sign(
+                STATES,
+                "it is replaced, and nobody knows when",
+                (d.reason == Why.REPLACED) & d.settled_at.is_(None),
+            ),
+            Sign(
+                STATES,
+                "it waits for an earlier version and was tried, or is settled",
+                d.waits & ((many != 0) | settled),
+            ),
+            Sign(
+                STATES,
+                "it is left to a later version, or waits for an earlier one, and there is none",
+                (d.waits | (d.reason == Why.REPLACED)) & ~_another_campaign(),
+            ),
+            Sign(
+                STATES,
+                "an update of a notice that no other campaign sent",
+                d.update_of.is_not(None) & ~_another_campaign(notice_id=d.update_of),
+            ),
+            Sign(
+                STATES,
+                "it is replaced, and its campaign is not",
+                (d.reason == Why.REPLACED) & c.state.not_in([CampaignState.REPLACED, CampaignState.ENDED]),
             ),
             Sign(
                 STATES,
@@ -158,11 +189,21 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
     )
 
 
+def _another_campaign(notice_id: sa.ColumnElement[str] | None = None) -> sa.ColumnElement[bool]:
+    other = _campaign.alias()
+    found = sa.exists().where(other.c.incident_id == c.incident_id, other.c.id != c.id)
+    if notice_id is not None:
+        found = found.where(other.c.notice_id == notice_id)
+    return found.correlate(_campaign, _delivery)
+
+
 def _other_reason(many: sa.ColumnElement[int], last: sa.FromClause) -> sa.ColumnElement[bool]:
     """Whether the reason is another than the one that follows (see `delivery.ledger.judge`)."""
     blocked = sa.func.coalesce(last.c.enhanced, "").like("5.7.%")
     return sa.case(
-        (many == 0, d.reason.not_in(sorted(NEVER_TRIED))),
+        (many == 0, d.reason.not_in(sorted({*NEVER_TRIED, Why.REPLACED}))),
+        # What a later version tells is told by that one, whatever came of the tries so far.
+        (d.reason == Why.REPLACED, last.c.result == Result.accepted),
         (last.c.result == Result.permanent, d.reason != sa.case((blocked, Why.BLOCKED), else_=Why.REFUSED)),
         (last.c.stage.is_(None), d.reason.not_in([Why.BAD_ADDRESS, Why.DAMAGED])),
         else_=d.reason != Why.NO_ANSWER,
@@ -181,6 +222,7 @@ def _look_at_outcomes(view: View, findings: Findings) -> None:
         _attempt.outerjoin(_delivery, d.id == a.delivery_id),
         [
             Sign(ATTEMPTS, "its delivery does not exist", d.id.is_(None)),
+            Sign(ATTEMPTS, "its delivery has its message from another", d.leader_id.is_not(None)),
             Sign(ATTEMPTS, "it and its delivery name different incidents", a.incident_id != d.incident_id),
             Sign(
                 STATES,
@@ -232,7 +274,7 @@ def _look_at_pauses(view: View, findings: Findings) -> None:
     last = _attempt.alias()
     statement = (
         sa.select(d.id, sa.cast(d.next_at, sa.String), sa.cast(last.c.outcome_at, sa.String))
-        .outerjoin_from(_delivery, last, (last.c.delivery_id == d.id) & (last.c.n == d.attempts))
+        .outerjoin_from(_delivery, last, (last.c.delivery_id == _LEADING) & (last.c.n == d.attempts))
         .where(view.mine(d.incident_id), d.state == DeliveryState.PENDING, d.next_at.is_not(None))
     )
     for delivery, next_at, ended_at in view.rows(statement):
@@ -245,6 +287,69 @@ def _look_at_pauses(view: View, findings: Findings) -> None:
             findings.broken(
                 STATES, f"delivery {delivery}", "it waits longer after its last try than any rule lets it"
             )
+
+
+# -- messages of several ------------------------------------------------------------------------------
+
+_MIRRORED = (
+    "batch_id",
+    "addressee",
+    "channel",
+    "state",
+    "reason",
+    "attempts",
+    "strikes",
+    "next_at",
+    "settled_at",
+    "waits",
+    "update_of",
+)
+
+
+def _look_at_shared(view: View, findings: Findings) -> None:
+    lead, member = _delivery.alias(), _delivery.alias()
+    taken_along = (
+        sa.select(member.c.leader_id, sa.func.count().label("many")).group_by(member.c.leader_id).subquery()
+    )
+    scan(
+        view,
+        findings,
+        "delivery",
+        [d.id],
+        _delivery.outerjoin(lead, lead.c.id == d.leader_id).outerjoin(
+            taken_along, taken_along.c.leader_id == d.id
+        ),
+        [
+            Sign(
+                SHARED,
+                "the delivery whose message it shares does not exist",
+                d.leader_id.is_not(None) & lead.c.id.is_(None),
+            ),
+            Sign(
+                SHARED,
+                "the delivery whose message it shares has none of its own",
+                lead.c.leader_id.is_not(None),
+            ),
+            Sign(
+                SHARED,
+                "it takes along others than it says",
+                d.shared != sa.func.coalesce(taken_along.c.many, 0),
+            ),
+            *(
+                Sign(
+                    SHARED,
+                    f"its {name} is not that of the delivery whose message it shares",
+                    _differs(lead, name),
+                )
+                for name in _MIRRORED
+            ),
+        ],
+        view.mine(d.incident_id),
+    )
+
+
+def _differs(lead: sa.FromClause, name: str) -> sa.ColumnElement[bool]:
+    return lead.c.id.is_not(None) & d[name].is_distinct_from(lead.c[name])
 
 
 # -- codes -------------------------------------------------------------------------------------------
@@ -263,5 +368,6 @@ SURVEYS = (
     Survey(_look_at_attempts, (ATTEMPTS, OPEN, STATES)),
     Survey(_look_at_outcomes, (ATTEMPTS, STATES)),
     Survey(_look_at_pauses, (STATES,)),
+    Survey(_look_at_shared, (SHARED,)),
     Survey(_look_at_codes, (CODES,)),
 )

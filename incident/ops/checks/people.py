@@ -123,12 +123,13 @@ def _misread(row: sa.Row[tuple[object, ...]], key: bytes, days: list[date], camp
     shown = (row.language, row.has_email, row.guardian_reachable)
     if shown != (person.language, bool(person.contact.email), person.guardian.reachable):
         return "language, address or guardian are other than what is sealed"
-    marks = (row.organisation, row.deceased, row.number_dated, row.safe_contact)
+    marks = (row.organisation, row.deceased, row.number_dated, row.safe_contact, row.household)
     if marks != (
         person.is_organisation,
         person.deceased,
         person.held_since is not None,
         bool(person.safe_contact),
+        person.household,
     ):
         return "they are shown as dead, as an organisation, or otherwise as they are not"
     # Somebody comes of age between two imports; either day's answer is right.

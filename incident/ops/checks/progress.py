@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from incident.delivery.states import (
     BATCH_JOB,
+    BRAKED,
     IN_PROGRESS,
     SETTLE_JOB,
     CampaignState,
@@ -33,6 +34,9 @@ b, c, d, j = (table.c for table in (_batch, _campaign, _delivery, _job))
 RETRY = "mend the cause (`incident doctor`), then `incident worker --retry-parked`"
 _MISSING = "start `incident worker` again: it puts jobs that are missing"
 
+# Of a campaign that is replaced, its jobs settle who was in progress.
+_UNPAUSED = (CampaignState.SENDING, CampaignState.REPLACED)
+
 OWNED = Invariant(
     "progress.owned",
     "everyone in progress has an owner: an open job, or whoever paused the sending",
@@ -43,7 +47,8 @@ NEXT = Invariant(
 )
 ENDS = Invariant("progress.ends", "every campaign that can end has a job that ends it", _MISSING)
 PAUSED = Invariant(
-    "progress.paused", "a campaign is paused exactly when its brake is on, and no other brake is unknown"
+    "progress.paused",
+    "a campaign is paused or replaced exactly when its brake is on, and no other brake is unknown",
 )
 ENDED = Invariant("progress.ended", "a campaign that has ended says when, and has nobody in progress")
 
@@ -71,7 +76,7 @@ def _look_at_batches(view: View, findings: Findings) -> None:
             .join(_campaign, c.id == b.campaign_id)
             .outerjoin(_job, (j.kind == BATCH_JOB) & (j.key == b.id))
         )
-        .where(view.mine(d.incident_id), d.state.in_(sorted(IN_PROGRESS)), c.state == CampaignState.SENDING)
+        .where(view.mine(d.incident_id), d.state.in_(sorted(IN_PROGRESS)), c.state.in_(_UNPAUSED))
         .group_by(b.id, j.state, j.next_at, j.beat_at)
         .order_by(b.id)
     )
@@ -131,7 +136,7 @@ def _look_at_campaigns(view: View, findings: Findings) -> None:
             )
         if state == CampaignState.ENDED and in_progress is not None:
             findings.broken(ENDED, f"campaign {campaign}", "it has ended, and people are in progress")
-        if state == CampaignState.SENDING and in_progress is None and not has_job:
+        if state in _UNPAUSED and in_progress is None and not has_job:
             findings.broken(
                 ENDS, f"campaign {campaign}", "nobody is in progress any more, and no job ends it"
             )
@@ -143,7 +148,7 @@ def _look_at_brakes(view: View, findings: Findings) -> None:
     on = {name for name in names if not name.startswith(BRAKES)}
     for campaign, state in view.rows(sa.select(c.id, c.state).where(view.mine(c.incident_id))):
         brake = campaign_brake(campaign)
-        if (brake in on) != (state == CampaignState.PAUSED):
+        if (brake in on) != (state in BRAKED):
             findings.broken(
                 PAUSED,
                 f"campaign {campaign}",

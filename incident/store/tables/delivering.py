@@ -42,6 +42,12 @@ class Delivery(SQLModel, table=True):
 
     `principal` marks the one delivery by which a person is counted; a minor whose guardian is told as well has two.
     `code_mac` finds the delivery by the verification code of its message. `strikes` counts refusals for now.
+
+    `waits`: an earlier version may still reach this addressee; until that is known, nothing is sent. `update_of` is the
+    notice (by id) that had reached them, or may have: this message is then marked as an update of it.
+
+    `leader_id`: this person is named in the message of another delivery, whose attempts are its attempts; state, reason,
+    counts and times are those of that one. `shared` says of such a leader how many it takes along.
     """
 
     __tablename__ = "delivery"
@@ -49,7 +55,7 @@ class Delivery(SQLModel, table=True):
     id: str = Field(primary_key=True)
     batch_id: str = Field(index=True)
     incident_id: str = Field(index=True)
-    person_id: str
+    person_id: str = Field(index=True)
     person_version: int
     addressee: str
     principal: bool
@@ -61,6 +67,10 @@ class Delivery(SQLModel, table=True):
     code_mac: bytes = Field(sa_type=LargeBinary, index=True)
     next_at: datetime | None = optional_time()
     settled_at: datetime | None = optional_time()
+    waits: bool = Field(default=False)
+    update_of: str | None = None
+    leader_id: str | None = None
+    shared: int = Field(default=0)
 
 
 class Attempt(SQLModel, table=True):

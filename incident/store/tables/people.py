@@ -12,7 +12,8 @@ class Person(SQLModel, table=True):
     """`reference_mac` finds the same person again; it is keyed by the incident's key and dies with it.
 
     `number_dated` says that the day is known since which the person holds their number, `safe_contact` that there is a
-    note on how to contact them without danger; both are sealed with the rest.
+    note on how to contact them without danger, `household` that their e-mail address is a household's; what they rest
+    on is sealed with the rest.
 
     Sealed: reference, name, contacts, address, kinds of data taken, birth date or age class, guardian and consent, and
     whatever else a list says of them (`record.person.person_content`).
@@ -34,6 +35,7 @@ class Person(SQLModel, table=True):
     deceased: bool = Field(default=False)
     number_dated: bool = Field(default=False)
     safe_contact: bool = Field(default=False)
+    household: bool = Field(default=False)
     import_id: str
     sealed: bytes = sealed_column()
 

@@ -37,6 +37,43 @@ LEDGER = [
         {"ledger.batches": "batch 4 is missing"},
     ),
     Damage(
+        "an update is a first notice",
+        ("UPDATE delivery SET update_of = NULL WHERE incident_id = '{updated}' AND update_of IS NOT NULL",),
+        {"journal.chains": "ledger changed"},
+    ),
+    Damage(
+        "a first notice is an update",
+        (
+            "UPDATE delivery SET update_of = (SELECT min(update_of) FROM delivery)"
+            " WHERE incident_id = '{updated}' AND state = 'accepted' AND update_of IS NULL"
+            " AND person_id NOT IN (SELECT person_id FROM delivery WHERE update_of IS NOT NULL)",
+        ),
+        {"ledger.updates": "not an update", "journal.chains": "ledger changed"},
+    ),
+    Damage(
+        "an update of a notice that nobody sent",
+        ("UPDATE delivery SET update_of = 'none' WHERE {one}",),
+        {"ledger.states": "no other campaign sent"},
+    ),
+    Damage(
+        "somebody waits for an earlier version that there never was",
+        ("UPDATE delivery SET waits = true WHERE incident_id = '{sending}' AND state = 'pending'",),
+        {"ledger.states": "waits for an earlier one, and there is none"},
+    ),
+    Damage(
+        "somebody is left to a later version that there never was",
+        (
+            "UPDATE delivery SET reason = 'replaced' WHERE incident_id = '{sending}' AND state = 'unreachable'"
+            " AND reason = 'refused'",
+        ),
+        {"ledger.states": "and there is none"},
+    ),
+    Damage(
+        "a message takes along more than there are",
+        ("UPDATE delivery SET shared = shared + 1 WHERE incident_id = '{updated}' AND shared > 0",),
+        {"ledger.shared": "takes along others than it says", "journal.chains": "ledger changed"},
+    ),
+    Damage(
         "a batch is another incident's",
         ("UPDATE batch SET incident_id = '{told}' WHERE incident_id = '{sending}' AND seq = 4",),
         {"ledger.batches": "different incidents", "ledger.people": "different incidents"},
