@@ -15,7 +15,7 @@ from sqlmodel import Session, col, func, select
 from incident.delivery.codes import code_mac, code_of
 from incident.delivery.following import open_batches, others_of, replace_earlier
 from incident.delivery.ledger import ledger_root, people_root
-from incident.delivery.message import stationery
+from incident.delivery.message import stationery, writes_to_organisations
 from incident.delivery.promises import must_keep_promises
 from incident.delivery.sharing import Sharing, put_into_groups, sharing_of
 from incident.delivery.states import (
@@ -56,12 +56,22 @@ class Opened:
     new: bool
 
 
+@dataclass(frozen=True)
+class _Basis:
+    """What decides over everybody of a campaign: when the leak ended, whether there are words for organisations, and
+    who shares a message."""
+
+    leak_ended_on: date | None
+    organisations_told: bool
+    sharing: Sharing
+
+
 def open_campaign(change: Change, store: Store, version: Version, settings: Settings) -> Opened:
     """Open the campaign of a released notice: a delivery for every person, also those without an address.
 
     Opening again returns the same campaign. Where an earlier version was sent, nothing more of that one leaves, and
-    whom it has reached gets this one as an update (`delivery.following`). Raises `HeldBack` under a hold, `Refused` when a promise would be broken,
-    the incident is closed, nobody is listed, or the sender's address is none.
+    whom it has reached gets this one as an update (`delivery.following`). Raises `HeldBack` under a hold, `Refused` when
+    a promise would be broken, the incident is closed, nobody is listed, or the sender's address is none.
     """
     incident_id = version.row.incident_id
     known = change.session.exec(select(Campaign).where(Campaign.notice_id == version.row.id)).first()
@@ -72,19 +82,18 @@ def open_campaign(change: Change, store: Store, version: Version, settings: Sett
     must_keep_promises(settings)
     _must_be_a_sender(version, key=change.key)
     campaign_id = store.new_id()
-    leak_ended_on = leak_end(change.session, store, incident_id, zone=settings.zone)
     follows = bool(others_of(change.session, campaign_id, incident_id))
-    sharing = sharing_of(change.session, incident_id, key=change.key)
+    basis = _Basis(
+        leak_end(change.session, store, incident_id, zone=settings.zone),
+        writes_to_organisations(version.frozen),
+        sharing_of(change.session, incident_id, key=change.key),
+    )
     expected = 0
-    for number, chunk in enumerate(_people_in_batches(change.session, incident_id, sharing), start=1):
+    for number, chunk in enumerate(_people_in_batches(change.session, incident_id, basis.sharing), start=1):
         expected += len(chunk)
         batch_id = f"{campaign_id}-{number:06d}"
-        rows = [
-            row
-            for each in chunk
-            for row in _deliveries(change, store, batch_id, each, leak_ended_on, sharing)
-        ]
-        put_into_groups(rows, sharing)
+        rows = [row for each in chunk for row in _deliveries(change, store, batch_id, each, basis)]
+        put_into_groups(rows, basis.sharing)
         for row in rows:
             row["waits"] = follows and row["state"] in IN_PROGRESS
         _open_batch(change, batch_id, campaign_id, incident_id, number, rows)
@@ -187,31 +196,27 @@ def _open_batch(
 
 
 def _deliveries(
-    change: Change,
-    store: Store,
-    batch_id: str,
-    person: Person,
-    leak_ended_on: date | None,
-    sharing: Sharing,
+    change: Change, store: Store, batch_id: str, person: Person, basis: _Basis
 ) -> list[dict[str, Any]]:
     """The deliveries of one person: their own, and the guardian's for a minor (a minor is told with the guardian)."""
     to_person = partial(_delivery, change, store, batch_id, person, Addressee.PERSON)
-    if person.id not in sharing.guarded:
-        return [to_person(principal=True, why=_why_not(change, person, leak_ended_on))]
+    # Who is not written to is told through nobody either.
+    if person.id not in basis.sharing.guarded:
+        return [to_person(principal=True, why=_why_not(change, person, basis))]
     rows = [_delivery(change, store, batch_id, person, Addressee.GUARDIAN, principal=True, why=Why.NONE)]
     # At the guardian's own address one message is enough.
-    if sharing.guarded[person.id]:
+    if basis.sharing.guarded[person.id]:
         rows.append(to_person(principal=False, why=Why.NONE))
     return rows
 
 
-def _why_not(change: Change, person: Person, leak_ended_on: date | None) -> Why:
+def _why_not(change: Change, person: Person, basis: _Basis) -> Why:
     """Why nothing can be sent to this person themselves; `Why.NONE` when it can.
 
-    An organisation is told by hand, in words of its own: the notice is written for people. Who may be in danger is told
-    by hand too, as the list says how.
+    An organisation is written to only in words for one, which versions from before there were such words lack; it is
+    told by hand then. Who may be in danger is told by hand too, as the list says how.
     """
-    if person.organisation:
+    if person.organisation and not basis.organisations_told:
         return Why.ORGANISATION
     if person.deceased:
         return Why.DECEASED
@@ -221,7 +226,7 @@ def _why_not(change: Change, person: Person, leak_ended_on: date | None) -> Why:
         return Why.NONE
     if person.number_dated:
         row = person_from_content(open_row(person, key=change.key))
-        if row.has_recycled_number(leak_ended_on):
+        if row.has_recycled_number(basis.leak_ended_on):
             return Why.RECYCLED_NUMBER
     return Why.NO_EMAIL
 

@@ -48,11 +48,6 @@ class Stationery:
     key: bytes
     _for_several: dict[tuple[int, int], Skeleton] = field(default_factory=dict, repr=False)
 
-    def skeleton(self, audience: Audience, language: str, *, update_of: str | None) -> Skeleton:
-        """The message to an audience; versions from before there were audiences have the person's words only."""
-        found = self.updates[update_of] if update_of else self.skeletons
-        return found.get((audience, language)) or found[Audience.PERSON, language]
-
     def for_several(self, skeleton: Skeleton, count: int) -> Skeleton:
         """One of the skeletons with a line for each of so many people where one person's kinds of data stand."""
         wanted = (id(skeleton), count)
@@ -116,6 +111,11 @@ def _as_update(frozen: FrozenNotice, mail: RenderedEmail, earlier: FrozenNotice)
     return marked_as_update(mail, mark, content.written_on)
 
 
+def writes_to_organisations(frozen: FrozenNotice) -> bool:
+    """Whether a version has words for organisations; without them an organisation is told by hand."""
+    return Audience.ORGANISATION in frozen.variants
+
+
 def compose(
     paper: Stationery,
     person: PersonRow,
@@ -143,8 +143,10 @@ def compose(
         else audience_of(person, to_guardian=to_guardian, on=first_intent_at.date())
     )
     language = language_for(person.language, list(paper.words))
+    if (audience, language) not in paper.skeletons:
+        audience = Audience.PERSON  # a version from before there were variants has the person's words only
     words, name = paper.words[language], "" if is_households else _one_line(to.name)
-    skeleton = paper.skeleton(audience, language, update_of=update_of)
+    skeleton = (paper.updates[update_of] if update_of else paper.skeletons)[audience, language]
     values = {
         PERSON_NAME: name or words.unnamed[audience],
         CHILD_NAME: _children(people, words),
