@@ -12,7 +12,7 @@ from incident.delivery.campaign import people_told
 from incident.delivery.ledger import due_deliveries, judge, write_intent, write_outcomes
 from incident.delivery.pausing import pause_campaign
 from incident.delivery.states import BATCH_JOB, CampaignState, DeliveryState, Why
-from incident.delivery.status import Account, account, campaigns_of, check_code, deliveries
+from incident.delivery.status import check_code, deliveries
 from incident.durable.jobs import claim
 from incident.duties.evaluating import stored_duties
 from incident.law.regimes import DutyKind
@@ -24,6 +24,7 @@ from tests.support.breaches import Affected, Breach, make_breach, some_people
 from tests.support.lived_in import must_hold
 from tests.support.postgres import PostgresServer
 from tests.support.relays import RecordingRelay, code_in, parsed, part_of, recording_relay
+from tests.support.versions import accounts, next_version
 from tests.support.workspaces import run_sql
 
 MARK = "Update to our notice of 23 November 2026: "
@@ -40,20 +41,6 @@ def sent(
     breach.open_sending()
     breach.work()
     return breach
-
-
-def next_version(breach: Breach) -> str:
-    """Another fact, released by two, its sending opened a day later; returns the id of its campaign."""
-    breach.made.clock.move(days=1)
-    breach.log("closed one more", "contain.disable-endpoint")
-    breach.release()
-    return breach.open_sending()
-
-
-def accounts(breach: Breach) -> list[Account]:
-    """The accounts of all campaigns, the first one first."""
-    with breach.made.store.read() as session:
-        return [account(session, each) for each in reversed(campaigns_of(session, breach.id))]
 
 
 def subjects(relay: RecordingRelay, address: str) -> list[str]:
