@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
+from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -48,6 +49,11 @@ _ADDRESSES = "query(<address>).map(it => (it.value.position, it.value.fits))"
 _PAGES = """query(<end>).map(it => (
   it.value, locate(label("start-" + str(it.value))).page(), it.location().page()
 ))"""
+# Nobody: what a template is tried with, to see that it shows each of these.
+_SOMEBODY = PersonsLetter(
+    "reference", "person.name", ("person.address",), ("person.data_types",), "person.code"
+)
+_TAG = re.compile(r"<[^>]*>")
 _PLACE = re.compile(r"(layout|letter)\.typ:(\d+)")
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 # Chinese may be broken anyway, and so may Korean; a cluster may not.
@@ -80,6 +86,7 @@ def print_letters(
     printed: tuple[Printed, ...] = ()
     pdf = b""
     with _typesetter(letter, fonts, family) as typesetter:
+        typesetter.must_say_all()
         if ready:
             pdf = typesetter.document(ready, printed_at)
             if too_long := typesetter.too_long_addresses(ready):
@@ -99,6 +106,7 @@ def preview_letter(
     family = fonts.family_for(letter.language)
     cleaned = _cleaned(person)
     with _typesetter(letter, fonts, family) as typesetter:
+        typesetter.must_say_all()
         pictures = typesetter.pictures([cleaned], points_per_inch)
         objection = _objection(cleaned, fonts)
         if objection is None and typesetter.too_long_addresses([cleaned]):
@@ -174,6 +182,11 @@ def _with_breaks(word: str) -> Iterator[str]:
         before = each
 
 
+def _solid(text: str) -> str:
+    """Text without what a line break may stand for, to be compared."""
+    return _SPACE.sub("", text.replace(_MAY_BREAK, ""))
+
+
 def _texts_in(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield _clean(value)
@@ -202,6 +215,20 @@ class _Typesetter:
     def __init__(self, letter: FrozenLetter, fonts: FontShelf, family: str, folder: Path) -> None:
         self._letter, self._fonts, self._family, self._folder = letter, fonts, family, folder
         self._content = _for_paper(letter.content)
+
+    def must_say_all(self) -> None:
+        """Raises `BadInput` when the template leaves out what is the person's own, or what a person wrote."""
+        sections = [line for part in self._content["more"] for line in part["lines"]]
+        page = self._told([_SOMEBODY], lambda it: it.compile(format="html"))
+        assert isinstance(page, bytes)  # noqa: S101 - only pictures come in several parts
+        said = _solid(unescape(_TAG.sub("", page.decode())))
+        wanted = (_SOMEBODY.name, *_SOMEBODY.data_types, _SOMEBODY.code, *sections)
+        if lost := [each for each in wanted if _solid(each) not in said]:
+            raise BadInput(
+                f"the template leaves out {', '.join(f'“{each}”' for each in lost)}",
+                where=TEMPLATE.format(language=self._letter.language),
+                next_step="show it, as the shipped template of the same name does",
+            )
 
     def too_long_addresses(self, people: Sequence[PersonsLetter]) -> frozenset[str]:
         """The references of those whose address does not fit into the window."""

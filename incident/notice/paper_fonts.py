@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from incident.errors import BadInput, NotFound, Refused
+from incident.settings import Paper
+from incident.workspace import Workspace
 
 if TYPE_CHECKING:
     import typst
@@ -144,6 +146,12 @@ class FontShelf:
             path = fonts[family].path
             if path is not None and not family.startswith(_FONTS_OF_BOXES):
                 yield _drawn_by(path, fonts[family].index)
+
+
+def fonts_for(workspace: Workspace, paper: Paper) -> FontShelf:
+    """The fonts that a workspace prints with. Raises as `FontShelf` does."""
+    folder = workspace.under(paper.font_folder) if paper.font_folder else None
+    return FontShelf(folder=folder, chosen=paper.fonts)
 
 
 def is_drawn(character: str) -> bool:

@@ -15,8 +15,9 @@ from incident.durable import somebody_works
 from incident.duties.evaluating import rules_in_use, rules_with_reviews
 from incident.duties.explaining import off_for_organisation
 from incident.duties.recipients import recipients_of_reports, without_contact
-from incident.errors import TocsinError
+from incident.errors import NotFound, Refused, TocsinError
 from incident.law.regimes import Status
+from incident.notice.paper_fonts import fonts_for
 from incident.ops.house import read_playbook
 from incident.ops.worker import sources_of
 from incident.record.contacts import list_contacts
@@ -69,6 +70,7 @@ def examine(house: House) -> list[Examined]:
         "contacts": _contacts,
         "organisation": _organisation,
         "mail relay": _mail,
+        "letters": _letters,
         "law": _law,
         "playbooks": _playbooks,
         "sources": _hooks,
@@ -277,6 +279,23 @@ def _mail(house: House) -> Iterator[Examined]:
         return
     mail = house.settings.mail
     yield Examined("mail relay", State.OK, f"{mail.host}:{mail.port}, {mail.processor}, {mail.country}")
+
+
+def _letters(house: House) -> Iterator[Examined]:
+    """A letter may be the only way to somebody, and paper is asked for when there is no time to look for a font."""
+    try:
+        fonts = fonts_for(house.workspace, house.settings.paper)
+    except Refused as missing:
+        yield Examined("letters", State.WARN, missing.what, missing.next_step or "")
+        return
+    found = []
+    for language in house.settings.workspace.languages:
+        try:
+            found.append(f"{language} in {fonts.family_for(language)}")
+        except NotFound as missing:
+            yield Examined("letters", State.WARN, missing.what, missing.next_step or "")
+    if found:
+        yield Examined("letters", State.OK, ", ".join(found))
 
 
 def _law(house: House) -> Iterator[Examined]:

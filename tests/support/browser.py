@@ -47,6 +47,11 @@ def printed_pages(html: str) -> int:
     return len(re.findall(rb"/Type\s*/Page\b", _browser().print_pdf(html)))
 
 
+def sideways(html: str, *, width: int) -> int:
+    """By how many pixels a document is wider than a window of this width. Skips the test without Chromium."""
+    return _browser().overflow(html, width)
+
+
 class _Browser:
     def __init__(self) -> None:
         program = need_tool("chromium", "chromium")
@@ -75,12 +80,25 @@ class _Browser:
 
     def print_pdf(self, html: str) -> bytes:
         """The document as the browser prints it."""
+        self._show(html)
+        return base64.b64decode(self._ask("Page.printToPDF", **_AS_PRINTED)["data"])
+
+    def _show(self, html: str) -> None:
         source = self._folder / "page.html"
         source.write_text(html, encoding="utf-8")
         self._events.clear()
         self._ask("Page.navigate", url=source.as_uri())
         self._wait_for("Page.loadEventFired")
-        return base64.b64decode(self._ask("Page.printToPDF", **_AS_PRINTED)["data"])
+
+    def overflow(self, html: str, width: int) -> int:
+        """The pixels by which the document reaches beyond the right edge of a window, as a phone shows it."""
+        self._ask(
+            "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=True
+        )
+        self._show(html)
+        answer = self._ask("Runtime.evaluate", expression="document.documentElement.scrollWidth")
+        self._ask("Emulation.clearDeviceMetricsOverride")
+        return int(answer["result"]["value"]) - width
 
     def stop(self) -> None:
         """Close the pipe, which ends the browser, and remove what it kept."""

@@ -400,6 +400,45 @@ def test_an_own_template_that_is_wrong_is_refused_with_its_place(
     assert error.value.where is not None and error.value.where.startswith(where)
 
 
+@pytest.mark.parametrize(
+    ("shown", "lost"),
+    [
+        ('person.salutation + ","', "“person.name”"),
+        ('#bold(person.data_types.join(", "))', "“person.data_types”"),
+        ("#code(person.code)", "“person.code”"),
+        ("paragraphs(part.lines)", "“You may complain to the authority.”"),
+    ],
+)
+def test_an_own_template_that_leaves_out_what_must_be_said_is_refused(
+    letter: Callable[..., FrozenLetter], shown: str, lost: str
+) -> None:
+    frozen = letter()
+    part = {"element": "rights", "heading": "Your rights", "lines": ["You may complain to the authority."]}
+    frozen = replace(frozen, content={**frozen.content, "more": [part]})
+    assert printed(frozen, ANN).printed
+    assert shown in frozen.template
+    without = frozen.template.replace(
+        shown, '","' if "salutation" in shown else "none" if "(part" in shown else ""
+    )
+    with pytest.raises(BadInput, match=lost) as error:
+        printed(replace(frozen, template=without), ANN)
+    assert error.value.where == "notice/en/letter.typ"
+
+
+def test_the_typesetter_has_nothing_to_object_to(letter: Callable[..., FrozenLetter]) -> None:
+    """Such as a layout that never comes to rest, or a font that is not here."""
+    from incident.notice.letter_printing import _typesetter
+
+    for duplex in (False, True):
+        for language in LANGUAGES:
+            shelf = fonts_for_letters()
+            frozen = letter(language, Paper(duplex=duplex))
+            people = [replace(ANN, reference=f"L-{number}") for number in range(20)]
+            with _typesetter(frozen, shelf, shelf.family_for(language)) as typesetter:
+                _, warnings = typesetter._told(people, lambda it: it.compile_with_warnings(format="pdf"))
+            assert warnings == []
+
+
 def test_a_layout_that_loses_letters_is_refused(letter: Callable[..., FrozenLetter]) -> None:
     frozen = letter()
     with pytest.raises(BadInput, match="one letter for each person"):
