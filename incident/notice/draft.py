@@ -12,8 +12,17 @@ from datetime import datetime
 
 from incident.law.elements import element_catalogue
 from incident.law.remedies import check_remedies, remedy_catalogue
+from incident.law.rights import rights_catalogue
 from incident.notice.content import Contact, DatedLine, Element, Missing, NoticeContent, Section
-from incident.notice.inputs import CategoryTexts, NoticeInputs, by_urgency, keys_by_urgency, keys_in_order
+from incident.notice.inputs import (
+    CategoryTexts,
+    Informed,
+    NoticeInputs,
+    by_urgency,
+    keys_by_urgency,
+    keys_in_order,
+    kinds_not_taken,
+)
 from incident.notice.phrases import language_key, only_in_language, phrases, show_day, show_days, show_number
 from incident.notice.sources import Source
 from incident.record.edits import Edit, EditKind
@@ -327,16 +336,69 @@ class _Draft:
         return offered or None
 
     def _more(self) -> tuple[Section, ...]:
-        """The elements that a person wrote, each under its heading, in the order of the catalogue."""
+        """The elements without a place of their own, each under its heading, in the order of the catalogue."""
+        drawn = {
+            Element.DATA_NOT_TAKEN: self._not_taken,
+            Element.AUTHORITY_INFORMED: self._informed,
+            "rights_and_remedies": self._rights,
+        }
         told = []
         for name, element in element_catalogue().items():
-            if element.text is None:
+            if element.text is None and name not in drawn:
                 continue
-            own = self._own(name)
-            lines = self._written(name, element.text) if own is None else own
+            lines = self._own(name)
+            if lines is None and element.text is not None:
+                lines = self._written(name, element.text)
+            if not lines and name in drawn and name not in self.edits:
+                lines = drawn[name]()
             if lines:
                 told.append(Section(name, element.title[language_key(self.language)], lines))
         return tuple(told)
+
+    def _not_taken(self) -> tuple[str, ...]:
+        """The kinds of data that were certainly not taken. One that is in the list of those taken is not told here."""
+        place, stated = Element.DATA_NOT_TAKEN, self.inputs.facts.get("data_not_taken")
+        keys = kinds_not_taken(self.inputs)
+        if stated is None or not keys:
+            self._ask(place, "data_not_taken")
+            return ()
+        phrase = "not_taken" if stated.sure is Certainty.confirmed else "not_taken_so_far"
+        pause = "、" if self.language == "zh-Hans" else ", "
+        kinds = pause.join(self.inputs.categories[key].title[self.language] for key in keys)
+        text = phrases().say(phrase, self.language, kinds=kinds)
+        entries = [f"phrases/{phrase}", *(f"categories/{key}" for key in keys)]
+        return (self._tell(place, text, "data_not_taken", entries=entries),)
+
+    def _informed(self) -> tuple[str, ...]:
+        """Each authority that was told, once, with the first day; nothing is told of one that the record does not show."""
+        place, first = Element.AUTHORITY_INFORMED, dict[str, Informed]()
+        for each in sorted(self.inputs.informed, key=lambda each: (each.at, each.duty)):
+            first.setdefault(each.authority[language_key(self.language)], each)
+        if not first:
+            question = {
+                "zh-Hans": "是否已向主管部门报告？用 incident report submitted 或者 incident meet 记录。",
+                "en": "Has the authority been told? Record it with incident report submitted, or incident meet.",
+            }
+            self.missing.append(Missing(place, "duties", question))
+        lines = []
+        for authority, each in first.items():
+            day = show_day(each.at, self.language, self.inputs.zone)
+            text = phrases().say("authority_informed", self.language, date=day, authority=authority)
+            entries = ["phrases/authority_informed", f"duties/{each.duty}"]
+            lines.append(self._tell(place, text, entries=entries))
+        return tuple(lines)
+
+    def _rights(self) -> tuple[str, ...]:
+        """The rights by the regimes that ask for the notice, where nobody wrote of them."""
+        if "rights_of_people" in self.only_elsewhere:
+            return ()
+        return tuple(
+            self._tell(
+                "rights_and_remedies", rights.says[language_key(self.language)], entries=[f"rights/{regime}"]
+            )
+            for regime, rights in rights_catalogue().items()
+            if regime in self.inputs.regimes
+        )
 
     def _organisation_name(self) -> str:
         return self.inputs.organisation.name.get(self.language, "").strip()

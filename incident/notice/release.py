@@ -8,7 +8,7 @@ changes afterwards makes a new version, for which nobody has signed yet.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,7 +23,8 @@ from incident.notice.draft import draft
 from incident.notice.findings import Finding, refusals
 from incident.notice.gate import Required, check_notice
 from incident.notice.gate_edits import check_edits
-from incident.notice.inputs import CategoryTexts, NoticeInputs
+from incident.notice.gate_record import check_record
+from incident.notice.inputs import CategoryTexts, Informed, NoticeInputs
 from incident.notice.public_page import render_public_pages
 from incident.notice.remedies import suggested_remedies
 from incident.notice.render import RenderedEmail, render_email
@@ -94,12 +95,14 @@ class FrozenNotice:
 
 @dataclass(frozen=True)
 class Workbench:
-    """What assembling needs besides the record: settings, templates, the law's demands and categories."""
+    """What assembling needs besides the record: settings, templates, the law's demands and categories, and
+    the authorities that were told."""
 
     workspace: Workspace
     settings: Settings
     required: Required
     categories: Mapping[str, CategoryTexts]
+    informed: Sequence[Informed] = ()
 
 
 def assemble(
@@ -119,6 +122,8 @@ def assemble(
         written_at=written_at,
         zone=settings.zone,
         edits=dossier.edits,
+        informed=bench.informed,
+        regimes=tuple({regime: None for asked in bench.required.values() for regime, _ in asked}),
         recorded_at={name: stated.recorded_at for name, stated in dossier.current.items()},
     )
     contents = {language: draft(inputs, language) for language in settings.workspace.languages}
@@ -145,6 +150,7 @@ def _findings(
 ) -> list[Finding]:
     return [
         *check_notice(contents, required),
+        *check_record(inputs),
         *check_edits(inputs, contents),
         *suggested_remedies(inputs, contents),
     ]

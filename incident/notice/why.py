@@ -28,6 +28,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     "remedies": {"zh-Hans": "补救措施目录", "en": "catalogue of help"},
     "measures": {"zh-Hans": "已记录的措施", "en": "measure taken"},
     "rights": {"zh-Hans": "法定权利", "en": "rights by law"},
+    "duties": {"zh-Hans": "已完成的报告", "en": "report handed in"},
     "settings": {"zh-Hans": "设置", "en": "settings"},
 }
 _NOT_RECORDED = {"zh-Hans": "没有记录", "en": "nobody recorded"}
