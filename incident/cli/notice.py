@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from incident.cli.desk import Desk, desk_of, write_output
+from incident.cli.notice_languages import AUDIENCE, audience_named, lint, new_language
 from incident.cli.record import ID
 from incident.errors import Refused, WrongUsage
 from incident.record.showing import defused
@@ -22,11 +23,13 @@ GROUP = "notice"
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
-    help="The notice: draft, check, edit, preview, release, send, pause, resume, status, verify.",
+    help="The notice: draft, check, edit, preview, lint, new-language, release, send, pause, resume, status, verify.",
     no_args_is_help=True,
 )
 WHY = typer.Option(False, "--why", help="Show where each sentence is from.")
 lists = typer.Typer(rich_markup_mode=None, add_completion=False)
+app.command("lint", help="Check the languages of notices: the workspace's own and the shipped.")(lint)
+app.command("new-language", help="Begin a language of notices in this workspace.")(new_language)
 
 
 @app.command(
@@ -95,7 +98,8 @@ def edit(
 def preview(
     ctx: typer.Context,
     incident_id: str = ID,
-    language: str = typer.Option("", "--language", help="zh-Hans or en."),
+    language: str = typer.Option("", "--language", help="For example zh-Hans, zh-Hant or en."),
+    audience: str = AUDIENCE,
     channel: str = typer.Option("email", "--channel", help="email or public."),
     output: Path | None = typer.Option(
         None, "-o", "--output", metavar="FILE", help="Write the HTML page to a file."
@@ -117,7 +121,7 @@ def preview(
         raise WrongUsage(
             f"{channel!r} is no channel of a preview", where="--channel", next_step="email or public"
         )
-    mail = frozen.emails[chosen]
+    mail = frozen.email_for(audience_named(audience), chosen)
     html = mail.html if channel == "email" else frozen.pages[page_name(chosen)]
     if output is not None:
         write_output(output, _named_slots(html))

@@ -93,8 +93,9 @@ class NoticeContent:
 
     `possible` is true when the breach may have happened but is not certain. `cause_open` is true when the cause is
     still being investigated, which is allowed only together with `next_update`. `only_elsewhere` names facts that
-    were given in another language only. All dates are shown dates. `sources` says of each place where its sentences
-    are from; versions of before there was such a part have none.
+    were given in another language only, `untranslated` entries of catalogues (`categories.name.title`) that nobody wrote
+    in this language. All dates are shown dates. `sources` says of each place where its sentences are from; versions of
+    before there was such a part have none.
     """
 
     language: str
@@ -121,6 +122,7 @@ class NoticeContent:
     only_elsewhere: tuple[str, ...] = ()
     more: tuple[Section, ...] = ()
     sources: Sources = field(default_factory=dict)
+    untranslated: tuple[str, ...] = ()
 
     def element(self, name: str) -> object | None:
         """The value of an element by its name; None when it is empty or not filled. Raises `BadInput` for another."""
@@ -171,10 +173,10 @@ class NoticeContent:
             for gap in self.missing
         ]
         document["sources"] = sources_as_document(self.sources)
-        # Versions from before there were such parts were hashed without them.
-        for name in ("more", "sources"):
-            if not document[name]:
-                del document[name]
+        for part in ("more", "sources", "untranslated"):
+            if not document[part]:
+                # Versions from before there was such a part were hashed without it.
+                del document[part]
         plain = json.loads(json.dumps(document, ensure_ascii=False))
         assert isinstance(plain, dict)  # noqa: S101 - asdict of a dataclass
         return plain
@@ -186,8 +188,8 @@ class NoticeContent:
             fields = dict(document)
             for name in ("what_happened", "data_types", "consequences", "steps_for_person", "remedies"):
                 fields[name] = None if fields[name] is None else tuple(fields[name])
-            for name in ("not_known", "only_elsewhere"):
-                fields[name] = tuple(fields[name])
+            for name in ("not_known", "only_elsewhere", "untranslated"):
+                fields[name] = tuple(fields.get(name, ()))
             if fields["measures_taken"] is not None:
                 fields["measures_taken"] = tuple(DatedLine(**line) for line in fields["measures_taken"])
             fields["contact"] = None if fields["contact"] is None else Contact(**fields["contact"])

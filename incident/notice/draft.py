@@ -7,7 +7,7 @@ ask for. A text that was given in one language never stands in for the other.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from incident.law.elements import element_catalogue
@@ -23,7 +23,8 @@ from incident.notice.inputs import (
     keys_in_order,
     kinds_not_taken,
 )
-from incident.notice.phrases import language_key, only_in_language, phrases, show_day, show_days, show_number
+from incident.notice.languages import Language
+from incident.notice.phrases import only_in_language
 from incident.notice.sources import Source
 from incident.record.edits import Edit, EditKind
 from incident.record.facts import Certainty, Interval, field_named
@@ -40,21 +41,23 @@ _ITEM_MARK = re.compile(r"^\s*(?:[-*•·]|[0-9]{1,2}[.、)）](?![0-9])|[（(][
 def draft(inputs: NoticeInputs, language: str) -> NoticeContent:
     """The content of the notice in a language.
 
-    Raises `BadInput` for a category of data or a measure that is not in its list.
+    Raises `BadInput` for a category of data or a measure that is not in its list, `NotFound` for an unknown language.
     """
-    return _Draft(inputs, language).content()
+    return _Draft(inputs, inputs.languages[language]).content()
 
 
 class _Draft:
     """One drafting, collecting what is missing, and where each sentence is from, as it goes."""
 
-    def __init__(self, inputs: NoticeInputs, language: str) -> None:
+    def __init__(self, inputs: NoticeInputs, language: Language) -> None:
         self.inputs = inputs
-        self.language = language
+        self.words = language
+        self.language = language.tag
         self.missing: list[Missing] = []
         self.only_elsewhere: list[str] = []
+        self.untranslated: list[str] = []
         self.sources: dict[str, list[Source]] = {}
-        self.edits = {edit.place: edit for edit in inputs.edits if edit.language == language}
+        self.edits = {edit.place: edit for edit in inputs.edits if edit.language == language.tag}
 
     def content(self) -> NoticeContent:
         organisation = self._organisation_name()
@@ -64,7 +67,7 @@ class _Draft:
             language=self.language,
             reference=self.inputs.reference,
             subject=self._subject(organisation),
-            written_on=show_day(self.inputs.written_at, self.language, self.inputs.zone),
+            written_on=self.words.day(self.inputs.written_at, self.inputs.zone),
             possible=self._value("personal_data_breach") == "possible",
             effects=self._effects(),
             what_happened=self._what_happened(),
@@ -84,6 +87,7 @@ class _Draft:
             more=self._more(),
             missing=tuple(self.missing),
             only_elsewhere=tuple(dict.fromkeys(self.only_elsewhere)),
+            untranslated=tuple(dict.fromkeys(self.untranslated)),
             sources={place: tuple(listed) for place, listed in self.sources.items()},
         )
 
@@ -97,8 +101,18 @@ class _Draft:
         return text
 
     def _say(self, place: str, phrase: str, *facts: str, **values: str) -> str:
-        text = phrases().say(phrase, self.language, **values)
+        text = self.words.say(phrase, **values)
         return self._tell(place, text, *facts, entries=[f"phrases/{phrase}"])
+
+    def _printed(self, kind: str, key: str, name: str, texts: Mapping[str, str]) -> str | None:
+        """What an entry of a catalogue says; where nobody wrote it in this language, the entry is named instead."""
+        text = self.words.printed(kind, key, name, texts)
+        if text is None:
+            self.untranslated.append(f"{kind}.{key}.{name}")
+        return text
+
+    def _of_category(self, key: str, name: str) -> str | None:
+        return self._printed("categories", key, name, getattr(self.inputs.categories[key], name))
 
     def _own(self, place: str) -> tuple[str, ...] | None:
         """What a person wrote for a place of this notice, () where they left it out; None where the record speaks."""
@@ -122,7 +136,7 @@ class _Draft:
     def _subject(self, organisation: str) -> str:
         if own := self._own("subject"):
             return own[0]
-        text = phrases().say("subject", self.language, organisation=organisation or self.inputs.reference)
+        text = self.words.say("subject", organisation=organisation or self.inputs.reference)
         named = ["settings/organisation"] if organisation else []
         return self._tell("subject", text, entries=["phrases/subject", *named])
 
@@ -134,11 +148,11 @@ class _Draft:
 
     def _day(self, field: str) -> str | None:
         moment = self._value(field)
-        return show_day(moment, self.language, self.inputs.zone) if isinstance(moment, datetime) else None
+        return self.words.day(moment, self.inputs.zone) if isinstance(moment, datetime) else None
 
     def _text(self, field: str) -> str | None:
         value = self._value(field)
-        text = only_in_language(value, self.language)
+        text = only_in_language(value, self.words)
         if value is not None and text is None:
             self.only_elsewhere.append(field)
         return text
@@ -154,11 +168,11 @@ class _Draft:
         return None
 
     def _effects(self) -> str:
-        table = phrases().effects
+        table = self.words.spoken.effects
         kinds = self._value("breach_effects")
         named = [kind for kind in kinds if kind in table] if isinstance(kinds, tuple) else []
         listed = named or ["unknown"]
-        text = _joined([table[kind][language_key(self.language)] for kind in listed], self.language)
+        text = self.words.joined([table[kind] for kind in listed])
         facts = ("breach_effects", "personal_data_breach")
         return self._tell("effects", text, *facts, entries=[f"phrases/effects.{kind}" for kind in listed])
 
@@ -179,8 +193,7 @@ class _Draft:
             for phrase, field in moments.items()
             if (day := self._day(field))
         ]
-        space = "" if self.language == "zh-Hans" else " "
-        return tuple(line for line in [*told, space.join(times), self._persons()] if line)
+        return tuple(line for line in [*told, self.words.marks.gap.join(times), self._persons()] if line)
 
     def _persons(self) -> str:
         persons, place = self._value("persons"), Element.WHAT_HAPPENED
@@ -188,7 +201,7 @@ class _Draft:
             return ""
 
         def say(phrase: str, **numbers: int) -> str:
-            shown = {name: show_number(number) for name, number in numbers.items()}
+            shown = {name: self.words.number(number) for name, number in numbers.items()}
             return self._say(place, phrase, "persons", **shown)
 
         low, high = int(persons.min), None if persons.max is None else int(persons.max)
@@ -201,41 +214,32 @@ class _Draft:
         sure = self.inputs.facts["persons"].sure is Certainty.confirmed
         return say("persons_exact" if sure else "persons_about", number=low)
 
-    def _by_kind(
-        self,
-        place: str,
-        keys: Sequence[str],
-        words: Callable[[CategoryTexts], Mapping[str, str]],
-        *,
-        most: int,
-    ) -> tuple[str, ...]:
+    def _by_kind(self, place: str, keys: Sequence[str], name: str, *, most: int) -> tuple[str, ...]:
         """Each text once, the first `most`. Of several kinds of data each is named before its text, because not
         every reader is concerned by all of them."""
-        kinds: dict[str, list[str]] = {}
+        kinds: dict[str, dict[str, str]] = {}
         for key in keys:
-            kinds.setdefault(words(self.inputs.categories[key])[self.language], []).append(key)
-        pause, colon = ("、", "：") if self.language == "zh-Hans" else (", ", ": ")
+            text, title = self._of_category(key, name), self._of_category(key, "title")
+            if text and title:
+                kinds.setdefault(text, {})[key] = title
         told = []
-        for text, listed in list(kinds.items())[:most]:
-            names = pause.join(self.inputs.categories[key].title[self.language] for key in listed)
-            named = text if len(keys) == 1 else _capital(names) + colon + text
-            entries = [f"categories/{key}" for key in listed]
+        for text, titles in list(kinds.items())[:most]:
+            names = _capital(self.words.listed([*titles.values()]))
+            named = text if len(keys) == 1 else names + self.words.marks.colon + text
+            entries = [f"categories/{key}" for key in titles]
             told.append(self._tell(place, named, "data_categories", entries=entries))
         return tuple(told)
 
     def _data_types(self) -> tuple[str, ...] | None:
-        told = tuple(
-            self._tell(
-                Element.DATA_TYPES,
-                self.inputs.categories[key].title[self.language],
-                "data_categories",
-                entries=[f"categories/{key}"],
-            )
-            for key in keys_in_order(self.inputs)
-        )
-        if not told:
+        keys = keys_in_order(self.inputs)
+        if not keys:
             self._ask(Element.DATA_TYPES, "data_categories")
             self._ask(Element.INDIVIDUAL_SPECIFIC_DATA, "data_categories")
+        titles = {key: title for key in keys if (title := self._of_category(key, "title"))}
+        told = tuple(
+            self._tell(Element.DATA_TYPES, title, "data_categories", entries=[f"categories/{key}"])
+            for key, title in titles.items()
+        )
         return told or None
 
     def _cause(self, next_update: str | None) -> tuple[str | None, bool]:
@@ -255,13 +259,13 @@ class _Draft:
                 self._ask(place, "next_update_at")
                 return None, True
             return self._say(place, "cause_open", "cause_kind", "next_update_at", date=next_update), True
-        clauses = phrases().causes.get(kind) if isinstance(kind, str) else None
-        if clauses is None:
+        clause = self.words.spoken.causes.get(kind) if isinstance(kind, str) else None
+        if clause is None:
             self._ask(place, "cause" if kind is None and "cause_kind" in self.inputs.facts else "cause_kind")
             return None, False
         sure = self.inputs.facts["cause_kind"].sure is Certainty.confirmed
         phrase = "cause_confirmed" if sure else "cause_likely"
-        text = phrases().say(phrase, self.language, cause=clauses[language_key(self.language)])
+        text = self.words.say(phrase, cause=clause)
         return self._tell(
             place, text, "cause_kind", entries=[f"phrases/{phrase}", f"phrases/causes.{kind}"]
         ), False
@@ -274,7 +278,7 @@ class _Draft:
         possible = self._written(place, "possible_harm")
         if not possible and "possible_harm" not in self.only_elsewhere:
             keys = keys_in_order(self.inputs)
-            possible = self._by_kind(place, keys, lambda each: each.harm, most=len(keys))
+            possible = self._by_kind(place, keys, "harm", most=len(keys))
         if not possible:
             self._ask(place, "possible_harm")
             self.sources.pop(place, None)
@@ -282,18 +286,20 @@ class _Draft:
         return (*so_far, *possible)
 
     def _measures(self) -> tuple[DatedLine, ...] | None:
+        summaries = summarise_measures(self.inputs.measures)
+        told = [
+            (each, self._printed("measures", each.measure.id, "public", each.measure.public))
+            for each in summaries
+        ]
         lines = tuple(
             DatedLine(
-                show_days(each.first, each.last, self.language, self.inputs.zone),
-                self._tell(
-                    Element.MEASURES_TAKEN,
-                    each.measure.public[self.language],
-                    entries=[f"measures/{each.measure.id}"],
-                ),
+                self.words.days(each.first, each.last, self.inputs.zone),
+                self._tell(Element.MEASURES_TAKEN, text, entries=[f"measures/{each.measure.id}"]),
             )
-            for each in summarise_measures(self.inputs.measures)
+            for each, text in told
+            if text
         )
-        if not lines:
+        if not summaries:
             question = {
                 "zh-Hans": "已经采取了哪些措施？用 incident log 记录，或者运行处置剧本。",
                 "en": "What has been done? Log it with incident log --measure, or run a playbook.",
@@ -312,7 +318,7 @@ class _Draft:
         if "self_protection" in self.only_elsewhere:
             self._ask(place, "self_protection")
             return None
-        told = self._by_kind(place, keys_by_urgency(self.inputs), lambda each: each.advice, most=MOST_STEPS)
+        told = self._by_kind(place, keys_by_urgency(self.inputs), "advice", most=MOST_STEPS)
         if not told:
             self._ask(place, "self_protection")
         return told or None
@@ -324,7 +330,11 @@ class _Draft:
             return edited or None
         keys = chosen if isinstance(chosen, tuple) else ()
         check_remedies({"remedies_chosen": keys or None})
-        offers = {remedy_catalogue()[key].offer[language_key(self.language)]: key for key in keys}
+        offers = {
+            offer: key
+            for key in keys
+            if (offer := self._printed("remedies", key, "offer", remedy_catalogue()[key].offer))
+        }
         for offer, key in offers.items():
             self._tell(place, offer, "remedies_chosen", entries=[f"remedies/{key}"])
         own = [line for line in _paragraphs(self._text("remedies_offered") or "") if line not in offers]
@@ -351,8 +361,9 @@ class _Draft:
                 lines = self._written(name, element.text)
             if not lines and name in drawn and name not in self.edits:
                 lines = drawn[name]()
-            if lines:
-                told.append(Section(name, element.title[language_key(self.language)], lines))
+            heading = self._printed("elements", name, "title", element.title) if lines else None
+            if lines and heading:
+                told.append(Section(name, heading, lines))
         return tuple(told)
 
     def _not_taken(self) -> tuple[str, ...]:
@@ -363,17 +374,19 @@ class _Draft:
             self._ask(place, "data_not_taken")
             return ()
         phrase = "not_taken" if stated.sure is Certainty.confirmed else "not_taken_so_far"
-        pause = "、" if self.language == "zh-Hans" else ", "
-        kinds = pause.join(self.inputs.categories[key].title[self.language] for key in keys)
-        text = phrases().say(phrase, self.language, kinds=kinds)
-        entries = [f"phrases/{phrase}", *(f"categories/{key}" for key in keys)]
+        titles = {key: title for key in keys if (title := self._of_category(key, "title"))}
+        if not titles:
+            return ()
+        text = self.words.say(phrase, kinds=self.words.listed([*titles.values()]))
+        entries = [f"phrases/{phrase}", *(f"categories/{key}" for key in titles)]
         return (self._tell(place, text, "data_not_taken", entries=entries),)
 
     def _informed(self) -> tuple[str, ...]:
         """Each authority that was told, once, with the first day; nothing is told of one that the record does not show."""
         place, first = Element.AUTHORITY_INFORMED, dict[str, Informed]()
         for each in sorted(self.inputs.informed, key=lambda each: (each.at, each.duty)):
-            first.setdefault(each.authority[language_key(self.language)], each)
+            name = self._printed("authorities", each.regime, each.key, each.authority)
+            first.setdefault(name or "", each)
         if not first:
             question = {
                 "zh-Hans": "是否已向主管部门报告？用 incident report submitted 或者 incident meet 记录。",
@@ -382,8 +395,10 @@ class _Draft:
             self.missing.append(Missing(place, "duties", question))
         lines = []
         for authority, each in first.items():
-            day = show_day(each.at, self.language, self.inputs.zone)
-            text = phrases().say("authority_informed", self.language, date=day, authority=authority)
+            if not authority:
+                continue
+            day = self.words.day(each.at, self.inputs.zone)
+            text = self.words.say("authority_informed", date=day, authority=authority)
             entries = ["phrases/authority_informed", f"duties/{each.duty}"]
             lines.append(self._tell(place, text, entries=entries))
         return tuple(lines)
@@ -392,12 +407,15 @@ class _Draft:
         """The rights by the regimes that ask for the notice, where nobody wrote of them."""
         if "rights_of_people" in self.only_elsewhere:
             return ()
-        return tuple(
-            self._tell(
-                "rights_and_remedies", rights.says[language_key(self.language)], entries=[f"rights/{regime}"]
-            )
+        says = {
+            regime: self._printed("rights", regime, "says", rights.says)
             for regime, rights in rights_catalogue().items()
             if regime in self.inputs.regimes
+        }
+        return tuple(
+            self._tell("rights_and_remedies", text, entries=[f"rights/{regime}"])
+            for regime, text in says.items()
+            if text
         )
 
     def _organisation_name(self) -> str:
@@ -458,9 +476,3 @@ def _paragraphs(text: str) -> tuple[str, ...]:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _joined(words: Sequence[str], language: str) -> str:
-    if language == "zh-Hans":
-        return "、".join(words)
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

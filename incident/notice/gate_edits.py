@@ -22,6 +22,8 @@ from incident.record.edits import Edit
 from incident.record.facts import Fact, FieldType, Interval, field_named, show_value
 
 _MOST_SHOWN = 4
+_LISTED = {"zh-Hans": ("；", "无"), "en": ("; ", "nothing of that kind")}
+_LABELLED = {"zh-Hans": "{}：{}", "en": "{} {}"}
 _SECONDS = (1, 60, 3600, 86400)  # a length of time may be told in any of these
 
 
@@ -53,11 +55,9 @@ def _unknown_figures(inputs: NoticeInputs, edit: Edit) -> Iterator[Finding]:
 def _unknown(inputs: NoticeInputs, edit: Edit, figure: Figure, sentence: str) -> Finding:
     typed = _typed_facts(inputs.facts, figure.kind)
     recorded = {
-        language: "；".join(_shown(fact, language, inputs.zone) for fact in typed[:_MOST_SHOWN]) or "无"
-        if language == "zh-Hans"
-        else "; ".join(_shown(fact, language, inputs.zone) for fact in typed[:_MOST_SHOWN]) or "nothing of that kind"
-        for language in ("zh-Hans", "en")
-    }  # fmt: skip
+        language: stop.join(_shown(fact, language, inputs.zone) for fact in typed[:_MOST_SHOWN]) or none
+        for language, (stop, none) in _LISTED.items()
+    }
     message = {
         "zh-Hans": f"{edit.by}所写的“{figure.text}”不在任何已记录的事实中。原文：“{sentence}”。"
         f"记录中有：{recorded['zh-Hans']}。以记录为准：请改文字，或者更正记录。",
@@ -141,4 +141,4 @@ def _shown(fact: Fact, language: str, zone: tzinfo) -> str:
         text = show_day(fact.value, language, zone)
     else:
         text = show_value(field, fact.value, language=language, zone=zone)
-    return f"{field.title[language]}{'：' if language == 'zh-Hans' else ' '}{text}"
+    return _LABELLED[language].format(field.title[language], text)

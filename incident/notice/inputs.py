@@ -9,7 +9,8 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Protocol
 
 from incident.errors import BadInput
-from incident.notice.phrases import phrases
+from incident.notice.house_rules import house_rules
+from incident.notice.languages import Language, shipped_languages
 from incident.record.facts import Fact
 from incident.record.measures import MeasureTaken
 
@@ -33,11 +34,16 @@ class CategoryTexts(Protocol):
 
 @dataclass(frozen=True)
 class Informed:
-    """An authority that the record shows was told of the incident, and when."""
+    """An authority that the record shows was told of the incident, and when; `key` is the recipient of the duty."""
 
     duty: str
+    key: str
     authority: Mapping[str, str]
     at: datetime
+
+    @property
+    def regime(self) -> str:
+        return self.duty.partition("/")[0]
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class NoticeInputs:
     recorded_at: Mapping[str, datetime] = kept(default_factory=dict)
     informed: Sequence[Informed] = ()
     regimes: Sequence[str] = ()
+    languages: Mapping[str, Language] = kept(default_factory=shipped_languages)
 
 
 def by_urgency(inputs: NoticeInputs) -> list[CategoryTexts]:
@@ -71,7 +78,7 @@ def by_urgency(inputs: NoticeInputs) -> list[CategoryTexts]:
 def keys_by_urgency(inputs: NoticeInputs) -> list[str]:
     """As `by_urgency`, their keys."""
     chosen = _chosen_keys(inputs)
-    order = dict.fromkeys([*phrases().urgent_first, *inputs.categories])
+    order = dict.fromkeys([*house_rules().urgent_first, *inputs.categories])
     return [key for key in order if key in chosen]
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from incident.law.categories import category_catalogue
 from incident.law.elements import element_catalogue
 from incident.law.remedies import remedy_catalogue
 from incident.notice.content import NoticeContent
-from incident.notice.phrases import language_key
 from incident.notice.sources import Source
 from incident.record.facts import Fact, field_named
 from incident.record.measures import measure_catalogue
@@ -33,6 +32,20 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 }
 _NOT_RECORDED = {"zh-Hans": "没有记录", "en": "nobody recorded"}
 _NOT_KNOWN = {"zh-Hans": "记录为未知", "en": "recorded as not known"}
+
+
+class _Form(NamedTuple):
+    written: str
+    said: str
+    label: str
+    stop: str
+    pause: str
+
+
+_FORMS: Mapping[str, _Form] = {
+    "zh-Hans": _Form("{by}于{when}撰写", "{}（{}）", "{}：{}", "；", "、"),
+    "en": _Form("written by {by}, {when}", "{} ({})", "{}: {}", "; ", ", "),
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +71,7 @@ def sentences_with_sources(contents: Mapping[str, NoticeContent]) -> Iterator[To
 
 def place_title(place: str, language: str) -> str:
     """What a place of a notice is called."""
-    key = language_key(language)
+    key = _of_screen(language)
     return _PLACES[place][key] if place in _PLACES else element_catalogue()[place].title[key]
 
 
@@ -66,12 +79,12 @@ def source_in_words(
     source: Source, facts: Mapping[str, Fact], language: str, show: Callable[[datetime], str]
 ) -> str:
     """Where a sentence is from, on one line: who wrote it, else the facts with who said them, and the words' origin."""
-    key = language_key(language)
+    key = _of_screen(language)
     if source.written:
         when = show(datetime.fromisoformat(source.at))
-        return f"{source.by}于{when}撰写" if key == "zh-Hans" else f"written by {source.by}, {when}"
+        return _FORMS[key].written.format(by=source.by, when=when)
     named = [_fact_in_words(name, facts.get(name), key) for name in source.facts]
-    return ("；" if key == "zh-Hans" else "; ").join([*named, *_entries_in_words(source.entries, key)])
+    return _FORMS[key].stop.join([*named, *_entries_in_words(source.entries, key)])
 
 
 def told_as_document(told: Told, facts: Mapping[str, Fact]) -> dict[str, Any]:
@@ -88,13 +101,18 @@ def told_as_document(told: Told, facts: Mapping[str, Fact]) -> dict[str, Any]:
     }
 
 
+def _of_screen(language: str) -> str:
+    """The key of a screen's language in our own texts: Chinese, and English for everybody else."""
+    return "zh-Hans" if language.startswith("zh") else "en"
+
+
 def _fact_in_words(name: str, fact: Fact | None, key: str) -> str:
-    title = field_named(name).title[key]
+    title, form = field_named(name).title[key], _FORMS[key]
     if fact is None:
-        return f"{title}：{_NOT_RECORDED[key]}" if key == "zh-Hans" else f"{title}: {_NOT_RECORDED[key]}"
+        return form.label.format(title, _NOT_RECORDED[key])
     if fact.value is None:
-        return f"{title}：{_NOT_KNOWN[key]}" if key == "zh-Hans" else f"{title}: {_NOT_KNOWN[key]}"
-    return f"{title}（{fact.said_by}）" if key == "zh-Hans" else f"{title} ({fact.said_by})"
+        return form.label.format(title, _NOT_KNOWN[key])
+    return form.said.format(title, fact.said_by)
 
 
 def _entries_in_words(entries: tuple[str, ...], key: str) -> list[str]:
@@ -102,8 +120,8 @@ def _entries_in_words(entries: tuple[str, ...], key: str) -> list[str]:
     for entry in entries:
         kind, _, name = entry.partition("/")
         by_kind.setdefault(kind, []).append(_entry_title(kind, name, key))
-    space, pause = ("：", "、") if key == "zh-Hans" else (": ", ", ")
-    return [f"{_WORDS[kind][key]}{space}{pause.join(names)}" for kind, names in by_kind.items()]
+    form = _FORMS[key]
+    return [form.label.format(_WORDS[kind][key], form.pause.join(names)) for kind, names in by_kind.items()]
 
 
 def _entry_title(kind: str, name: str, key: str) -> str:

@@ -85,7 +85,7 @@ class House:
             required=with_promises(required, self.settings.promises.notice_contains),
             categories=category_catalogue(),
             informed=[
-                Informed(duty.id, recipient.name, dossier.met[duty.id])
+                Informed(duty.id, recipient.key, recipient.name, dossier.met[duty.id])
                 for finding in findings
                 for duty in finding.duties
                 if duty.kind is DutyKind.report_authority and duty.id in dossier.met

@@ -212,6 +212,8 @@ JSON: list[tuple[list[str], int]] = [
     (["notice", "resume", "{id}"], 1),
     (["law", "list"], 0),
     (["law", "lint"], 0),
+    (["notice", "lint"], 0),
+    (["notice", "new-language", "vi"], 0),
     (["law", "categories"], 0),
     (["law", "categories", "--country", "US-CA"], 0),
     (["law", "categories", "--country", "ZZ"], 1),

@@ -4,7 +4,7 @@ import pytest
 
 from incident.law.regimes import DutyKind, shipped_regimes
 from incident.law.rights import rights_catalogue
-from incident.notice.readability import LONGEST_SENTENCE, length_of, reading_grade, sentences
+from incident.notice.readability import length_of, reading_grade, sentences, yardstick
 
 
 @pytest.mark.parametrize("regime", list(rights_catalogue()))
@@ -19,5 +19,5 @@ def test_each_sentence_on_rights_is_short_and_whole(regime: str) -> None:
     for language, end in (("zh-Hans", "。"), ("en", ".")):
         told = sentences(says[language], language)
         assert 1 <= len(told) <= 2 and says[language].endswith(end)
-        assert all(length_of(each, language) <= LONGEST_SENTENCE[language] for each in told)
+        assert all(length_of(each, language) <= yardstick(language).longest_sentence for each in told)
     assert reading_grade([says["en"]]) <= 12

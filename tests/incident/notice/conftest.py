@@ -29,6 +29,7 @@ KNOWN: Mapping[str, Any] = {
     "next_update_at": "2026-12-01 12:00",
     "what_happened": {
         "zh-Hans": "有人未经许可，通过我们的一个查询接口读取了用户资料。",
+        "zh-Hant": "有人未經許可，透過我們的一個查詢介面讀取了用戶資料。",
         "en": "Somebody read customer records through one of our query interfaces without permission.",
     },
     "cause_kind": "misconfiguration",
@@ -37,6 +38,7 @@ KNOWN: Mapping[str, Any] = {
     "data_not_taken": ["bank_account", "id_number"],
     "remedies_offered": {
         "zh-Hans": "我们免费为您更换号码。\n因这件事产生的话费，由我们承担。",
+        "zh-Hant": "我們免費為您更換號碼。\n因這件事產生的通話費用，由我們承擔。",
         "en": "We change your phone number free of charge.\nWe bear call charges that this caused.",
     },
 }
@@ -52,6 +54,7 @@ MEASURES = (
 INFORMED = (
     Informed(
         "cn-pipl-57/authority",
+        "pi_authority",
         {
             "zh-Hans": "履行个人信息保护职责的部门",
             "en": "the department in charge of personal information protection",
@@ -60,13 +63,21 @@ INFORMED = (
     ),
 )
 ORGANISATION = Organisation(
-    name={"zh-Hans": "示例移动广东公司", "en": "Example Mobile Guangdong"},
+    name={
+        "zh-Hans": "示例移动广东公司",
+        "zh-Hant": "示例流動通訊廣東分公司",
+        "en": "Example Mobile Guangdong",
+    },
     phone="020-10086",
     email="privacy@example-mobile.cn",
     website="www.example-mobile.cn",
-    address={"zh-Hans": "广州市天河区示例路1号", "en": "1 Shili Road, Tianhe, Guangzhou"},
+    address={
+        "zh-Hans": "广州市天河区示例路1号",
+        "zh-Hant": "廣州市天河區示例路1號",
+        "en": "1 Shili Road, Tianhe, Guangzhou",
+    },
     protection_officer=ProtectionOfficer(
-        name={"zh-Hans": "李明", "en": "Li Ming"}, contact="dpo@example-mobile.cn"
+        name={"zh-Hans": "李明", "zh-Hant": "李明", "en": "Li Ming"}, contact="dpo@example-mobile.cn"
     ),
 )
 
@@ -110,7 +121,12 @@ def inputs() -> MakeInputs:
 
 @pytest.fixture
 def contents(inputs: MakeInputs) -> Callable[..., dict[str, NoticeContent]]:
-    def make(changes: Mapping[str, Any] | None = None, **parts: Any) -> dict[str, NoticeContent]:
-        return {language: draft(inputs(changes, **parts), language) for language in ("zh-Hans", "en")}
+    def make(
+        changes: Mapping[str, Any] | None = None,
+        *,
+        languages: tuple[str, ...] = ("zh-Hans", "en"),
+        **parts: Any,
+    ) -> dict[str, NoticeContent]:
+        return {language: draft(inputs(changes, **parts), language) for language in languages}
 
     return make

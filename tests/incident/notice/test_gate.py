@@ -12,7 +12,8 @@ from incident.errors import BadInput
 from incident.notice.content import NoticeContent
 from incident.notice.findings import Finding, Severity, refusals
 from incident.notice.gate import check_notice, words_to_avoid
-from incident.notice.phrases import phrases
+from incident.notice.house_rules import house_rules
+from incident.notice.languages import shipped_languages
 from incident.notice.readability import length_of, reading_grade, sentences
 
 LANGUAGES = ("zh-Hans", "en")
@@ -150,13 +151,13 @@ def test_a_finding_shows_the_sentence_and_what_to_write_instead(
 
 
 def test_what_to_write_instead_is_no_phrase_to_avoid_itself() -> None:
-    lint = phrases().lint
+    lint = house_rules().lint
     advice = [*(group.instead for group in lint.groups), lint.hedges.instead]
     found = [
         (text, word)
         for each in advice
         for language, text in each.items()
-        for word, _ in words_to_avoid(text, language)
+        for word, _ in words_to_avoid(text, shipped_languages()[language])
     ]
     assert found == []
 

@@ -117,7 +117,8 @@ def test_a_workspaces_own_template_that_leaves_it_out_is_refused(
 ) -> None:
     shutil.copytree(templates[0] / "notice", tmp_path / "notice")
     own = tmp_path / "notice" / "en" / name
-    own.write_text(own.read_text("utf-8").replace("content.more", "()"), "utf-8")
+    layout = (tmp_path / "notice" / name).read_text("utf-8")
+    own.write_text(layout.replace("in content.more", "in ()"), "utf-8")
     # What is drawn without anybody asking for it must not break a template that an organisation made before.
     plain = draft(inputs(regimes=["eu-gdpr"]), "en")
     assert {section.element for section in plain.more} == {*SECTIONS, "rights_and_remedies"}
