@@ -385,7 +385,8 @@ class _Draft:
         """Each authority that was told, once, with the first day; nothing is told of one that the record does not show."""
         place, first = Element.AUTHORITY_INFORMED, dict[str, Informed]()
         for each in sorted(self.inputs.informed, key=lambda each: (each.at, each.duty)):
-            name = self._printed("authorities", each.regime, each.key, each.authority)
+            # Nobody asked for it: where nobody wrote its name in this language, the notice stands without.
+            name = self.words.printed("authorities", each.regime, each.key, each.authority)
             first.setdefault(name or "", each)
         if not first:
             question = {
@@ -408,7 +409,7 @@ class _Draft:
         if "rights_of_people" in self.only_elsewhere:
             return ()
         says = {
-            regime: self._printed("rights", regime, "says", rights.says)
+            regime: self.words.printed("rights", regime, "says", rights.says)
             for regime, rights in rights_catalogue().items()
             if regime in self.inputs.regimes
         }

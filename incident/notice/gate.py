@@ -67,7 +67,10 @@ def check_notice(
 
 
 def _missing_elements(content: NoticeContent, required: Required) -> Iterator[Finding]:
-    for element, articles in required.items():
+    for element, asked in required.items():
+        articles = _not_open(content, element, asked)
+        if not articles:
+            continue
         if content.element(element) is not None and not _open_without_date(content, element):
             continue
         gaps = _gaps(content, element)
@@ -91,6 +94,22 @@ def _missing_elements(content: NoticeContent, required: Required) -> Iterator[Fi
             articles=tuple((regime, article) for regime, article in articles),
             fields=tuple(dict.fromkeys(gap.field for gap in gaps if gap.field)),
         )
+
+
+_TOLD_AS_OPEN = {Element.BREACH_DATE: "occurred_at"}
+"""The elements whose being unknown has a sentence of its own, with the fact that it tells to be unknown."""
+
+
+def _not_open(content: NoticeContent, element: str, asked: Sequence[Article]) -> list[Article]:
+    """Those that ask for an element, without the regimes that let the notice go out while it says that this is not known
+    yet, and by when the reader hears more."""
+    fact = _TOLD_AS_OPEN.get(Element(element)) if element in set(Element) else None
+    told = any(fact in source.facts for source in content.sources.get("not_known", ()) if fact)
+    if content.element(element) is not None or not told or content.next_update is None:
+        return list(asked)
+    return [
+        (regime, article) for regime, article in asked if regime not in element_catalogue()[element].open_in
+    ]
 
 
 def _gaps(content: NoticeContent, element: str) -> list[Missing]:

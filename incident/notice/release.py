@@ -24,6 +24,7 @@ from incident.notice.draft import draft
 from incident.notice.findings import Finding, refusals
 from incident.notice.gate import Required, check_notice
 from incident.notice.gate_edits import check_edits
+from incident.notice.gate_personal import check_personal
 from incident.notice.gate_record import check_record
 from incident.notice.inputs import CategoryTexts, Informed, NoticeInputs
 from incident.notice.languages import languages_in
@@ -187,6 +188,7 @@ def assemble(
     }
     return frozen, [
         *check_notice(contents, bench.required, languages),
+        *check_personal(contents, languages),
         *check_record(inputs),
         *check_edits(inputs, contents),
         *check_variants(contents, bodies, languages),
