@@ -212,7 +212,8 @@ _Texts = Annotated[dict[str, str], BeforeValidator(_as_texts)]
 
 
 class Spoken(Strict):
-    """The content of `language.yaml`. `name` is how the language calls itself, `fonts` a CSS list for its script."""
+    """The content of `language.yaml`. `name` is how the language calls itself, `fonts` a CSS list for its script,
+    `logs` words by which a text says what the logs can show."""
 
     name: _Words
     direction: Annotated[str, Field(pattern="^(ltr|rtl)$")] = "ltr"
@@ -228,6 +229,7 @@ class Spoken(Strict):
     words: Annotated[_Texts, _exactly(WORDS)]
     audiences: dict[Audience, AudienceWords]
     avoid: dict[str, tuple[_Words, ...]]
+    logs: tuple[_Words, ...] = ()
 
     @field_validator("audiences")
     @classmethod
