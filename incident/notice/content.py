@@ -22,11 +22,13 @@ from incident.notice.sources import Sources, sources_as_document, sources_from_d
 class Element(StrEnum):
     """The elements of the law's catalogue that a notice draws from the record. The first eight are its body.
 
-    The others of the catalogue have a `text`: a person writes them, and they stand in `more`.
+    The others of the catalogue have a `text`: a person writes them, and they stand in `more`, as do those of these that
+    have no place of their own: what was not taken, and the reports to authorities.
     """
 
     WHAT_HAPPENED = "what_happened"
     DATA_TYPES = "data_types"
+    DATA_NOT_TAKEN = "data_not_taken"
     CAUSE = "cause"
     CONSEQUENCES = "consequences"
     MEASURES_TAKEN = "measures_taken"
@@ -38,7 +40,12 @@ class Element(StrEnum):
     INDIVIDUAL_SPECIFIC_DATA = "individual_specific_data"
     NEXT_UPDATE = "next_update"
     DPO = "dpo"
+    AUTHORITY_INFORMED = "authority_informed"
     NOTICE_DATE = "notice_date"
+
+
+SECTIONS = frozenset({Element.DATA_NOT_TAKEN, Element.AUTHORITY_INFORMED})
+"""The drawn elements that stand in `more`, each under its heading of the catalogue."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ class Contact:
 
 @dataclass(frozen=True)
 class Section:
-    """An element that a person wrote, under its heading; one paragraph a line."""
+    """An element with no place of its own in a template, under its heading; one paragraph a line."""
 
     element: str
     heading: str
@@ -120,9 +127,14 @@ class NoticeContent:
     def element(self, name: str) -> object | None:
         """The value of an element by its name; None when it is empty or not filled. Raises `BadInput` for another."""
         must_be_element(name)
-        if name not in set(Element):
+        if name not in set(Element) or name in SECTIONS:
             return next((section.lines for section in self.more if section.element == name), None) or None
         return getattr(self, name) or None
+
+    def is_drawn(self, name: str) -> bool:
+        """Whether an element's sentences are all ours, from a catalogue or the shipped phrases, and no person's."""
+        sources = self.sources.get(name, ())
+        return bool(sources) and all(source.entries for source in sources)
 
     @property
     def individual_specific_data(self) -> tuple[str, ...] | None:
@@ -161,10 +173,10 @@ class NoticeContent:
             for gap in self.missing
         ]
         document["sources"] = sources_as_document(self.sources)
-        # Versions from before there were such parts were hashed without them.
-        for name in ("more", "sources", "untranslated"):
-            if not document[name]:
-                del document[name]
+        for part in ("more", "sources", "untranslated"):
+            if not document[part]:
+                # Versions from before there was such a part were hashed without it.
+                del document[part]
         plain = json.loads(json.dumps(document, ensure_ascii=False))
         assert isinstance(plain, dict)  # noqa: S101 - asdict of a dataclass
         return plain

@@ -12,8 +12,17 @@ from datetime import datetime
 
 from incident.law.elements import element_catalogue
 from incident.law.remedies import check_remedies, remedy_catalogue
+from incident.law.rights import rights_catalogue
 from incident.notice.content import Contact, DatedLine, Element, Missing, NoticeContent, Section
-from incident.notice.inputs import CategoryTexts, NoticeInputs, by_urgency, keys_by_urgency, keys_in_order
+from incident.notice.inputs import (
+    CategoryTexts,
+    Informed,
+    NoticeInputs,
+    by_urgency,
+    keys_by_urgency,
+    keys_in_order,
+    kinds_not_taken,
+)
 from incident.notice.languages import Language
 from incident.notice.phrases import only_in_language
 from incident.notice.sources import Source
@@ -78,8 +87,8 @@ class _Draft:
             more=self._more(),
             missing=tuple(self.missing),
             only_elsewhere=tuple(dict.fromkeys(self.only_elsewhere)),
-            sources={place: tuple(listed) for place, listed in self.sources.items()},
             untranslated=tuple(dict.fromkeys(self.untranslated)),
+            sources={place: tuple(listed) for place, listed in self.sources.items()},
         )
 
     def _value(self, field: str) -> object | None:
@@ -184,8 +193,7 @@ class _Draft:
             for phrase, field in moments.items()
             if (day := self._day(field))
         ]
-        lines = [*told, self.words.marks.gap.join(times), self._persons()]
-        return tuple(line for line in lines if line)
+        return tuple(line for line in [*told, self.words.marks.gap.join(times), self._persons()] if line)
 
     def _persons(self) -> str:
         persons, place = self._value("persons"), Element.WHAT_HAPPENED
@@ -207,31 +215,31 @@ class _Draft:
         return say("persons_exact" if sure else "persons_about", number=low)
 
     def _by_kind(self, place: str, keys: Sequence[str], name: str, *, most: int) -> tuple[str, ...]:
-        """What the catalogue says by `name` of these kinds of data: each text once, the first `most`. Of several kinds
-        each is named before its text, because not every reader is concerned by all of them."""
-        kinds: dict[str, list[tuple[str, str]]] = {}
+        """Each text once, the first `most`. Of several kinds of data each is named before its text, because not
+        every reader is concerned by all of them."""
+        kinds: dict[str, dict[str, str]] = {}
         for key in keys:
             text, title = self._of_category(key, name), self._of_category(key, "title")
             if text and title:
-                kinds.setdefault(text, []).append((key, title))
+                kinds.setdefault(text, {})[key] = title
         told = []
-        for text, listed in list(kinds.items())[:most]:
-            titles = self.words.listed([title for _, title in listed])
-            named = text if len(keys) == 1 else _capital(titles) + self.words.marks.colon + text
-            entries = [f"categories/{key}" for key, _ in listed]
+        for text, titles in list(kinds.items())[:most]:
+            names = _capital(self.words.listed([*titles.values()]))
+            named = text if len(keys) == 1 else names + self.words.marks.colon + text
+            entries = [f"categories/{key}" for key in titles]
             told.append(self._tell(place, named, "data_categories", entries=entries))
         return tuple(told)
 
     def _data_types(self) -> tuple[str, ...] | None:
-        keys, place = keys_in_order(self.inputs), Element.DATA_TYPES
-        told = tuple(
-            self._tell(place, title, "data_categories", entries=[f"categories/{key}"])
-            for key in keys
-            if (title := self._of_category(key, "title"))
-        )
+        keys = keys_in_order(self.inputs)
         if not keys:
             self._ask(Element.DATA_TYPES, "data_categories")
             self._ask(Element.INDIVIDUAL_SPECIFIC_DATA, "data_categories")
+        titles = {key: title for key in keys if (title := self._of_category(key, "title"))}
+        told = tuple(
+            self._tell(Element.DATA_TYPES, title, "data_categories", entries=[f"categories/{key}"])
+            for key, title in titles.items()
+        )
         return told or None
 
     def _cause(self, next_update: str | None) -> tuple[str | None, bool]:
@@ -257,8 +265,10 @@ class _Draft:
             return None, False
         sure = self.inputs.facts["cause_kind"].sure is Certainty.confirmed
         phrase = "cause_confirmed" if sure else "cause_likely"
-        entries = [f"phrases/{phrase}", f"phrases/causes.{kind}"]
-        return self._tell(place, self.words.say(phrase, cause=clause), "cause_kind", entries=entries), False
+        text = self.words.say(phrase, cause=clause)
+        return self._tell(
+            place, text, "cause_kind", entries=[f"phrases/{phrase}", f"phrases/causes.{kind}"]
+        ), False
 
     def _consequences(self) -> tuple[str, ...] | None:
         place = Element.CONSEQUENCES
@@ -277,13 +287,17 @@ class _Draft:
 
     def _measures(self) -> tuple[DatedLine, ...] | None:
         summaries = summarise_measures(self.inputs.measures)
+        told = [
+            (each, self._printed("measures", each.measure.id, "public", each.measure.public))
+            for each in summaries
+        ]
         lines = tuple(
             DatedLine(
                 self.words.days(each.first, each.last, self.inputs.zone),
                 self._tell(Element.MEASURES_TAKEN, text, entries=[f"measures/{each.measure.id}"]),
             )
-            for each in summaries
-            if (text := self._printed("measures", each.measure.id, "public", each.measure.public))
+            for each, text in told
+            if text
         )
         if not summaries:
             question = {
@@ -316,10 +330,11 @@ class _Draft:
             return edited or None
         keys = chosen if isinstance(chosen, tuple) else ()
         check_remedies({"remedies_chosen": keys or None})
-        printed = {
-            key: self._printed("remedies", key, "offer", remedy_catalogue()[key].offer) for key in keys
+        offers = {
+            offer: key
+            for key in keys
+            if (offer := self._printed("remedies", key, "offer", remedy_catalogue()[key].offer))
         }
-        offers = {offer: key for key, offer in printed.items() if offer}
         for offer, key in offers.items():
             self._tell(place, offer, "remedies_chosen", entries=[f"remedies/{key}"])
         own = [line for line in _paragraphs(self._text("remedies_offered") or "") if line not in offers]
@@ -331,17 +346,78 @@ class _Draft:
         return offered or None
 
     def _more(self) -> tuple[Section, ...]:
-        """The elements that a person wrote, each under its heading, in the order of the catalogue."""
+        """The elements without a place of their own, each under its heading, in the order of the catalogue."""
+        drawn = {
+            Element.DATA_NOT_TAKEN: self._not_taken,
+            Element.AUTHORITY_INFORMED: self._informed,
+            "rights_and_remedies": self._rights,
+        }
         told = []
         for name, element in element_catalogue().items():
-            if element.text is None:
+            if element.text is None and name not in drawn:
                 continue
-            own = self._own(name)
-            lines = self._written(name, element.text) if own is None else own
+            lines = self._own(name)
+            if lines is None and element.text is not None:
+                lines = self._written(name, element.text)
+            if not lines and name in drawn and name not in self.edits:
+                lines = drawn[name]()
             heading = self._printed("elements", name, "title", element.title) if lines else None
-            if heading:
+            if lines and heading:
                 told.append(Section(name, heading, lines))
         return tuple(told)
+
+    def _not_taken(self) -> tuple[str, ...]:
+        """The kinds of data that were certainly not taken. One that is in the list of those taken is not told here."""
+        place, stated = Element.DATA_NOT_TAKEN, self.inputs.facts.get("data_not_taken")
+        keys = kinds_not_taken(self.inputs)
+        if stated is None or not keys:
+            self._ask(place, "data_not_taken")
+            return ()
+        phrase = "not_taken" if stated.sure is Certainty.confirmed else "not_taken_so_far"
+        titles = {key: title for key in keys if (title := self._of_category(key, "title"))}
+        if not titles:
+            return ()
+        text = self.words.say(phrase, kinds=self.words.listed([*titles.values()]))
+        entries = [f"phrases/{phrase}", *(f"categories/{key}" for key in titles)]
+        return (self._tell(place, text, "data_not_taken", entries=entries),)
+
+    def _informed(self) -> tuple[str, ...]:
+        """Each authority that was told, once, with the first day; nothing is told of one that the record does not show."""
+        place, first = Element.AUTHORITY_INFORMED, dict[str, Informed]()
+        for each in sorted(self.inputs.informed, key=lambda each: (each.at, each.duty)):
+            # Nobody asked for it: where nobody wrote its name in this language, the notice stands without.
+            name = self.words.printed("authorities", each.regime, each.key, each.authority)
+            first.setdefault(name or "", each)
+        if not first:
+            question = {
+                "zh-Hans": "是否已向主管部门报告？用 incident report submitted 或者 incident meet 记录。",
+                "en": "Has the authority been told? Record it with incident report submitted, or incident meet.",
+            }
+            self.missing.append(Missing(place, "duties", question))
+        lines = []
+        for authority, each in first.items():
+            if not authority:
+                continue
+            day = self.words.day(each.at, self.inputs.zone)
+            text = self.words.say("authority_informed", date=day, authority=authority)
+            entries = ["phrases/authority_informed", f"duties/{each.duty}"]
+            lines.append(self._tell(place, text, entries=entries))
+        return tuple(lines)
+
+    def _rights(self) -> tuple[str, ...]:
+        """The rights by the regimes that ask for the notice, where nobody wrote of them."""
+        if "rights_of_people" in self.only_elsewhere:
+            return ()
+        says = {
+            regime: self.words.printed("rights", regime, "says", rights.says)
+            for regime, rights in rights_catalogue().items()
+            if regime in self.inputs.regimes
+        }
+        return tuple(
+            self._tell("rights_and_remedies", text, entries=[f"rights/{regime}"])
+            for regime, text in says.items()
+            if text
+        )
 
     def _organisation_name(self) -> str:
         return self.inputs.organisation.name.get(self.language, "").strip()

@@ -22,9 +22,8 @@ from incident.record.edits import Edit
 from incident.record.facts import Fact, FieldType, Interval, field_named, show_value
 
 _MOST_SHOWN = 4
-_STOP = {"zh-Hans": "；", "en": "; "}
-_BEFORE = {"zh-Hans": "：", "en": " "}
-_NOTHING = {"zh-Hans": "无", "en": "nothing of that kind"}
+_LISTED = {"zh-Hans": ("；", "无"), "en": ("; ", "nothing of that kind")}
+_LABELLED = {"zh-Hans": "{}：{}", "en": "{} {}"}
 _SECONDS = (1, 60, 3600, 86400)  # a length of time may be told in any of these
 
 
@@ -44,7 +43,7 @@ def _unknown_figures(inputs: NoticeInputs, edit: Edit) -> Iterator[Finding]:
     known = _known(inputs, edit.language)
     own = inputs.organisation
     ours = [own.phone, own.email, own.website, own.protection_officer.contact, *own.address.values()]
-    for sentence in sentences(edit.text, inputs.languages[edit.language]):
+    for sentence in sentences(edit.text, edit.language):
         bare = sentence
         for contact in filter(None, ours):
             bare = bare.replace(contact, " ")
@@ -56,9 +55,8 @@ def _unknown_figures(inputs: NoticeInputs, edit: Edit) -> Iterator[Finding]:
 def _unknown(inputs: NoticeInputs, edit: Edit, figure: Figure, sentence: str) -> Finding:
     typed = _typed_facts(inputs.facts, figure.kind)
     recorded = {
-        language: _STOP[language].join(_shown(fact, language, inputs.zone) for fact in typed[:_MOST_SHOWN])
-        or _NOTHING[language]
-        for language in _STOP
+        language: stop.join(_shown(fact, language, inputs.zone) for fact in typed[:_MOST_SHOWN]) or none
+        for language, (stop, none) in _LISTED.items()
     }
     message = {
         "zh-Hans": f"{edit.by}所写的“{figure.text}”不在任何已记录的事实中。原文：“{sentence}”。"
@@ -143,4 +141,4 @@ def _shown(fact: Fact, language: str, zone: tzinfo) -> str:
         text = show_day(fact.value, language, zone)
     else:
         text = show_value(field, fact.value, language=language, zone=zone)
-    return f"{field.title[language]}{_BEFORE[language]}{text}"
+    return _LABELLED[language].format(field.title[language], text)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as kept
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Protocol
 
@@ -32,11 +33,26 @@ class CategoryTexts(Protocol):
 
 
 @dataclass(frozen=True)
+class Informed:
+    """An authority that the record shows was told of the incident, and when; `key` is the recipient of the duty."""
+
+    duty: str
+    key: str
+    authority: Mapping[str, str]
+    at: datetime
+
+    @property
+    def regime(self) -> str:
+        return self.duty.partition("/")[0]
+
+
+@dataclass(frozen=True)
 class NoticeInputs:
     """What a notice is drawn from. `facts` is the newest fact of each field; times are shown in `zone`.
 
     `edits` are a person's own words, at most one a place and language; `recorded_at` says when each fact was recorded,
-    so that words older than it are noticed.
+    so that words older than it are noticed. `informed` are the reports that were handed in, `regimes` the ids of those
+    that ask for the notice.
     """
 
     reference: str
@@ -48,7 +64,10 @@ class NoticeInputs:
     zone: tzinfo
     languages: Mapping[str, Language] = field(default_factory=shipped_languages)
     edits: Sequence[Edit] = ()
-    recorded_at: Mapping[str, datetime] = field(default_factory=dict)
+    recorded_at: Mapping[str, datetime] = kept(default_factory=dict)
+    informed: Sequence[Informed] = ()
+    regimes: Sequence[str] = ()
+    languages: Mapping[str, Language] = kept(default_factory=shipped_languages)
 
 
 def by_urgency(inputs: NoticeInputs) -> list[CategoryTexts]:
@@ -70,14 +89,26 @@ def keys_in_order(inputs: NoticeInputs) -> list[str]:
     return [key for key in inputs.categories if key in chosen]
 
 
-def _chosen_keys(inputs: NoticeInputs) -> tuple[str, ...]:
-    fact = inputs.facts.get("data_categories")
+def kinds_not_taken(inputs: NoticeInputs) -> list[str]:
+    """The kinds of data that the record says were not taken, without those that it says were. Raises as `by_urgency`."""
+    taken, spared = _chosen_keys(inputs), _chosen_keys(inputs, "data_not_taken")
+    return [key for key in inputs.categories if key in spared and key not in taken]
+
+
+def kinds_in_both(inputs: NoticeInputs) -> list[str]:
+    """The kinds of data that the record says were taken and were not. Raises as `by_urgency`."""
+    taken, spared = _chosen_keys(inputs), _chosen_keys(inputs, "data_not_taken")
+    return [key for key in inputs.categories if key in spared and key in taken]
+
+
+def _chosen_keys(inputs: NoticeInputs, field: str = "data_categories") -> tuple[str, ...]:
+    fact = inputs.facts.get(field)
     keys = fact.value if fact is not None and isinstance(fact.value, tuple) else ()
     for key in keys:
         if key not in inputs.categories:
             raise BadInput(
                 f"{key!r} is no category of data",
-                where="data_categories",
+                where=field,
                 next_step="use the keys of incident/law/categories.yaml",
             )
     return tuple(map(str, keys))

@@ -160,12 +160,15 @@ class ElementWords(Strict):
 
 
 class Catalogue(Strict):
-    """What the catalogues say in a language, by the key of the entry."""
+    """What the catalogues say in a language, by the key of the entry: rights by regime, authorities by regime and
+    recipient."""
 
     categories: dict[str, CategoryWords] = Field(default_factory=dict)
     remedies: dict[str, RemedyWords] = Field(default_factory=dict)
     elements: dict[str, ElementWords] = Field(default_factory=dict)
     measures: dict[str, _Words] = Field(default_factory=dict)
+    rights: dict[str, _Words] = Field(default_factory=dict)
+    authorities: dict[str, dict[str, _Words]] = Field(default_factory=dict)
 
     @field_validator("categories", "remedies", "elements", "measures", mode="before")
     @classmethod
@@ -209,7 +212,8 @@ _Texts = Annotated[dict[str, str], BeforeValidator(_as_texts)]
 
 
 class Spoken(Strict):
-    """The content of `language.yaml`. `name` is how the language calls itself, `fonts` a CSS list for its script."""
+    """The content of `language.yaml`. `name` is how the language calls itself, `fonts` a CSS list for its script,
+    `logs` words by which a text says what the logs can show."""
 
     name: _Words
     direction: Annotated[str, Field(pattern="^(ltr|rtl)$")] = "ltr"
@@ -225,6 +229,7 @@ class Spoken(Strict):
     words: Annotated[_Texts, _exactly(WORDS)]
     audiences: dict[Audience, AudienceWords]
     avoid: dict[str, tuple[_Words, ...]]
+    logs: tuple[_Words, ...] = ()
 
     @field_validator("audiences")
     @classmethod
@@ -334,8 +339,12 @@ class Language:
         `kind` is a part of `Catalogue`, `texts` what the entry itself holds by language.
         """
         entry = getattr(self.catalogue, kind).get(key)
-        own = entry if isinstance(entry, str) else getattr(entry, name, None)
+        own = entry if isinstance(entry, str) else _part(entry, name)
         return own or texts.get(self.tag) or None
+
+
+def _part(entry: object, name: str) -> Any:
+    return entry.get(name) if isinstance(entry, Mapping) else getattr(entry, name, None)
 
 
 class Languages(Mapping[str, Language]):

@@ -8,7 +8,7 @@ changes afterwards makes a new version, for which nobody has signed yet.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,7 +23,9 @@ from incident.notice.frozen import FrozenNotice
 from incident.notice.gate import Required, check_notice
 from incident.notice.gate_channels import check_channels
 from incident.notice.gate_edits import check_edits
-from incident.notice.inputs import CategoryTexts, NoticeInputs
+from incident.notice.gate_personal import check_personal
+from incident.notice.gate_record import check_record
+from incident.notice.inputs import CategoryTexts, Informed, NoticeInputs
 from incident.notice.languages import languages_in
 from incident.notice.letter import freeze_letters
 from incident.notice.public_page import render_public_pages
@@ -53,12 +55,14 @@ class NoticeState(StrEnum):
 
 @dataclass(frozen=True)
 class Workbench:
-    """What assembling needs besides the record: settings, templates, the law's demands and categories."""
+    """What assembling needs besides the record: settings, templates, the law's demands and categories, and
+    the authorities that were told."""
 
     workspace: Workspace
     settings: Settings
     required: Required
     categories: Mapping[str, CategoryTexts]
+    informed: Sequence[Informed] = ()
 
 
 def assemble(
@@ -80,6 +84,8 @@ def assemble(
         written_at=written_at,
         zone=settings.zone,
         edits=dossier.edits,
+        informed=bench.informed,
+        regimes=tuple({regime: None for asked in bench.required.values() for regime, _ in asked}),
         recorded_at={name: stated.recorded_at for name, stated in dossier.current.items()},
         languages=languages,
     )
@@ -121,6 +127,8 @@ def assemble(
     }
     return frozen, [
         *check_notice(contents, bench.required, languages),
+        *check_personal(contents, languages),
+        *check_record(inputs),
         *check_edits(inputs, contents),
         *check_variants(contents, bodies, languages),
         *check_channels(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from incident.law.categories import category_catalogue
 from incident.law.elements import element_catalogue
@@ -14,7 +14,6 @@ from incident.notice.content import NoticeContent
 from incident.notice.sources import Source
 from incident.record.facts import Fact, field_named
 from incident.record.measures import measure_catalogue
-from incident.settings import own_language
 
 _PLACES: Mapping[str, Mapping[str, str]] = {
     "subject": {"zh-Hans": "标题", "en": "Title"},
@@ -28,15 +27,25 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     "remedies": {"zh-Hans": "补救措施目录", "en": "catalogue of help"},
     "measures": {"zh-Hans": "已记录的措施", "en": "measure taken"},
     "rights": {"zh-Hans": "法定权利", "en": "rights by law"},
+    "duties": {"zh-Hans": "已完成的报告", "en": "report handed in"},
     "settings": {"zh-Hans": "设置", "en": "settings"},
 }
-_WRITTEN = {"zh-Hans": "{by}于{when}撰写", "en": "written by {by}, {when}"}
-_NOT_RECORDED = {"zh-Hans": "{title}：没有记录", "en": "{title}: nobody recorded"}
-_NOT_KNOWN = {"zh-Hans": "{title}：记录为未知", "en": "{title}: recorded as not known"}
-_SAID = {"zh-Hans": "{title}（{by}）", "en": "{title} ({by})"}
-_STOP = {"zh-Hans": "；", "en": "; "}
-_COLON = {"zh-Hans": "：", "en": ": "}
-_COMMA = {"zh-Hans": "、", "en": ", "}
+_NOT_RECORDED = {"zh-Hans": "没有记录", "en": "nobody recorded"}
+_NOT_KNOWN = {"zh-Hans": "记录为未知", "en": "recorded as not known"}
+
+
+class _Form(NamedTuple):
+    written: str
+    said: str
+    label: str
+    stop: str
+    pause: str
+
+
+_FORMS: Mapping[str, _Form] = {
+    "zh-Hans": _Form("{by}于{when}撰写", "{}（{}）", "{}：{}", "；", "、"),
+    "en": _Form("written by {by}, {when}", "{} ({})", "{}: {}", "; ", ", "),
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ def sentences_with_sources(contents: Mapping[str, NoticeContent]) -> Iterator[To
 
 def place_title(place: str, language: str) -> str:
     """What a place of a notice is called."""
-    key = own_language(language)
+    key = _of_screen(language)
     return _PLACES[place][key] if place in _PLACES else element_catalogue()[place].title[key]
 
 
@@ -70,12 +79,12 @@ def source_in_words(
     source: Source, facts: Mapping[str, Fact], language: str, show: Callable[[datetime], str]
 ) -> str:
     """Where a sentence is from, on one line: who wrote it, else the facts with who said them, and the words' origin."""
-    key = own_language(language)
+    key = _of_screen(language)
     if source.written:
         when = show(datetime.fromisoformat(source.at))
-        return _WRITTEN[key].format(by=source.by, when=when)
+        return _FORMS[key].written.format(by=source.by, when=when)
     named = [_fact_in_words(name, facts.get(name), key) for name in source.facts]
-    return _STOP[key].join([*named, *_entries_in_words(source.entries, key)])
+    return _FORMS[key].stop.join([*named, *_entries_in_words(source.entries, key)])
 
 
 def told_as_document(told: Told, facts: Mapping[str, Fact]) -> dict[str, Any]:
@@ -92,13 +101,18 @@ def told_as_document(told: Told, facts: Mapping[str, Fact]) -> dict[str, Any]:
     }
 
 
+def _of_screen(language: str) -> str:
+    """The key of a screen's language in our own texts: Chinese, and English for everybody else."""
+    return "zh-Hans" if language.startswith("zh") else "en"
+
+
 def _fact_in_words(name: str, fact: Fact | None, key: str) -> str:
-    title = field_named(name).title[key]
+    title, form = field_named(name).title[key], _FORMS[key]
     if fact is None:
-        return _NOT_RECORDED[key].format(title=title)
+        return form.label.format(title, _NOT_RECORDED[key])
     if fact.value is None:
-        return _NOT_KNOWN[key].format(title=title)
-    return _SAID[key].format(title=title, by=fact.said_by)
+        return form.label.format(title, _NOT_KNOWN[key])
+    return form.said.format(title, fact.said_by)
 
 
 def _entries_in_words(entries: tuple[str, ...], key: str) -> list[str]:
@@ -106,7 +120,8 @@ def _entries_in_words(entries: tuple[str, ...], key: str) -> list[str]:
     for entry in entries:
         kind, _, name = entry.partition("/")
         by_kind.setdefault(kind, []).append(_entry_title(kind, name, key))
-    return [f"{_WORDS[kind][key]}{_COLON[key]}{_COMMA[key].join(names)}" for kind, names in by_kind.items()]
+    form = _FORMS[key]
+    return [form.label.format(_WORDS[kind][key], form.pause.join(names)) for kind, names in by_kind.items()]
 
 
 def _entry_title(kind: str, name: str, key: str) -> str:

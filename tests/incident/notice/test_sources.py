@@ -16,16 +16,18 @@ from incident.notice.sources import Source
 from incident.notice.why import place_title, sentences_with_sources, source_in_words, told_as_document
 from incident.record.facts import field_catalogue
 
-LANGUAGES = ("zh-Hans", "en")
+LANGUAGES = ("zh-Hans", "zh-Hant", "en")
 Make = Callable[..., NoticeInputs]
 
 
 def both(chinese: str, english: str) -> dict[str, str]:
-    return {"zh-Hans": chinese, "en": english}
+    return {"zh-Hans": chinese, "zh-Hant": chinese, "en": english}
 
 
 # Every part of a notice that a record can fill.
 FULL: Mapping[str, Any] = {
+    "what_happened": both("有人复制了一份名单。", "Somebody copied a list."),
+    "remedies_offered": both("我们为您更换号码。", "We change your number."),
     "impact_so_far": both("已有12人接到诈骗电话。", "12 people had calls from fraudsters."),
     "planned_measures": both("我们将更换这个接口。", "We will replace this interface."),
     "remedies_chosen": ["hotline"],
