@@ -62,7 +62,6 @@ class NoticeInputs:
     categories: Mapping[str, CategoryTexts]
     written_at: datetime
     zone: tzinfo
-    languages: Mapping[str, Language] = field(default_factory=shipped_languages)
     edits: Sequence[Edit] = ()
     recorded_at: Mapping[str, datetime] = kept(default_factory=dict)
     informed: Sequence[Informed] = ()

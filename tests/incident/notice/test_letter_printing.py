@@ -147,7 +147,7 @@ def test_printed_on_both_sides_every_letter_begins_on_a_front_side(
             "cause",
             "next_update",
         )
-    )
+    ) | {"more": []}
     short = replace(long, content={**long.content, **left_out})
     for each, pages_of_one in ((short, 1), (long, 3)):
         batch = printed(each, *people)

@@ -428,7 +428,7 @@ def test_the_templates_for_traditional_chinese_render_every_channel_in_tradition
     content = replace(
         contents()["zh-Hans"], language="zh-Hant", subject="", what_happened=None, data_types=None, cause=None,
         consequences=None, measures_taken=None, steps_for_person=None, remedies=None, contact=None, effects="外洩",
-        not_known=(), next_update=None,
+        not_known=(), next_update=None, more=(), sources={},
     )  # fmt: skip
     small = render_small(content, templates=templates)
     assert [channel for channel, _ in small.there()] == list(SmallChannel)
