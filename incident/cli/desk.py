@@ -439,12 +439,12 @@ def must_take_a_file(path: Path) -> None:
         )
 
 
-def write_output(path: Path, content: str) -> None:
-    """Write a file in one step. Raises `BadInput` when it cannot be written."""
+def write_output(path: Path, content: str | bytes) -> None:
+    """Write a file in one step, text in UTF-8. Raises `BadInput` when it cannot be written."""
     scratch = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(content, encoding="utf-8")
+        scratch.write_bytes(content.encode() if isinstance(content, str) else content)
         scratch.replace(path)
     except OSError as error:
         with suppress(OSError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from incident.record.dossier import Dossier
 
 _DOCUMENTS = ("email", "public", "letter")
+_WITH_SLOTS = ("email", "public")
 _SMALL = ("sms", "push", "in_app", "voice", "call_centre")
 CHANNELS = (*_DOCUMENTS, *_SMALL)
 _FILLINGS = ("slots", "sample", "shortest", "longest")
@@ -29,8 +29,8 @@ _FROM_THE_LIST = ("shortest", "longest")
 _MOST_FORCING = 20  # characters; of a Chinese text nearly all of them force UCS-2
 
 HELP = (
-    "Show the notice as it would be read: by e-mail, as the public page, by SMS, push, in the app, by phone, and what the "
-    "call centre says. With --with longest or shortest it shows the longest or shortest message that somebody on the "
+    "Show the notice as it would be read: by e-mail, as the public page, as a letter, by SMS, push, in the app, by phone, "
+    "and what the call centre says. With --with longest or shortest it shows the longest or shortest message that somebody on the "
     "list gets, under another name of the same length; --reveal (signed, --as NAME) shows their own."
 )
 
@@ -50,7 +50,11 @@ def preview(
     ),
     reason: str = typer.Option("", "--reason", help="Why it is looked at."),
     output: Path | None = typer.Option(
-        None, "-o", "--output", metavar="FILE", help="Write it to a file: HTML, TwiML of a call, else text."
+        None,
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write it to a file: HTML, a letter as .pdf or .png, TwiML of a call, else text.",
     ),
 ) -> None:
     from incident.notice.release import assemble
@@ -66,15 +70,19 @@ def preview(
         raise WrongUsage(
             f"there is no notice in {chosen!r}", where="--language", next_step=", ".join(frozen.contents)
         )
-    if channel == "letter":
-        raise _no_letter()
-    filled = filling or ("sample" if channel in _SMALL else "slots")
+    filled = filling or ("slots" if channel in _WITH_SLOTS else "sample")
     surveyed = _survey(desk, incident_id, frozen, chosen, channel) if _reads_list(channel, filled) else None
     if reveal:
         from incident.cli.people import reveal_list
 
         reveal_list(desk, incident_id, f"notice preview --channel {channel} --with {filled}", reason)
     values, told = _values(frozen, chosen, filled, surveyed, reveal=reveal)
+    if channel == "letter":
+        from incident.cli.notice_preview_letter import preview_letter
+
+        assert values is not None  # noqa: S101 - `_must_be_words` lets nobody ask for slots
+        preview_letter(desk, frozen, chosen, values, told, output)
+        return
     shown = _Shown(frozen, chosen, channel, values)
     if output is not None:
         write_output(output, shown.file)
@@ -108,20 +116,16 @@ def _must_be_words(channel: str, filling: str, *, reveal: bool) -> None:
         )
     if filling and filling not in _FILLINGS:
         raise WrongUsage(f"{filling!r} fills no place", where="--with", next_step=", ".join(_FILLINGS))
+    if channel == "letter" and filling == "slots":
+        raise WrongUsage(
+            "a letter is printed with what stands in its places",
+            where="--with",
+            next_step="sample, longest or shortest",
+        )
     if reveal and filling not in _FROM_THE_LIST:
         raise WrongUsage(
             "there is nobody to reveal", where="--reveal", next_step="add --with longest or --with shortest"
         )
-
-
-def _no_letter() -> Refused:
-    if importlib.util.find_spec("typst") is None:
-        return Refused(
-            "letters need Typst, which is not installed",
-            where="--channel letter",
-            next_step="install the extra that prints them: pip install 'tocsin[paper]'",
-        )
-    return Refused("letters cannot be shown here", where="--channel letter", next_step="use another channel")
 
 
 def _reads_list(channel: str, filled: str) -> bool:

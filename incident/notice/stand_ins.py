@@ -9,6 +9,8 @@ from incident.notice.channels import PersonValues, person_values
 from incident.notice.content import NoticeContent
 from incident.notice.graphemes import graphemes
 from incident.notice.languages import Language, shipped_languages
+from incident.notice.letter import PersonsLetter
+from incident.notice.render import CODE, DATA_TYPES_OF_PERSON, PERSON_NAME
 from incident.notice.sms_text import forcing_characters
 
 SAMPLE_CODE = "K7P2-4M9Q-X5T"
@@ -18,6 +20,11 @@ _SAMPLE_NAMES: Mapping[str, Mapping[str, str]] = {
     "zh-Hans": {"sample": "张三", "longest": "阿卜杜热西提·麦麦提艾力"},
     "zh-Hant": {"sample": "陳大文", "longest": "歐陽陳佩儀·瑪利亞·羅德里格斯"},
     "en": {"sample": "Ann Lee", "longest": "Maximiliane Alexandra Winterbottom-Smith"},
+}
+_SAMPLE_ADDRESSES: Mapping[str, tuple[str, ...]] = {
+    "zh-Hans": ("510000", "广东省广州市越秀区样例路1号"),
+    "zh-Hant": ("香港九龍樣例道1號",),
+    "en": ("1 Sample Street", "London EC1A 1AA"),
 }
 # By the first word of a character's Unicode name.
 _LETTERS = {
@@ -83,6 +90,18 @@ def sample_values(
     spoken = (languages or shipped_languages())[language]
     name = spoken.word("unnamed") if size == "shortest" else names[size]
     return person_values(name=name, data_types=spoken.listed(_kinds_of(kinds, size)), code=SAMPLE_CODE)
+
+
+def sample_letter(content: NoticeContent, values: PersonValues, *, reference: str) -> PersonsLetter:
+    """The letter of somebody with these values, at a made-up address."""
+    address = _SAMPLE_ADDRESSES.get(content.language) or _SAMPLE_ADDRESSES["en"]
+    return PersonsLetter(
+        reference=reference,
+        name=values[PERSON_NAME],
+        address=address,
+        data_types=(values[DATA_TYPES_OF_PERSON],),
+        code=values[CODE],
+    )
 
 
 def _kinds_of(kinds: Sequence[str], size: str) -> Sequence[str]:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.commands import sql
 from tests.support.estates import Estate
+from tests.support.printed import fonts_for_letters, pages_of
 
 LIST = (
     "reference,name,email,language,data,phone\n"
@@ -174,5 +175,44 @@ def test_an_own_template_that_names_the_reader_in_a_push_is_refused_with_its_pla
     estate.refused(*words, says=["others may read", "notice/zh-Hans/push.body.txt.j2"])
 
 
-def test_a_letter_says_what_is_missing(estate: Estate) -> None:
-    estate.refused("notice", "preview", estate.id, "--channel", "letter", says=["letter"])
+# -- letters -----------------------------------------------------------------------------------------
+
+
+def test_a_letter_is_shown_as_pdf_and_as_pictures(listed: Estate, tmp_path: Path) -> None:
+    fonts_for_letters()
+    words = ("notice", "preview", listed.id, "--channel", "letter", "--language", "en")
+    said = listed.done(*words).out
+    assert "a letter of 2 pages" in said and "add -o letter.pdf" in said
+    pdf, picture = tmp_path / "letter.pdf", tmp_path / "letter.png"
+    found = listed.done(*words, "-o", pdf, "--json").document
+    assert (found["pages"], found["objection"], found["files"]) == (2, None, [str(pdf)])
+    assert "Ann Lee" in words_in(pdf, tmp_path)
+    found = listed.done(*words, "-o", picture, "--json").document
+    assert found["files"] == [str(picture), str(tmp_path / "letter-2.png")]
+    assert all(Path(file).read_bytes().startswith(b"\x89PNG") for file in found["files"])
+
+
+def test_the_longest_letter_of_the_list_shows_nobody_unless_it_is_signed(
+    listed: Estate, tmp_path: Path
+) -> None:
+    fonts_for_letters()
+    words = ("notice", "preview", listed.id, "--channel", "letter", "--language", "en", "--with", "longest")
+    pdf = tmp_path / "letter.pdf"
+    listed.done(*words, "-o", pdf)
+    assert "Winter" not in words_in(pdf, tmp_path)
+    listed.refused(*words, "--reveal", "-o", pdf)
+    listed.done("--as", "anna", *words, "--reveal", "--reason", "Proof", "-o", pdf)
+    assert "Winter-Smith" in words_in(pdf, tmp_path)
+
+
+def test_a_letter_is_refused_with_what_is_missing(listed: Estate, tmp_path: Path) -> None:
+    fonts_for_letters()
+    words = ("notice", "preview", listed.id, "--channel", "letter")
+    assert "not .docx" in listed.refused(*words, "-o", tmp_path / "letter.docx", code=2).err
+    assert "sample, longest or shortest" in listed.refused(*words, "--with", "slots", code=2).err
+    listed.change_settings("[hooks]", '[paper]\nfonts = { zh-Hans = "No Such Font" }\n\n[hooks]')
+    assert "the font No Such Font is not on this machine" in listed.refused(*words).err
+
+
+def words_in(pdf: Path, folder: Path) -> str:
+    return " ".join(word.text for page in pages_of(pdf.read_bytes(), folder) for word in page.words)
