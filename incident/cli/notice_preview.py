@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from incident.cli.desk import Desk, desk_of, write_output
+from incident.cli.notice_languages import AUDIENCE, audience_named
 from incident.cli.record import ID
 from incident.errors import Refused, WrongUsage
 
 if TYPE_CHECKING:
+    from incident.notice.addressees import Audience
     from incident.notice.channels import PersonValues, Rendering, SmallChannel
     from incident.notice.content import NoticeContent
     from incident.notice.frozen import FrozenNotice
@@ -38,7 +40,8 @@ HELP = (
 def preview(
     ctx: typer.Context,
     incident_id: str = ID,
-    language: str = typer.Option("", "--language", help="zh-Hans or en."),
+    language: str = typer.Option("", "--language", help="For example zh-Hans, zh-Hant or en."),
+    audience: str = AUDIENCE,
     channel: str = typer.Option("email", "--channel", help=f"{', '.join(CHANNELS[:-1])} or {CHANNELS[-1]}."),
     filling: str = typer.Option(
         "",
@@ -62,6 +65,11 @@ def preview(
 
     desk = desk_of(ctx)
     _must_be_words(channel, filling, reveal=reveal)
+    reader = audience_named(audience)
+    if reader.value != "person" and channel != "email":
+        raise WrongUsage(
+            "only the e-mail has words for other readers", where="--audience", next_step="leave it out"
+        )
     dossier = load_dossier(desk.store, incident_id)
     bench = desk.house.bench(dossier)
     frozen, _ = assemble(dossier, bench, written_at=desk.now())
@@ -83,7 +91,7 @@ def preview(
         assert values is not None  # noqa: S101 - `_must_be_words` lets nobody ask for slots
         preview_letter(desk, frozen, chosen, values, told, output)
         return
-    shown = _Shown(frozen, chosen, channel, values)
+    shown = _Shown(frozen, chosen, channel, values, reader)
     if output is not None:
         write_output(output, shown.file)
         desk.lines([f"written to {output}"], document={"file": str(output)})
@@ -161,9 +169,15 @@ class _Shown:
     """One channel in one language, as text, as a document, and as the file that `--output` writes."""
 
     def __init__(
-        self, frozen: FrozenNotice, language: str, channel: str, values: PersonValues | None
+        self,
+        frozen: FrozenNotice,
+        language: str,
+        channel: str,
+        values: PersonValues | None,
+        reader: Audience,
     ) -> None:
         self.values = values
+        self.reader = reader
         if channel in _SMALL:
             self._small(frozen, language, channel)
         else:
@@ -172,11 +186,11 @@ class _Shown:
     def _document(self, frozen: FrozenNotice, language: str, channel: str) -> None:
         from incident.notice.public_page import page_name
 
-        mail = frozen.emails[language]
+        mail = frozen.email_for(self.reader, language)
         html = mail.html if channel == "email" else frozen.pages[page_name(language)]
         self.file = self._put_in(html, markup=True)
         self.text = self._put_in(mail.text) if channel == "email" else self.file
-        self.document: dict[str, Any] = {"subject": mail.subject, "text": self.text}
+        self.document: dict[str, Any] = {"subject": self._put_in(mail.subject), "text": self.text}
 
     def _small(self, frozen: FrozenNotice, language: str, channel: str) -> None:
         from incident.notice.channels import SmallChannel, VoiceScript

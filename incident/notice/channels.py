@@ -15,7 +15,7 @@ from html import escape
 from typing import Any
 
 from incident.notice.graphemes import shorten
-from incident.notice.render import CODE, DATA_TYPES_OF_PERSON, PERSON_NAME
+from incident.notice.render import CHILD_NAME, CODE, DATA_TYPES_OF_PERSON, PERSON_NAME
 from incident.notice.voice import spelled
 from notifiers.email.message import NOT_IN_A_LINE, SLOT
 
@@ -224,9 +224,9 @@ _WITH_STEPS: Mapping[str, type[Sms | VoiceScript | CallScript]] = {
 }
 
 
-def person_values(*, name: str, data_types: str, code: str) -> PersonValues:
-    """One person's values for the slots."""
-    return {PERSON_NAME: name, DATA_TYPES_OF_PERSON: data_types, CODE: code}
+def person_values(*, name: str, data_types: str, code: str, child: str = "") -> PersonValues:
+    """One person's values for the slots; `child` is whom a message to a guardian is about."""
+    return {PERSON_NAME: name, DATA_TYPES_OF_PERSON: data_types, CODE: code, CHILD_NAME: child}
 
 
 def one_line(text: str) -> str:

@@ -20,10 +20,7 @@ from incident.notice.audience import Audience
 from incident.notice.channels import PersonValues, Sms, person_values
 from incident.notice.frozen import FrozenNotice
 from incident.notice.graphemes import graphemes
-from incident.notice.render import (
-    DATA_TYPES_OF_PERSON,
-    PERSON_NAME,
-)
+from incident.notice.render import CHILD_NAME, DATA_TYPES_OF_PERSON, PERSON_NAME
 from incident.notice.sms_text import sms_text
 from incident.notice.stand_ins import SAMPLE_CODE, name_like
 from incident.record.person import PersonRow, person_from_content
@@ -138,6 +135,7 @@ def _values(name: str, person: PersonRow, frozen: FrozenNotice, language: str) -
     everyones = frozen.contents[language].data_types or ()
     return person_values(
         name=name or words.unnamed[Audience.PERSON],
+        child=person.contact.name or words.unnamed_child,
         data_types=words.listed(titles or everyones),
         code=SAMPLE_CODE,
     )
@@ -161,7 +159,7 @@ def _measure(frozen: FrozenNotice, channel: str) -> Measure:
 
 def masked(values: PersonValues) -> PersonValues:
     """The same values with another name of the same length and script. Kinds of information are true of many and stay."""
-    return {**values, PERSON_NAME: name_like(values[PERSON_NAME])}
+    return {**values, **{each: name_like(values[each]) for each in (PERSON_NAME, CHILD_NAME)}}
 
 
 @dataclass(frozen=True)

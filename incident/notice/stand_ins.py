@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from incident.notice.addressees import Audience
 from incident.notice.channels import PersonValues, person_values
 from incident.notice.content import NoticeContent
 from incident.notice.graphemes import graphemes
@@ -17,9 +18,9 @@ SAMPLE_CODE = "K7P2-4M9Q-X5T"
 """Has the form of a code; a real one belongs to a delivery, which a preview does not make."""
 
 _SAMPLE_NAMES: Mapping[str, Mapping[str, str]] = {
-    "zh-Hans": {"sample": "张三", "longest": "阿卜杜热西提·麦麦提艾力"},
-    "zh-Hant": {"sample": "陳大文", "longest": "歐陽陳佩儀·瑪利亞·羅德里格斯"},
-    "en": {"sample": "Ann Lee", "longest": "Maximiliane Alexandra Winterbottom-Smith"},
+    "zh-Hans": {"sample": "张三", "child": "张小明", "longest": "阿卜杜热西提·麦麦提艾力"},
+    "zh-Hant": {"sample": "陳大文", "child": "陳小明", "longest": "歐陽陳佩儀·瑪利亞·羅德里格斯"},
+    "en": {"sample": "Ann Lee", "child": "Lucy Lee", "longest": "Maximiliane Alexandra Winterbottom-Smith"},
 }
 _SAMPLE_ADDRESSES: Mapping[str, tuple[str, ...]] = {
     "zh-Hans": ("510000", "广东省广州市越秀区样例路1号"),
@@ -81,15 +82,26 @@ def _units(text: str) -> int:
 def sample_values(
     content: NoticeContent, *, size: str = "sample", languages: Mapping[str, Language] | None = None
 ) -> PersonValues:
-    """Made-up values in a content's language, which is one of `languages` (by default those that are shipped). `size` is `sample`, `longest` or `shortest`.
+    """Made-up values in a content's language, which is one of `languages` (by default those that are shipped).
 
-    The longest has every kind of information that the notice names, the shortest one kind and no name.
+    `size` is `sample`, `longest` or `shortest`. The longest has every kind of information that the notice names, the shortest one kind and no name.
     """
     language, kinds = content.language, content.data_types or ()
     names = _SAMPLE_NAMES.get(language) or _SAMPLE_NAMES["en"]
     spoken = (languages or shipped_languages())[language]
     name = spoken.word("unnamed") if size == "shortest" else names[size]
-    return person_values(name=name, data_types=spoken.listed(_kinds_of(kinds, size)), code=SAMPLE_CODE)
+    return person_values(
+        name=name,
+        data_types=spoken.listed(_kinds_of(kinds, size)),
+        code=SAMPLE_CODE,
+        child=_child(names, spoken, size),
+    )
+
+
+def _child(names: Mapping[str, str], spoken: Language, size: str) -> str:
+    if size == "shortest":
+        return spoken.spoken.audiences[Audience.GUARDIAN].unnamed_child
+    return names["child" if size == "sample" else size]
 
 
 def sample_letter(content: NoticeContent, values: PersonValues, *, reference: str) -> PersonsLetter:
