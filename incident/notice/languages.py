@@ -159,15 +159,26 @@ class ElementWords(Strict):
     title: _Words
 
 
+class YoungWords(Strict):
+    """What may happen and what to do, as it is said to a child."""
+
+    harm: _Words
+    advice: _Words
+
+
 class Catalogue(Strict):
-    """What the catalogues say in a language, by the key of the entry."""
+    """What the catalogues say in a language, by the key of the entry.
+
+    `young` holds simpler words for some kinds of data; the others are told to a child as to everybody.
+    """
 
     categories: dict[str, CategoryWords] = Field(default_factory=dict)
     remedies: dict[str, RemedyWords] = Field(default_factory=dict)
     elements: dict[str, ElementWords] = Field(default_factory=dict)
     measures: dict[str, _Words] = Field(default_factory=dict)
+    young: dict[str, YoungWords] = Field(default_factory=dict)
 
-    @field_validator("categories", "remedies", "elements", "measures", mode="before")
+    @field_validator("categories", "remedies", "elements", "measures", "young", mode="before")
     @classmethod
     def _a_part_that_says_nothing_yet(cls, entries: Any) -> Any:
         return {} if entries is None else entries

@@ -93,3 +93,10 @@ def _asked(known: Language) -> Iterator[str]:
     yield "measures:"
     for key, measure in measure_catalogue().items():
         yield f'#  {key}: ""  # {known.printed("measures", key, "public", measure.public) or ""}'
+    yield ""
+    yield "# Simpler words for young readers, in place of harm and advice. May be left out."
+    yield "young:"
+    for key, simple in known.catalogue.young.items():
+        yield f"#  {key}:"
+        yield f'#    harm: ""  # {simple.harm}'
+        yield f'#    advice: ""  # {simple.advice}'
