@@ -109,10 +109,19 @@ def _phones(sentence: str, contact: Contact | None) -> Iterator[tuple[str, str]]
     }  # fmt: skip
     own = {_digits(each) for each in _own_numbers(contact)}
     for match in phonenumbers.PhoneNumberMatcher(sentence, "CN"):
+        written = _digits(match.raw_string)
         if phonenumbers.number_type(match.number) in personal and not any(
-            _digits(match.raw_string).endswith(each.lstrip("0")) for each in own
+            _is_same(written, each) for each in own
         ):
             yield "phone", match.raw_string
+
+
+def _is_same(written: str, own: str) -> bool:
+    """Whether a number is ours, with or without the codes of country and area in front; a short one only as it stands,
+    because any mobile number may end in it."""
+    bare = own.lstrip("0")
+    codes = len(written) - len(bare)
+    return written == own or (len(bare) >= 7 and written.endswith(bare) and codes <= 4)
 
 
 def _own_numbers(contact: Contact | None) -> Iterable[str]:

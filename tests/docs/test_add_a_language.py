@@ -68,7 +68,7 @@ def followed(estate: Estate) -> Estate:
         estate.done(*shlex.split(line)[1:])
     own = estate.root / "templates" / "notice" / TAG
     asked = estate.run("notice", "lint")
-    assert asked.code == 1 and "began is empty" in asked.out
+    assert asked.code == 1 and "began is empty" in asked.out and "“name” is empty" in asked.out
     for name in ("language.yaml", "catalogue.yaml"):
         translate(own / name)
     file = own / "language.yaml"

@@ -92,12 +92,7 @@ def test_every_version_holds_every_element_in_text_and_html(
         ("remedies", lambda content: content.remedies[-1]),
         ("contact", lambda content: content.contact.phone),
         ("dpo", lambda content: content.contact.officer_contact),
-        (
-            "rights_and_remedies",
-            lambda content: dict((each.element, each.lines) for each in content.more)["rights_and_remedies"][
-                -1
-            ],
-        ),
+        ("rights_and_remedies", lambda content: content.more[-1].lines[0]),
         ("notice_date", lambda content: content.written_on),
     ],
 )
@@ -179,6 +174,32 @@ def test_what_is_said_to_the_young_is_short_and_has_no_word_of_the_law(
     assert "您" not in mail.subject + mail.text + mail.html
     if language == "en":
         assert reading_grade([*told.before, *told.first_steps]) < 6
+
+
+def test_the_young_read_simpler_words_of_the_kinds_of_data(contents: Contents, templates: list[Path]) -> None:
+    keys = {tag: list(language.catalogue.young) for tag, language in shipped_languages().items()}
+    assert keys["en"] == keys["zh-Hans"] == keys["zh-Hant"] and len(keys["en"]) > 20
+    for tag, content in contents(languages=LANGUAGES).items():
+        own = shipped_languages()[tag]
+        simple = own.catalogue.young["phone_number"]
+        for audience in Audience:
+            text = render_email(content, templates=templates, audience=audience).text
+            assert (simple.harm in text) == (simple.advice in text) == (audience is Audience.YOUNG)
+        # Their own kinds of data are still named before each text.
+        told = content_for(Audience.YOUNG, content, own)
+        assert [len(told.consequences or ()), len(told.steps_for_person or ())] == [
+            len(content.consequences or ()),
+            len(content.steps_for_person or ()),
+        ]
+    english = shipped_languages()["en"].catalogue.young.values()
+    assert reading_grade([text for each in english for text in (each.harm, each.advice)]) < 5
+
+
+def test_what_a_person_wrote_is_told_to_the_young_too(contents: Contents, templates: list[Path]) -> None:
+    own = {"zh-Hans": "请您先换密码。", "zh-Hant": "請您先換密碼。", "en": "Change your password first."}
+    for tag, content in contents({"self_protection": own}, languages=LANGUAGES).items():
+        text = render_email(content, templates=templates, audience=Audience.YOUNG).text
+        assert own[tag].replace("您", "你") in text
 
 
 def test_the_words_for_an_audience_keep_to_the_limit_of_the_language(

@@ -73,6 +73,23 @@ def test_what_is_our_own_or_nobodys_is_let_through(contents: Contents, text: str
     assert found(contents, text) == []
 
 
+@pytest.mark.parametrize("text", ["Call +86 20 2345 6789.", "Call 020-23456789.", "Call (020) 2345-6789."])
+def test_our_own_number_is_known_however_it_is_written(contents: Contents, text: str) -> None:
+    content = contents()["en"]
+    assert content.contact is not None
+    changed = replace(content, cause=text, contact=replace(content.contact, phone="020-23456789"))
+    assert list(check_personal({"en": changed}, shipped_languages())) == []
+    other = replace(changed, contact=replace(content.contact, phone="020-23456780"))
+    assert len(list(check_personal({"en": other}, shipped_languages()))) == 1
+
+
+def test_a_mobile_number_that_ends_like_our_service_number_is_not_ours(contents: Contents) -> None:
+    content = contents()["en"]
+    assert content.contact is not None
+    changed = replace(content, cause="Call 13800010086.", contact=replace(content.contact, phone="10086"))
+    assert len(list(check_personal({"en": changed}, shipped_languages()))) == 1
+
+
 def test_the_parts_for_authorities_and_services_may_name_their_numbers_but_no_identity_number(
     contents: Contents,
 ) -> None:

@@ -20,8 +20,9 @@ PURGE = ("--as", "anna", "purge")
 
 @pytest.fixture
 def closed(estate: Estate, tmp_path: Path) -> Estate:
-    """A closed incident with people, evidence and a report."""
+    """A closed incident with people, evidence, a report and words of one's own for the notice."""
     with_people(estate)
+    estate.done("notice", "edit", estate.id, "planned", "--language", "en", "--text", "We will look again.")
     file = tmp_path / "evidence.txt"
     file.write_text("203.0.113.66 asked for everybody")
     estate.done("evidence", "add", estate.id, file)
@@ -116,7 +117,7 @@ def test_afterwards_every_question_is_answered_with_the_date(closed: Estate) -> 
 def test_afterwards_nothing_sealed_no_person_and_no_file_is_left(closed: Estate) -> None:
     closed.done(*PURGE, closed.id)
     assert sql(closed.root, "SELECT count(*) FROM person") == [(0,)]
-    for table in ("fact", "log_entry", "evidence", "report", "incident", "duty", "evaluation"):
+    for table in ("fact", "log_entry", "evidence", "report", "incident", "duty", "evaluation", "notice_edit"):
         assert sql(closed.root, f"SELECT DISTINCT length(sealed) FROM {table}") == [(0,)]  # noqa: S608
     lengths = sql(closed.root, "SELECT DISTINCT length(sealed) FROM journal_body WHERE chain = ?", closed.id)
     assert lengths == [(0,)]
