@@ -74,7 +74,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "notice": (
         "notice",
-        "The notice: draft, check, preview, lint, new-language, release, send, pause, resume, status, verify.",
+        "The notice: draft, check, edit, preview, lint, new-language, release, send, pause, resume, status, verify.",
     ),
     "deliveries": ("deliveries", "Who got what, and who was not reached."),
     "report": ("report", "Fill the authority's report, or record that it was handed in."),

@@ -14,6 +14,7 @@ from incident.law.elements import element_catalogue
 from incident.notice.content import Element, Missing, NoticeContent
 from incident.notice.draft import MOST_STEPS
 from incident.notice.findings import Article, Finding, Severity
+from incident.notice.gate_reading import check_reading
 from incident.notice.house_rules import WordGroup, house_rules
 from incident.notice.languages import Language, Unit, shipped_languages
 from incident.notice.readability import (
@@ -28,7 +29,7 @@ Required = Mapping[str, Sequence[Article]]
 """Element -> the articles that ask for it."""
 
 # Control and private-use characters, and the noncharacters that mark personal slots in a rendered message.
-_NOT_IN_TEXT = re.compile(
+NOT_IN_TEXT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\u202a-\u202e\u2066-\u2069]"
 )
 _ADDRESS = re.compile(
@@ -38,6 +39,7 @@ _ADDRESS = re.compile(
 _SHOWN = 120  # characters of a sentence in a finding: enough to find it again
 _UNITS = {Unit.CHARACTERS: "字", Unit.WORDS: "词"}
 _LETTER = re.compile(r"[^\W\d_㐀-䶿一-鿿]")
+_NO_EVIDENCE = "no-evidence"
 _HEDGES_ARE_HONEST_IN = frozenset({Element.CONSEQUENCES, Element.STEPS_FOR_PERSON})
 
 
@@ -67,7 +69,10 @@ def check_notice(
 
 
 def _missing_elements(content: NoticeContent, required: Required) -> Iterator[Finding]:
-    for element, articles in required.items():
+    for element, asked in required.items():
+        articles = _not_open(content, element, asked)
+        if not articles:
+            continue
         if content.element(element) is not None and not _open_without_date(content, element):
             continue
         gaps = _gaps(content, element)
@@ -89,8 +94,24 @@ def _missing_elements(content: NoticeContent, required: Required) -> Iterator[Fi
             content.language,
             message,
             articles=tuple((regime, article) for regime, article in articles),
-            fields=tuple(dict.fromkeys(gap.field for gap in gaps)),
+            fields=tuple(dict.fromkeys(gap.field for gap in gaps if gap.field)),
         )
+
+
+_TOLD_AS_OPEN = {Element.BREACH_DATE: "occurred_at"}
+"""The elements whose being unknown has a sentence of its own, with the fact that it tells to be unknown."""
+
+
+def _not_open(content: NoticeContent, element: str, asked: Sequence[Article]) -> list[Article]:
+    """Those that ask for an element, without the regimes that let the notice go out while it says that this is not known
+    yet, and by when the reader hears more."""
+    fact = _TOLD_AS_OPEN.get(Element(element)) if element in set(Element) else None
+    told = any(fact in source.facts for source in content.sources.get("not_known", ()) if fact)
+    if content.element(element) is not None or not told or content.next_update is None:
+        return list(asked)
+    return [
+        (regime, article) for regime, article in asked if regime not in element_catalogue()[element].open_in
+    ]
 
 
 def _gaps(content: NoticeContent, element: str) -> list[Missing]:
@@ -109,7 +130,7 @@ def _foreign_marks(content: NoticeContent, language: Language) -> Iterator[Findi
     contact = content.contact
     around = [content.subject, *(vars(contact).values() if contact else ())]
     for place, texts in [*content.texts().items(), ("contact", around)]:
-        if any(_NOT_IN_TEXT.search(text) for text in texts):
+        if any(NOT_IN_TEXT.search(text) for text in texts):
             message = {
                 "zh-Hans": "文字中有不可见的控制字符或者私用字符，请重新输入这段文字。",
                 "en": "The text holds invisible control or private-use characters. Type this part again.",
@@ -173,7 +194,10 @@ def _hedges(content: NoticeContent, language: Language) -> Iterator[Finding]:
 
 def _words_to_avoid(content: NoticeContent, language: Language) -> Iterator[Finding]:
     for place, texts in content.texts().items():
-        for word, group in words_to_avoid("\n".join(texts), language):
+        whole = "\n".join(texts)
+        for word, group in words_to_avoid(whole, language):
+            if group.code == _NO_EVIDENCE and _found(language.spoken.logs, whole):
+                continue  # it says what the logs could show, which makes it a finding and not a phrase
             stands = _shortened(_sentence_with(word, texts, language))
             message = {
                 "zh-Hans": f"“{word}”：{group.why['zh-Hans']}原文：“{stands}”。可改写为：{group.instead['zh-Hans']}。",
@@ -286,4 +310,5 @@ _CHECKS: tuple[Callable[[NoticeContent, Language], Iterator[Finding]], ...] = (
     _hedges,
     _words_to_avoid,
     _addresses,
+    check_reading,
 )

@@ -167,7 +167,8 @@ class YoungWords(Strict):
 
 
 class Catalogue(Strict):
-    """What the catalogues say in a language, by the key of the entry.
+    """What the catalogues say in a language, by the key of the entry: rights by regime, authorities by regime and
+    recipient.
 
     `young` holds simpler words for some kinds of data; the others are told to a child as to everybody.
     """
@@ -177,8 +178,12 @@ class Catalogue(Strict):
     elements: dict[str, ElementWords] = Field(default_factory=dict)
     measures: dict[str, _Words] = Field(default_factory=dict)
     young: dict[str, YoungWords] = Field(default_factory=dict)
+    rights: dict[str, _Words] = Field(default_factory=dict)
+    authorities: dict[str, dict[str, _Words]] = Field(default_factory=dict)
 
-    @field_validator("categories", "remedies", "elements", "measures", "young", mode="before")
+    @field_validator(
+        "categories", "remedies", "elements", "measures", "young", "rights", "authorities", mode="before"
+    )
     @classmethod
     def _a_part_that_says_nothing_yet(cls, entries: Any) -> Any:
         return {} if entries is None else entries
@@ -220,7 +225,8 @@ _Texts = Annotated[dict[str, str], BeforeValidator(_as_texts)]
 
 
 class Spoken(Strict):
-    """The content of `language.yaml`. `name` is how the language calls itself, `fonts` a CSS list for its script."""
+    """The content of `language.yaml`. `name` is how the language calls itself, `fonts` a CSS list for its script,
+    `logs` words by which a text says what the logs can show."""
 
     name: _Words
     direction: Annotated[str, Field(pattern="^(ltr|rtl)$")] = "ltr"
@@ -236,6 +242,7 @@ class Spoken(Strict):
     words: Annotated[_Texts, _exactly(WORDS)]
     audiences: dict[Audience, AudienceWords]
     avoid: dict[str, tuple[_Words, ...]]
+    logs: tuple[_Words, ...] = ()
 
     @field_validator("audiences")
     @classmethod
@@ -345,8 +352,12 @@ class Language:
         `kind` is a part of `Catalogue`, `texts` what the entry itself holds by language.
         """
         entry = getattr(self.catalogue, kind).get(key)
-        own = entry if isinstance(entry, str) else getattr(entry, name, None)
+        own = entry if isinstance(entry, str) else _part(entry, name)
         return own or texts.get(self.tag) or None
+
+
+def _part(entry: object, name: str) -> Any:
+    return entry.get(name) if isinstance(entry, Mapping) else getattr(entry, name, None)
 
 
 class Languages(Mapping[str, Language]):

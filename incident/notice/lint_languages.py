@@ -19,7 +19,9 @@ from incident.law.elements import element_catalogue
 from incident.law.lint import Problem, Severity, line_in
 from incident.law.regimes import Place
 from incident.law.remedies import remedy_catalogue
+from incident.law.rights import rights_catalogue
 from incident.notice.addressees import FURTHER, Audience
+from incident.notice.content import SECTIONS
 from incident.notice.languages import CATALOGUE_FILE, Catalogue, Language, Spoken, language_files
 from incident.notice.lint_catalogues import phrase_faults, reading_faults
 from incident.notice.readability import long_sentences
@@ -98,9 +100,14 @@ def _catalogue(catalogue: Catalogue, file: Path) -> Said:
     wanted: Mapping[str, Iterable[str]] = {
         "categories": category_catalogue(),
         "remedies": remedy_catalogue(),
-        "elements": [name for name, element in element_catalogue().items() if element.text is not None],
+        "elements": [
+            name
+            for name, element in element_catalogue().items()
+            if element.text is not None or name in SECTIONS
+        ],
         "measures": measure_catalogue(),
         "young": category_catalogue(),
+        "rights": rights_catalogue(),
     }
     for kind, keys in wanted.items():
         held = getattr(catalogue, kind)
@@ -148,3 +155,5 @@ def _printed(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
         yield ("young", key, "advice"), simple.advice
     for key, public in catalogue.measures.items():
         yield ("measures", key), public
+    for regime, says in catalogue.rights.items():
+        yield ("rights", regime), says

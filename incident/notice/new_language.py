@@ -14,6 +14,8 @@ from incident.law.categories import category_catalogue
 from incident.law.data import read_file
 from incident.law.elements import element_catalogue
 from incident.law.remedies import remedy_catalogue
+from incident.law.rights import rights_catalogue
+from incident.notice.content import SECTIONS
 from incident.notice.languages import CATALOGUE_FILE, Language, Languages
 from incident.record.measures import measure_catalogue
 from incident.settings import is_language_tag
@@ -80,7 +82,9 @@ def _asked(known: Language) -> Iterator[str]:
         },
         "remedies": {key: {"offer": each.offer} for key, each in remedy_catalogue().items()},
         "elements": {
-            key: {"title": each.title} for key, each in element_catalogue().items() if each.text is not None
+            key: {"title": each.title}
+            for key, each in element_catalogue().items()
+            if each.text is not None or key in SECTIONS
         },
     }
     for kind, entries in catalogues.items():
@@ -100,3 +104,7 @@ def _asked(known: Language) -> Iterator[str]:
         yield f"#  {key}:"
         yield f'#    harm: ""  # {simple.harm}'
         yield f'#    advice: ""  # {simple.advice}'
+    yield ""
+    yield "rights:"
+    for regime, rights in rights_catalogue().items():
+        yield f'#  {regime}: ""  # {known.printed("rights", regime, "says", rights.says) or ""}'

@@ -8,7 +8,7 @@ changes afterwards makes a new version, for which nobody has signed yet.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -20,9 +20,13 @@ from sqlmodel import Session, col, select
 from incident.errors import BadInput, NotFound, Refused
 from incident.notice.audience import FURTHER, Audience, MessageWords, check_variants, message_words
 from incident.notice.content import NoticeContent
-from incident.notice.draft import CategoryTexts, NoticeInputs, draft
+from incident.notice.draft import draft
 from incident.notice.findings import Finding, refusals
 from incident.notice.gate import Required, check_notice
+from incident.notice.gate_edits import check_edits
+from incident.notice.gate_personal import check_personal
+from incident.notice.gate_record import check_record
+from incident.notice.inputs import CategoryTexts, Informed, NoticeInputs
 from incident.notice.languages import languages_in
 from incident.notice.public_page import render_public_pages
 from incident.notice.remedies import suggested_remedies
@@ -117,12 +121,14 @@ class FrozenNotice:
 
 @dataclass(frozen=True)
 class Workbench:
-    """What assembling needs besides the record: settings, templates, the law's demands and categories."""
+    """What assembling needs besides the record: settings, templates, the law's demands and categories, and
+    the authorities that were told."""
 
     workspace: Workspace
     settings: Settings
     required: Required
     categories: Mapping[str, CategoryTexts]
+    informed: Sequence[Informed] = ()
 
 
 def assemble(
@@ -143,6 +149,10 @@ def assemble(
         categories=bench.categories,
         written_at=written_at,
         zone=settings.zone,
+        edits=dossier.edits,
+        informed=bench.informed,
+        regimes=tuple({regime: None for asked in bench.required.values() for regime, _ in asked}),
+        recorded_at={name: stated.recorded_at for name, stated in dossier.current.items()},
         languages=languages,
     )
     contents = {language: draft(inputs, language) for language in settings.workspace.languages}
@@ -178,6 +188,9 @@ def assemble(
     }
     return frozen, [
         *check_notice(contents, bench.required, languages),
+        *check_personal(contents, languages),
+        *check_record(inputs),
+        *check_edits(inputs, contents),
         *check_variants(contents, bodies, languages),
         *suggested_remedies(inputs, contents),
     ]

@@ -167,6 +167,7 @@ JSON: list[tuple[list[str], int]] = [
     (["undo", "RUN-2026-0001-9", "--dry-run"], 1),
     (["notice", "draft", "{id}"], 0),
     (["notice", "check", "{id}"], 0),
+    (["notice", "edit", "{id}", "cause", "--language", "en", "--text", "A gateway was open."], 0),
     (["notice", "preview", "{id}"], 0),
     (["notice", "preview", "{id}", "--channel", "public", "-o", "{keys}/page.html"], 0),
     (["--as", "anna", "notice", "release", "{id}"], 0),

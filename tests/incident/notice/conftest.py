@@ -13,7 +13,8 @@ import pytest
 
 from incident.law.categories import category_catalogue
 from incident.notice.content import NoticeContent
-from incident.notice.draft import NoticeInputs, draft
+from incident.notice.draft import draft
+from incident.notice.inputs import Informed, NoticeInputs
 from incident.record.facts import Certainty, Fact, field_named, parse_value
 from incident.record.measures import MeasureTaken
 from incident.settings import Organisation, ProtectionOfficer
@@ -34,6 +35,7 @@ KNOWN: Mapping[str, Any] = {
     "cause_kind": "misconfiguration",
     "persons": {"min": 118000, "likely": 128430, "max": 131000},
     "data_categories": ["phone_number", "location_track", "account_password"],
+    "data_not_taken": ["bank_account", "id_number"],
     "remedies_offered": {
         "zh-Hans": "我们免费为您更换号码。\n因这件事产生的话费，由我们承担。",
         "zh-Hant": "我們免費為您更換號碼。\n因這件事產生的通話費用，由我們承擔。",
@@ -48,6 +50,17 @@ MEASURES = (
         "contain.revoke-credential", datetime(2026, 11, 21, 17, 5, tzinfo=UTC), "wang.fang", "AK-77", "log"
     ),
     MeasureTaken("contain.revoke-credential", datetime(2026, 11, 21, 17, 9, tzinfo=UTC), "li.na", "", "run"),
+)
+INFORMED = (
+    Informed(
+        "cn-pipl-57/authority",
+        "pi_authority",
+        {
+            "zh-Hans": "履行个人信息保护职责的部门",
+            "en": "the department in charge of personal information protection",
+        },
+        datetime(2026, 11, 22, 2, 0, tzinfo=UTC),
+    ),
 )
 ORGANISATION = Organisation(
     name={
@@ -99,6 +112,7 @@ def inputs() -> MakeInputs:
             categories=category_catalogue(),
             written_at=datetime(2026, 11, 23, 2, 0, tzinfo=UTC),
             zone=ZONE,
+            informed=INFORMED,
         )
         return replace(typical, **parts)
 

@@ -238,3 +238,23 @@ def test_hard_words_read_harder_than_easy_ones() -> None:
 def test_splitting_loses_nothing_that_is_counted(text: str, language: str) -> None:
     whole = length_of(text.replace("\n", " "), language)
     assert sum(length_of(part, language) for part in sentences(text, language)) >= whole
+
+
+def test_a_day_that_is_not_known_yet_is_enough_where_the_law_lets_it_follow(contents: Contents) -> None:
+    lenient, strict = ("kr-pipa", "Art. 34(1)2"), ("id-pdp", "Art. 46(2)(b)")
+    unknown = contents({"occurred_at": None})
+    assert refusals(check_notice(unknown, {"breach_date": [lenient]})) == []
+    both = refusals(check_notice(unknown, {"breach_date": [lenient, strict]}))
+    assert {finding.articles for finding in both} == {(strict,)}
+    undated = contents({"occurred_at": None, "next_update_at": None})
+    assert {each.articles for each in refusals(check_notice(undated, {"breach_date": [lenient]}))} == {
+        (lenient,)
+    }
+
+
+def test_a_day_that_nobody_says_to_be_unknown_is_refused_everywhere(contents: Contents) -> None:
+    silent = {
+        tag: replace(each, not_known=(), sources={}) for tag, each in contents({"occurred_at": None}).items()
+    }
+    asked = {"breach_date": [("kr-pipa", "Art. 34(1)2")]}
+    assert len(refusals(check_notice(silent, asked))) == len(silent)

@@ -70,8 +70,9 @@ def test_a_catalogue_is_checked_against_the_laws_own_and_read_as_notices_are(tmp
     found = [f"{problem.line} {problem.severity} {problem.what}" for problem in lint_languages([tmp_path])]
     starts = (
         "1 note categories without a text: name, date_of_birth",
-        "1 note elements without a text: guardian_advice",
+        "1 note elements without a text: data_not_taken",
         "1 note remedies without a text: change_number",
+        "1 note rights without a text: cn-pipl-57",
         "2 error “click here”: ",
         "3 error shoe_size is no entry of the categories",
         "4 note measures without a text: detect.confirm-breach",
