@@ -182,7 +182,8 @@ def _lost(audience: Audience, content: NoticeContent, bodies: tuple[str, str]) -
     shown = (bodies[0], unescape(bodies[1]))
     texts = content.texts()
     wanted: dict[str, tuple[str, ...]] = {str(name): texts[name] for name in _BODY}
-    wanted |= {part.element: part.lines for part in content.more}
+    # What is drawn without anybody asking for it must not break a template that an organisation made before.
+    wanted |= {part.element: part.lines for part in content.more if not content.is_drawn(part.element)}
     if content.contact is not None:
         contact = content.contact
         wanted["contact"] = tuple(filter(None, (contact.organisation, contact.phone, contact.email)))

@@ -177,12 +177,12 @@ class Catalogue(Strict):
     remedies: dict[str, RemedyWords] = Field(default_factory=dict)
     elements: dict[str, ElementWords] = Field(default_factory=dict)
     measures: dict[str, _Words] = Field(default_factory=dict)
-    young: dict[str, YoungWords] = Field(default_factory=dict)
     rights: dict[str, _Words] = Field(default_factory=dict)
     authorities: dict[str, dict[str, _Words]] = Field(default_factory=dict)
+    young: dict[str, YoungWords] = Field(default_factory=dict)
 
     @field_validator(
-        "categories", "remedies", "elements", "measures", "young", "rights", "authorities", mode="before"
+        "categories", "remedies", "elements", "measures", "rights", "authorities", "young", mode="before"
     )
     @classmethod
     def _a_part_that_says_nothing_yet(cls, entries: Any) -> Any:

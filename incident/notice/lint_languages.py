@@ -106,8 +106,8 @@ def _catalogue(catalogue: Catalogue, file: Path) -> Said:
             if element.text is not None or name in SECTIONS
         ],
         "measures": measure_catalogue(),
-        "young": category_catalogue(),
         "rights": rights_catalogue(),
+        "young": category_catalogue(),
     }
     for kind, keys in wanted.items():
         held = getattr(catalogue, kind)

@@ -92,7 +92,7 @@ def test_every_version_holds_every_element_in_text_and_html(
         ("remedies", lambda content: content.remedies[-1]),
         ("contact", lambda content: content.contact.phone),
         ("dpo", lambda content: content.contact.officer_contact),
-        ("rights_and_remedies", lambda content: content.element("rights_and_remedies")[0]),
+        ("rights_and_remedies", lambda content: content.more[-1].lines[0]),
         ("notice_date", lambda content: content.written_on),
     ],
 )
