@@ -98,9 +98,10 @@ format: $(VENV)/.stamp-dev  ## Put the code in shape
 data: $(VENV)/.stamp-runtime  ## Compile the law's YAML, which every command reads
 	$(BIN)/python -m incident.law.compiling
 
-data-lint: $(VENV)/.stamp-runtime  ## Check the data: regimes, alert sources, playbooks
+data-lint: $(VENV)/.stamp-runtime  ## Check the data: regimes, languages, alert sources, playbooks
 	$(BIN)/python -m incident.law.compiling --check
 	$(BIN)/incident law lint
+	$(BIN)/incident notice lint
 	$(BIN)/incident source lint
 	$(BIN)/incident playbook lint
 

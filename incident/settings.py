@@ -20,12 +20,14 @@ from incident.errors import BadInput, WorkspaceError
 from incident.hosts import host_rule
 
 LANGUAGES = ("zh-Hans", "en")
+"""In what Tocsin itself speaks to those who respond. Notices may go out in others too."""
 SETTINGS_FILE = "incident.toml"
 SQLITE_PREFIX = "sqlite:///"
 POSTGRES_PREFIX = "postgresql://"
 # As PostgreSQL reads it: user and password end at the first @, an option may name a password too.
 _PASSWORD_IN_URL = re.compile(r"[^?]*://[^@?]*:[^@?]*@|.*[?&][a-z]*password=", re.IGNORECASE)
 _SECRET_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
+_LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2}|-[0-9]{3})?")
 _COUNTRY = re.compile(r"[a-z]{2}")
 _COUNTRY_OR_PART = re.compile(r"[a-z]{2}(-[a-z0-9]{1,3})?")
 
@@ -44,11 +46,19 @@ def _secret_reference(text: str) -> str:
     return text
 
 
+def is_language_tag(text: str) -> bool:
+    """Whether a text is a language tag (BCP 47): a language, and where it tells something a script and a region."""
+    return _LANGUAGE_TAG.fullmatch(text) is not None
+
+
 def _languages(tags: list[str]) -> list[str]:
-    unknown = [tag for tag in tags if tag not in LANGUAGES]
-    if unknown or not tags:
-        raise ValueError(f"languages are a list out of {', '.join(LANGUAGES)}")
-    return tags
+    if not tags:
+        raise ValueError("name at least one language, for example zh-Hans")
+    if strange := [tag for tag in tags if not is_language_tag(tag)]:
+        raise ValueError(
+            f"{strange[0]!r} is no language tag (BCP 47); write for example zh-Hans, zh-Hant or en"
+        )
+    return list(dict.fromkeys(tags))
 
 
 def _host(text: str) -> str:
@@ -142,7 +152,10 @@ class Part(BaseModel):
 
 
 class WorkspaceSettings(Part):
-    """Who this workspace is. `zone` is the zone in which local times are read and shown."""
+    """Who this workspace is. `zone` is the zone in which local times are read and shown.
+
+    `languages` are those of notices to people, the first for whoever has none; each has a folder in `templates/notice`.
+    """
 
     id: str
     name: str
@@ -151,6 +164,14 @@ class WorkspaceSettings(Part):
     languages: Annotated[list[str], AfterValidator(_languages)] = Field(
         default_factory=lambda: ["zh-Hans", "en"]
     )
+
+    @property
+    def own_languages(self) -> list[str]:
+        """Of `languages`, those that Tocsin itself speaks; another kind of Chinese counts as ours, and English always."""
+        nearest = [
+            tag if tag in LANGUAGES else "zh-Hans" if tag.startswith("zh") else "en" for tag in self.languages
+        ]
+        return list(dict.fromkeys(nearest))
 
 
 class ProtectionOfficer(Part):

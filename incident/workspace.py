@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from incident.errors import NotFound, WorkspaceError
+from incident.errors import BadInput, NotFound, WorkspaceError
 
 if TYPE_CHECKING:
     from incident.settings import Settings
 
 SETTINGS_FILE = "incident.toml"
 ENVIRONMENT_VARIABLE = "INCIDENT_WORKSPACE"
+LANGUAGE_FILE = "language.yaml"
 _PACKAGE = Path(__file__).parent
 # Asking whether a worker lives takes the lock for a moment; who wants to work must not mistake that for a worker.
 _TRIES, _PAUSE_SECONDS = 5, 0.01
@@ -63,9 +64,20 @@ class Workspace:
         return (self.root / Path(path).expanduser()).resolve()
 
     def settings(self) -> Settings:
+        """The settings. Raises as `read_settings` does, and `BadInput` for a language of notices that is not there."""
         from incident.settings import read_settings
 
-        return read_settings(self.settings_file)
+        settings = read_settings(self.settings_file)
+        for tag in settings.workspace.languages:
+            # With none at all the installation is broken: what needs a language says so, all else goes on.
+            if not _has_language(self, tag) and notice_languages(self):
+                raise BadInput(
+                    f"the setting workspace.languages names {tag!r}, a language that is not there",
+                    where=str(self.settings_file),
+                    next_step=f"languages are {', '.join(notice_languages(self))}; "
+                    "docs/add-a-language.md shows how to add one",
+                )
+        return settings
 
 
 def find_workspace(explicit: Path | None, *, environment: dict[str, str], start: Path) -> Workspace:
@@ -118,6 +130,18 @@ def find_data(workspace: Workspace | None, kind: str, name: str) -> Path:
         where=" or ".join(str(place) for place in places),
         next_step=f"put one into {places[0] / name}, or check the name",
     )
+
+
+def notice_languages(workspace: Workspace | None) -> list[str]:
+    """The languages in which a notice can be written: the folders of `templates/notice` that describe one."""
+    places = search_path(workspace, "templates")
+    files = [file for place in places for file in place.glob(f"notice/*/{LANGUAGE_FILE}")]
+    return sorted({file.parent.name for file in files})
+
+
+def _has_language(workspace: Workspace, tag: str) -> bool:
+    places = search_path(workspace, "templates")
+    return any((place / "notice" / tag / LANGUAGE_FILE).is_file() for place in places)
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def _write_calendar(desk: Desk, incident_id: str | None, file: Path) -> None:
 
     if incident_id is not None:
         desk.must_be_readable(incident_id)
-    language = desk.settings.workspace.languages[0]
+    language = desk.settings.workspace.own_languages[0]
     with desk.store.read() as session:
         entries = calendar_entries(
             session, desk.house.rules.regimes, language=language, incident_id=incident_id

@@ -72,7 +72,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "containment",
         "What the steps of runs contain: list, keep.",
     ),
-    "notice": ("notice", "The notice: draft, check, preview, release, send, pause, resume, status, verify."),
+    "notice": (
+        "notice",
+        "The notice: draft, check, edit, preview, lint, new-language, release, send, pause, resume, status, verify.",
+    ),
     "deliveries": ("deliveries", "Who got what, and who was not reached."),
     "report": ("report", "Fill the authority's report, or record that it was handed in."),
     "brief": ("brief", "One page for headquarters, the board, the police, the call centre or the press."),

@@ -10,24 +10,26 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from incident.cli.desk import Desk, desk_of, write_output
+from incident.cli.notice_languages import AUDIENCE, audience_named, lint, new_language
 from incident.cli.record import ID
 from incident.errors import Refused, WrongUsage
 from incident.record.showing import defused
 
 if TYPE_CHECKING:
     from incident.delivery.status import Account
-    from incident.notice.findings import Finding
-    from incident.notice.release import Version
     from incident.record.decisions import Signer
 
 GROUP = "notice"
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
-    help="The notice: draft, check, preview, release, send, pause, resume, status, verify.",
+    help="The notice: draft, check, edit, preview, lint, new-language, release, send, pause, resume, status, verify.",
     no_args_is_help=True,
 )
+WHY = typer.Option(False, "--why", help="Show where each sentence is from.")
 lists = typer.Typer(rich_markup_mode=None, add_completion=False)
+app.command("lint", help="Check the languages of notices: the workspace's own and the shipped.")(lint)
+app.command("new-language", help="Begin a language of notices in this workspace.")(new_language)
 
 
 @app.command(
@@ -35,10 +37,16 @@ lists = typer.Typer(rich_markup_mode=None, add_completion=False)
     short_help="Draft the notice from the record.",
     help="Draft the notice from the record; the same record gives the same version.",
 )
-def draft(ctx: typer.Context, incident_id: str = ID) -> None:
+def draft(ctx: typer.Context, incident_id: str = ID, why: bool = WHY) -> None:
+    from incident.cli.notice_findings import print_findings
+    from incident.notice.release import current_version
+    from incident.record.dossier import dossier_in
+
     desk = desk_of(ctx)
-    version, findings = _current(desk, incident_id, kind="notice.drafted")
-    _print_findings(desk, version, findings)
+    with desk.change(incident_id, kind="notice.drafted") as change:
+        dossier = dossier_in(change.session, desk.store, incident_id)
+        version, findings = current_version(change, desk.store, dossier, desk.house.bench(dossier))
+    print_findings(desk, findings, frozen=version.frozen, dossier=dossier, row=version.row, why=why)
 
 
 @app.command(
@@ -46,24 +54,52 @@ def draft(ctx: typer.Context, incident_id: str = ID) -> None:
     short_help="What the notice still lacks.",
     help="What the notice still lacks, with the articles that ask for it.",
 )
-def check(ctx: typer.Context, incident_id: str = ID) -> None:
+def check(ctx: typer.Context, incident_id: str = ID, why: bool = WHY) -> None:
+    from incident.cli.notice_findings import print_findings
     from incident.notice.findings import refusals
     from incident.notice.release import assemble
     from incident.record.dossier import load_dossier
 
     desk = desk_of(ctx)
     dossier = load_dossier(desk.store, incident_id)
-    _, findings = assemble(dossier, desk.house.bench(dossier), written_at=desk.now())
-    _print_findings(desk, None, findings)
+    frozen, findings = assemble(dossier, desk.house.bench(dossier), written_at=desk.now())
+    print_findings(desk, findings, frozen=frozen, dossier=dossier, row=None, why=why)
     if refusals(findings):
         raise typer.Exit(1)
+
+
+@app.command(
+    "edit",
+    short_help="Write a part of the notice in your own words.",
+    help="Write a part of the notice in one language in your own words; it makes a new version, to be signed anew.",
+)
+def edit(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    element: str = typer.Argument(..., metavar="ELEMENT", help="The part, as `--why --json` calls it."),
+    language: str = typer.Option("", "--language", help="zh-Hans or en."),
+    text: str | None = typer.Option(None, "--text", help="The words."),
+    file: Path | None = typer.Option(
+        None, "--file", metavar="FILE", help="A file with the words (- for standard input)."
+    ),
+    leave_out: bool = typer.Option(
+        False, "--leave-out", help="Leave the part out, where no law asks for it."
+    ),
+    remove: bool = typer.Option(False, "--remove", help="Take your words back: tell what the record says."),
+) -> None:
+    from incident.cli.notice_edit import edit_part
+
+    edit_part(
+        desk_of(ctx), incident_id, element, language, text=text, file=file, leave_out=leave_out, remove=remove
+    )
 
 
 @app.command("preview", help="Show the notice as it would be read.")
 def preview(
     ctx: typer.Context,
     incident_id: str = ID,
-    language: str = typer.Option("", "--language", help="zh-Hans or en."),
+    language: str = typer.Option("", "--language", help="For example zh-Hans, zh-Hant or en."),
+    audience: str = AUDIENCE,
     channel: str = typer.Option("email", "--channel", help="email or public."),
     output: Path | None = typer.Option(
         None, "-o", "--output", metavar="FILE", help="Write the HTML page to a file."
@@ -85,7 +121,7 @@ def preview(
         raise WrongUsage(
             f"{channel!r} is no channel of a preview", where="--channel", next_step="email or public"
         )
-    mail = frozen.emails[chosen]
+    mail = frozen.email_for(audience_named(audience), chosen)
     html = mail.html if channel == "email" else frozen.pages[page_name(chosen)]
     if output is not None:
         write_output(output, _named_slots(html))
@@ -347,52 +383,6 @@ def follow_campaign(desk: Desk, campaign_id: str, incident_id: str) -> None:
 
         Worker(desk.house).work_until(settled, beat=beat)
         beat()
-
-
-def _current(desk: Desk, incident_id: str, *, kind: str) -> tuple[Version, list[Finding]]:
-    from incident.notice.release import current_version
-    from incident.record.dossier import dossier_in
-
-    with desk.change(incident_id, kind=kind) as change:
-        dossier = dossier_in(change.session, desk.store, incident_id)
-        return current_version(change, desk.store, dossier, desk.house.bench(dossier))
-
-
-def _print_findings(desk: Desk, version: Version | None, findings: list[Finding]) -> None:
-    from incident.notice.findings import refusals
-
-    rows = [
-        (str(each.severity), each.language, each.place, each.text(desk.language), ", ".join(each.fields))
-        for each in findings
-    ]
-    document: dict[str, Any] = {
-        "releasable": not refusals(findings),
-        "findings": [
-            {
-                "severity": str(each.severity),
-                "code": each.code,
-                "language": each.language,
-                "place": each.place,
-                "message": dict(each.message),
-                "articles": [list(article) for article in each.articles],
-                "facts": list(each.fields),
-            }
-            for each in findings
-        ],
-    }
-    if version is not None:
-        document |= {"version": version.row.version, "content_hash": version.row.content_hash}
-    if not desk.as_json:
-        if version is not None:
-            typer.echo(
-                f"version {version.row.version}, content {version.row.content_hash[:12]}, {version.row.state}"
-            )
-        missing = len(refusals(findings))
-        typer.echo(
-            f"{missing} things stand against a release" if missing else "nothing stands against a release"
-        )
-    if findings or desk.as_json:
-        desk.table(("Severity", "Language", "Where", "What", "Facts"), rows, document=document)
 
 
 def _print_status(desk: Desk, incident_id: str) -> None:

@@ -130,7 +130,7 @@ def _given(desk: Desk, path: Path) -> tuple[list[Fact], VerisRecord | None]:
         zone=desk.zone,
         known_at=desk.now(),
         said_by=desk.actor,
-        language=desk.settings.workspace.languages[0],
+        language=desk.settings.workspace.own_languages[0],
     )
     return (list(veris.facts), veris) if veris is not None else (facts_in(desk, content, name=name), None)
 

@@ -134,12 +134,13 @@ def _defaults(
 ) -> Defaults:
     from incident.law.categories import category_catalogue, check_categories
     from incident.record.people_file import Defaults
-    from incident.settings import LANGUAGES
+    from incident.workspace import notice_languages
 
+    languages = notice_languages(desk.paths)
     chosen = language or desk.settings.workspace.languages[0]
-    if chosen not in LANGUAGES:
+    if chosen not in languages:
         raise WrongUsage(
-            f"{chosen!r} is no language of notices", where="--language", next_step=", ".join(LANGUAGES)
+            f"{chosen!r} is no language of notices", where="--language", next_step=", ".join(languages)
         )
     default_categories = tuple(word.strip() for word in categories.split(",") if word.strip())
     check_categories({"data_categories": default_categories})
@@ -148,6 +149,7 @@ def _defaults(
         known.update({title.lower(): name for title in category.title.values()})
     return Defaults(
         language=chosen,
+        languages=frozenset(languages),
         country=country.lower(),
         categories=default_categories,
         known_categories=known,

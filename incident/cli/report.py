@@ -50,8 +50,8 @@ def report(
     desk = desk_of(ctx)
     if form not in _FORMATS:
         raise WrongUsage(f"{form!r} is no format", where="--format", next_step=", ".join(_FORMATS))
-    if language is not None and language not in desk.settings.workspace.languages:
-        known = ", ".join(desk.settings.workspace.languages)
+    if language is not None and language not in desk.settings.workspace.own_languages:
+        known = ", ".join(desk.settings.workspace.own_languages)
         raise WrongUsage(
             f"{language!r} is no language of this workspace", where="--language", next_step=known
         )

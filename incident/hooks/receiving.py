@@ -203,7 +203,7 @@ def _open(
     now: datetime,
     known: tuple[Earlier | None, str],
 ) -> None:
-    language = desk.settings.workspace.languages[0]
+    language = desk.settings.workspace.own_languages[0]
     if isinstance(item, MappedAlert):
         title = incident_title(source.source, item, language=language)
     else:

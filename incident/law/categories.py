@@ -140,10 +140,14 @@ def category_names() -> frozenset[str]:
     return frozenset(category_catalogue())
 
 
+KINDS_OF_DATA = ("data_categories", "data_not_taken")
+"""The facts whose values are keys of this catalogue."""
+
+
 def check_categories(sheet: FactSheet) -> None:
-    """`BadInput` for the first of `data_categories` that is not in the list, with the nearest keys."""
-    named = sheet.get("data_categories")
-    for key in named if isinstance(named, tuple) else ():
+    """`BadInput` for the first kind of data in a fact that is not in the list, with the nearest keys."""
+    named = [(field, key) for field in KINDS_OF_DATA for key in _listed(sheet.get(field))]
+    for field, key in named:
         if key not in category_catalogue():
             near = difflib.get_close_matches(key, category_catalogue(), n=3, cutoff=0.5)
             hint = (
@@ -151,6 +155,8 @@ def check_categories(sheet: FactSheet) -> None:
                 if near
                 else f"kinds of data are {', '.join(category_catalogue())}"
             )
-            raise BadInput(
-                f"there is no kind of data called “{key}”", where="data_categories", next_step=hint
-            )
+            raise BadInput(f"there is no kind of data called “{key}”", where=field, next_step=hint)
+
+
+def _listed(value: object) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else ()

@@ -1,4 +1,7 @@
-"""Write `compiled.json` anew from the shipped YAML: `python -m incident.law.compiling`; with `--check`, only compare."""
+"""Write `compiled.json` anew from the shipped YAML of the law and of the languages of notices.
+
+`python -m incident.law.compiling`; with `--check`, only compare.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from incident.law.data import COMPILED, read_file, read_yaml
+from incident.workspace import shipped
 
 LAW = Path(__file__).parent
+HOUSE_RULES = LAW.parent / "notice" / "house_rules.yaml"
 
 
 def compiled_text() -> str:
@@ -21,7 +26,8 @@ def compiled_text() -> str:
 
 
 def _shipped() -> Iterator[tuple[str, Any]]:
-    for path in sorted(LAW.rglob("*.yaml")):
+    languages = shipped("templates").glob("notice/*/*.yaml")
+    for path in [*sorted(LAW.rglob("*.yaml")), *sorted(languages), HOUSE_RULES]:
         text = read_file(path)
         yield hashlib.sha256(text.encode()).hexdigest(), read_yaml(text, name=path.name)
 

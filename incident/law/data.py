@@ -139,6 +139,8 @@ def _sentence(finding: Any) -> str:
     last = finding["loc"][-1] if finding["loc"] else "entry"
     if finding["type"] == "missing":
         return f"“{last}” is missing"
+    if finding["type"] == "string_too_short":
+        return f"“{last}” is empty"
     if finding["type"] == "extra_forbidden":
         return f"“{last}” is not known here"
     if finding["type"] == "model_type":

@@ -8,7 +8,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from incident.law.data import Strict
 from incident.law.entries import checked_entries
@@ -27,12 +27,14 @@ class Element(Strict):
     """`asks`: what the element has to say, for the person who writes it.
 
     `text`: the fact whose text a person writes for it, and a notice prints under `title` as it stands. Without one,
-    the notice draws the element from what the record holds anyway.
+    the notice draws the element from what the record holds anyway. `open_in`: the regimes that let a notice go out before
+    this is known, with their article; it then says so, and by when the reader hears more.
     """
 
     title: Text
     asks: Text
     text: Annotated[str, AfterValidator(_text_fact)] | None = None
+    open_in: dict[str, str] = Field(default_factory=dict)
 
 
 @cache

@@ -10,22 +10,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from incident.errors import BadInput
 from incident.law.elements import element_catalogue
+from incident.notice.sources import Sources, sources_as_document, sources_from_document
 
 
 class Element(StrEnum):
     """The elements of the law's catalogue that a notice draws from the record. The first eight are its body.
 
-    The others of the catalogue have a `text`: a person writes them, and they stand in `more`.
+    The others of the catalogue have a `text`: a person writes them, and they stand in `more`, as do those of these that
+    have no place of their own: what was not taken, and the reports to authorities.
     """
 
     WHAT_HAPPENED = "what_happened"
     DATA_TYPES = "data_types"
+    DATA_NOT_TAKEN = "data_not_taken"
     CAUSE = "cause"
     CONSEQUENCES = "consequences"
     MEASURES_TAKEN = "measures_taken"
@@ -37,7 +40,12 @@ class Element(StrEnum):
     INDIVIDUAL_SPECIFIC_DATA = "individual_specific_data"
     NEXT_UPDATE = "next_update"
     DPO = "dpo"
+    AUTHORITY_INFORMED = "authority_informed"
     NOTICE_DATE = "notice_date"
+
+
+SECTIONS = frozenset({Element.DATA_NOT_TAKEN, Element.AUTHORITY_INFORMED})
+"""The drawn elements that stand in `more`, each under its heading of the catalogue."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ class Contact:
 
 @dataclass(frozen=True)
 class Section:
-    """An element that a person wrote, under its heading; one paragraph a line."""
+    """An element with no place of its own in a template, under its heading; one paragraph a line."""
 
     element: str
     heading: str
@@ -85,7 +93,9 @@ class NoticeContent:
 
     `possible` is true when the breach may have happened but is not certain. `cause_open` is true when the cause is
     still being investigated, which is allowed only together with `next_update`. `only_elsewhere` names facts that
-    were given in another language only. All dates are shown dates.
+    were given in another language only, `untranslated` entries of catalogues (`categories.name.title`) that nobody wrote
+    in this language. All dates are shown dates. `sources` says of each place where its sentences are from; versions of
+    before there was such a part have none.
     """
 
     language: str
@@ -111,13 +121,20 @@ class NoticeContent:
     missing: tuple[Missing, ...]
     only_elsewhere: tuple[str, ...] = ()
     more: tuple[Section, ...] = ()
+    sources: Sources = field(default_factory=dict)
+    untranslated: tuple[str, ...] = ()
 
     def element(self, name: str) -> object | None:
         """The value of an element by its name; None when it is empty or not filled. Raises `BadInput` for another."""
         must_be_element(name)
-        if name not in set(Element):
+        if name not in set(Element) or name in SECTIONS:
             return next((section.lines for section in self.more if section.element == name), None) or None
         return getattr(self, name) or None
+
+    def is_drawn(self, name: str) -> bool:
+        """Whether an element's sentences are all ours, from a catalogue or the shipped phrases, and no person's."""
+        sources = self.sources.get(name, ())
+        return bool(sources) and all(source.entries for source in sources)
 
     @property
     def individual_specific_data(self) -> tuple[str, ...] | None:
@@ -155,9 +172,11 @@ class NoticeContent:
             {"element": gap.element, "field": gap.field, "question": dict(gap.question)}
             for gap in self.missing
         ]
-        if not self.more:
-            # Versions from before there was such a part were hashed without it.
-            del document["more"]
+        document["sources"] = sources_as_document(self.sources)
+        for part in ("more", "sources", "untranslated"):
+            if not document[part]:
+                # Versions from before there was such a part were hashed without it.
+                del document[part]
         plain = json.loads(json.dumps(document, ensure_ascii=False))
         assert isinstance(plain, dict)  # noqa: S101 - asdict of a dataclass
         return plain
@@ -169,8 +188,8 @@ class NoticeContent:
             fields = dict(document)
             for name in ("what_happened", "data_types", "consequences", "steps_for_person", "remedies"):
                 fields[name] = None if fields[name] is None else tuple(fields[name])
-            for name in ("not_known", "only_elsewhere"):
-                fields[name] = tuple(fields[name])
+            for name in ("not_known", "only_elsewhere", "untranslated"):
+                fields[name] = tuple(fields.get(name, ()))
             if fields["measures_taken"] is not None:
                 fields["measures_taken"] = tuple(DatedLine(**line) for line in fields["measures_taken"])
             fields["contact"] = None if fields["contact"] is None else Contact(**fields["contact"])
@@ -179,6 +198,7 @@ class NoticeContent:
                 Section(part["element"], part["heading"], tuple(part["lines"]))
                 for part in fields.get("more", ())
             )
+            fields["sources"] = sources_from_document(fields.get("sources", {}))
             return cls(**fields)
         except (KeyError, TypeError) as error:
             raise BadInput(

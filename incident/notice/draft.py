@@ -8,20 +8,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, Protocol
+from datetime import datetime
 
-from incident.errors import BadInput
 from incident.law.elements import element_catalogue
 from incident.law.remedies import check_remedies, remedy_catalogue
+from incident.law.rights import rights_catalogue
 from incident.notice.content import Contact, DatedLine, Element, Missing, NoticeContent, Section
-from incident.notice.phrases import language_key, only_in_language, phrases, show_day, show_days, show_number
-from incident.record.facts import Certainty, Fact, Interval, field_named
-from incident.record.measures import MeasureTaken, summarise_measures
+from incident.notice.inputs import (
+    CategoryTexts,
+    Informed,
+    NoticeInputs,
+    by_urgency,
+    keys_by_urgency,
+    keys_in_order,
+    kinds_not_taken,
+)
+from incident.notice.languages import Language
+from incident.notice.phrases import only_in_language
+from incident.notice.sources import Source
+from incident.record.edits import Edit, EditKind
+from incident.record.facts import Certainty, Interval, field_named
+from incident.record.measures import summarise_measures
 
-if TYPE_CHECKING:
-    from incident.settings import Organisation
+__all__ = ["MOST_STEPS", "CategoryTexts", "NoticeInputs", "by_urgency", "draft"]
 
 MOST_STEPS = 5
 """People act on a short list; published notices with more were not followed (facts, notice-quality)."""
@@ -29,87 +38,36 @@ MOST_STEPS = 5
 _ITEM_MARK = re.compile(r"^\s*(?:[-*•·]|[0-9]{1,2}[.、)）](?![0-9])|[（(][0-9]{1,2}[)）])\s*")
 
 
-class CategoryTexts(Protocol):
-    """What the law room says of a category of data to the people it is about."""
-
-    @property
-    def title(self) -> Mapping[str, str]: ...
-    @property
-    def harm(self) -> Mapping[str, str]: ...
-    @property
-    def advice(self) -> Mapping[str, str]: ...
-    @property
-    def remedies(self) -> Sequence[str]: ...
-
-
-@dataclass(frozen=True)
-class NoticeInputs:
-    """What a notice is drawn from. `facts` is the newest fact of each field; times are shown in `zone`."""
-
-    reference: str
-    facts: Mapping[str, Fact]
-    measures: Sequence[MeasureTaken]
-    organisation: Organisation
-    categories: Mapping[str, CategoryTexts]
-    written_at: datetime
-    zone: tzinfo
-
-
 def draft(inputs: NoticeInputs, language: str) -> NoticeContent:
     """The content of the notice in a language.
 
-    Raises `BadInput` for a category of data or a measure that is not in its list.
+    Raises `BadInput` for a category of data or a measure that is not in its list, `NotFound` for an unknown language.
     """
-    return _Draft(inputs, language).content()
-
-
-def chosen_categories(inputs: NoticeInputs) -> list[CategoryTexts]:
-    """The recorded kinds of data in the order of the catalogue. Raises `BadInput` for one that is not in it."""
-    return [inputs.categories[key] for key in inputs.categories if key in _chosen_keys(inputs)]
-
-
-def by_urgency(inputs: NoticeInputs) -> list[CategoryTexts]:
-    """The recorded kinds of data, those first whose misuse comes soonest. Raises as `chosen_categories` does."""
-    chosen = _chosen_keys(inputs)
-    order = dict.fromkeys([*phrases().urgent_first, *inputs.categories])
-    return [inputs.categories[key] for key in order if key in chosen]
-
-
-def _chosen_keys(inputs: NoticeInputs) -> tuple[str, ...]:
-    fact = inputs.facts.get("data_categories")
-    keys = fact.value if fact is not None and isinstance(fact.value, tuple) else ()
-    for key in keys:
-        if key not in inputs.categories:
-            raise BadInput(
-                f"{key!r} is no category of data",
-                where="data_categories",
-                next_step="use the keys of incident/law/categories.yaml",
-            )
-    return tuple(map(str, keys))
+    return _Draft(inputs, inputs.languages[language]).content()
 
 
 class _Draft:
-    """One drafting, collecting what is missing as it goes."""
+    """One drafting, collecting what is missing, and where each sentence is from, as it goes."""
 
-    def __init__(self, inputs: NoticeInputs, language: str) -> None:
+    def __init__(self, inputs: NoticeInputs, language: Language) -> None:
         self.inputs = inputs
-        self.language = language
+        self.words = language
+        self.language = language.tag
         self.missing: list[Missing] = []
         self.only_elsewhere: list[str] = []
+        self.untranslated: list[str] = []
+        self.sources: dict[str, list[Source]] = {}
+        self.edits = {edit.place: edit for edit in inputs.edits if edit.language == language.tag}
 
     def content(self) -> NoticeContent:
         organisation = self._organisation_name()
-        next_update = self._day("next_update_at")
-        if next_update is None:
-            self._ask(Element.NEXT_UPDATE, "next_update_at")
+        next_update = self._dated(Element.NEXT_UPDATE, "next_update_at")
         cause, cause_open = self._cause(next_update)
         return NoticeContent(
             language=self.language,
             reference=self.inputs.reference,
-            subject=phrases().say(
-                "subject", self.language, organisation=organisation or self.inputs.reference
-            ),
-            written_on=show_day(self.inputs.written_at, self.language, self.inputs.zone),
+            subject=self._subject(organisation),
+            written_on=self.words.day(self.inputs.written_at, self.inputs.zone),
             possible=self._value("personal_data_breach") == "possible",
             effects=self._effects(),
             what_happened=self._what_happened(),
@@ -120,7 +78,7 @@ class _Draft:
             cause_open=cause_open,
             consequences=self._consequences(),
             measures_taken=self._measures(),
-            planned=self._text("planned_measures"),
+            planned=self._planned(),
             steps_for_person=self._steps(),
             remedies=self._remedies(),
             contact=self._contact(organisation),
@@ -129,22 +87,72 @@ class _Draft:
             more=self._more(),
             missing=tuple(self.missing),
             only_elsewhere=tuple(dict.fromkeys(self.only_elsewhere)),
+            untranslated=tuple(dict.fromkeys(self.untranslated)),
+            sources={place: tuple(listed) for place, listed in self.sources.items()},
         )
 
     def _value(self, field: str) -> object | None:
         fact = self.inputs.facts.get(field)
         return None if fact is None else fact.value
 
-    def _say(self, phrase: str, **values: str) -> str:
-        return phrases().say(phrase, self.language, **values)
+    def _tell(self, place: str, text: str, *facts: str, entries: Sequence[str] = ()) -> str:
+        """The text, with its source noted: a sentence enters the notice only through here."""
+        self.sources.setdefault(place, []).append(Source(text, facts, tuple(entries)))
+        return text
+
+    def _say(self, place: str, phrase: str, *facts: str, **values: str) -> str:
+        text = self.words.say(phrase, **values)
+        return self._tell(place, text, *facts, entries=[f"phrases/{phrase}"])
+
+    def _printed(self, kind: str, key: str, name: str, texts: Mapping[str, str]) -> str | None:
+        """What an entry of a catalogue says; where nobody wrote it in this language, the entry is named instead."""
+        text = self.words.printed(kind, key, name, texts)
+        if text is None:
+            self.untranslated.append(f"{kind}.{key}.{name}")
+        return text
+
+    def _of_category(self, key: str, name: str) -> str | None:
+        return self._printed("categories", key, name, getattr(self.inputs.categories[key], name))
+
+    def _own(self, place: str) -> tuple[str, ...] | None:
+        """What a person wrote for a place of this notice, () where they left it out; None where the record speaks."""
+        edit = self.edits.get(place)
+        if edit is None:
+            return None
+        if edit.kind is EditKind.LEAVE_OUT:
+            self.missing.append(Missing(place, "", _left_out(edit)))
+            return ()
+        lines = _paragraphs(edit.text)
+        if place == Element.STEPS_FOR_PERSON:
+            lines = tuple(_ITEM_MARK.sub("", line) for line in lines)
+        noted = [Source(line, by=edit.by, at=edit.at.isoformat(timespec="seconds")) for line in lines]
+        self.sources.setdefault(place, []).extend(noted)
+        return lines
+
+    def _written(self, place: str, field: str) -> tuple[str, ...]:
+        """The paragraphs of a text that a person gave as a fact."""
+        return tuple(self._tell(place, line, field) for line in _paragraphs(self._text(field) or ""))
+
+    def _subject(self, organisation: str) -> str:
+        if own := self._own("subject"):
+            return own[0]
+        text = self.words.say("subject", organisation=organisation or self.inputs.reference)
+        named = ["settings/organisation"] if organisation else []
+        return self._tell("subject", text, entries=["phrases/subject", *named])
+
+    def _planned(self) -> str | None:
+        if (own := self._own("planned")) is not None:
+            return own[0] if own else None
+        text = self._text("planned_measures")
+        return None if text is None else self._tell("planned", text, "planned_measures")
 
     def _day(self, field: str) -> str | None:
         moment = self._value(field)
-        return show_day(moment, self.language, self.inputs.zone) if isinstance(moment, datetime) else None
+        return self.words.day(moment, self.inputs.zone) if isinstance(moment, datetime) else None
 
     def _text(self, field: str) -> str | None:
         value = self._value(field)
-        text = only_in_language(value, self.language)
+        text = only_in_language(value, self.words)
         if value is not None and text is None:
             self.only_elsewhere.append(field)
         return text
@@ -155,106 +163,143 @@ class _Draft:
     def _dated(self, element: Element, *fields: str) -> str | None:
         for field in fields:
             if day := self._day(field):
-                return day
+                return self._tell(element, day, field)
         self._ask(element, fields[0])
         return None
 
     def _effects(self) -> str:
-        table = phrases().effects
+        table = self.words.spoken.effects
         kinds = self._value("breach_effects")
-        named = [table[kind] for kind in kinds if kind in table] if isinstance(kinds, tuple) else []
-        words = [each[language_key(self.language)] for each in named or [table["unknown"]]]
-        return _joined(words, self.language)
+        named = [kind for kind in kinds if kind in table] if isinstance(kinds, tuple) else []
+        listed = named or ["unknown"]
+        text = self.words.joined([table[kind] for kind in listed])
+        facts = ("breach_effects", "personal_data_breach")
+        return self._tell("effects", text, *facts, entries=[f"phrases/effects.{kind}" for kind in listed])
 
     def _what_happened(self) -> tuple[str, ...] | None:
-        told = self._text("what_happened")
+        place = Element.WHAT_HAPPENED
+        told = self._own(place)
         if told is None:
-            self._ask(Element.WHAT_HAPPENED, "what_happened")
+            told = self._written(place, "what_happened")
+            if not told:
+                self._ask(place, "what_happened")
+        if not told:
             return None
-        times = []
-        if began := self._day("occurred_at"):
-            times.append(self._say("began", date=began))
-        if found := self._day("discovered_at"):
-            times.append(self._say("found", date=found))
-        elif told_on := self._day("informed_at"):
-            times.append(self._say("told", date=told_on))
-        if stopped := self._day("ended_at"):
-            times.append(self._say("stopped", date=stopped))
-        space = "" if self.language == "zh-Hans" else " "
-        lines = [*_paragraphs(told), space.join(times), self._persons()]
-        return tuple(line for line in lines if line)
+        moments = {"began": "occurred_at", "found": "discovered_at", "stopped": "ended_at"}
+        if self._day("discovered_at") is None:
+            moments = {"began": "occurred_at", "told": "informed_at", "stopped": "ended_at"}
+        times = [
+            self._say(place, phrase, field, date=day)
+            for phrase, field in moments.items()
+            if (day := self._day(field))
+        ]
+        return tuple(line for line in [*told, self.words.marks.gap.join(times), self._persons()] if line)
 
     def _persons(self) -> str:
-        persons = self._value("persons")
+        persons, place = self._value("persons"), Element.WHAT_HAPPENED
         if not isinstance(persons, Interval):
             return ""
+
+        def say(phrase: str, **numbers: int) -> str:
+            shown = {name: self.words.number(number) for name, number in numbers.items()}
+            return self._say(place, phrase, "persons", **shown)
+
         low, high = int(persons.min), None if persons.max is None else int(persons.max)
         if persons.likely is not None and not persons.is_exact:
-            return self._say("persons_about", number=show_number(int(persons.likely)))
+            return say("persons_about", number=int(persons.likely))
         if high is None:
-            return self._say("persons_at_least", low=show_number(low))
+            return say("persons_at_least", low=low)
         if low != high:
-            return self._say("persons_between", low=show_number(low), high=show_number(high))
+            return say("persons_between", low=low, high=high)
         sure = self.inputs.facts["persons"].sure is Certainty.confirmed
-        return self._say("persons_exact" if sure else "persons_about", number=show_number(low))
+        return say("persons_exact" if sure else "persons_about", number=low)
 
-    def _by_kind(self, told: Sequence[tuple[CategoryTexts, Mapping[str, str]]]) -> tuple[str, ...]:
-        """Each text once. Of several kinds of data each is named before its text, because not every reader is
-        concerned by all of them."""
-        kinds: dict[str, list[str]] = {}
-        for category, text in told:
-            kinds.setdefault(text[self.language], []).append(category.title[self.language])
-        if len(told) == 1:
-            return tuple(kinds)
-        pause, colon = ("、", "：") if self.language == "zh-Hans" else (", ", ": ")
-        return tuple(_capital(pause.join(names)) + colon + text for text, names in kinds.items())
+    def _by_kind(self, place: str, keys: Sequence[str], name: str, *, most: int) -> tuple[str, ...]:
+        """Each text once, the first `most`. Of several kinds of data each is named before its text, because not
+        every reader is concerned by all of them."""
+        kinds: dict[str, dict[str, str]] = {}
+        for key in keys:
+            text, title = self._of_category(key, name), self._of_category(key, "title")
+            if text and title:
+                kinds.setdefault(text, {})[key] = title
+        told = []
+        for text, titles in list(kinds.items())[:most]:
+            names = _capital(self.words.listed([*titles.values()]))
+            named = text if len(keys) == 1 else names + self.words.marks.colon + text
+            entries = [f"categories/{key}" for key in titles]
+            told.append(self._tell(place, named, "data_categories", entries=entries))
+        return tuple(told)
 
     def _data_types(self) -> tuple[str, ...] | None:
-        chosen = [category.title[self.language] for category in chosen_categories(self.inputs)]
-        if not chosen:
+        keys = keys_in_order(self.inputs)
+        if not keys:
             self._ask(Element.DATA_TYPES, "data_categories")
             self._ask(Element.INDIVIDUAL_SPECIFIC_DATA, "data_categories")
-        return tuple(chosen) or None
+        titles = {key: title for key in keys if (title := self._of_category(key, "title"))}
+        told = tuple(
+            self._tell(Element.DATA_TYPES, title, "data_categories", entries=[f"categories/{key}"])
+            for key, title in titles.items()
+        )
+        return told or None
 
     def _cause(self, next_update: str | None) -> tuple[str | None, bool]:
         """The cause, and whether it is still open. Open is a cause only when the next message has a date."""
+        place = Element.CAUSE
+        if (own := self._own(place)) is not None:
+            # Words of one's own say nothing of the next message, so it keeps its own line; without its date they are open.
+            undated = self._value("cause_kind") == "unknown" and next_update is None
+            if undated:
+                self._ask(place, "next_update_at")
+            return own[0] if own else None, undated
         if text := self._text("cause"):
-            return text, False
+            return self._tell(place, text, "cause"), False
         kind = self._value("cause_kind")
         if kind == "unknown":
             if next_update is None:
-                self._ask(Element.CAUSE, "next_update_at")
+                self._ask(place, "next_update_at")
                 return None, True
-            return self._say("cause_open", date=next_update), True
-        clauses = phrases().causes.get(kind) if isinstance(kind, str) else None
-        if clauses is None:
-            self._ask(
-                Element.CAUSE, "cause" if kind is None and "cause_kind" in self.inputs.facts else "cause_kind"
-            )
+            return self._say(place, "cause_open", "cause_kind", "next_update_at", date=next_update), True
+        clause = self.words.spoken.causes.get(kind) if isinstance(kind, str) else None
+        if clause is None:
+            self._ask(place, "cause" if kind is None and "cause_kind" in self.inputs.facts else "cause_kind")
             return None, False
         sure = self.inputs.facts["cause_kind"].sure is Certainty.confirmed
-        clause = clauses[language_key(self.language)]
-        return self._say("cause_confirmed" if sure else "cause_likely", cause=clause), False
+        phrase = "cause_confirmed" if sure else "cause_likely"
+        text = self.words.say(phrase, cause=clause)
+        return self._tell(
+            place, text, "cause_kind", entries=[f"phrases/{phrase}", f"phrases/causes.{kind}"]
+        ), False
 
     def _consequences(self) -> tuple[str, ...] | None:
-        so_far = _paragraphs(self._text("impact_so_far") or "")
-        possible = _paragraphs(self._text("possible_harm") or "")
+        place = Element.CONSEQUENCES
+        if (own := self._own(place)) is not None:
+            return own or None
+        so_far = self._written(place, "impact_so_far")
+        possible = self._written(place, "possible_harm")
         if not possible and "possible_harm" not in self.only_elsewhere:
-            possible = self._by_kind([(each, each.harm) for each in chosen_categories(self.inputs)])
+            keys = keys_in_order(self.inputs)
+            possible = self._by_kind(place, keys, "harm", most=len(keys))
         if not possible:
-            self._ask(Element.CONSEQUENCES, "possible_harm")
+            self._ask(place, "possible_harm")
+            self.sources.pop(place, None)
             return None
         return (*so_far, *possible)
 
     def _measures(self) -> tuple[DatedLine, ...] | None:
+        summaries = summarise_measures(self.inputs.measures)
+        told = [
+            (each, self._printed("measures", each.measure.id, "public", each.measure.public))
+            for each in summaries
+        ]
         lines = tuple(
             DatedLine(
-                show_days(each.first, each.last, self.language, self.inputs.zone),
-                each.measure.public[self.language],
+                self.words.days(each.first, each.last, self.inputs.zone),
+                self._tell(Element.MEASURES_TAKEN, text, entries=[f"measures/{each.measure.id}"]),
             )
-            for each in summarise_measures(self.inputs.measures)
+            for each, text in told
+            if text
         )
-        if not lines:
+        if not summaries:
             question = {
                 "zh-Hans": "已经采取了哪些措施？用 incident log 记录，或者运行处置剧本。",
                 "en": "What has been done? Log it with incident log --measure, or run a playbook.",
@@ -263,36 +308,116 @@ class _Draft:
         return lines or None
 
     def _steps(self) -> tuple[str, ...] | None:
-        own = self._text("self_protection")
-        if own is not None:
-            return tuple(_ITEM_MARK.sub("", line) for line in _paragraphs(own))
+        place = Element.STEPS_FOR_PERSON
+        if (own := self._own(place)) is not None:
+            return own or None
+        given = self._text("self_protection")
+        if given is not None:
+            steps = [_ITEM_MARK.sub("", line) for line in _paragraphs(given)]
+            return tuple(self._tell(place, step, "self_protection") for step in steps)
         if "self_protection" in self.only_elsewhere:
-            self._ask(Element.STEPS_FOR_PERSON, "self_protection")
+            self._ask(place, "self_protection")
             return None
-        steps = self._by_kind([(each, each.advice) for each in by_urgency(self.inputs)])[:MOST_STEPS]
-        if not steps:
-            self._ask(Element.STEPS_FOR_PERSON, "self_protection")
-        return steps or None
+        told = self._by_kind(place, keys_by_urgency(self.inputs), "advice", most=MOST_STEPS)
+        if not told:
+            self._ask(place, "self_protection")
+        return told or None
 
     def _remedies(self) -> tuple[str, ...] | None:
         """What is offered by the record alone: the confirmed remedies of the catalogue, then the organisation's words."""
-        chosen = self._value("remedies_chosen")
-        check_remedies({"remedies_chosen": chosen if isinstance(chosen, tuple) else None})
+        place, chosen = Element.REMEDIES, self._value("remedies_chosen")
+        if (edited := self._own(place)) is not None:
+            return edited or None
         keys = chosen if isinstance(chosen, tuple) else ()
-        confirmed = [remedy_catalogue()[key].offer[language_key(self.language)] for key in keys]
-        offered = tuple(dict.fromkeys([*confirmed, *_paragraphs(self._text("remedies_offered") or "")]))
+        check_remedies({"remedies_chosen": keys or None})
+        offers = {
+            offer: key
+            for key in keys
+            if (offer := self._printed("remedies", key, "offer", remedy_catalogue()[key].offer))
+        }
+        for offer, key in offers.items():
+            self._tell(place, offer, "remedies_chosen", entries=[f"remedies/{key}"])
+        own = [line for line in _paragraphs(self._text("remedies_offered") or "") if line not in offers]
+        for line in dict.fromkeys(own):
+            self._tell(place, line, "remedies_offered")
+        offered = tuple(source.text for source in self.sources.get(place, ()))
         if not offered:
-            self._ask(Element.REMEDIES, "remedies_offered")
+            self._ask(place, "remedies_offered")
         return offered or None
 
     def _more(self) -> tuple[Section, ...]:
-        """The elements that a person wrote, each under its heading, in the order of the catalogue."""
-        written = [
-            (name, element.title[language_key(self.language)], self._text(element.text))
-            for name, element in element_catalogue().items()
-            if element.text is not None
-        ]
-        return tuple(Section(name, heading, _paragraphs(text)) for name, heading, text in written if text)
+        """The elements without a place of their own, each under its heading, in the order of the catalogue."""
+        drawn = {
+            Element.DATA_NOT_TAKEN: self._not_taken,
+            Element.AUTHORITY_INFORMED: self._informed,
+            "rights_and_remedies": self._rights,
+        }
+        told = []
+        for name, element in element_catalogue().items():
+            if element.text is None and name not in drawn:
+                continue
+            lines = self._own(name)
+            if lines is None and element.text is not None:
+                lines = self._written(name, element.text)
+            if not lines and name in drawn and name not in self.edits:
+                lines = drawn[name]()
+            heading = self._printed("elements", name, "title", element.title) if lines else None
+            if lines and heading:
+                told.append(Section(name, heading, lines))
+        return tuple(told)
+
+    def _not_taken(self) -> tuple[str, ...]:
+        """The kinds of data that were certainly not taken. One that is in the list of those taken is not told here."""
+        place, stated = Element.DATA_NOT_TAKEN, self.inputs.facts.get("data_not_taken")
+        keys = kinds_not_taken(self.inputs)
+        if stated is None or not keys:
+            self._ask(place, "data_not_taken")
+            return ()
+        phrase = "not_taken" if stated.sure is Certainty.confirmed else "not_taken_so_far"
+        titles = {key: title for key in keys if (title := self._of_category(key, "title"))}
+        if not titles:
+            return ()
+        text = self.words.say(phrase, kinds=self.words.listed([*titles.values()]))
+        entries = [f"phrases/{phrase}", *(f"categories/{key}" for key in titles)]
+        return (self._tell(place, text, "data_not_taken", entries=entries),)
+
+    def _informed(self) -> tuple[str, ...]:
+        """Each authority that was told, once, with the first day; nothing is told of one that the record does not show."""
+        place, first = Element.AUTHORITY_INFORMED, dict[str, Informed]()
+        for each in sorted(self.inputs.informed, key=lambda each: (each.at, each.duty)):
+            # Nobody asked for it: where nobody wrote its name in this language, the notice stands without.
+            name = self.words.printed("authorities", each.regime, each.key, each.authority)
+            first.setdefault(name or "", each)
+        if not first:
+            question = {
+                "zh-Hans": "是否已向主管部门报告？用 incident report submitted 或者 incident meet 记录。",
+                "en": "Has the authority been told? Record it with incident report submitted, or incident meet.",
+            }
+            self.missing.append(Missing(place, "duties", question))
+        lines = []
+        for authority, each in first.items():
+            if not authority:
+                continue
+            day = self.words.day(each.at, self.inputs.zone)
+            text = self.words.say("authority_informed", date=day, authority=authority)
+            entries = ["phrases/authority_informed", f"duties/{each.duty}"]
+            lines.append(self._tell(place, text, entries=entries))
+        return tuple(lines)
+
+    def _rights(self) -> tuple[str, ...]:
+        """The rights by the regimes that ask for the notice, where nobody wrote of them."""
+        if "rights_of_people" in self.only_elsewhere:
+            return ()
+        says = {
+            regime: self.words.printed("rights", regime, "says", rights.says)
+            for regime, rights in rights_catalogue().items()
+            if regime in self.inputs.regimes
+        }
+        return tuple(
+            self._tell("rights_and_remedies", text, entries=[f"rights/{regime}"])
+            for regime, text in says.items()
+            if text
+        )
 
     def _organisation_name(self) -> str:
         return self.inputs.organisation.name.get(self.language, "").strip()
@@ -313,6 +438,7 @@ class _Draft:
             }
             self.missing.append(Missing(Element.CONTACT, "organisation", question))
             return None
+        self._tell("contact", organisation, entries=["settings/organisation"])
         return Contact(
             organisation=organisation,
             phone=own.phone,
@@ -324,13 +450,25 @@ class _Draft:
         )
 
     def _not_known(self, cause: str | None, cause_open: bool) -> tuple[str, ...]:
+        if (own := self._own("not_known")) is not None:
+            return own
         gaps = {
-            "unknown_began": self._value("occurred_at") is None,
-            "unknown_stopped": self._value("ended_at") is None,
-            "unknown_persons": self._value("persons") is None,
-            "unknown_cause": cause_open and cause is None,
+            "unknown_began": ("occurred_at", self._value("occurred_at") is None),
+            "unknown_stopped": ("ended_at", self._value("ended_at") is None),
+            "unknown_persons": ("persons", self._value("persons") is None),
+            "unknown_cause": ("cause_kind", cause_open and cause is None),
         }
-        return tuple(self._say(phrase) for phrase, unknown in gaps.items() if unknown)
+        return tuple(
+            self._say("not_known", phrase, field) for phrase, (field, unknown) in gaps.items() if unknown
+        )
+
+
+def _left_out(edit: Edit) -> dict[str, str]:
+    back = f"incident notice edit … {edit.place} --language {edit.language} --remove"
+    return {
+        "zh-Hans": f"{edit.by}在本语言中删去了这一部分；{back} 可以恢复。",
+        "en": f"{edit.by} left this part out in this language; {back} brings it back.",
+    }
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:
@@ -339,9 +477,3 @@ def _paragraphs(text: str) -> tuple[str, ...]:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _joined(words: Sequence[str], language: str) -> str:
-    if language == "zh-Hans":
-        return "、".join(words)
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -36,15 +36,12 @@ class Finding:
 
     def text(self, language: str) -> str:
         """The message in a language, followed by the articles that ask for it."""
-        asked = "；".join if language == "zh-Hans" else "; ".join
-        articles = asked(f"{regime} {article}" for regime, article in self.articles)
-        if not articles:
-            return self.message[language]
-        return (
-            f"{self.message[language]}（{articles}）"
-            if language == "zh-Hans"
-            else f"{self.message[language]} ({articles})"
-        )
+        stop, brackets = _ARTICLES[language]
+        articles = stop.join(f"{regime} {article}" for regime, article in self.articles)
+        return f"{self.message[language]}{brackets.format(articles)}" if articles else self.message[language]
+
+
+_ARTICLES = {"zh-Hans": ("；", "（{}）"), "en": ("; ", " ({})")}
 
 
 def refusals(findings: Iterable[Finding]) -> list[Finding]:

@@ -14,14 +14,12 @@ from incident.law.elements import element_catalogue
 from incident.notice.content import Element, Missing, NoticeContent
 from incident.notice.draft import MOST_STEPS
 from incident.notice.findings import Article, Finding, Severity
-from incident.notice.phrases import WordGroup, language_key, phrases
+from incident.notice.house_rules import WordGroup, house_rules
+from incident.notice.languages import Language, Unit, shipped_languages
 from incident.notice.readability import (
-    HIGHEST_GRADE,
-    LONGEST_NOTICE,
-    LONGEST_SENTENCE,
+    grade_of,
     length_of,
     long_sentences,
-    reading_grade,
     sentences,
 )
 from incident.record.facts import field_named
@@ -30,7 +28,7 @@ Required = Mapping[str, Sequence[Article]]
 """Element -> the articles that ask for it."""
 
 # Control and private-use characters, and the noncharacters that mark personal slots in a rendered message.
-_NOT_IN_TEXT = re.compile(
+NOT_IN_TEXT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\u202a-\u202e\u2066-\u2069]"
 )
 _ADDRESS = re.compile(
@@ -38,15 +36,19 @@ _ADDRESS = re.compile(
     re.I,
 )
 _SHOWN = 120  # characters of a sentence in a finding: enough to find it again
-_UNITS = {"zh-Hans": "characters", "en": "words"}
-_LETTER = re.compile(r"[A-Za-z]")
+_UNITS = {Unit.CHARACTERS: "字", Unit.WORDS: "词"}
+_LETTER = re.compile(r"[^\W\d_㐀-䶿一-鿿]")
 _HEDGES_ARE_HONEST_IN = frozenset({Element.CONSEQUENCES, Element.STEPS_FOR_PERSON})
 
 
-def check_notice(contents: Mapping[str, NoticeContent], required: Required) -> list[Finding]:
+def check_notice(
+    contents: Mapping[str, NoticeContent],
+    required: Required,
+    languages: Mapping[str, Language] | None = None,
+) -> list[Finding]:
     """Everything that stands against releasing these versions of a notice, refusals first.
 
-    `contents` holds each language the notice goes out in. Raises `BadInput` when `required` names something that is
+    `contents` holds each language the notice goes out in, `languages` their yardsticks (default: the shipped). Raises `BadInput` when `required` names something that is
     no element of a notice.
     """
     findings: list[Finding] = []
@@ -56,15 +58,19 @@ def check_notice(contents: Mapping[str, NoticeContent], required: Required) -> l
             "en": "No language of the notice has been drafted.",
         }
         findings.append(Finding(Severity.REFUSED, "no-content", "notice", "", message))
+    spoken = shipped_languages() if languages is None else languages
     for content in contents.values():
         for check in _CHECKS:
-            findings.extend(check(content))
+            findings.extend(check(content, spoken[content.language]))
         findings.extend(_missing_elements(content, required))
     return sorted(findings, key=lambda finding: finding.severity is not Severity.REFUSED)
 
 
 def _missing_elements(content: NoticeContent, required: Required) -> Iterator[Finding]:
-    for element, articles in required.items():
+    for element, asked in required.items():
+        articles = _not_open(content, element, asked)
+        if not articles:
+            continue
         if content.element(element) is not None and not _open_without_date(content, element):
             continue
         gaps = _gaps(content, element)
@@ -86,8 +92,24 @@ def _missing_elements(content: NoticeContent, required: Required) -> Iterator[Fi
             content.language,
             message,
             articles=tuple((regime, article) for regime, article in articles),
-            fields=tuple(dict.fromkeys(gap.field for gap in gaps)),
+            fields=tuple(dict.fromkeys(gap.field for gap in gaps if gap.field)),
         )
+
+
+_TOLD_AS_OPEN = {Element.BREACH_DATE: "occurred_at"}
+"""The elements whose being unknown has a sentence of its own, with the fact that it tells to be unknown."""
+
+
+def _not_open(content: NoticeContent, element: str, asked: Sequence[Article]) -> list[Article]:
+    """Those that ask for an element, without the regimes that let the notice go out while it says that this is not known
+    yet, and by when the reader hears more."""
+    fact = _TOLD_AS_OPEN.get(Element(element)) if element in set(Element) else None
+    told = any(fact in source.facts for source in content.sources.get("not_known", ()) if fact)
+    if content.element(element) is not None or not told or content.next_update is None:
+        return list(asked)
+    return [
+        (regime, article) for regime, article in asked if regime not in element_catalogue()[element].open_in
+    ]
 
 
 def _gaps(content: NoticeContent, element: str) -> list[Missing]:
@@ -102,11 +124,11 @@ def _open_without_date(content: NoticeContent, element: str) -> bool:
     return element == Element.CAUSE and content.cause_open and content.next_update is None
 
 
-def _foreign_marks(content: NoticeContent) -> Iterator[Finding]:
+def _foreign_marks(content: NoticeContent, language: Language) -> Iterator[Finding]:
     contact = content.contact
     around = [content.subject, *(vars(contact).values() if contact else ())]
     for place, texts in [*content.texts().items(), ("contact", around)]:
-        if any(_NOT_IN_TEXT.search(text) for text in texts):
+        if any(NOT_IN_TEXT.search(text) for text in texts):
             message = {
                 "zh-Hans": "文字中有不可见的控制字符或者私用字符，请重新输入这段文字。",
                 "en": "The text holds invisible control or private-use characters. Type this part again.",
@@ -114,43 +136,42 @@ def _foreign_marks(content: NoticeContent) -> Iterator[Finding]:
             yield Finding(Severity.REFUSED, "strange-characters", place, content.language, message)
 
 
-def _long_sentences(content: NoticeContent) -> Iterator[Finding]:
-    limit, unit = LONGEST_SENTENCE[content.language], _UNITS[content.language]
+def _long_sentences(content: NoticeContent, language: Language) -> Iterator[Finding]:
+    limit, unit = language.reading.longest_sentence, language.reading.counts
     for place, texts in content.texts().items():
         if place == Element.DATA_TYPES:
             continue
         for text in texts:
-            for sentence in long_sentences(text, content.language):
-                size, start = length_of(sentence, content.language), sentence[:24]
+            for sentence in long_sentences(text, language):
+                size, start = length_of(sentence, language), sentence[:24]
                 message = {
-                    "zh-Hans": f"“{start}……”一句有{size}字，超过{limit}字，请拆成短句。",
+                    "zh-Hans": f"“{start}……”一句有{size}{_UNITS[unit]}，超过{limit}{_UNITS[unit]}，请拆成短句。",
                     "en": f'The sentence "{start}..." has {size} {unit}; {limit} are the most that read well. Split it.',
                 }
                 yield Finding(Severity.WARNING, "long-sentence", place, content.language, message)
 
 
-def _whole_length(content: NoticeContent) -> Iterator[Finding]:
+def _whole_length(content: NoticeContent, language: Language) -> Iterator[Finding]:
     texts = [text for part in content.texts().values() for text in part]
-    size, limit = sum(length_of(text, content.language) for text in texts), LONGEST_NOTICE[content.language]
-    unit = _UNITS[content.language]
+    size, limit = sum(length_of(text, language) for text in texts), language.reading.longest_notice
+    unit = language.reading.counts
     if size > limit:
         message = {
-            "zh-Hans": f"正文共{size}字，超过{limit}字后很少有人读完。",
+            "zh-Hans": f"正文共{size}{_UNITS[unit]}，超过{limit}{_UNITS[unit]}后很少有人读完。",
             "en": f"The text has {size} {unit}; few people read more than {limit}.",
         }
         yield Finding(Severity.WARNING, "long-notice", "notice", content.language, message)
-    grade = reading_grade(texts) if content.language == "en" else 0.0
-    if grade > HIGHEST_GRADE:
+    grade, highest = grade_of(texts, language), language.reading.highest_grade
+    if grade > highest:
         message = {
-            "zh-Hans": f"英文文本的阅读年级为{grade:.0f}，应不超过{HIGHEST_GRADE:.0f}。",
-            "en": f"Reading it takes school grade {grade:.0f}; keep to {HIGHEST_GRADE:.0f}. Use shorter words and sentences.",
+            "zh-Hans": f"英文文本的阅读年级为{grade:.0f}，应不超过{highest:.0f}。",
+            "en": f"Reading it takes school grade {grade:.0f}; keep to {highest:.0f}. Use shorter words and sentences.",
         }
         yield Finding(Severity.WARNING, "reading-grade", "notice", content.language, message)
 
 
-def _hedges(content: NoticeContent) -> Iterator[Finding]:
-    hedges = phrases().lint.hedges
-    words = hedges.words[language_key(content.language)]
+def _hedges(content: NoticeContent, language: Language) -> Iterator[Finding]:
+    hedges, words = house_rules().lint.hedges, language.spoken.avoid["hedges"]
     softened = [
         word
         for place, texts in content.texts().items()
@@ -169,10 +190,10 @@ def _hedges(content: NoticeContent) -> Iterator[Finding]:
         yield Finding(Severity.WARNING, "hedges", "notice", content.language, message)
 
 
-def _words_to_avoid(content: NoticeContent) -> Iterator[Finding]:
+def _words_to_avoid(content: NoticeContent, language: Language) -> Iterator[Finding]:
     for place, texts in content.texts().items():
-        for word, group in words_to_avoid("\n".join(texts), content.language):
-            stands = _shortened(_sentence_with(word, texts, content.language))
+        for word, group in words_to_avoid("\n".join(texts), language):
+            stands = _shortened(_sentence_with(word, texts, language))
             message = {
                 "zh-Hans": f"“{word}”：{group.why['zh-Hans']}原文：“{stands}”。可改写为：{group.instead['zh-Hans']}。",
                 "en": f'"{word}": {group.why["en"]} It stands in "{stands}" Write instead {group.instead["en"]}',
@@ -180,7 +201,7 @@ def _words_to_avoid(content: NoticeContent) -> Iterator[Finding]:
             yield Finding(Severity.WARNING, group.code, place, content.language, message)
 
 
-def _sentence_with(word: str, texts: Iterable[str], language: str) -> str:
+def _sentence_with(word: str, texts: Iterable[str], language: Language) -> str:
     parts = (part for text in texts for part in sentences(text, language))
     return next((part for part in parts if _found([word], part)), word)
 
@@ -189,15 +210,15 @@ def _shortened(sentence: str) -> str:
     return sentence if len(sentence) <= _SHOWN else f"{sentence[:_SHOWN].rstrip()}……"
 
 
-def words_to_avoid(text: str, language: str) -> Iterator[tuple[str, WordGroup]]:
+def words_to_avoid(text: str, language: Language) -> Iterator[tuple[str, WordGroup]]:
     """Each word of a text that a notice should not hold, once, with the group that says why."""
-    for group in phrases().lint.groups:
-        for word in dict.fromkeys(_found(group.words[language_key(language)], text)):
+    for group in house_rules().lint.groups:
+        for word in dict.fromkeys(_found(language.spoken.avoid[group.code], text)):
             yield word, group
 
 
 def _found(words: Iterable[str], text: str) -> list[str]:
-    """Each occurrence of a word; Latin words only as whole words, in any case."""
+    """Each occurrence of a word; Latin words as whole words only, in any case."""
     hits: list[str] = []
     for word in words:
         pattern = rf"\b{re.escape(word)}\b" if _LETTER.match(word) else re.escape(word)
@@ -205,13 +226,13 @@ def _found(words: Iterable[str], text: str) -> list[str]:
     return hits
 
 
-def _addresses(content: NoticeContent) -> Iterator[Finding]:
+def _addresses(content: NoticeContent, language: Language) -> Iterator[Finding]:
     own = _host(content.contact.website) if content.contact and content.contact.website else ""
     mail = content.contact.email.rpartition("@")[2].lower() if content.contact else ""
     for place, texts in content.texts().items():
         for address in (found for text in texts for found in _ADDRESS.findall(text)):
             host = _host(address)
-            if host in phrases().lint.shorteners:
+            if host in house_rules().lint.shorteners:
                 message = {
                     "zh-Hans": f"{address} 是短链接，看不出指向哪里，诈骗信息常用。请写完整网址，或者删去。",
                     "en": f"{address} is a short link, which hides where it leads, as frauds do. Write the full address or none.",
@@ -230,7 +251,7 @@ def _host(address: str) -> str:
     return host.removeprefix("www.").lower()
 
 
-def _completeness(content: NoticeContent) -> Iterator[Finding]:
+def _completeness(content: NoticeContent, language: Language) -> Iterator[Finding]:
     def warn(code: str, place: str, chinese: str, english: str, *fields: str) -> Finding:
         message = {"zh-Hans": chinese, "en": english}
         return Finding(Severity.WARNING, code, place, content.language, message, fields=fields)
@@ -265,7 +286,18 @@ def _completeness(content: NoticeContent) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-_CHECKS: tuple[Callable[[NoticeContent], Iterator[Finding]], ...] = (
+def _untranslated(content: NoticeContent, language: Language) -> Iterator[Finding]:
+    for entry in content.untranslated:
+        file = f"templates/notice/{language.tag}/catalogue.yaml"
+        message = {
+            "zh-Hans": f"{entry} 没有 {language.tag} 文字，告知书不能用其他语言代替。请写入 {file}。",
+            "en": f"{entry} has no text in {language.tag}, and no other language stands in for it. Write it into {file}.",
+        }
+        yield Finding(Severity.REFUSED, "no-translation", entry, content.language, message)
+
+
+_CHECKS: tuple[Callable[[NoticeContent, Language], Iterator[Finding]], ...] = (
+    _untranslated,
     _foreign_marks,
     _completeness,
     _long_sentences,

@@ -15,13 +15,8 @@ from incident.law.lint_catalogues import entries_of
 from incident.law.regimes import Place
 from incident.notice.content import Element
 from incident.notice.gate import words_to_avoid
-from incident.notice.readability import (
-    HIGHEST_GRADE,
-    LONGEST_SENTENCE,
-    length_of,
-    long_sentences,
-    reading_grade,
-)
+from incident.notice.languages import Language, shipped_languages
+from incident.notice.readability import grade_of, length_of, long_sentences
 from incident.record.facts import LANGUAGES
 
 _PRINTED = {"categories": ("harm", "advice"), "remedies": ("offer",), "elements": ()}
@@ -42,17 +37,23 @@ def lint_for_notices(files: Iterable[Path]) -> list[Problem]:
 def _texts(catalogue: str, entries: Mapping[str, Any]) -> Iterator[tuple[Place, str, Severity]]:
     for key, entry in entries.items():
         for name in _PRINTED[catalogue]:
-            for language in LANGUAGES:
-                for fault in _faults(getattr(entry, name)[language], language):
-                    yield (key, name), f"{language}: {fault}", Severity.error
+            for tag in LANGUAGES:
+                for fault in reading_faults(getattr(entry, name)[tag], shipped_languages()[tag]):
+                    yield (key, name), f"{tag}: {fault}", Severity.error
 
 
-def _faults(text: str, language: str) -> Iterator[str]:
+def reading_faults(text: str, language: Language) -> Iterator[str]:
+    """What a notice that prints this text would be faulted for, in plain sentences."""
+    yield from phrase_faults(text, language)
+    if (grade := grade_of([text], language)) > language.reading.highest_grade + 1:
+        yield f"reading it takes school grade {grade:.0f}; use shorter words and sentences"
+
+
+def phrase_faults(text: str, language: Language) -> Iterator[str]:
+    """The same of a text that is too short for a reading grade to mean something: a heading, one sentence."""
     for sentence in long_sentences(text, language):
         size = length_of(sentence, language)
-        yield f"a sentence of {size}, where {LONGEST_SENTENCE[language]} is the most: {sentence[:24]}..."
-    if language == "en" and (grade := reading_grade([text])) > HIGHEST_GRADE + 1:
-        yield f"reading it takes school grade {grade:.0f}; use shorter words and sentences"
+        yield f"a sentence of {size}, where {language.reading.longest_sentence} is the most: {sentence[:24]}..."
     for word, group in words_to_avoid(text, language):
         yield f"“{word}”: {group.why['en']}"
 

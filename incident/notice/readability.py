@@ -1,40 +1,61 @@
 """How hard a text is to read: sentences, their length, and the reading grade of English. Pure.
 
-A sentence's length is counted in words in English and in characters without punctuation in Chinese.
+What a sentence is and how it is counted is the yardstick of its language (`reading` in its `language.yaml`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
-LONGEST_SENTENCE = {"zh-Hans": 30, "en": 25}
-HIGHEST_GRADE = 9.0
-"""Flesch-Kincaid grade that an English notice should not exceed; sixteen published ones had 13 to 21."""
-LONGEST_NOTICE = {"zh-Hans": 1200, "en": 500}
+from incident.notice.languages import Grade, Language, NextSentence, Unit, Yardstick, shipped_languages
 
-_CHINESE_END = re.compile(r"(?<=[。！？；…：])|\n")
-_ENGLISH_END = re.compile(r"(?<=[.!?;:])[\"'”’)]*\s+(?=[\"'“‘(]*[A-Z0-9])|\n")
-_CHINESE_UNIT = re.compile(r"[A-Za-z0-9@.:/_+\-,]+|[㐀-䶿一-鿿]")
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9'’@.:/_+\-,]*")
+_CHARACTER = re.compile(r"[A-Za-z0-9@.:/_+\-,]+|[㐀-䶿一-鿿぀-ヿ가-힣]")
+# Letters of any script with what may stand inside a word; marks above letters are no letters of their own.
+_WORD = re.compile(r"[^\W_](?:[\w'’@.:/+\-,]|[\u0300-\u036f\u064b-\u065f])*")
+_ENGLISH_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9'’@.:/_+\-,]*")
 _VOWELS = re.compile(r"[aeiouy]+")
 
 
-def sentences(text: str, language: str) -> list[str]:
+def yardstick(language: str | Language) -> Yardstick:
+    """The yardstick of a language, or of a shipped one by its tag."""
+    return (shipped_languages()[language] if isinstance(language, str) else language).reading
+
+
+def sentences(text: str, language: str | Language) -> list[str]:
     """The sentences of a text, without blanks around them. A label before a colon counts as one of its own."""
-    ends = _CHINESE_END if language == "zh-Hans" else _ENGLISH_END
+    reading = yardstick(language)
+    ends = _ends(reading.sentence_ends, reading.next_sentence)
     return [part.strip() for part in ends.split(text) if part.strip()]
 
 
-def length_of(sentence: str, language: str) -> int:
-    """Words in English; in Chinese characters, where a number or a Latin word counts as one."""
-    return len((_CHINESE_UNIT if language == "zh-Hans" else _WORD).findall(sentence))
+@lru_cache(maxsize=32)
+def _ends(marks: str, following: NextSentence) -> re.Pattern[str]:
+    mark = f"(?<=[{re.escape(marks)}])"
+    if following is NextSentence.ANYTHING:
+        return re.compile(rf"{mark}|\n")
+    closing = r"[\"'”’)»]*\s+"
+    if following is NextSentence.BLANK:
+        return re.compile(rf"{mark}{closing}|\n")
+    return re.compile(rf"{mark}{closing}(?=[\"'“‘(«]*[A-Z0-9À-ÖØ-Þ])|\n")
 
 
-def long_sentences(text: str, language: str) -> list[str]:
-    """Sentences above the limit of their language."""
-    limit = LONGEST_SENTENCE[language]
-    return [sentence for sentence in sentences(text, language) if length_of(sentence, language) > limit]
+def length_of(sentence: str, language: str | Language) -> int:
+    """Words, or characters, where a number or a Latin word counts as one: as the language is counted."""
+    reading = yardstick(language)
+    return len((_CHARACTER if reading.counts is Unit.CHARACTERS else _WORD).findall(sentence))
+
+
+def long_sentences(text: str, language: str | Language, *, limit: int | None = None) -> list[str]:
+    """Sentences above the limit of their language, or above another limit."""
+    most = yardstick(language).longest_sentence if limit is None else limit
+    return [sentence for sentence in sentences(text, language) if length_of(sentence, language) > most]
+
+
+def grade_of(texts: Iterable[str], language: str | Language) -> float:
+    """The reading grade of texts in a language; 0 where there is no formula for it."""
+    return reading_grade(texts) if yardstick(language).grade is Grade.FLESCH_KINCAID else 0.0
 
 
 def reading_grade(texts: Iterable[str]) -> float:
@@ -43,7 +64,7 @@ def reading_grade(texts: Iterable[str]) -> float:
     Syllables are counted by groups of vowels, which is right to within a tenth on running text.
     """
     parts = [sentence for text in texts for sentence in sentences(text, "en")]
-    words = [word for part in parts for word in _WORD.findall(part)]
+    words = [word for part in parts for word in _ENGLISH_WORD.findall(part)]
     if not words:
         return 0.0
     syllables = sum(_syllables(word) for word in words)

@@ -8,8 +8,8 @@ changes afterwards makes a new version, for which nobody has signed yet.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -18,10 +18,16 @@ import rfc8785
 from sqlmodel import Session, col, select
 
 from incident.errors import BadInput, NotFound, Refused
+from incident.notice.audience import FURTHER, Audience, MessageWords, check_variants, message_words
 from incident.notice.content import NoticeContent
-from incident.notice.draft import CategoryTexts, NoticeInputs, draft
+from incident.notice.draft import draft
 from incident.notice.findings import Finding, refusals
 from incident.notice.gate import Required, check_notice
+from incident.notice.gate_edits import check_edits
+from incident.notice.gate_personal import check_personal
+from incident.notice.gate_record import check_record
+from incident.notice.inputs import CategoryTexts, Informed, NoticeInputs
+from incident.notice.languages import languages_in
 from incident.notice.public_page import render_public_pages
 from incident.notice.remedies import suggested_remedies
 from incident.notice.render import RenderedEmail, render_email
@@ -49,7 +55,9 @@ class NoticeState(StrEnum):
 class FrozenNotice:
     """All that a version of the notice consists of.
 
-    `category_titles` names each kind of data by language: a person's message lists those that concern them.
+    `category_titles` names each kind of data by language: a person's message lists those that concern them. `variants`
+    are the e-mails for who is not the grown-up person concerned, by audience and language; `words` what a message needs
+    of a language besides. Versions from before there were variants have neither.
     """
 
     contents: Mapping[str, NoticeContent]
@@ -59,6 +67,12 @@ class FrozenNotice:
     from_address: str
     reply_to: str
     category_titles: Mapping[str, Mapping[str, str]]
+    variants: Mapping[Audience, Mapping[str, RenderedEmail]] = field(default_factory=dict)
+    words: Mapping[str, MessageWords] = field(default_factory=dict)
+
+    def email_for(self, audience: Audience, language: str) -> RenderedEmail:
+        """The e-mail to an audience; the person's where the version has none of its own."""
+        return self.variants.get(audience, self.emails).get(language, self.emails[language])
 
     def as_document(self) -> dict[str, Any]:
         """Plain data, to be hashed and sealed."""
@@ -70,7 +84,17 @@ class FrozenNotice:
             "from_address": self.from_address,
             "reply_to": self.reply_to,
             "category_titles": {name: dict(titles) for name, titles in self.category_titles.items()},
+            **self._further(),
         }
+
+    def _further(self) -> dict[str, Any]:
+        # Left out where there is none, so that versions from before keep their hash.
+        variants = {
+            str(audience): {language: asdict(mail) for language, mail in mails.items()}
+            for audience, mails in self.variants.items()
+        }
+        words = {language: asdict(each) for language, each in self.words.items()}
+        return {name: part for name, part in (("variants", variants), ("words", words)) if part}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> FrozenNotice:
@@ -82,6 +106,11 @@ class FrozenNotice:
             from_address=document["from_address"],
             reply_to=document["reply_to"],
             category_titles=document["category_titles"],
+            variants={
+                Audience(audience): {name: RenderedEmail(**each) for name, each in mails.items()}
+                for audience, mails in document.get("variants", {}).items()
+            },
+            words={name: MessageWords(**each) for name, each in document.get("words", {}).items()},
         )
 
     @property
@@ -92,12 +121,14 @@ class FrozenNotice:
 
 @dataclass(frozen=True)
 class Workbench:
-    """What assembling needs besides the record: settings, templates, the law's demands and categories."""
+    """What assembling needs besides the record: settings, templates, the law's demands and categories, and
+    the authorities that were told."""
 
     workspace: Workspace
     settings: Settings
     required: Required
     categories: Mapping[str, CategoryTexts]
+    informed: Sequence[Informed] = ()
 
 
 def assemble(
@@ -108,6 +139,8 @@ def assemble(
     A pure function of the record, the settings, the templates and `written_at`.
     """
     settings = bench.settings
+    templates = search_path(bench.workspace, "templates")
+    languages = languages_in(templates)
     inputs = NoticeInputs(
         reference=dossier.id,
         facts={name: stated.fact for name, stated in dossier.current.items()},
@@ -116,9 +149,13 @@ def assemble(
         categories=bench.categories,
         written_at=written_at,
         zone=settings.zone,
+        edits=dossier.edits,
+        informed=bench.informed,
+        regimes=tuple({regime: None for asked in bench.required.values() for regime, _ in asked}),
+        recorded_at={name: stated.recorded_at for name, stated in dossier.current.items()},
+        languages=languages,
     )
     contents = {language: draft(inputs, language) for language in settings.workspace.languages}
-    templates = search_path(bench.workspace, "templates")
     frozen = FrozenNotice(
         contents=contents,
         emails={
@@ -129,11 +166,34 @@ def assemble(
         from_address=settings.mail.from_address,
         reply_to=settings.mail.reply_to or "",
         category_titles={
-            name: {language: category.title[language] for language in contents}
+            name: {
+                tag: title
+                for tag in contents
+                if (title := languages[tag].printed("categories", name, "title", category.title))
+            }
             for name, category in bench.categories.items()
         },
+        variants={
+            audience: {
+                language: render_email(content, templates=templates, audience=audience)
+                for language, content in contents.items()
+            }
+            for audience in FURTHER
+        },
+        words={language: message_words(languages[language]) for language in contents},
     )
-    return frozen, [*check_notice(contents, bench.required), *suggested_remedies(inputs, contents)]
+    bodies = {
+        audience: {language: (mail.text, mail.html) for language, mail in mails.items()}
+        for audience, mails in ((Audience.PERSON, frozen.emails), *frozen.variants.items())
+    }
+    return frozen, [
+        *check_notice(contents, bench.required, languages),
+        *check_personal(contents, languages),
+        *check_record(inputs),
+        *check_edits(inputs, contents),
+        *check_variants(contents, bodies, languages),
+        *suggested_remedies(inputs, contents),
+    ]
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from incident.law.remedies import OWNER_TITLES, Remedy, remedy_catalogue
 from incident.notice.content import NoticeContent
-from incident.notice.draft import NoticeInputs, by_urgency
 from incident.notice.findings import Finding, Severity
+from incident.notice.inputs import NoticeInputs, by_urgency
 
 MOST_SUGGESTED = 6
 """More is no help to somebody who has to telephone for each."""

@@ -66,6 +66,11 @@ def _not_found(name: str, templates: Sequence[Path]) -> NotFound:
     )
 
 
+def first_template(names: Sequence[str], *, templates: Sequence[Path]) -> str:
+    """The first of these names for which there is a template; the last where there is none, which is then not found."""
+    return next((name for name in names if _find(name, tuple(templates)) is not None), names[-1])
+
+
 @lru_cache(maxsize=16)
 def _environment(templates: tuple[Path, ...]) -> SandboxedEnvironment:
     import jinja2

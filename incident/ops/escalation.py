@@ -376,7 +376,7 @@ def _message(session: Session, store: Store, row: Summons, settings: Settings) -
     silent = held(session, row.incident_id, Cover.CHAT) is not None
     label = store.open(row, incident_id=row.incident_id).get("label", "")
     lines = []
-    for language in settings.workspace.languages:
+    for language in settings.workspace.own_languages:
         bare, full = _NEEDS[language]
         what = REASON_TITLES[Reason(row.reason)][language]
         named = (f"（{label}）" if language.startswith("zh") else f" ({label})") if label else ""

@@ -23,6 +23,7 @@ from incident.store.tables import (
     Decision,
     Evidence,
     Notice,
+    NoticeEdit,
     Operator,
     PeopleImport,
     PublicNotice,
@@ -146,6 +147,10 @@ def _releases(session: Session, incident_id: str) -> Iterator[Event]:
             yield Event(
                 row.released_at, row.released_at, "notice", f"notice version {row.version} released", ""
             )
+    for edit in _of(session, NoticeEdit, incident_id, NoticeEdit.number):
+        # The kind of edit is sealed with the words; what it says stands in the version that was drafted from it.
+        text = f"notice edited: {edit.place} ({edit.language})"
+        yield Event(edit.edited_at, edit.edited_at, "notice", text, edit.edited_by, edit.id)
     for campaign in _of(session, Campaign, incident_id, Campaign.opened_at, Campaign.id):
         text = f"sending began, {campaign.expected} people"
         yield Event(campaign.opened_at, campaign.opened_at, "sending", text, campaign.opened_by)

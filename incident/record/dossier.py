@@ -17,11 +17,12 @@ from incident.record.facts import Certainty, Fact, FactSheet, field_named, value
 from incident.record.incidents import IncidentState, must_exist
 from incident.record.measures import MeasureTaken
 from incident.store.change import row_image
-from incident.store.standing import a_duty_was_met, was_ordered
+from incident.store.standing import a_duty_was_met, a_notice_was_edited, was_ordered
 from incident.store.store import Store
 from incident.store.tables import FactRow, Incident, LogEntry
 
 if TYPE_CHECKING:
+    from incident.record.edits import Edit
     from incident.record.instructions import InstructionLine
 
 
@@ -69,6 +70,8 @@ class Dossier:
     instructions: tuple[InstructionLine, ...] = ()
     met: Mapping[str, datetime] = field(default_factory=dict)
     """When duties were met, by their ids: the clocks of others run from there."""
+    edits: tuple[Edit, ...] = ()
+    """What people wrote for the notice in words of their own, the newest of each part and language."""
 
     @property
     def current(self) -> dict[str, StatedFact]:
@@ -111,7 +114,13 @@ def dossier_in(session: Session, store: Store, incident_id: str) -> Dossier:
     must_be_readable(store, incident)
     facts = session.exec(select(FactRow).where(FactRow.incident_id == incident_id)).all()
     log = session.exec(select(LogEntry).where(LogEntry.incident_id == incident_id)).all()
-    rows: list[SQLModel] = [incident, *facts, *log, *_orders(session, incident_id)]
+    rows: list[SQLModel] = [
+        incident,
+        *facts,
+        *log,
+        *_orders(session, incident_id),
+        *_edits(session, incident_id),
+    ]
     images = [(str(row.__tablename__), _image(store, row, incident_id)) for row in rows]
     return _build(incident_id, [*images, *_met(session, incident_id)])
 
@@ -171,6 +180,7 @@ def _build(incident_id: str, images: Iterable[tuple[str, Image]]) -> Dossier:
         history=tuple(sorted(map(_stated, by_table.get("fact", [])), key=lambda stated: stated.seq)),
         log=_log(by_table.get("log_entry", [])),
         instructions=_instructions(by_table.get("instruction", [])),
+        edits=_newest_edits(by_table.get("notice_edit", [])),
         met={
             image["duty_id"]: _time(image["met_at"]) for image in by_table.get("duty", []) if image["met_at"]
         },
@@ -183,6 +193,14 @@ def _orders(session: Session, incident_id: str) -> list[SQLModel]:
     from incident.store.tables import Instruction
 
     return list(session.exec(select(Instruction).where(Instruction.incident_id == incident_id)).all())
+
+
+def _edits(session: Session, incident_id: str) -> list[SQLModel]:
+    if not a_notice_was_edited(session, incident_id):
+        return []
+    from incident.store.tables import NoticeEdit
+
+    return list(session.exec(select(NoticeEdit).where(NoticeEdit.incident_id == incident_id)).all())
 
 
 def _met(session: Session, incident_id: str) -> list[tuple[str, Image]]:
@@ -204,6 +222,14 @@ def _instructions(images: list[Image]) -> tuple[InstructionLine, ...]:
     from incident.record.instructions import instruction_of
 
     return tuple(map(instruction_of, sorted(images, key=lambda image: int(image["number"]))))
+
+
+def _newest_edits(images: list[Image]) -> tuple[Edit, ...]:
+    if not images:
+        return ()
+    from incident.record.edits import edits_in_force
+
+    return edits_in_force(images)
 
 
 def _stated(image: Image) -> StatedFact:

@@ -75,12 +75,14 @@ def read_facts_file(
 
     `name` is how errors call the file; `zone` holds for times without an offset; `known_at` and `said_by`
     are the defaults where the file says nothing (source: the file's name; sure: claimed). `categories` and
-    `remedies`, if given, are the closed lists for `data_categories` and `remedies_chosen`. Raises `BadInput` naming line, field and what to write.
+    `remedies`, if given, are the closed lists for `data_categories`, `data_not_taken` and `remedies_chosen`. Raises
+    `BadInput` naming line, field and what to write.
     """
     entries = list(_top_entries(_decoded(text, name), name))
     complaints = _Complaints(name)
     listed = {
         "data_categories": _ClosedList("kind of data", categories or frozenset()),
+        "data_not_taken": _ClosedList("kind of data", categories or frozenset()),
         "remedies_chosen": _ClosedList("remedy", remedies or frozenset()),
     }
     defaults = _Provenance(said_by, name, Certainty.claimed, known_at)

@@ -10,10 +10,27 @@ from sqlmodel import Session, func, select
 from incident.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
-    from incident.store.tables import Containment, Hold, Instruction, PrivilegedNote, Resolution, Task, Waiver
+    from incident.store.tables import (
+        Containment,
+        Hold,
+        Instruction,
+        NoticeEdit,
+        PrivilegedNote,
+        Resolution,
+        Task,
+        Waiver,
+    )
 
 Numbered = TypeVar(
-    "Numbered", "Containment", "Hold", "Instruction", "PrivilegedNote", "Resolution", "Task", "Waiver"
+    "Numbered",
+    "Containment",
+    "Hold",
+    "Instruction",
+    "NoticeEdit",
+    "PrivilegedNote",
+    "Resolution",
+    "Task",
+    "Waiver",
 )
 LETTERS = {
     "containment": "C",

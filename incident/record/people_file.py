@@ -121,6 +121,15 @@ _LANGUAGE_WORDS = {
     "zh_cn": "zh-Hans",
     "中文": "zh-Hans",
     "简体中文": "zh-Hans",
+    "zh-hant": "zh-Hant",
+    "zh-tw": "zh-Hant",
+    "zh_tw": "zh-Hant",
+    "zh-hk": "zh-Hant",
+    "zh_hk": "zh-Hant",
+    "zh-mo": "zh-Hant",
+    "繁体中文": "zh-Hant",
+    "繁體中文": "zh-Hant",
+    "正體中文": "zh-Hant",
     "en": "en",
     "en-gb": "en",
     "en-us": "en",
@@ -176,13 +185,19 @@ class ReadRow:
 
 @dataclass(frozen=True)
 class Defaults:
-    """What holds where a row says nothing, and what values are allowed."""
+    """What holds where a row says nothing, and what values are allowed; `languages` are tags of further languages."""
 
     language: str
     country: str
     categories: tuple[str, ...]
     known_categories: Mapping[str, str]
     mapping: Mapping[str, str] = field(default_factory=dict)
+    languages: frozenset[str] = frozenset()
+
+    def language_of(self, word: str) -> str | None:
+        """The tag of the language that a word names: a common name, or the tag of a language of notices."""
+        tags = {tag.lower(): tag for tag in self.languages}
+        return _LANGUAGE_WORDS.get(word.lower()) or tags.get(word.lower().replace("_", "-"))
 
 
 def read_people(rows: Rows, *, defaults: Defaults, without: Collection[str] = ()) -> Iterator[ReadRow]:
@@ -269,7 +284,7 @@ def _read_row(
 def _person(cells: _Cells, defaults: Defaults) -> PersonRow | None:
     country = _country(cells) or defaults.country
     contact, more_phones = _contact(cells, country)
-    language = _LANGUAGE_WORDS.get(cells["language"].lower()) if cells["language"] else defaults.language
+    language = defaults.language_of(cells["language"]) if cells["language"] else defaults.language
     if language is None:
         cells.fault("language", Reason.LANGUAGE)
     reference = cells["reference"] or contact.email or contact.phone

@@ -20,7 +20,9 @@ from incident.errors import Refused
 from incident.law.categories import category_catalogue
 from incident.law.evaluate import required_notice_elements
 from incident.law.findings import Finding
+from incident.law.regimes import DutyKind
 from incident.notice.findings import refusals
+from incident.notice.inputs import Informed
 from incident.notice.release import Workbench, current_version, must_be_released, with_promises
 from incident.record.dossier import Dossier, dossier_in, load_dossier
 from incident.record.holds import Cover, HeldBack, must_not_be_held
@@ -75,12 +77,20 @@ class House:
 
     def bench(self, dossier: Dossier) -> Workbench:
         """What the notice must hold by law and by promise, and what it is made with."""
-        required = required_notice_elements(self.findings(dossier))
+        findings = self.findings(dossier)
+        required = required_notice_elements(findings)
         return Workbench(
             workspace=self.workspace,
             settings=self.settings,
             required=with_promises(required, self.settings.promises.notice_contains),
             categories=category_catalogue(),
+            informed=[
+                Informed(duty.id, recipient.key, recipient.name, dossier.met[duty.id])
+                for finding in findings
+                for duty in finding.duties
+                if duty.kind is DutyKind.report_authority and duty.id in dossier.met
+                for recipient in duty.recipients
+            ],
         )
 
     def __call__(self, effect: e.DoInHouse, *, incident_id: str) -> HouseAnswer:

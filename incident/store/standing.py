@@ -13,6 +13,7 @@ _CALLS = text("SELECT 1 FROM summons WHERE ended_at IS NULL LIMIT 1")
 _CALLS_IN = text("SELECT 1 FROM summons WHERE incident_id = :incident AND ended_at IS NULL LIMIT 1")
 _HOLDS_IN = text("SELECT 1 FROM hold WHERE incident_id = :incident AND lifted_at IS NULL LIMIT 1")
 _ORDERS_IN = text("SELECT 1 FROM instruction WHERE incident_id = :incident LIMIT 1")
+_EDITED_IN = text("SELECT 1 FROM notice_edit WHERE incident_id = :incident LIMIT 1")
 _MET_IN = text("SELECT 1 FROM duty WHERE incident_id = :incident AND met_at IS NOT NULL LIMIT 1")
 
 
@@ -31,6 +32,11 @@ def hold_stands(session: Session, incident_id: str) -> bool:
 def was_ordered(session: Session, incident_id: str) -> bool:
     """Whether an instruction was recorded in the incident, also one that was settled."""
     return session.connection().execute(_ORDERS_IN, {"incident": incident_id}).first() is not None
+
+
+def a_notice_was_edited(session: Session, incident_id: str) -> bool:
+    """Whether somebody wrote words of their own for the incident's notice, also ones that were taken back."""
+    return session.connection().execute(_EDITED_IN, {"incident": incident_id}).first() is not None
 
 
 def a_duty_was_met(session: Session, incident_id: str) -> bool:

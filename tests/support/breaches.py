@@ -14,12 +14,14 @@ from incident.delivery.campaign import open_campaign
 from incident.delivery.status import Account, account, campaigns_of
 from incident.durable import Patience, open_jobs
 from incident.law.categories import category_catalogue
+from incident.notice.editing import edit_notice
 from incident.notice.release import ReleaseResult, release
 from incident.ops.drill_estate import facts_text
 from incident.ops.house import evaluate
 from incident.ops.worker import Worker
 from incident.record.decisions import Signer
 from incident.record.dossier import dossier_in
+from incident.record.edits import EditKind
 from incident.record.facts import Certainty, Fact, field_named, parse_value, read_facts_file
 from incident.record.incidents import log_entry, state_facts
 from incident.record.people import import_people
@@ -109,6 +111,16 @@ class Breach:
         store, now = self.made.store, self.made.clock()
         with store.write(self.id, kind="log.added", actor="ana", now=now) as change:
             log_entry(store, change, self.id, text, at=now, by="ana", action=action)
+
+    def edit(self, place: str, language: str, text: str = "", *, kind: EditKind = EditKind.WORDS) -> None:
+        """Write a part of the notice, as `incident notice edit` does."""
+        store, languages = self.made.store, self.made.settings.workspace.languages
+        with store.write(self.id, kind="notice.edited", actor="wang.fang", now=self.made.clock()) as change:
+            dossier = dossier_in(change.session, store, self.id)
+            edit_notice(
+                change, store, dossier,
+                place=place, language=language, languages=languages, kind=kind, text=text,
+            )  # fmt: skip
 
     def people(self, people: Sequence[Affected], *, keep_problems: bool = False) -> None:
         """Import these people."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from incident.store.tables.people import PeopleImport, PeopleProblem, Person
     from incident.store.tables.reaching import Contact, Reach
     from incident.store.tables.recording import FactRow, Incident, LogEntry
-    from incident.store.tables.releasing import Notice, PublicNotice, Report
+    from incident.store.tables.releasing import Notice, NoticeEdit, PublicNotice, Report
     from incident.store.tables.running import Containment, Run, RunEffect, RunPlaybook
     from incident.store.tables.working import Brake, Instance, Job, KindLimit, TokenBucket, Worker
 
@@ -46,7 +46,7 @@ _MODULES = {
     "people": ("PeopleImport", "PeopleProblem", "Person"),
     "reaching": ("Contact", "Reach"),
     "recording": ("FactRow", "Incident", "LogEntry"),
-    "releasing": ("Notice", "PublicNotice", "Report"),
+    "releasing": ("Notice", "NoticeEdit", "PublicNotice", "Report"),
     "running": ("Containment", "Run", "RunEffect", "RunPlaybook"),
     "working": ("Brake", "Instance", "Job", "KindLimit", "TokenBucket", "Worker"),
 }
@@ -116,6 +116,7 @@ __all__ = [
     "KindLimit",
     "LogEntry",
     "Notice",
+    "NoticeEdit",
     "Operator",
     "PeopleImport",
     "PeopleProblem",

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from incident.store.columns import optional_time, sealed_column, time_column
+from incident.store.columns import numbered, optional_time, sealed_column, time_column
 
 
 class Notice(SQLModel, table=True):
@@ -20,6 +20,25 @@ class Notice(SQLModel, table=True):
     created_at: datetime = time_column()
     created_by: str
     released_at: datetime | None = optional_time()
+    sealed: bytes = sealed_column()
+
+
+class NoticeEdit(SQLModel, table=True):
+    """A person's own words for one part of the notice in one language; of these the newest counts.
+
+    `number` counts them within the incident. Sealed: the words, and whether the part is left out or drafted again.
+    """
+
+    __tablename__ = "notice_edit"
+    __table_args__ = numbered()
+
+    id: str = Field(primary_key=True)
+    incident_id: str = Field(index=True)
+    number: int
+    place: str
+    language: str
+    edited_at: datetime = time_column()
+    edited_by: str
     sealed: bytes = sealed_column()
 
 

@@ -13,10 +13,12 @@ import pytest
 
 from incident.law.categories import category_catalogue
 from incident.notice.content import NoticeContent
-from incident.notice.draft import NoticeInputs, draft
+from incident.notice.draft import draft
+from incident.notice.inputs import Informed, NoticeInputs
+from incident.notice.letter import FrozenLetter, freeze_letter
 from incident.record.facts import Certainty, Fact, field_named, parse_value
 from incident.record.measures import MeasureTaken
-from incident.settings import Organisation, ProtectionOfficer
+from incident.settings import Organisation, Paper, ProtectionOfficer
 
 ZONE = ZoneInfo("Asia/Shanghai")
 KNOWN: Mapping[str, Any] = {
@@ -28,13 +30,16 @@ KNOWN: Mapping[str, Any] = {
     "next_update_at": "2026-12-01 12:00",
     "what_happened": {
         "zh-Hans": "有人未经许可，通过我们的一个查询接口读取了用户资料。",
+        "zh-Hant": "有人未經許可，透過我們的一個查詢介面讀取了用戶資料。",
         "en": "Somebody read customer records through one of our query interfaces without permission.",
     },
     "cause_kind": "misconfiguration",
     "persons": {"min": 118000, "likely": 128430, "max": 131000},
     "data_categories": ["phone_number", "location_track", "account_password"],
+    "data_not_taken": ["bank_account", "id_number"],
     "remedies_offered": {
         "zh-Hans": "我们免费为您更换号码。\n因这件事产生的话费，由我们承担。",
+        "zh-Hant": "我們免費為您更換號碼。\n因這件事產生的通話費用，由我們承擔。",
         "en": "We change your phone number free of charge.\nWe bear call charges that this caused.",
     },
 }
@@ -47,14 +52,33 @@ MEASURES = (
     ),
     MeasureTaken("contain.revoke-credential", datetime(2026, 11, 21, 17, 9, tzinfo=UTC), "li.na", "", "run"),
 )
+INFORMED = (
+    Informed(
+        "cn-pipl-57/authority",
+        "pi_authority",
+        {
+            "zh-Hans": "履行个人信息保护职责的部门",
+            "en": "the department in charge of personal information protection",
+        },
+        datetime(2026, 11, 22, 2, 0, tzinfo=UTC),
+    ),
+)
 ORGANISATION = Organisation(
-    name={"zh-Hans": "示例移动广东公司", "en": "Example Mobile Guangdong"},
+    name={
+        "zh-Hans": "示例移动广东公司",
+        "zh-Hant": "示例流動通訊廣東分公司",
+        "en": "Example Mobile Guangdong",
+    },
     phone="020-10086",
     email="privacy@example-mobile.cn",
     website="www.example-mobile.cn",
-    address={"zh-Hans": "广州市天河区示例路1号", "en": "1 Shili Road, Tianhe, Guangzhou"},
+    address={
+        "zh-Hans": "广州市天河区示例路1号",
+        "zh-Hant": "廣州市天河區示例路1號",
+        "en": "1 Shili Road, Tianhe, Guangzhou",
+    },
     protection_officer=ProtectionOfficer(
-        name={"zh-Hans": "李明", "en": "Li Ming"}, contact="dpo@example-mobile.cn"
+        name={"zh-Hans": "李明", "zh-Hant": "李明", "en": "Li Ming"}, contact="dpo@example-mobile.cn"
     ),
 )
 
@@ -89,6 +113,7 @@ def inputs() -> MakeInputs:
             categories=category_catalogue(),
             written_at=datetime(2026, 11, 23, 2, 0, tzinfo=UTC),
             zone=ZONE,
+            informed=INFORMED,
         )
         return replace(typical, **parts)
 
@@ -97,7 +122,26 @@ def inputs() -> MakeInputs:
 
 @pytest.fixture
 def contents(inputs: MakeInputs) -> Callable[..., dict[str, NoticeContent]]:
-    def make(changes: Mapping[str, Any] | None = None, **parts: Any) -> dict[str, NoticeContent]:
-        return {language: draft(inputs(changes, **parts), language) for language in ("zh-Hans", "en")}
+    def make(
+        changes: Mapping[str, Any] | None = None,
+        *,
+        languages: tuple[str, ...] = ("zh-Hans", "en"),
+        **parts: Any,
+    ) -> dict[str, NoticeContent]:
+        return {language: draft(inputs(changes, **parts), language) for language in languages}
+
+    return make
+
+
+@pytest.fixture
+def letter(
+    contents: Callable[..., dict[str, NoticeContent]], templates: list[Path]
+) -> Callable[..., FrozenLetter]:
+    """The letter of the typical case, frozen; `changes` replaces facts."""
+
+    def make(language: str = "en", paper: Paper | None = None, **changes: object) -> FrozenLetter:
+        return freeze_letter(
+            contents(changes, languages=(language,))[language], templates=templates, paper=paper or Paper()
+        )
 
     return make

@@ -10,7 +10,8 @@ from incident.law.categories import category_catalogue
 from incident.law.elements import element_catalogue
 from incident.notice.content import Element, NoticeContent
 from incident.notice.draft import MOST_STEPS, NoticeInputs, draft
-from incident.notice.phrases import phrases
+from incident.notice.house_rules import house_rules
+from incident.notice.languages import shipped_languages
 from incident.record.facts import Certainty, field_catalogue
 from incident.record.measures import MeasureTaken
 
@@ -29,9 +30,10 @@ def test_every_element_of_the_law_is_drawn_from_the_record_or_written_by_a_perso
 
 def test_every_kind_of_cause_and_effect_has_its_words() -> None:
     catalogue = field_catalogue()
-    assert set(phrases().causes) == set(catalogue["cause_kind"].choices) - {"unknown"}
-    assert set(phrases().effects) == {*catalogue["breach_effects"].choices, "unknown"}
-    assert set(phrases().urgent_first) <= set(category_catalogue())
+    for language in shipped_languages().values():
+        assert set(language.spoken.causes) == set(catalogue["cause_kind"].choices) - {"unknown"}
+        assert set(language.spoken.effects) == {*catalogue["breach_effects"].choices, "unknown"}
+    assert set(house_rules().urgent_first) <= set(category_catalogue())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -12,7 +12,8 @@ from incident.errors import BadInput
 from incident.notice.content import NoticeContent
 from incident.notice.findings import Finding, Severity, refusals
 from incident.notice.gate import check_notice, words_to_avoid
-from incident.notice.phrases import phrases
+from incident.notice.house_rules import house_rules
+from incident.notice.languages import shipped_languages
 from incident.notice.readability import length_of, reading_grade, sentences
 
 LANGUAGES = ("zh-Hans", "en")
@@ -150,13 +151,13 @@ def test_a_finding_shows_the_sentence_and_what_to_write_instead(
 
 
 def test_what_to_write_instead_is_no_phrase_to_avoid_itself() -> None:
-    lint = phrases().lint
+    lint = house_rules().lint
     advice = [*(group.instead for group in lint.groups), lint.hedges.instead]
     found = [
         (text, word)
         for each in advice
         for language, text in each.items()
-        for word, _ in words_to_avoid(text, language)
+        for word, _ in words_to_avoid(text, shipped_languages()[language])
     ]
     assert found == []
 
@@ -237,3 +238,23 @@ def test_hard_words_read_harder_than_easy_ones() -> None:
 def test_splitting_loses_nothing_that_is_counted(text: str, language: str) -> None:
     whole = length_of(text.replace("\n", " "), language)
     assert sum(length_of(part, language) for part in sentences(text, language)) >= whole
+
+
+def test_a_day_that_is_not_known_yet_is_enough_where_the_law_lets_it_follow(contents: Contents) -> None:
+    lenient, strict = ("kr-pipa", "Art. 34(1)2"), ("id-pdp", "Art. 46(2)(b)")
+    unknown = contents({"occurred_at": None})
+    assert refusals(check_notice(unknown, {"breach_date": [lenient]})) == []
+    both = refusals(check_notice(unknown, {"breach_date": [lenient, strict]}))
+    assert {finding.articles for finding in both} == {(strict,)}
+    undated = contents({"occurred_at": None, "next_update_at": None})
+    assert {each.articles for each in refusals(check_notice(undated, {"breach_date": [lenient]}))} == {
+        (lenient,)
+    }
+
+
+def test_a_day_that_nobody_says_to_be_unknown_is_refused_everywhere(contents: Contents) -> None:
+    silent = {
+        tag: replace(each, not_known=(), sources={}) for tag, each in contents({"occurred_at": None}).items()
+    }
+    asked = {"breach_date": [("kr-pipa", "Art. 34(1)2")]}
+    assert len(refusals(check_notice(silent, asked))) == len(silent)

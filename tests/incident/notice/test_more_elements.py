@@ -12,7 +12,7 @@ import pytest
 
 from incident.errors import BadInput
 from incident.law.elements import element_catalogue
-from incident.notice.content import Element, NoticeContent
+from incident.notice.content import SECTIONS, Element, NoticeContent
 from incident.notice.draft import NoticeInputs, draft
 from incident.notice.findings import refusals
 from incident.notice.gate import check_notice
@@ -26,7 +26,7 @@ WRITTEN = {name: element.text for name, element in element_catalogue().items() i
 ASKED = {name: (("us-ca-1798-82", f"1798.82-{name}"), ("br-lgpd", "Art. 9")) for name in element_catalogue()}
 BARE: dict[str, object | None] = {
     "what_happened": None, "data_categories": None, "cause_kind": None, "remedies_offered": None,
-    "occurred_at": None, "discovered_at": None, "next_update_at": None,
+    "occurred_at": None, "discovered_at": None, "next_update_at": None, "data_not_taken": None,
 }  # fmt: skip
 
 Make = Callable[..., NoticeInputs]
@@ -53,7 +53,7 @@ def test_every_element_of_the_law_is_either_there_or_refused_with_its_articles_a
             "protection_officer": type(inputs().organisation.protection_officer)(),
         }
     )
-    empty = draft(inputs(BARE, measures=(), organisation=organisation), language)
+    empty = draft(inputs(BARE, measures=(), organisation=organisation, informed=()), language)
     found = refusals(check_notice({language: empty}, {element: ASKED[element]}))
     if element == Element.NOTICE_DATE:
         assert found == [] and empty.element(element) == empty.written_on
@@ -89,7 +89,9 @@ def test_what_a_person_wrote_stands_under_its_heading_in_every_form_of_the_notic
     inputs: Make, templates: list[Path], language: str
 ) -> None:
     content = draft(inputs({fact: words(name) for name, fact in WRITTEN.items()}), language)
-    assert [section.element for section in content.more] == list(WRITTEN)
+    assert [section.element for section in content.more] == [
+        name for name in element_catalogue() if name in WRITTEN or name in SECTIONS
+    ]
     mail = render_email(content, templates=templates)
     [page] = render_public_pages({language: content}, templates=templates).values()
     for name in WRITTEN:
@@ -102,7 +104,7 @@ def test_what_a_person_wrote_stands_under_its_heading_in_every_form_of_the_notic
 
 
 def test_what_nobody_wrote_leaves_no_heading(contents: Contents, templates: list[Path]) -> None:
-    for language, content in contents().items():
+    for language, content in contents({"data_not_taken": None}, informed=()).items():
         assert content.more == ()
         text = render_email(content, templates=templates).text
         headings = [element_catalogue()[name].title[language] for name in WRITTEN]
@@ -115,8 +117,11 @@ def test_a_workspaces_own_template_that_leaves_it_out_is_refused(
 ) -> None:
     shutil.copytree(templates[0] / "notice", tmp_path / "notice")
     own = tmp_path / "notice" / "en" / name
-    own.write_text(own.read_text("utf-8").replace("content.more", "()"), "utf-8")
-    plain = draft(inputs(), "en")
+    layout = (tmp_path / "notice" / name).read_text("utf-8")
+    own.write_text(layout.replace("in content.more", "in ()"), "utf-8")
+    # What is drawn without anybody asking for it must not break a template that an organisation made before.
+    plain = draft(inputs(regimes=["eu-gdpr"]), "en")
+    assert {section.element for section in plain.more} == {*SECTIONS, "rights_and_remedies"}
     content = draft(inputs({"rights_of_people": words("rights")}), "en")
 
     def rendered(content: NoticeContent) -> None:
@@ -139,7 +144,7 @@ def test_content_with_more_survives_being_stored_and_one_from_before_is_read(inp
         content = draft(inputs({fact: words(name) for name, fact in WRITTEN.items()}), language)
         assert NoticeContent.from_document(content.as_document()) == content
         assert replace(content, more=()).fingerprint() != content.fingerprint()
-    plain = draft(inputs(), "en")
+    plain = draft(inputs({"data_not_taken": None}, informed=()), "en")
     assert "more" not in plain.as_document()
     assert NoticeContent.from_document(plain.as_document()) == plain
 

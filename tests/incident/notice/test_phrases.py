@@ -5,8 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from incident.notice.phrases import only_in_language, phrases, show_day, show_days
-from incident.notice.readability import long_sentences
+from incident.notice.phrases import only_in_language, show_day, show_days
 from incident.record.facts import FrozenText
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -39,9 +38,3 @@ def test_a_plain_string_is_taken_for_the_language_it_is_written_in() -> None:
     assert only_in_language("A rule was too wide", "zh-Hans") is None
     assert only_in_language(FrozenText({"en": "text"}), "zh-Hans") is None
     assert only_in_language("  ", "en") is None
-
-
-def test_our_own_sentences_keep_our_own_rules() -> None:
-    for by_language in phrases().sentences.values():
-        for language, sentence in by_language.items():
-            assert not long_sentences(sentence, language)

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from incident.errors import BadInput, NotFound
+from incident.notice.audience import message_words
 from incident.notice.content import NoticeContent
+from incident.notice.languages import shipped_languages
 from incident.notice.public_page import render_public_pages
 from incident.notice.readability import long_sentences
-from incident.notice.render import SLOT_NAMES, list_for_person, render_email, salutation_without_name
+from incident.notice.render import SLOT_NAMES, render_email
 from notifiers.email.message import SLOT, Address, MailTemplate
 
-LANGUAGES = ("zh-Hans", "en")
+LANGUAGES = ("zh-Hans", "zh-Hant", "en")
 HOSTILE = "<script>alert(1)</script> {{ 7*7 }} {% raw %} <img src=x onerror=1>"
 Contents = Callable[..., dict[str, NoticeContent]]
 
@@ -57,7 +59,7 @@ def flat(text: str) -> str:
 def test_the_email_holds_every_element_in_text_and_html(
     contents: Contents, templates: list[Path], language: str
 ) -> None:
-    content = contents()[language]
+    content = contents(languages=LANGUAGES)[language]
     mail = render_email(content, templates=templates)
     shown = flat(Page(mail.html).text)
     for place, texts in content.texts().items():
@@ -80,7 +82,7 @@ def test_the_email_holds_every_element_in_text_and_html(
 def test_the_email_has_no_holes_and_only_our_slots(
     contents: Contents, templates: list[Path], language: str
 ) -> None:
-    mail = render_email(contents()[language], templates=templates)
+    mail = render_email(contents(languages=LANGUAGES)[language], templates=templates)
     for body in (mail.text, mail.html):
         assert set(SLOT.findall(body)) == set(SLOT_NAMES)
         rest = SLOT.sub("", body)
@@ -94,7 +96,7 @@ def test_the_email_has_no_holes_and_only_our_slots(
 def test_every_sentence_of_the_email_is_short(
     contents: Contents, templates: list[Path], language: str
 ) -> None:
-    text = SLOT.sub("Chen", render_email(contents()[language], templates=templates).text)
+    text = SLOT.sub("Chen", render_email(contents(languages=LANGUAGES)[language], templates=templates).text)
     assert long_sentences(text, language) == []
 
 
@@ -102,7 +104,7 @@ def test_every_sentence_of_the_email_is_short(
 def test_the_email_needs_no_link_and_loads_nothing(
     contents: Contents, templates: list[Path], language: str
 ) -> None:
-    page = Page(render_email(contents()[language], templates=templates).html)
+    page = Page(render_email(contents(languages=LANGUAGES)[language], templates=templates).html)
     names = {tag for tag, _ in page.tags}
     assert not names & {"a", "img", "script", "link", "iframe", "form", "svg", "style"}
     assert not any({"src", "href", "background"} & set(attributes) for _, attributes in page.tags)
@@ -116,6 +118,7 @@ def test_a_draft_with_holes_still_renders_for_a_preview(
     holes = contents(
         {"what_happened": None, "data_categories": None, "cause_kind": None, "remedies_offered": None},
         measures=(),
+        languages=LANGUAGES,
     )
     assert "None" not in render_email(holes[language], templates=templates).text
     assert "None" not in render_public_pages(holes, templates=templates)[f"notice.{language}.html"]
@@ -123,7 +126,7 @@ def test_a_draft_with_holes_still_renders_for_a_preview(
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_hostile_facts_stay_text(contents: Contents, templates: list[Path], language: str) -> None:
-    hostile = contents({"what_happened": {"zh-Hans": f"说明 {HOSTILE}", "en": f"Told {HOSTILE}"}})
+    hostile = contents({"what_happened": dict.fromkeys(LANGUAGES, f"Told {HOSTILE}")}, languages=LANGUAGES)
     mail = render_email(hostile[language], templates=templates)
     page = render_public_pages(hostile, templates=templates)[f"notice.{language}.html"]
     assert HOSTILE in mail.text
@@ -209,6 +212,7 @@ def test_the_public_page_tells_the_kinds_of_information_and_the_date(
 
 
 def test_values_for_the_slots_are_one_line_in_the_persons_language() -> None:
-    assert salutation_without_name("zh-Hans") == "用户"
-    assert list_for_person(["手机号码", "行踪轨迹"], "zh-Hans") == "手机号码、行踪轨迹"
-    assert list_for_person(["phone number", "movements"], "en") == "phone number, movements"
+    words = {tag: message_words(language) for tag, language in shipped_languages().items()}
+    assert words["zh-Hans"].unnamed["person"] == "用户"
+    assert words["zh-Hans"].listed(["手机号码", "行踪轨迹"]) == "手机号码、行踪轨迹"
+    assert words["en"].listed(["phone number", "movements"]) == "phone number, movements"

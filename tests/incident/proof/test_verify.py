@@ -180,6 +180,7 @@ def lived_in(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("lived-in")
     estate = first_estate.copy_to(folder / "workspace")
     _waived_and_withdrawn(estate, folder)
+    estate.done("notice", "edit", estate.id, "planned", "--language", "en", "--text", "We will look again.")
     with_release(estate)
     with recording_relay() as relay:
         estate.change_settings("port = 9", f"port = {relay.port}")
@@ -224,6 +225,7 @@ _CHANGES = {
     "instruction": "effect = 'reopen'",
     "log_entry": "at = '2020-01-01 00:00:00.000000'",
     "notice": "released_at = '2020-01-01 00:00:00.000000'",
+    "notice_edit": "edited_by = 'mallory'",
     "operator": "roles = 'counsel'",
     "duty_reminder": "moment = '+0'",
     "regime_review": "until_day = '2030-01-01'",
@@ -268,6 +270,7 @@ def test_a_changed_and_a_removed_row_are_found_in_each_journalled_table(
         "fact",
         "log_entry",
         "notice",
+        "notice_edit",
         "report",
         "decision",
         "incident",

@@ -14,9 +14,13 @@ from sqlmodel import SQLModel, select
 from incident.delivery.states import CampaignState
 from incident.delivery.status import Account, account, campaigns_of
 from incident.durable import open_jobs
+from incident.notice.editing import edit_notice
+from incident.notice.release import must_be_released
 from incident.ops.check import check
 from incident.ops.worker import Worker
 from incident.proof.verify import verify
+from incident.record.dossier import dossier_in, load_dossier
+from incident.record.edits import EditKind
 from incident.response.housework import House
 from incident.store.migrations import HEAD_REVISION, current_revision
 from incident.store.opening import open_store
@@ -71,6 +75,23 @@ def test_opening_it_again_changes_nothing_more(old: Workspace) -> None:
     heads = first.store.heads()
     first.store.close()
     assert opened(old).store.heads() == heads
+
+
+def test_its_released_notice_keeps_its_hash_and_can_be_written_anew(old: Workspace) -> None:
+    made = opened(old)
+    with made.store.read() as session:
+        released, signed = must_be_released(session, made.store, INCIDENT, settings=made.settings, drill=True)
+    assert len(signed) == made.settings.approvals.notice_release
+    assert all(content.sources == {} for content in released.frozen.contents.values())
+    assert load_dossier(made.store, INCIDENT).edits == ()
+    with made.store.write(INCIDENT, kind="notice.edited", actor="ana", now=made.clock()) as change:
+        dossier = dossier_in(change.session, made.store, INCIDENT)
+        edit_notice(
+            change, made.store, dossier,
+            place="cause", language="en", languages=["en"], kind=EditKind.WORDS, text="A gateway was open.",
+        )  # fmt: skip
+    assert [edit.text for edit in load_dossier(made.store, INCIDENT).edits] == ["A gateway was open."]
+    assert verify(made.store).sound
 
 
 def test_everyone_who_is_left_is_told_and_nobody_is_told_twice_by_this_version(old: Workspace) -> None:
