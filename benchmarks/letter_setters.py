@@ -160,7 +160,7 @@ def _body_of_page() -> str:
     return f"""<!doctype html><html lang="zh-Hans"><head><meta charset="utf-8"><title>{escape(content.subject)}</title></head>
 <body data-reference="{{{{reference}}}}"><div class="fold" style="top:80mm"></div><div class="fold" style="top:185mm"></div><div class="head">{contact.organisation}</div>
 <div class="window"><p class="sender">{contact.organisation} · {contact.address}</p>{{{{address}}}}</div>
-<div class="facts"><p>日期<br>{content.written_on}</p><p>告知书编号<br>{content.reference}</p><p>信函编号<br>{{{{reference}}}}</p></div>
+<div class="facts"><p>日期：{content.written_on}</p><p>告知书编号：{content.reference}</p><p>信函编号：{{{{reference}}}}</p></div>
 <div class="text"><h1>{escape(content.subject)}</h1><p>尊敬的{{{{name}}}}：</p>
 <p>{contact.organisation}现就一起影响您个人信息的安全事件，向您告知如下。</p>
 {part("发生了什么", content.what_happened or ())}
@@ -171,7 +171,7 @@ def _body_of_page() -> str:
 {part("事件的原因", (content.cause or "",))}
 {part("后续进展", (f"我们将于{content.next_update}前再次告知您进展。",))}
 {part("我们为您提供的帮助", content.remedies or ())}
-<div class="box"><h2>怎样核实这封信</h2><p>本信没有链接和二维码，您不需要扫描任何内容。</p>
+<div class="box"><h2>怎样核实这份告知书</h2><p>本信没有链接和二维码，您不需要扫描任何内容。</p>
 <p>您可以自行打开我们平时的网址，核对我们的电话：{contact.website}</p><p>您可以拨打{contact.phone}，报出下面的核验码。</p>
 <p>核验码：<span class="code">{{{{code}}}}</span></p><p>我们不会因为这件事向您索要密码、验证码或者银行卡信息。我们也不会要求您转账。</p></div>
 <div class="end"><h2>联系我们</h2><p>{contact.organisation}<br>电话：{contact.phone}<br>邮箱：{contact.email}<br>地址：{contact.address}<br>

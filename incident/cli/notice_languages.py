@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 AUDIENCE = typer.Option(
-    "person", "--audience", help="Who reads the e-mail: person, guardian, young or organisation."
+    "person", "--audience", help="Who reads the e-mail or letter: person, guardian, young or organisation."
 )
 
 

@@ -66,9 +66,11 @@ def preview(
     desk = desk_of(ctx)
     _must_be_words(channel, filling, reveal=reveal)
     reader = audience_named(audience)
-    if reader.value != "person" and channel != "email":
+    if reader.value != "person" and channel not in ("email", "letter"):
         raise WrongUsage(
-            "only the e-mail has words for other readers", where="--audience", next_step="leave it out"
+            "only the e-mail and the letter have words for other readers",
+            where="--audience",
+            next_step="leave it out",
         )
     dossier = load_dossier(desk.store, incident_id)
     bench = desk.house.bench(dossier)
@@ -89,7 +91,7 @@ def preview(
         from incident.cli.notice_preview_letter import preview_letter
 
         assert values is not None  # noqa: S101 - `_must_be_words` lets nobody ask for slots
-        preview_letter(desk, frozen, chosen, values, told, output)
+        preview_letter(desk, frozen, chosen, values, told, output, reader=reader)
         return
     shown = _Shown(frozen, chosen, channel, values, reader)
     if output is not None:

@@ -9,6 +9,7 @@ from incident.cli.desk import Desk, write_output
 from incident.errors import Refused, WrongUsage
 
 if TYPE_CHECKING:
+    from incident.notice.addressees import Audience
     from incident.notice.channels import PersonValues
     from incident.notice.frozen import FrozenNotice
 
@@ -16,12 +17,19 @@ _REFERENCE = "PREVIEW"
 
 
 def preview_letter(
-    desk: Desk, frozen: FrozenNotice, language: str, values: PersonValues, told: str, output: Path | None
+    desk: Desk,
+    frozen: FrozenNotice,
+    language: str,
+    values: PersonValues,
+    told: str,
+    output: Path | None,
+    *,
+    reader: Audience,
 ) -> None:
     """Print the letter of somebody with these values, at a made-up address; `told` says whose values they are.
 
     The file's name says whether it is a PDF or pictures (`.png`, one a page: `letter.png`, `letter-2.png`). Raises
-    `Refused` and `NotFound` where the extra `paper`, a font or a template is missing.
+    `Refused` and `NotFound` where the extra `paper` or a font is missing.
     """
     from incident.notice.letter import REASON_TITLES
     from incident.notice.letter_printing import preview_letter, print_letters
@@ -34,13 +42,7 @@ def preview_letter(
             where="--output",
             next_step="name it letter.pdf or letter.png",
         )
-    letter = frozen.letters.get(language)
-    if letter is None:
-        raise Refused(
-            f"{language} has no template for letters",
-            where=f"templates/notice/{language}/letter.typ",
-            next_step="copy the one of another language there, and translate it",
-        )
+    letter = frozen.letters[reader][language]
     paper = desk.settings.paper
     folder = desk.paths.root / paper.font_folder if paper.font_folder else None
     fonts = FontShelf(folder=folder, chosen=paper.fonts)

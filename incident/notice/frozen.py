@@ -23,8 +23,7 @@ class FrozenNotice:
 
     `category_titles` names each kind of data by language: a person's message lists those that concern them. `variants`
     are the e-mails for who is not the grown-up person concerned, by audience and language; `words` what a message needs
-    of a language besides; `channels` the small channels by language, `letters` those on paper, where the language has a
-    template for them; `updates` how a message is marked for whom an earlier version has reached. Versions from before there were such parts have none.
+    of a language besides; `channels` the small channels by language, `letters` those on paper by audience and language; `updates` how a message is marked for whom an earlier version has reached. Versions from before there were such parts have none.
     """
 
     contents: Mapping[str, NoticeContent]
@@ -37,7 +36,7 @@ class FrozenNotice:
     variants: Mapping[Audience, Mapping[str, RenderedEmail]] = field(default_factory=dict)
     words: Mapping[str, MessageWords] = field(default_factory=dict)
     channels: Mapping[str, Renderings] = field(default_factory=dict)
-    letters: Mapping[str, FrozenLetter] = field(default_factory=dict)
+    letters: Mapping[Audience, Mapping[str, FrozenLetter]] = field(default_factory=dict)
     updates: Mapping[str, UpdateMark] = field(default_factory=dict)
 
     def email_for(self, audience: Audience, language: str) -> RenderedEmail:
@@ -65,7 +64,10 @@ class FrozenNotice:
         }
         words = {language: asdict(each) for language, each in self.words.items()}
         channels = {language: each.as_document() for language, each in self.channels.items()}
-        letters = {language: each.as_document() for language, each in self.letters.items()}
+        letters = {
+            str(audience): {language: each.as_document() for language, each in letters.items()}
+            for audience, letters in self.letters.items()
+        }
         updates = {language: asdict(mark) for language, mark in self.updates.items()}
         parts = {
             "variants": variants,
@@ -96,8 +98,8 @@ class FrozenNotice:
                 for language, each in document.get("channels", {}).items()
             },
             letters={
-                language: FrozenLetter.from_document(each)
-                for language, each in document.get("letters", {}).items()
+                Audience(audience): {name: FrozenLetter.from_document(each) for name, each in letters.items()}
+                for audience, letters in document.get("letters", {}).items()
             },
             updates={name: UpdateMark(**each) for name, each in document.get("updates", {}).items()},
         )

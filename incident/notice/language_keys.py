@@ -69,6 +69,11 @@ WORDS: Mapping[str, str] = {
     "mail_update_subject": "day subject",
     "mail_update_opening": "day",
     "mail_nameless": "",
+    "letter_addressee": "name address",
+    "letter_date": "date",
+    "letter_reference": "reference",
+    "letter_page": "page pages",
+    "letter_no_links": "",
     "page_title": "",
     "page_skip": "",
     "page_languages": "",
@@ -86,7 +91,8 @@ WORDS: Mapping[str, str] = {
     "page_label_publisher": "",
     "page_sorry": "",
 }
-"""The words around the content: headings, labels, and what an e-mail (`mail_`) or a public page (`page_`) adds."""
+"""The words around the content: headings, labels, and what an e-mail (`mail_`), a letter (`letter_`, beside most of an e-mail's)
+or a public page (`page_`) adds."""
 
 _NEEDED_ANEW: Mapping[Audience, tuple[str, ...]] = {
     Audience.GUARDIAN: (

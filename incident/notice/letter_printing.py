@@ -32,6 +32,8 @@ from incident.notice.letter import (
     Unprinted,
 )
 from incident.notice.paper_fonts import FontShelf
+from incident.notice.render import CHILD_NAME
+from notifiers.email.message import SLOT, slot
 
 if TYPE_CHECKING:
     import typst
@@ -129,7 +131,8 @@ def _must_be_a_batch(people: Sequence[PersonsLetter]) -> None:
 
 
 def _must_have_glyphs(letter: FrozenLetter, fonts: FontShelf) -> None:
-    missing = fonts.without_glyph(_texts_in(letter.content))
+    shown = _texts_in([letter.content, letter.words])
+    missing = fonts.without_glyph(SLOT.sub("", text) for text in shown)
     if missing:
         raise BadInput(
             f"no font of this machine has these characters of the notice: {', '.join(map(_named, missing))}",
@@ -160,6 +163,7 @@ def _cleaned(person: PersonsLetter) -> PersonsLetter:
         data_types=tuple(map(_clean, person.data_types)),
         code=_clean(person.code),
         dated=_clean(person.dated),
+        child=_clean(person.child),
     )
 
 
@@ -222,11 +226,13 @@ class _Typesetter:
         page = self._told([_SOMEBODY], lambda it: it.compile(format="html"))
         assert isinstance(page, bytes)  # noqa: S101 - only pictures come in several parts
         said = _solid(unescape(_TAG.sub("", page.decode())))
-        wanted = (_SOMEBODY.name, *_SOMEBODY.data_types, _SOMEBODY.code, *sections)
+        wanted = [_SOMEBODY.name, *_SOMEBODY.data_types, _SOMEBODY.code, *sections]
+        if any(slot(CHILD_NAME) in text for text in _texts_in(self._letter.words)):
+            wanted.append(_SOMEBODY.child)
         if lost := [each for each in wanted if _solid(each) not in said]:
             raise BadInput(
                 f"the template leaves out {', '.join(f'“{each}”' for each in lost)}",
-                where=TEMPLATE.format(language=self._letter.language),
+                where=TEMPLATE,
                 next_step="show it, as the shipped template of the same name does",
             )
 
@@ -290,17 +296,20 @@ class _Typesetter:
             ) from error
 
     def _data(self, people: Sequence[PersonsLetter]) -> str:
-        unknown = self._letter.content["unnamed"]
+        words = self._letter.words
         return json.dumps(
             {
                 "content": self._content,
+                "words": words,
+                "setting": self._letter.setting,
                 "paper": self._letter.paper,
                 "fonts": [self._family],
                 "people": [
                     {
                         **_for_paper(asdict(person)),
                         "position": position,
-                        "salutation": _breakable(person.name) or unknown,
+                        "salutation": _breakable(person.name) or words["unnamed"],
+                        "child": _breakable(person.child) or words["unnamed_child"],
                         "dated": person.dated or self._content["written_on"],
                     }
                     for position, person in enumerate(people)
@@ -312,10 +321,9 @@ class _Typesetter:
     def _where(self, told: str) -> str:
         """The template that a diagnostic speaks of, with its line."""
         place = _PLACE.search(told)
-        template = TEMPLATE.format(language=self._letter.language)
         if place is None:
-            return LAYOUT if "layout.typ" in told else template
-        return f"{LAYOUT if place[1] == 'layout' else template}, line {place[2]}"
+            return LAYOUT if "layout.typ" in told else TEMPLATE
+        return f"{LAYOUT if place[1] == 'layout' else TEMPLATE}, line {place[2]}"
 
 
 @contextmanager

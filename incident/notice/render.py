@@ -97,16 +97,19 @@ def _layout(ending: str, language: str, audience: Audience, templates: Sequence[
 
 
 def words_for(
-    content: NoticeContent, language: Language, audience: Audience = Audience.PERSON
+    content: NoticeContent, language: Language, audience: Audience = Audience.PERSON, *, child: str = ""
 ) -> dict[str, Any]:
-    """What a template of any channel needs of a language: `say`, `heading` (of plain text) and `language`."""
+    """What a template of any channel needs of a language: `say`, `heading` (of plain text) and `language`.
+
+    `child` stands for the child's name in what a guardian is told.
+    """
     form = language.spoken.text_heading
 
     def heading(text: str) -> str:
         return form.form.format(heading=_capitals(text) if form.upper else text)
 
     return {
-        "say": _sayer(content, language, audience),
+        "say": _sayer(content, language, audience, child=child),
         "heading": heading,
         "language": {
             "tag": language.tag,

@@ -11,7 +11,7 @@ from incident.notice.content import NoticeContent
 from incident.notice.graphemes import graphemes
 from incident.notice.languages import Language, shipped_languages
 from incident.notice.letter import PersonsLetter
-from incident.notice.render import CODE, DATA_TYPES_OF_PERSON, PERSON_NAME
+from incident.notice.render import CHILD_NAME, CODE, DATA_TYPES_OF_PERSON, PERSON_NAME
 from incident.notice.sms_text import forcing_characters
 
 SAMPLE_CODE = "K7P2-4M9Q-X5T"
@@ -113,6 +113,7 @@ def sample_letter(content: NoticeContent, values: PersonValues, *, reference: st
         address=address,
         data_types=(values[DATA_TYPES_OF_PERSON],),
         code=values[CODE],
+        child=values[CHILD_NAME],
     )
 
 

@@ -15,9 +15,10 @@ from incident.law.categories import category_catalogue
 from incident.notice.content import NoticeContent
 from incident.notice.draft import draft
 from incident.notice.inputs import Informed, NoticeInputs
+from incident.notice.letter import FrozenLetter, freeze_letter
 from incident.record.facts import Certainty, Fact, field_named, parse_value
 from incident.record.measures import MeasureTaken
-from incident.settings import Organisation, ProtectionOfficer
+from incident.settings import Organisation, Paper, ProtectionOfficer
 
 ZONE = ZoneInfo("Asia/Shanghai")
 KNOWN: Mapping[str, Any] = {
@@ -128,5 +129,19 @@ def contents(inputs: MakeInputs) -> Callable[..., dict[str, NoticeContent]]:
         **parts: Any,
     ) -> dict[str, NoticeContent]:
         return {language: draft(inputs(changes, **parts), language) for language in languages}
+
+    return make
+
+
+@pytest.fixture
+def letter(
+    contents: Callable[..., dict[str, NoticeContent]], templates: list[Path]
+) -> Callable[..., FrozenLetter]:
+    """The letter of the typical case, frozen; `changes` replaces facts."""
+
+    def make(language: str = "en", paper: Paper | None = None, **changes: object) -> FrozenLetter:
+        return freeze_letter(
+            contents(changes, languages=(language,))[language], templates=templates, paper=paper or Paper()
+        )
 
     return make

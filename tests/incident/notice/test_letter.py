@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -59,7 +60,10 @@ def test_which_font_prints_is_no_part_of_what_is_signed(contents: Contents, temp
     )
 
 
-def test_a_missing_template_names_the_folders_searched(contents: Contents, tmp_path: Path) -> None:
+def test_a_missing_template_names_the_folders_searched(
+    contents: Contents, templates: list[Path], tmp_path: Path
+) -> None:
+    shutil.copytree(templates[0] / "notice" / "en", tmp_path / "notice" / "en")
     with pytest.raises(NotFound, match=r"no template notice/layout\.typ") as error:
         freeze_letter(contents()["en"], templates=[tmp_path], paper=Paper())
     assert str(tmp_path) in str(error.value)

@@ -10,52 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 
 from incident.errors import BadInput
+from incident.notice.audience import Audience
 from incident.notice.content import NoticeContent
-from incident.notice.letter import FrozenLetter, LetterBatch, NotPrintable, PersonsLetter, freeze_letter
+from incident.notice.letter import FrozenLetter, NotPrintable, freeze_letter
 from incident.notice.letter_printing import MOST_IN_A_BATCH, preview_letter, print_letters
-from incident.settings import Paper, Window
-from tests.support.printed import Page, fonts_for_letters, fonts_in, pages_of
+from incident.settings import Paper
+from notifiers.email.message import SLOT
+from tests.support.letters import ANN, LANGUAGES, WANG, printed, without_space
+from tests.support.printed import fonts_for_letters, fonts_in, pages_of
 
 Contents = Callable[..., dict[str, NoticeContent]]
-LANGUAGES = ("zh-Hans", "en")
-AT = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
-ANN = PersonsLetter(
-    reference="L-0001",
-    name="Ann Example",
-    address=("12 Long Lane", "Springfield", "AB1 2CD"),
-    data_types=("phone number", "movements"),
-    code="K7-4M2-9QX",
-)
-WANG = PersonsLetter(
-    "L-0002", "王小明", ("广东省广州市天河区示例路1号", "510000"), ("手机号码",), "K7-4M2-9QY"
-)
-
-
-@pytest.fixture
-def letter(contents: Contents, templates: list[Path]) -> Callable[..., FrozenLetter]:
-    def make(language: str = "en", paper: Paper | None = None, **changes: object) -> FrozenLetter:
-        return freeze_letter(contents(changes)[language], templates=templates, paper=paper or Paper())
-
-    return make
-
-
-def printed(letter: FrozenLetter, *people: PersonsLetter) -> LetterBatch:
-    return print_letters(letter, people, fonts=fonts_for_letters(), printed_at=AT)
-
-
-def without_space(text: str) -> str:
-    return "".join(text.split())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_letter_holds_every_element_and_everything_of_its_person(
     contents: Contents, templates: list[Path], tmp_path: Path, language: str
 ) -> None:
-    content = contents({"more": None})[language]
+    content = contents(languages=(language,))[language]
     batch = printed(freeze_letter(content, templates=templates, paper=Paper()), ANN)
     text = "".join(page.text for page in pages_of(batch.pdf, tmp_path))
     for place, lines in content.texts().items():
@@ -87,6 +60,36 @@ def test_a_draft_with_holes_still_prints(
     for each in (holes, without_contact):
         pages = pages_of(printed(each, ANN).pdf, tmp_path)
         assert "none" not in pages[0].text and "K7-4M2-9QX" in "".join(page.text for page in pages)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("audience", list(Audience))
+def test_each_audience_reads_its_own_words(
+    contents: Contents, templates: list[Path], tmp_path: Path, language: str, audience: Audience
+) -> None:
+    content = contents(languages=(language,))[language]
+    frozen = freeze_letter(content, templates=templates, paper=Paper(), audience=audience)
+    assert FrozenLetter.from_document(frozen.as_document()).hash == frozen.hash
+    text = "".join(page.text for page in pages_of(printed(frozen, replace(ANN, child="Bo")).pdf, tmp_path))
+    told = frozen.words
+    for each in (
+        told["subject"],
+        *told["before"],
+        *told["first_steps"],
+        told["before_more"],
+        told["no_links"],
+    ):
+        assert without_space(SLOT.sub("Bo", each)) in text
+    assert ("Bo" in text) == (audience is Audience.GUARDIAN)
+    assert (told["subject"] == content.subject) == (audience is Audience.PERSON)
+    assert not SLOT.search(text) and "\ufdd0" not in text
+
+
+def test_a_letter_to_a_guardian_names_the_child_even_without_its_name(
+    contents: Contents, templates: list[Path], tmp_path: Path
+) -> None:
+    frozen = freeze_letter(contents()["en"], templates=templates, paper=Paper(), audience=Audience.GUARDIAN)
+    assert "yourchild" in "".join(page.text for page in pages_of(printed(frozen, ANN).pdf, tmp_path))
 
 
 def test_a_person_without_a_name_is_addressed_as_the_notice_does(
@@ -147,8 +150,8 @@ def test_printed_on_both_sides_every_letter_begins_on_a_front_side(
             "cause",
             "next_update",
         )
-    ) | {"more": []}
-    short = replace(long, content={**long.content, **left_out})
+    )
+    short = replace(long, content={**long.content, **left_out, "more": []})
     for each, pages_of_one in ((short, 1), (long, 3)):
         batch = printed(each, *people)
         assert {one.pages for one in batch.printed} == {pages_of_one}
@@ -198,197 +201,16 @@ def test_too_many_letters_for_one_document_are_refused(letter: Callable[..., Fro
         printed(letter(), *([ANN] * (MOST_IN_A_BATCH + 1)))
 
 
-# --- the address -------------------------------------------------------------------------------------------------
-
-WINDOWS = [
-    Window(),
-    Window(left=24.6, top=39.5, width=95.4, height=26.8),
-    Window(left=110, top=50, width=80, height=35),
-    Window(left=15, top=50, width=60, height=30),
-]
-ADDRESSES = [
-    ("1 A St",),
-    ("12 Long Lane", "Springfield", "AB1 2CD", "United Kingdom"),
-    (
-        "Flat 12, The Old Brewery House",
-        "148 Upper Saint Martin's Lane East",
-        "Llanfairpwllgwyngyllgogerychwyrndrobwll",
-        "AB1",
-    ),
-    ("广东省广州市天河区珠江新城示例大道西路一百二十八号示例国际金融中心东座三十六层三六零一室", "510000"),
-    ("W" * 60,),
-]
-
-
-def inside(page: Page, window: Window, words: tuple[str, ...]) -> None:
-    found = [
-        word
-        for word in page.words
-        if word.left < window.left + window.width and word.top < window.top + window.height
-    ]
-    shown = [word for word in found if word.bottom > window.top and word.right > window.left]
-    for word in shown:
-        assert window.left <= word.left and word.right <= window.left + window.width + 0.1, word
-        assert window.top <= word.top and word.bottom <= window.top + window.height + 0.1, word
-    text = "".join(word.text for word in shown)
-    for each in words:
-        assert without_space(each) in text
-
-
-@pytest.mark.parametrize("window", WINDOWS)
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_whole_address_lies_in_the_window_and_nothing_else_but_the_sender(
-    letter: Callable[..., FrozenLetter], tmp_path: Path, window: Window, language: str
-) -> None:
-    frozen = letter(language, Paper(window=window))
-    people = [
-        replace(ANN, reference=f"L-{number}", address=address) for number, address in enumerate(ADDRESSES)
-    ]
-    batch = printed(frozen, *people)
-    assert len(batch.printed) + len(batch.unprinted) == len(people)
-    assert len(batch.printed) >= 3
-    pages = pages_of(batch.pdf, tmp_path)
-    addresses = {person.reference: person for person in people}
-    for each in batch.printed:
-        page, person = pages[each.first_page - 1], addresses[each.reference]
-        inside(page, window, (person.name, *person.address))
-        assert "INC-2026-0001" not in "".join(
-            word.text
-            for word in page.words
-            if word.bottom < window.top + window.height
-            and word.left < window.left + window.width
-            and word.right > window.left
-        ), "what the letter is about cannot be read through the window"
-
-
-def test_an_address_with_too_many_lines_is_an_exception_and_the_others_go_on(
-    letter: Callable[..., FrozenLetter], tmp_path: Path
-) -> None:
-    long = replace(ANN, reference="long", address=tuple(f"Line {number}" for number in range(14)))
-    none = replace(ANN, reference="none", address=(" ", "\n"))
-    batch = printed(letter(), long, ANN, none)
-    assert [each.reference for each in batch.printed] == ["L-0001"]
-    assert [(each.reference, each.reason) for each in batch.unprinted] == [
-        ("long", NotPrintable.ADDRESS_TOO_LONG),
-        ("none", NotPrintable.NO_ADDRESS),
-    ]
-    assert "Line13" not in "".join(page.text for page in pages_of(batch.pdf, tmp_path))
-    alone = printed(letter(), long)
-    assert (alone.pdf, alone.printed) == (b"", ())
-
-
-def test_a_sender_with_a_very_long_name_stays_in_one_line_of_the_window(
-    letter: Callable[..., FrozenLetter], tmp_path: Path
-) -> None:
-    frozen = letter()
-    contact = {**frozen.content["contact"], "organisation": "Very Long Example Company of the Province " * 4}
-    page = pages_of(
-        printed(replace(frozen, content={**frozen.content, "contact": contact}), ANN).pdf, tmp_path
-    )[0]
-    window = Window()
-    address_top = min(word.top for word in page.words if word.text == "Ann")
-    above = [
-        word
-        for word in page.words
-        if window.top <= word.top and word.bottom < address_top and word.left < 105
-    ]
-    assert above and len({round(word.top) for word in above}) == 1
-
-
-# --- names as they are -------------------------------------------------------------------------------------------
-
-
-def test_a_name_that_no_font_can_show_is_an_exception_and_the_others_go_on(
-    letter: Callable[..., FrozenLetter],
-) -> None:
-    rare = replace(WANG, reference="rare", name="王\ue123", address=("路\ue123\U0003fffd",))
-    broken = replace(WANG, reference="broken", name="王\ud842")
-    batch = printed(letter("zh-Hans"), rare, WANG, broken)
-    assert [each.reference for each in batch.printed] == ["L-0002"]
-    assert [(each.reference, each.reason, each.characters) for each in batch.unprinted] == [
-        ("rare", NotPrintable.NO_GLYPHS, ("U+E123", "U+3FFFD")),
-        ("broken", NotPrintable.NO_GLYPHS, ("U+FFFE",)),
-    ]
-
-
-def test_a_notice_that_no_font_can_show_is_refused(letter: Callable[..., FrozenLetter]) -> None:
-    with pytest.raises(BadInput, match=r"these characters of the notice: U\+1FFFD"):
-        printed(letter("en", what_happened={"en": "Told \U0001fffd."}), ANN)
-
-
-HOSTILE = (
-    "#panic() $x^2$ *b* _i_ `raw` <label> @ref \\ // /* c */",
-    "{{ 7*7 }} ${7*7} {% raw %} %s <script>",
-    'O\'Brien "Bob" -- --- ... ~ \\u{41}',
-    "= Title",
-    "- item",
-    "+ item",
-    "/ term: x",
-    "1. one",
-    "https://example.com/#a",
-    "\u202eevil\u202c Ann",
-    "Zoë e\u0301 Ångström",
-    "𠮷野家",
-    "x" * 120,
-)
-CHARACTERS = st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Zl", "Zp", "Co", "Cn"))
-NAMES = st.text(
-    st.one_of(st.sampled_from("#$*_`<>@\\/=+-~'\"[](){}&%.;: \n\t王小明éß😀שم"), CHARACTERS),
-    min_size=1,
-    max_size=20,
-)
-
-
-def test_text_that_is_markup_elsewhere_prints_as_it_is(
-    letter: Callable[..., FrozenLetter], tmp_path: Path
-) -> None:
-    people = [
-        replace(ANN, reference=f"L-{number}", name=text, data_types=(text, "end"))
-        for number, text in enumerate(HOSTILE)
-    ]
-    batch = printed(letter(), *people)
-    assert batch.unprinted == ()
-    pages = pages_of(batch.pdf, tmp_path)
-    for each, text in zip(batch.printed, HOSTILE, strict=True):
-        first = pages[each.first_page - 1].text
-        shown = without_space(text).replace("\u202e", "").replace("\u202c", "")
-        assert f"Dear{shown}," in first
-        assert f"disclosed:{shown},end." in first
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(names=st.lists(NAMES, min_size=1, max_size=8))
-@example(names=["שרה כהן", "محمد علي"])
-@example(names=["👩‍👩‍👧", "🇨🇳"])
-def test_any_name_is_printed_whole_or_named_as_an_exception(
-    letter: Callable[..., FrozenLetter], tmp_path: Path, names: list[str]
-) -> None:
-    people = [replace(ANN, reference=f"L-{number}", name=f"B{name}E") for number, name in enumerate(names)]
-    batch = printed(letter(), *people)
-    accounted = [each.reference for each in batch.printed] + [each.reference for each in batch.unprinted]
-    assert sorted(accounted) == sorted(each.reference for each in people)
-    pages = pages_of(batch.pdf, tmp_path) if batch.pdf else []
-    by_reference = {person.reference: person for person in people}
-    for each in batch.printed:
-        greeting = pages[each.first_page - 1].text.split("Dear", 1)[1].split("Wearewriting", 1)[0]
-        # Right-to-left letters come in the order in which poppler reads a line: all must be there.
-        assert sorted(greeting.rstrip(",")) == sorted(without_space(by_reference[each.reference].name)), (
-            greeting
-        )
-    for left_out in batch.unprinted:
-        assert left_out.reason is NotPrintable.NO_GLYPHS and left_out.characters
-
-
 # --- templates ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("wrong", "message", "where"),
     [
-        ("#let lang = none +\n", "does not fit", "notice/en/letter.typ"),
-        ("#let x = content.nothing\n", "does not fit", "notice/en/letter.typ, line 1"),
-        ('#let x = read("../../../etc/passwd")\n', "does not fit", "notice/en/letter.typ, line 1"),
-        ('#let x = read("/etc/passwd")\n', "does not fit", "notice/en/letter.typ, line 1"),
+        ("#let lang = none +\n", "does not fit", "notice/letter.typ"),
+        ("#let x = content.nothing\n", "does not fit", "notice/letter.typ, line 1"),
+        ('#let x = read("../../../etc/passwd")\n', "does not fit", "notice/letter.typ, line 1"),
+        ('#let x = read("/etc/passwd")\n', "does not fit", "notice/letter.typ, line 1"),
     ],
 )
 def test_an_own_template_that_is_wrong_is_refused_with_its_place(
@@ -403,10 +225,10 @@ def test_an_own_template_that_is_wrong_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("shown", "lost"),
     [
-        ('person.salutation + ","', "“person.name”"),
-        ('#bold(person.data_types.join(", "))', "“person.data_types”"),
-        ("#code(person.code)", "“person.code”"),
-        ("paragraphs(part.lines)", "“You may complain to the authority.”"),
+        ("paragraph(say(words.dear))", "“person.name”"),
+        ("part(words.heading_your_information, paragraph(say(words.data)))", "“person.data_types”"),
+        ("paragraph(say(words.code))", "“person.code”"),
+        ("section(each.heading, paragraphs(each.lines))", "“You may complain to the authority.”"),
     ],
 )
 def test_an_own_template_that_leaves_out_what_must_be_said_is_refused(
@@ -417,12 +239,10 @@ def test_an_own_template_that_leaves_out_what_must_be_said_is_refused(
     frozen = replace(frozen, content={**frozen.content, "more": [part]})
     assert printed(frozen, ANN).printed
     assert shown in frozen.template
-    without = frozen.template.replace(
-        shown, '","' if "salutation" in shown else "none" if "(part" in shown else ""
-    )
+    without = frozen.template.replace(shown, "none")
     with pytest.raises(BadInput, match=lost) as error:
         printed(replace(frozen, template=without), ANN)
-    assert error.value.where == "notice/en/letter.typ"
+    assert error.value.where == "notice/letter.typ"
 
 
 def test_the_typesetter_has_nothing_to_object_to(letter: Callable[..., FrozenLetter]) -> None:
@@ -478,10 +298,12 @@ def test_no_page_begins_with_a_lone_line_and_no_heading_stands_at_its_end(
     headings = {
         "en": ("Whathappened", "Yourinformation", "Thecause", "Contact"),
         "zh-Hans": ("发生了什么", "涉及您的哪些信息", "事件的原因", "联系我们"),
+        "zh-Hant": ("發生了甚麼事", "涉及您的哪些資料", "事件的原因", "聯絡我們"),
     }[language]
     line = {
         "en": "Somebody read records of customers through a query interface of ours without permission, and that took two lines.",
         "zh-Hans": "有人未经许可，通过我们的一个查询接口读取了用户资料，这句话写得足够长，以便在信纸上占去两行的位置。",
+        "zh-Hant": "有人未經許可，透過我們的一個查詢介面讀取了用戶資料，這句話寫得足夠長，以便在信紙上佔去兩行的位置。",
     }[language]
     for count in range(1, 12):
         frozen = letter(language, what_happened={language: "\n".join([line] * count)})
