@@ -316,6 +316,7 @@ def stats(ctx: typer.Context, incident_id: str = ID) -> None:
             else recycled,
         ),
         ("with a note on safe contact", found.with_safe_contact),
+        ("share an address, written to one by one", found.share_an_address),
         ("rows kept aside", found.problems),
     ]
     desk.table(("What", "People"), rows, document={"incident": incident_id, **vars(found)})

@@ -397,6 +397,9 @@ def ledger_root(session: Session, batch_id: str) -> str:
     for each in deliveries:
         told = f"{each.id} {each.person_id} {each.person_version} {each.addressee} {each.principal}"
         more = f" {each.waits} {each.update_of}" if each.waits or each.update_of else ""
+        if each.reason == Why.REPLACED and each.settled_at:
+            # No attempt says when: it was left to a later version.
+            more += f" {each.settled_at.isoformat()}"
         if each.leader_id or each.shared:
             more += f" with {each.leader_id} {each.shared}"
         digest.update(f"{told} {each.channel} {each.state} {each.reason} {each.attempts}{more}\n".encode())

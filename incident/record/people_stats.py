@@ -11,6 +11,7 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, or_, select
 
 from incident.record.fields import field_named
+from incident.record.people_sharing import written_to_one_by_one
 from incident.record.person import PersonRow, person_from_content
 from incident.record.values import value_from_json
 from incident.store.change import open_row, open_sealed
@@ -24,6 +25,8 @@ _LEAK_ENDED = "ended_at"
 @dataclass(frozen=True)
 class PeopleStats:
     """How many people, by what matters for telling them. `organisations` are among the `total`.
+
+    `share_an_address` are written to one by one at an address that somebody else on the list has too.
 
     `recycled_numbers` is None as long as nobody knows when the leak stopped and there are numbers of which it decides.
     """
@@ -39,6 +42,7 @@ class PeopleStats:
     deceased: int = 0
     recycled_numbers: int | None = 0
     with_safe_contact: int = 0
+    share_an_address: int = 0
 
 
 def people_stats(
@@ -46,7 +50,7 @@ def people_stats(
 ) -> PeopleStats:
     """Count the people of an incident. Ages are those of `today`; the day on which the leak stopped is the zone's.
 
-    Raises `KeyDestroyed` or `KeyMissing` where somebody must be unsealed to be counted: minors, and dated numbers.
+    Raises `KeyDestroyed` or `KeyMissing` where somebody must be unsealed to be counted: minors, dated numbers, addresses.
     """
     mine = Person.incident_id == incident_id
 
@@ -77,6 +81,7 @@ def people_stats(
         deceased=count(col(Person.deceased).is_(True)),
         recycled_numbers=None if dated and leak_ended_on is None else recycled,
         with_safe_contact=count(col(Person.safe_contact).is_(True)),
+        share_an_address=written_to_one_by_one(session, store, incident_id),
     )
 
 

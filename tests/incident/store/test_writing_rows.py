@@ -39,6 +39,7 @@ def person(number: int, **columns: Any) -> dict[str, Any]:
         "deceased": True,
         "number_dated": False,
         "safe_contact": True,
+        "household": False,
         "import_id": "i",
         **columns,
     }
