@@ -18,7 +18,7 @@ def findings(estate: Estate) -> list[dict[str, Any]]:
 
 
 def suggestions(estate: Estate) -> list[str]:
-    return [each["message"]["en"] for each in findings(estate) if each["severity"] == "suggestion"]
+    return [each["message"]["en"] for each in findings(estate) if each["code"] == "remedy-to-offer"]
 
 
 def test_a_check_suggests_remedies_until_one_is_confirmed_and_then_the_notice_offers_it(

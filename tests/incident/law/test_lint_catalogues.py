@@ -39,7 +39,7 @@ def test_a_catalogue_is_known_by_the_name_of_its_file() -> None:
     [
         ("categories", "{is: no,", "{is: maybe,", "{is: maybe,", "'yes', 'no' or 'review'"),
         ("categories", "confidence: verified", "confidence: sure", "confidence: sure", "'verified'"),
-        ("categories", "basis: GDPR Art. 9 does not list it", 'basis: ""', 'basis: ""', "at least 1 character"),
+        ("categories", "basis: GDPR Art. 9 does not list it", 'basis: ""', 'basis: ""', "is empty"),
         ("categories", "    EU: {is: no, basis: GDPR Art. 9 does not list it, confidence: memory}\n", "", "sensitive:", "the label for EU is missing"),
         ("categories", "    SG: {", "    Singapore: {", "    Singapore: {", "pattern"),
         ("categories", "remedies: [hotline]", "remedies: [hotlin]", "remedies: [hotlin]", "did you mean hotline"),
