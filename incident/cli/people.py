@@ -133,8 +133,9 @@ def _defaults(
     desk: Desk, *, language: str | None, country: str, categories: str, mapping: dict[str, str]
 ) -> Defaults:
     from incident.law.categories import category_catalogue, check_categories
+    from incident.notice.languages import languages_in
     from incident.record.people_file import Defaults
-    from incident.workspace import notice_languages
+    from incident.workspace import notice_languages, search_path
 
     languages = notice_languages(desk.paths)
     chosen = language or desk.settings.workspace.languages[0]
@@ -147,6 +148,9 @@ def _defaults(
     known = {name.lower(): name for name in category_catalogue()}
     for name, category in category_catalogue().items():
         known.update({title.lower(): name for title in category.title.values()})
+    for tag in desk.settings.workspace.languages:
+        entries = languages_in(search_path(desk.paths, "templates"))[tag].catalogue.categories
+        known.update({words.title.lower(): name for name, words in entries.items()})
     return Defaults(
         language=chosen,
         languages=frozenset(languages),

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, func, select
 
 from incident.delivery.codes import code_mac, code_of
 from incident.delivery.ledger import ledger_root, people_root
-from incident.delivery.message import stationery
+from incident.delivery.message import stationery, writes_to_organisations
 from incident.delivery.promises import must_keep_promises
 from incident.delivery.states import (
     BATCH_JOB,
@@ -54,6 +54,14 @@ class Opened:
     new: bool
 
 
+@dataclass(frozen=True)
+class _Basis:
+    """What decides over everybody of a campaign: when the leak ended, and whether there are words for organisations."""
+
+    leak_ended_on: date | None
+    organisations_told: bool
+
+
 def open_campaign(change: Change, store: Store, version: Version, settings: Settings) -> Opened:
     """Open the campaign of a released notice: a delivery for every person, also those without an address.
 
@@ -69,11 +77,14 @@ def open_campaign(change: Change, store: Store, version: Version, settings: Sett
     must_keep_promises(settings)
     _must_be_a_sender(version, key=change.key)
     campaign_id = store.new_id()
-    leak_ended_on = leak_end(change.session, store, incident_id, zone=settings.zone)
+    basis = _Basis(
+        leak_end(change.session, store, incident_id, zone=settings.zone),
+        writes_to_organisations(version.frozen),
+    )
     expected = 0
     for number, chunk in enumerate(_people_in_chunks(change.session, incident_id), start=1):
         expected += len(chunk)
-        _open_batch(change, store, campaign_id, incident_id, number, chunk, leak_ended_on)
+        _open_batch(change, store, campaign_id, incident_id, number, chunk, basis)
     if not expected:
         raise Refused(
             "the list of affected people is empty",
@@ -132,10 +143,10 @@ def _open_batch(
     incident_id: str,
     number: int,
     people: list[Person],
-    leak_ended_on: date | None,
+    basis: _Basis,
 ) -> None:
     batch_id = f"{campaign_id}-{number:06d}"
-    rows = [row for person in people for row in _deliveries(change, store, batch_id, person, leak_ended_on)]
+    rows = [row for person in people for row in _deliveries(change, store, batch_id, person, basis)]
     # They are sent in the order of their ids: kept in that order, a group lies on few pages of the database.
     rows.sort(key=itemgetter("id"))
     pending = sum(row["principal"] and row["state"] in IN_PROGRESS for row in rows)
@@ -155,15 +166,15 @@ def _open_batch(
 
 
 def _deliveries(
-    change: Change, store: Store, batch_id: str, person: Person, leak_ended_on: date | None
+    change: Change, store: Store, batch_id: str, person: Person, basis: _Basis
 ) -> list[dict[str, Any]]:
     """The deliveries of one person: their own, and the guardian's for a minor (a minor is told with the guardian)."""
     to_person = partial(_delivery, change, store, batch_id, person, Addressee.PERSON)
-    why = _why_not(change, person, leak_ended_on)
+    why = _why_not(change, person, basis)
     if why in NOT_WRITTEN_TO:
         return [to_person(principal=True, why=why)]
     guardian_email = ""
-    if person.minor and person.guardian_reachable:
+    if person.minor and person.guardian_reachable and not person.organisation:
         guardian_email = open_row(person, key=change.key)["guardian"]["email"]
     if not guardian_email:
         return [to_person(principal=True, why=why)]
@@ -173,13 +184,13 @@ def _deliveries(
     return rows
 
 
-def _why_not(change: Change, person: Person, leak_ended_on: date | None) -> Why:
+def _why_not(change: Change, person: Person, basis: _Basis) -> Why:
     """Why nothing can be sent to this person themselves; `Why.NONE` when it can.
 
-    An organisation is told by hand, in words of its own: the notice is written for people. Who may be in danger is told
-    by hand too, as the list says how.
+    An organisation is written to only in words for one, which versions from before there were such words lack; it is
+    told by hand then. Who may be in danger is told by hand too, as the list says how.
     """
-    if person.organisation:
+    if person.organisation and not basis.organisations_told:
         return Why.ORGANISATION
     if person.deceased:
         return Why.DECEASED
@@ -189,7 +200,7 @@ def _why_not(change: Change, person: Person, leak_ended_on: date | None) -> Why:
         return Why.NONE
     if person.number_dated:
         row = person_from_content(open_row(person, key=change.key))
-        if row.has_recycled_number(leak_ended_on):
+        if row.has_recycled_number(basis.leak_ended_on):
             return Why.RECYCLED_NUMBER
     return Why.NO_EMAIL
 

@@ -72,6 +72,11 @@ def stationery(frozen: FrozenNotice, *, key: bytes) -> Stationery:
     )
 
 
+def writes_to_organisations(frozen: FrozenNotice) -> bool:
+    """Whether a version has words for organisations; without them an organisation is told by hand."""
+    return Audience.ORGANISATION in frozen.variants
+
+
 def compose(
     paper: Stationery, person: PersonRow, *, delivery_id: str, addressee: str, first_intent_at: datetime
 ) -> Envelope:
@@ -83,6 +88,8 @@ def compose(
     to = person.guardian if addressee == Addressee.GUARDIAN else person.contact
     audience = audience_of(person, to_guardian=addressee == Addressee.GUARDIAN, on=first_intent_at.date())
     language = language_for(person.language, list(paper.words))
+    if (audience, language) not in paper.skeletons:
+        audience = Audience.PERSON  # a version from before there were variants has the person's words only
     words, name = paper.words[language], _one_line(to.name)
     values = {
         PERSON_NAME: name or words.unnamed[audience],
@@ -94,9 +101,7 @@ def compose(
         address = Address(to.email, name)
     except BadAddress as error:
         raise CannotBeAddressed(error.where) from error
-    # Versions from before there were variants have the person's words only.
-    skeleton = paper.skeletons.get((audience, language)) or paper.skeletons[Audience.PERSON, language]
-    data = skeleton.render(
+    data = paper.skeletons[audience, language].render(
         values, to=address, message_id=f"<{delivery_id}@{paper.domain}>", date=first_intent_at
     )
     return Envelope(mail_from=paper.return_path, rcpt_to=address.spec, data=data, envid=delivery_id)

@@ -33,8 +33,8 @@ class Why(StrEnum):
 
 
 NOT_WRITTEN_TO = frozenset({Why.DECEASED, Why.ORGANISATION, Why.SAFE_CONTACT})
-"""A letter to the dead hurts their family, an organisation is no data subject, and where the list says how somebody may
-be contacted without danger only a person can read it: no message is made for them."""
+"""A letter to the dead hurts their family, a version without words for an organisation is written for people, and where
+the list says how somebody may be contacted without danger only a person can read it: no message is made for them."""
 
 NEVER_TRIED = NOT_WRITTEN_TO | {Why.NO_EMAIL, Why.RECYCLED_NUMBER}
 """The reasons that stand when sending begins."""
@@ -47,8 +47,8 @@ WHY_TEXTS: dict[Why, dict[str, str]] = {
     },
     Why.DECEASED: {"zh-Hans": "已故，不发送通知", "en": "deceased: not written to"},
     Why.ORGANISATION: {
-        "zh-Hans": "单位，不是个人信息主体，不发送通知",
-        "en": "an organisation, no data subject: not written to",
+        "zh-Hans": "单位，这一版告知书没有面向单位的文字，不发送通知",
+        "en": "an organisation, and this version has no words for one: not written to",
     },
     Why.SAFE_CONTACT: {
         "zh-Hans": "名单注明了安全联系方式，请人工告知",

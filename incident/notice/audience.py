@@ -13,6 +13,7 @@ from datetime import date
 from functools import partial
 from html import unescape
 
+from incident.law.categories import category_catalogue
 from incident.notice.addressees import FURTHER, Audience
 from incident.notice.content import Element, NoticeContent
 from incident.notice.findings import Finding, Severity
@@ -108,11 +109,18 @@ def said_to(audience: Audience, language: Language, text: str) -> str:
 
 
 def content_for(audience: Audience, content: NoticeContent, language: Language) -> NoticeContent:
-    """The content as an audience reads it: polite forms give way to what children are called; nothing else changes."""
-    own = language.spoken.audiences.get(audience)
-    if own is None or not own.informal:
+    """The content as an audience reads it.
+
+    To the young, what a catalogue says of a kind of data is said in simpler words where the language has them, and
+    polite forms give way to what children are called. Otherwise what a person wrote keeps its words.
+    """
+    if audience is not Audience.YOUNG:
         return content
     said = partial(said_to, audience, language)
+    simpler = dict(_simpler_words(language))
+
+    def told(texts: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if texts is None else tuple(said(_in_simpler_words(text, simpler)) for text in texts)
 
     def lines(texts: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return None if texts is None else tuple(said(text) for text in texts)
@@ -122,16 +130,32 @@ def content_for(audience: Audience, content: NoticeContent, language: Language) 
         content,
         what_happened=lines(content.what_happened),
         cause=said(content.cause) if content.cause else content.cause,
-        consequences=lines(content.consequences),
+        consequences=told(content.consequences),
         measures_taken=measures and tuple(replace(line, text=said(line.text)) for line in measures),
         planned=said(content.planned) if content.planned else content.planned,
-        steps_for_person=lines(content.steps_for_person),
+        steps_for_person=told(content.steps_for_person),
         remedies=lines(content.remedies),
         not_known=lines(content.not_known) or (),
         more=tuple(
             replace(part, heading=said(part.heading), lines=lines(part.lines) or ()) for part in content.more
         ),
     )
+
+
+def _simpler_words(language: Language) -> Iterator[tuple[str, str]]:
+    for key, simple in language.catalogue.young.items():
+        category = category_catalogue().get(key)
+        if category is None:
+            continue  # `incident notice lint` tells of it
+        for name, by_language in (("harm", category.harm), ("advice", category.advice)):
+            if text := language.printed("categories", key, name, by_language):
+                yield text, getattr(simple, name)
+
+
+def _in_simpler_words(line: str, simpler: Mapping[str, str]) -> str:
+    """A line that is, or ends in, what a catalogue says (after the names of the kinds), in simpler words."""
+    found = next((text for text in simpler if line.endswith(text)), None)
+    return line if found is None else line.removesuffix(found) + simpler[found]
 
 
 def check_variants(
@@ -158,7 +182,8 @@ def _lost(audience: Audience, content: NoticeContent, bodies: tuple[str, str]) -
     shown = (bodies[0], unescape(bodies[1]))
     texts = content.texts()
     wanted: dict[str, tuple[str, ...]] = {str(name): texts[name] for name in _BODY}
-    wanted |= {part.element: part.lines for part in content.more}
+    # What is drawn without anybody asking for it must not break a template that an organisation made before.
+    wanted |= {part.element: part.lines for part in content.more if not content.is_drawn(part.element)}
     if content.contact is not None:
         contact = content.contact
         wanted["contact"] = tuple(filter(None, (contact.organisation, contact.phone, contact.email)))

@@ -131,6 +131,11 @@ class NoticeContent:
             return next((section.lines for section in self.more if section.element == name), None) or None
         return getattr(self, name) or None
 
+    @property
+    def not_taken(self) -> tuple[str, ...]:
+        """What was not affected, told beside the kinds of data that were."""
+        return next((section.lines for section in self.more if section.element == Element.DATA_NOT_TAKEN), ())
+
     def is_drawn(self, name: str) -> bool:
         """Whether an element's sentences are all ours, from a catalogue or the shipped phrases, and no person's."""
         sources = self.sources.get(name, ())

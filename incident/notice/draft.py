@@ -390,8 +390,8 @@ class _Draft:
             first.setdefault(name or "", each)
         if not first:
             question = {
-                "zh-Hans": "是否已向主管部门报告？用 incident report submitted 或者 incident meet 记录。",
-                "en": "Has the authority been told? Record it with incident report submitted, or incident meet.",
+                "zh-Hans": "是否已向主管部门报告？用 incident report --submitted 或者 incident meet 记录。",
+                "en": "Has the authority been told? Record it with incident report --submitted, or incident meet.",
             }
             self.missing.append(Missing(place, "duties", question))
         lines = []

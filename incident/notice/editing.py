@@ -37,7 +37,7 @@ _FROM_THE_RECORD: Mapping[str, str] = {
     Element.MEASURES_TAKEN: "log what was done: incident log … --measure ACTION",
     Element.DATA_TYPES: "record the kinds: incident set … data_categories=…",
     Element.DATA_NOT_TAKEN: "record the kinds: incident set … data_not_taken=…",
-    Element.AUTHORITY_INFORMED: "record the report: incident report submitted, or incident meet",
+    Element.AUTHORITY_INFORMED: "record the report: incident report --submitted, or incident meet",
     Element.INDIVIDUAL_SPECIFIC_DATA: "import the list of people again with what of each was taken",
     Element.BREACH_DATE: "record the time: incident set … occurred_at=…",
     Element.DISCOVERY_DATE: "record the time: incident set … discovered_at=…",

@@ -14,6 +14,7 @@ from incident.law.elements import element_catalogue
 from incident.notice.content import Element, Missing, NoticeContent
 from incident.notice.draft import MOST_STEPS
 from incident.notice.findings import Article, Finding, Severity
+from incident.notice.gate_reading import check_reading
 from incident.notice.house_rules import WordGroup, house_rules
 from incident.notice.languages import Language, Unit, shipped_languages
 from incident.notice.readability import (
@@ -38,6 +39,7 @@ _ADDRESS = re.compile(
 _SHOWN = 120  # characters of a sentence in a finding: enough to find it again
 _UNITS = {Unit.CHARACTERS: "字", Unit.WORDS: "词"}
 _LETTER = re.compile(r"[^\W\d_㐀-䶿一-鿿]")
+_NO_EVIDENCE = "no-evidence"
 _HEDGES_ARE_HONEST_IN = frozenset({Element.CONSEQUENCES, Element.STEPS_FOR_PERSON})
 
 
@@ -192,7 +194,10 @@ def _hedges(content: NoticeContent, language: Language) -> Iterator[Finding]:
 
 def _words_to_avoid(content: NoticeContent, language: Language) -> Iterator[Finding]:
     for place, texts in content.texts().items():
-        for word, group in words_to_avoid("\n".join(texts), language):
+        whole = "\n".join(texts)
+        for word, group in words_to_avoid(whole, language):
+            if group.code == _NO_EVIDENCE and _found(language.spoken.logs, whole):
+                continue  # it says what the logs could show, which makes it a finding and not a phrase
             stands = _shortened(_sentence_with(word, texts, language))
             message = {
                 "zh-Hans": f"“{word}”：{group.why['zh-Hans']}原文：“{stands}”。可改写为：{group.instead['zh-Hans']}。",
@@ -305,4 +310,5 @@ _CHECKS: tuple[Callable[[NoticeContent, Language], Iterator[Finding]], ...] = (
     _hedges,
     _words_to_avoid,
     _addresses,
+    check_reading,
 )

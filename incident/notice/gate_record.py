@@ -37,8 +37,8 @@ def check_record(inputs: NoticeInputs) -> Iterator[Finding]:
     for regime, rights in rights_catalogue().items():
         if regime in inputs.regimes and rights.confidence is not Confidence.verified:
             message = {
-                "zh-Hans": f"当事人权利一句（{rights.articles}）尚未经法务核对原文。请核对，或者把法务的文字记入 rights_of_people。",
-                "en": f"The sentence on rights ({rights.articles}) was not checked in the law's text. "
+                "zh-Hans": "当事人权利一句尚未经法务核对原文。请核对，或者把法务的文字记入 rights_of_people。",
+                "en": "The sentence on rights was not checked in the law's text. "
                 "Have counsel read it, or record counsel's words in rights_of_people.",
             }
             yield Finding(

@@ -36,6 +36,7 @@ class Lint(Strict):
     hedges: Hedges
     groups: tuple[WordGroup, ...]
     shorteners: frozenset[str]
+    known_names: frozenset[str]
 
 
 class HouseRules(Strict):

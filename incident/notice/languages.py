@@ -159,9 +159,19 @@ class ElementWords(Strict):
     title: _Words
 
 
+class YoungWords(Strict):
+    """What may happen and what to do, as it is said to a child."""
+
+    harm: _Words
+    advice: _Words
+
+
 class Catalogue(Strict):
     """What the catalogues say in a language, by the key of the entry: rights by regime, authorities by regime and
-    recipient."""
+    recipient.
+
+    `young` holds simpler words for some kinds of data; the others are told to a child as to everybody.
+    """
 
     categories: dict[str, CategoryWords] = Field(default_factory=dict)
     remedies: dict[str, RemedyWords] = Field(default_factory=dict)
@@ -169,8 +179,11 @@ class Catalogue(Strict):
     measures: dict[str, _Words] = Field(default_factory=dict)
     rights: dict[str, _Words] = Field(default_factory=dict)
     authorities: dict[str, dict[str, _Words]] = Field(default_factory=dict)
+    young: dict[str, YoungWords] = Field(default_factory=dict)
 
-    @field_validator("categories", "remedies", "elements", "measures", mode="before")
+    @field_validator(
+        "categories", "remedies", "elements", "measures", "rights", "authorities", "young", mode="before"
+    )
     @classmethod
     def _a_part_that_says_nothing_yet(cls, entries: Any) -> Any:
         return {} if entries is None else entries
@@ -212,7 +225,8 @@ _Texts = Annotated[dict[str, str], BeforeValidator(_as_texts)]
 
 
 class Spoken(Strict):
-    """The content of `language.yaml`. `name` is how the language calls itself, `fonts` a CSS list for its script."""
+    """The content of `language.yaml`. `name` is how the language calls itself, `fonts` a CSS list for its script,
+    `logs` words by which a text says what the logs can show."""
 
     name: _Words
     direction: Annotated[str, Field(pattern="^(ltr|rtl)$")] = "ltr"
@@ -228,6 +242,7 @@ class Spoken(Strict):
     words: Annotated[_Texts, _exactly(WORDS)]
     audiences: dict[Audience, AudienceWords]
     avoid: dict[str, tuple[_Words, ...]]
+    logs: tuple[_Words, ...] = ()
 
     @field_validator("audiences")
     @classmethod

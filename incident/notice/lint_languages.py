@@ -72,11 +72,8 @@ def _language(spoken: Spoken, file: Path) -> Said:
         for fault in phrase_faults(_filled(text), language):
             yield place, fault, Severity.error
     for place, text in _of_audience(spoken, Audience.YOUNG):
-        for sentence in long_sentences(_filled(text), language, limit=spoken.reading.longest_for_young):
-            yield place, f"too long for a young reader: {sentence}", Severity.error
-        for word in spoken.avoid["for_the_young"]:
-            if word.casefold() in text.casefold():
-                yield place, f"“{word}” is no word for a young reader", Severity.error
+        for fault in _hard_for_the_young(_filled(text), language):
+            yield place, fault, Severity.error
     if file.parent.name not in LANGUAGES and not file.with_name(CATALOGUE_FILE).is_file():
         yield (), f"there is no {CATALOGUE_FILE} beside it: no kind of data has a name", Severity.note
 
@@ -110,6 +107,7 @@ def _catalogue(catalogue: Catalogue, file: Path) -> Said:
         ],
         "measures": measure_catalogue(),
         "rights": rights_catalogue(),
+        "young": category_catalogue(),
     }
     for kind, keys in wanted.items():
         held = getattr(catalogue, kind)
@@ -117,7 +115,7 @@ def _catalogue(catalogue: Catalogue, file: Path) -> Said:
             if key not in keys:
                 yield (kind, key), f"{key} is no entry of the {kind}", Severity.error
         missing = [key for key in keys if key not in held]
-        if missing and file.parent.name not in LANGUAGES:
+        if missing and kind != "young" and file.parent.name not in LANGUAGES:
             rest = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
             named = ", ".join(missing[:_MOST_NAMED])
             yield (kind,) if held else (), f"{kind} without a text: {named}{rest}", Severity.note
@@ -132,6 +130,18 @@ def _catalogue(catalogue: Catalogue, file: Path) -> Said:
     for place, text in _printed(catalogue):
         for fault in reading_faults(text, language):
             yield place, fault, Severity.error
+    for key, simple in catalogue.young.items():
+        for name in ("harm", "advice"):
+            for fault in _hard_for_the_young(getattr(simple, name), language):
+                yield ("young", key, name), fault, Severity.error
+
+
+def _hard_for_the_young(text: str, language: Language) -> Iterator[str]:
+    for sentence in long_sentences(text, language, limit=language.reading.longest_for_young):
+        yield f"too long for a young reader: {sentence}"
+    for word in language.spoken.avoid["for_the_young"]:
+        if word.casefold() in text.casefold():
+            yield f"“{word}” is no word for a young reader"
 
 
 def _printed(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
@@ -140,6 +150,9 @@ def _printed(catalogue: Catalogue) -> Iterator[tuple[Place, str]]:
         yield ("categories", key, "advice"), category.advice
     for key, remedy in catalogue.remedies.items():
         yield ("remedies", key, "offer"), remedy.offer
+    for key, simple in catalogue.young.items():
+        yield ("young", key, "harm"), simple.harm
+        yield ("young", key, "advice"), simple.advice
     for key, public in catalogue.measures.items():
         yield ("measures", key), public
     for regime, says in catalogue.rights.items():

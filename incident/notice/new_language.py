@@ -101,3 +101,10 @@ def _asked(known: Language) -> Iterator[str]:
     yield "rights:"
     for regime, rights in rights_catalogue().items():
         yield f'#  {regime}: ""  # {known.printed("rights", regime, "says", rights.says) or ""}'
+    yield ""
+    yield "# Simpler words for young readers, in place of harm and advice. May be left out."
+    yield "young:"
+    for key, simple in known.catalogue.young.items():
+        yield f"#  {key}:"
+        yield f'#    harm: ""  # {simple.harm}'
+        yield f'#    advice: ""  # {simple.advice}'

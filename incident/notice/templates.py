@@ -66,11 +66,6 @@ def _not_found(name: str, templates: Sequence[Path]) -> NotFound:
     )
 
 
-def first_template(names: Sequence[str], *, templates: Sequence[Path]) -> str:
-    """The first of these names for which there is a template; the last where there is none, which is then not found."""
-    return next((name for name in names if _find(name, tuple(templates)) is not None), names[-1])
-
-
 @lru_cache(maxsize=16)
 def _environment(templates: tuple[Path, ...]) -> SandboxedEnvironment:
     import jinja2
@@ -102,6 +97,11 @@ def _find(name: str, templates: tuple[Path, ...]) -> Path | None:
     if ".." in name.split("/"):
         return None
     return next((place / name for place in templates if (place / name).is_file()), None)
+
+
+def first_template(names: Sequence[str], *, templates: Sequence[Path]) -> str:
+    """The first of these names for which there is a template; the last where there is none, which is then not found."""
+    return next((name for name in names if _find(name, tuple(templates)) is not None), names[-1])
 
 
 def _place_of(error: BaseException, name: str) -> str:

@@ -68,7 +68,7 @@ def followed(estate: Estate) -> Estate:
         estate.done(*shlex.split(line)[1:])
     own = estate.root / "templates" / "notice" / TAG
     asked = estate.run("notice", "lint")
-    assert asked.code == 1 and "began is empty" in asked.out
+    assert asked.code == 1 and "began is empty" in asked.out and "“name” is empty" in asked.out
     for name in ("language.yaml", "catalogue.yaml"):
         translate(own / name)
     file = own / "language.yaml"
@@ -132,3 +132,9 @@ def test_settings_that_name_an_unknown_language_are_refused_with_the_list(estate
     text = estate.settings_file.read_text("utf-8")
     estate.settings_file.write_text(text.replace('["zh-Hans", "en"]', '["zh-Hans", "fr"]'), "utf-8")
     estate.refused("notice", "check", estate.id, says=["'fr'", "zh-Hant", "add-a-language"])
+
+
+def test_an_audience_that_is_none_is_refused_with_those_there_are(estate: Estate) -> None:
+    with_people(estate)
+    words = ("notice", "preview", estate.id, "--audience", "granny")
+    estate.refused(*words, code=2, says=["granny", "guardian"])

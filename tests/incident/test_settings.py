@@ -36,6 +36,26 @@ def test_the_least_settings_give_a_live_workspace_with_careful_defaults() -> Non
 
 
 @pytest.mark.parametrize(
+    ("languages", "own"),
+    [
+        (["zh-Hans", "en"], ["zh-Hans", "en"]),
+        (["zh-Hant"], ["zh-Hans"]),
+        (["zh-Hant", "zh-Hans", "en"], ["zh-Hans", "en"]),
+        (["ug", "vi"], ["en"]),
+        (["ug", "zh-Hans"], ["en", "zh-Hans"]),
+    ],
+)
+def test_those_who_respond_are_spoken_to_in_the_nearest_language_of_ours(
+    languages: list[str], own: list[str]
+) -> None:
+    settings = parse_settings(
+        {"workspace": {"id": "test", "name": "Example", "languages": languages}}, where="x"
+    )
+    assert settings.workspace.languages == languages
+    assert settings.workspace.own_languages == own
+
+
+@pytest.mark.parametrize(
     ("table", "key", "value", "said"),
     [
         ("workspace", "zone", "Mars/Olympus", "IANA time zone"),

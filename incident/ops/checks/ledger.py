@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
+from incident.delivery.message import writes_to_organisations
 from incident.delivery.states import EMAIL, IN_PROGRESS, NOT_WRITTEN_TO, Addressee, DeliveryState, Why
+from incident.errors import KeyMissing, NotFound, Refused, Unreadable
+from incident.notice.release import version_by_id
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, one_if, scan, table_of
 from incident.store.tables import Batch, Campaign, Delivery, Person
 
@@ -163,7 +168,8 @@ def _look_at_told(view: View, findings: Findings, campaign: str, incident: str) 
         .group_by(d.person_id)
         .subquery()
     ).c
-    guarded = p.minor.is_(True) & p.guardian_reachable.is_(True)
+    guarded = p.minor.is_(True) & p.guardian_reachable.is_(True) & p.organisation.is_(False)
+    wordless = p.organisation.is_(True) & _has_no_words_for_organisations(view, campaign, told)
     scan(
         view,
         findings,
@@ -197,13 +203,12 @@ def _look_at_told(view: View, findings: Findings, campaign: str, incident: str) 
             ),
             Sign(
                 PEOPLE,
-                "the dead and organisations, and who is to be told by hand, are not written to, and nobody else is"
-                " taken for one",
+                "the dead, and who is to be told by hand, are not written to, nor organisations without words for them,"
+                " and nobody else is taken for one",
                 sa.or_(
-                    told.organisations != sa.case((p.organisation, told.rows), else_=0),
-                    told.dead != sa.case((p.organisation, 0), (p.deceased, told.rows), else_=0),
-                    told.by_hand
-                    != sa.case((p.organisation | p.deceased, 0), (p.safe_contact, told.rows), else_=0),
+                    told.organisations != sa.case((wordless, told.rows), else_=0),
+                    told.dead != sa.case((wordless, 0), (p.deceased, told.rows), else_=0),
+                    told.by_hand != sa.case((wordless | p.deceased, 0), (p.safe_contact, told.rows), else_=0),
                 ),
             ),
             Sign(
@@ -219,6 +224,16 @@ def _look_at_told(view: View, findings: Findings, campaign: str, incident: str) 
             ),
         ],
     )
+
+
+def _has_no_words_for_organisations(view: View, campaign: str, told: Any) -> sa.ColumnElement[bool]:
+    """Whether the campaign's version cannot be sent to organisations; where it does not open, as each row says."""
+    [(notice,)] = view.rows(sa.select(c.notice_id).where(c.id == campaign))
+    try:
+        frozen = version_by_id(view.session, view.house.store, notice).frozen
+    except (KeyMissing, NotFound, Refused, Unreadable):
+        return sa.and_(told.organisations != 0)
+    return sa.false() if writes_to_organisations(frozen) else sa.true()
 
 
 SURVEYS = (

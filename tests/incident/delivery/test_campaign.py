@@ -22,7 +22,7 @@ from incident.record.incidents import close_incident
 from incident.store.tables import Batch, Campaign, Job
 from tests.support.breaches import Affected, Breach, make_breach, some_people
 from tests.support.lived_in import must_hold
-from tests.support.relays import code_in, part_of, recording_relay
+from tests.support.relays import code_in, parsed, part_of, recording_relay
 from tests.support.workspaces import all_rows
 
 ANN = Affected("A", email="ann@example.org")
@@ -142,7 +142,29 @@ DEAD_CHILD = Affected(
 COMPANY = Affected("Z", email="office@example.org", kind="organisation")
 
 
-def test_the_dead_and_organisations_are_exceptions_on_a_list_and_get_no_message(tmp_path: Path) -> None:
+def test_an_organisation_gets_words_of_its_own(tmp_path: Path) -> None:
+    with recording_relay() as relay:
+        breach = released(tmp_path, [ANN, COMPANY], port=relay.port)
+        breach.open_sending()
+        breach.work()
+    texts = {mail.to: text_of(mail.raw) for mail in relay.taken}
+    assert "your organisation" in texts["office@example.org"]
+    assert "your organisation" not in texts["ann@example.org"]
+    assert breach.account().accepted == 2
+    must_hold(breach.house)
+
+
+def text_of(raw: bytes) -> str:
+    body = parsed(raw).get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+def test_the_dead_and_organisations_without_words_are_exceptions_on_a_list_and_get_no_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As a version of before there were words for organisations.
+    monkeypatch.setattr("incident.notice.release.FURTHER", ())
     with recording_relay() as relay:
         breach = released(tmp_path, [ANN, NO_MAIL, DEAD, DEAD_CHILD, COMPANY], port=relay.port)
         breach.open_sending()
@@ -198,8 +220,8 @@ def test_what_meets_the_duty_says_how_many_were_not_written_to(tmp_path: Path) -
         duties = [row for row in stored_duties(session, breach.id) if row.kind == DutyKind.notify_people]
     said = {breach.made.store.open(row, incident_id=breach.id)["met_by"] for row in duties}
     assert said == {
-        "notice handed over for 1 of 4 people; 1 could not be reached by e-mail;"
-        " 2 not written to (deceased, or organisations)"
+        "notice handed over for 2 of 4 people; 1 could not be reached by e-mail;"
+        " 1 not written to (deceased, or organisations)"
     }
 
 

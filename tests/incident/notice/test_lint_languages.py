@@ -52,7 +52,7 @@ def test_each_fault_is_found_at_its_line(tmp_path: Path, old: str, new: str, at:
 
 
 def test_a_language_without_a_catalogue_works_and_is_told_of(tmp_path: Path) -> None:
-    own_copy(tmp_path)
+    (own_copy(tmp_path) / "catalogue.yaml").unlink()
     [note] = lint_languages([tmp_path])
     assert note.severity is Severity.note and "catalogue.yaml" in note.what
 
@@ -78,6 +78,22 @@ def test_a_catalogue_is_checked_against_the_laws_own_and_read_as_notices_are(tmp
         "4 note measures without a text: detect.confirm-breach",
     )
     assert all(line.startswith(start) for line, start in zip(found, starts, strict=True)), found
+
+
+def test_simpler_words_are_held_to_what_the_young_can_read(tmp_path: Path) -> None:
+    folder = own_copy(tmp_path)
+    (folder / "catalogue.yaml").write_text(
+        "young:\n"
+        f"  phone_number: {{harm: {'One word and ' * 6}one., advice: Ask your guardian.}}\n"
+        "  shoe_size: {harm: Bad., advice: Ask.}\n",
+        "utf-8",
+    )
+    found = [f"{problem.line} {problem.what}" for problem in errors(tmp_path)]
+    assert [line[:40] for line in found] == [
+        "2 too long for a young reader: One word a"[:40],
+        "2 “guardian” is no word for a young reader"[:40],
+        "3 shoe_size is no entry of the young",
+    ]
 
 
 def test_a_catalogue_of_the_wrong_shape_is_refused_at_its_line(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -53,6 +54,23 @@ def person(text: str, **options: Any) -> PersonRow:
 
 def faults(row: ReadRow) -> list[tuple[str, Reason]]:
     return [(problem.field, problem.reason) for problem in row.problems]
+
+
+@pytest.mark.parametrize(
+    ("word", "tag"),
+    [
+        ("zh-TW", "zh-Hant"),
+        ("zh_HK", "zh-Hant"),
+        ("繁體中文", "zh-Hant"),
+        ("zh", "zh-Hans"),
+        ("UG", "ug"),
+        ("pt_br", "pt-BR"),
+    ],
+)
+def test_a_language_is_known_by_its_common_names_and_as_a_language_of_notices(word: str, tag: str) -> None:
+    defaults = replace(DEFAULTS, languages=frozenset({"ug", "pt-BR"}))
+    assert defaults.language_of(word) == tag
+    assert DEFAULTS.language_of("ug") is None
 
 
 def test_a_row_becomes_a_person_with_the_defaults_where_it_says_nothing() -> None:

@@ -136,17 +136,24 @@ LEDGER = [
     Damage(
         "somebody who was told is dead",
         ("UPDATE person SET deceased = true WHERE id = (SELECT person_id FROM delivery WHERE {one})",),
-        {"ledger.people": "the dead and organisations", "people.read": "shown as dead"},
+        {"ledger.people": "the dead, and who is to be told by hand", "people.read": "shown as dead"},
     ),
     Damage(
         "somebody who was told is an organisation",
         ("UPDATE person SET organisation = true WHERE id = (SELECT person_id FROM delivery WHERE {one})",),
-        {"ledger.people": "the dead and organisations", "people.read": "as an organisation"},
+        {"people.read": "as an organisation"},
     ),
     Damage(
         "somebody without an address is to be told by hand",
         (
             "UPDATE delivery SET reason = 'safe_contact' WHERE incident_id = '{sending}' AND reason = 'no_email'",
+        ),
+        {"ledger.people": "nobody else is taken for one"},
+    ),
+    Damage(
+        "somebody without an address is taken for an organisation",
+        (
+            "UPDATE delivery SET reason = 'organisation' WHERE incident_id = '{sending}' AND reason = 'no_email'",
         ),
         {"ledger.people": "nobody else is taken for one"},
     ),
