@@ -17,7 +17,9 @@ from pathlib import Path
 
 from benchmarks.letters import Set
 from incident.notice.content import Contact, DatedLine, NoticeContent
-from incident.notice.letter import PersonsLetter
+from incident.notice.letter import PersonsLetter, freeze_letter
+from incident.settings import Paper
+from notifiers.email.message import slot
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 AT = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
@@ -87,10 +89,8 @@ def somebody(number: int) -> PersonsLetter:
 
 
 def prepare_tocsin() -> Callable[[list[PersonsLetter]], tuple[int, int, int]]:
-    from incident.notice.letter import freeze_letter
     from incident.notice.letter_printing import print_letters
     from incident.notice.paper_fonts import FontShelf
-    from incident.settings import Paper
 
     shelf = FontShelf(chosen={"zh-Hans": FONT})
     letter = freeze_letter(CONTENT, templates=[TEMPLATES], paper=Paper())
@@ -139,44 +139,59 @@ ol, ul {{ margin: 0; padding-left: 1.6em }}
 
 
 def _page_for(person: PersonsLetter, body: str) -> str:
-    filled = body.replace("{{name}}", escape(person.name)).replace("{{code}}", escape(person.code))
-    filled = filled.replace("{{kinds}}", escape("、".join(person.data_types)))
-    address = "".join(f"<p>{escape(line)}</p>" for line in (*person.address, person.name + "　收"))
-    return filled.replace("{{address}}", address).replace("{{reference}}", escape(person.reference))
+    values = {
+        "person_name": escape(person.name),
+        "code": f'<span class="code">{escape(person.code)}</span>',
+        "data_types_of_person": f"<b>{escape('、'.join(person.data_types))}</b>",
+        "reference": escape(person.reference),
+        "addressee": "".join(f"<p>{escape(line)}</p>" for line in (*person.address, f"{person.name}　收")),
+    }
+    for name, value in values.items():
+        body = body.replace(slot(name), value)
+    return body
 
 
 def _body_of_page() -> str:
+    """The same words as in the letter of Tocsin, with its marks for what is personal."""
     content, contact = CONTENT, CONTENT.contact
     assert contact is not None
+    words = freeze_letter(content, templates=[TEMPLATES], paper=Paper()).words
 
-    def part(title: str, lines: tuple[str, ...], kind: str = "p") -> str:
-        rows = "".join(f"<{kind}>{escape(line)}</{kind}>" for line in lines)
-        around = {"p": rows, "li": f"<ol>{rows}</ol>"}[kind]
-        return f"<h2>{title}</h2>{around}"
+    def say(name: str, **values: str) -> str:
+        text = escape(words[name])
+        for mark, value in values.items():
+            text = text.replace(slot(mark), escape(value))
+        return text
 
+    def part(name: str, lines: tuple[str, ...]) -> str:
+        return f"<h2>{say(name)}</h2>" + "".join(f"<p>{escape(line)}</p>" for line in lines)
+
+    steps = "".join(f"<li>{escape(step)}</li>" for step in content.steps_for_person or ())
     measures = "".join(
-        f"<li><b>{line.when}</b>：{escape(line.text)}</li>" for line in content.measures_taken or ()
+        f"<li><b>{line.when}</b>{say('colon')}{escape(line.text)}</li>"
+        for line in content.measures_taken or ()
     )
-    return f"""<!doctype html><html lang="zh-Hans"><head><meta charset="utf-8"><title>{escape(content.subject)}</title></head>
-<body data-reference="{{{{reference}}}}"><div class="fold" style="top:80mm"></div><div class="fold" style="top:185mm"></div><div class="head">{contact.organisation}</div>
-<div class="window"><p class="sender">{contact.organisation} · {contact.address}</p>{{{{address}}}}</div>
-<div class="facts"><p>日期：{content.written_on}</p><p>告知书编号：{content.reference}</p><p>信函编号：{{{{reference}}}}</p></div>
-<div class="text"><h1>{escape(content.subject)}</h1><p>尊敬的{{{{name}}}}：</p>
-<p>{contact.organisation}现就一起影响您个人信息的安全事件，向您告知如下。</p>
-{part("发生了什么", content.what_happened or ())}
-<h2>涉及您的哪些信息</h2><p>您的以下信息已经{content.effects}：<b>{{{{kinds}}}}</b>。</p>
-{part("可能造成的危害", content.consequences or ())}
-{part("您现在可以怎样保护自己", content.steps_for_person or (), "li")}
-<h2>我们已经采取的措施</h2><ul>{measures}</ul>
-{part("事件的原因", (content.cause or "",))}
-{part("后续进展", (f"我们将于{content.next_update}前再次告知您进展。",))}
-{part("我们为您提供的帮助", content.remedies or ())}
-<div class="box"><h2>怎样核实这份告知书</h2><p>本信没有链接和二维码，您不需要扫描任何内容。</p>
-<p>您可以自行打开我们平时的网址，核对我们的电话：{contact.website}</p><p>您可以拨打{contact.phone}，报出下面的核验码。</p>
-<p>核验码：<span class="code">{{{{code}}}}</span></p><p>我们不会因为这件事向您索要密码、验证码或者银行卡信息。我们也不会要求您转账。</p></div>
-<div class="end"><h2>联系我们</h2><p>{contact.organisation}<br>电话：{contact.phone}<br>邮箱：{contact.email}<br>地址：{contact.address}<br>
-个人信息保护负责人：{contact.officer_name}，{contact.officer_contact}</p>
-<p>发生这样的事，我们向您诚恳道歉。</p><p>{contact.organisation}<br>{content.written_on}</p></div></div></body></html>"""
+    officer = f"{contact.officer_name}{say('clause')}{contact.officer_contact}"
+    rows = {"phone": contact.phone, "email": contact.email, "address": contact.address, "officer": officer}
+    contacts = "".join(f"<br>{say(f'label_{name}')}{say('colon')}{escape(row)}" for name, row in rows.items())
+    return f"""<!doctype html><html lang="zh-Hans"><head><meta charset="utf-8"><title>{say("subject")}</title></head>
+<body data-reference="{slot("reference")}"><div class="fold" style="top:80mm"></div><div class="fold" style="top:185mm"></div>
+<div class="head">{contact.organisation}</div>
+<div class="window"><p class="sender">{contact.organisation} · {contact.address}</p>{slot("addressee")}</div>
+<div class="facts"><p>{say("date", dated=content.written_on)}</p><p>{say("number")}</p><p>{say("reference")}</p></div>
+<div class="text"><h1>{say("subject")}</h1><p>{say("dear")}</p><p>{say("opening")}</p>
+{part("heading_what_happened", content.what_happened or ())}
+<h2>{say("heading_your_information")}</h2><p>{say("data")}</p>
+{part("heading_consequences", content.consequences or ())}
+<h2>{say("heading_steps")}</h2><ol>{steps}</ol>
+<h2>{say("heading_measures")}</h2><ul>{measures}</ul>
+{part("heading_cause", (content.cause or "",))}
+{part("heading_next", (words["next_update"],))}
+{part("heading_remedies", content.remedies or ())}
+<div class="box"><h2>{say("heading_check")}</h2><p>{say("no_links")}</p><p>{say("website", website=contact.website)}</p>
+<p>{say("phone", phone=contact.phone)}</p><p>{say("code")}</p><p>{say("never_asked")}</p></div>
+<div class="end"><h2>{say("heading_contact")}</h2><p>{contact.organisation}{contacts}</p>
+<p>{say("sorry")}</p><p>{contact.organisation}<br>{content.written_on}</p></div></div></body></html>"""
 
 
 def main(who: str, count: int) -> None:

@@ -234,6 +234,7 @@ def _shown(content: NoticeContent) -> dict[str, Any]:
         document.pop(part, None)
     document["contact"] = document["contact"] or asdict(Contact(organisation=""))
     document.setdefault("more", [])
+    document["not_taken"] = list(content.not_taken)
     return document
 
 

@@ -151,7 +151,7 @@ def test_printed_on_both_sides_every_letter_begins_on_a_front_side(
             "next_update",
         )
     )
-    short = replace(long, content={**long.content, **left_out, "more": []})
+    short = replace(long, content={**long.content, **left_out, "more": [], "not_taken": []})
     for each, pages_of_one in ((short, 1), (long, 3)):
         batch = printed(each, *people)
         assert {one.pages for one in batch.printed} == {pages_of_one}
@@ -226,7 +226,7 @@ def test_an_own_template_that_is_wrong_is_refused_with_its_place(
     ("shown", "lost"),
     [
         ("paragraph(say(words.dear))", "“person.name”"),
-        ("part(words.heading_your_information, paragraph(say(words.data)))", "“person.data_types”"),
+        ("paragraph(say(words.data))", "“person.data_types”"),
         ("paragraph(say(words.code))", "“person.code”"),
         ("section(each.heading, paragraphs(each.lines))", "“You may complain to the authority.”"),
     ],
