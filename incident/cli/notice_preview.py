@@ -101,7 +101,7 @@ def preview(
     document: dict[str, Any] = {"language": chosen, "channel": channel, **shown.document, "filled_with": told}
     lines = [shown.text]
     if channel in _SMALL:
-        lines += ["", f"personal places: {_TOLD[told]}"]
+        lines += ["", f"personal places: {_NONE_IN_A_PUSH if channel == 'push' else _TOLD[told]}"]
         lines += _sms_lines(desk, shown, surveyed, document) if channel == "sms" else []
         lines += _law_lines(desk, dossier, frozen.contents[chosen], channel, document)
     desk.lines(lines, document=document)
@@ -117,6 +117,9 @@ _TOLD = {
     "shortest, made up": "made up; nobody on the list is told in this language",
     "longest, made up": "made up; nobody on the list is told in this language",
 }
+
+
+_NONE_IN_A_PUSH = "none, because others see a locked screen"
 
 
 def _must_be_words(channel: str, filling: str, *, reveal: bool) -> None:
@@ -237,20 +240,7 @@ class _Shown:
 
 def _sms_lines(desk: Desk, shown: _Shown, surveyed: Survey | None, document: dict[str, Any]) -> list[str]:
     """Segments of the message that is shown, and what it costs to tell everybody who has a number."""
-    from incident.notice.sms_text import PART, SINGLE, sms_text
-
-    found = sms_text(shown.text)
-    room = SINGLE[found.encoding] if len(found.segments) < 2 else len(found.segments) * PART[found.encoding]
-    document["sms"] = {
-        "encoding": found.encoding.value,
-        "units": found.units,
-        "segments": list(found.segments),
-        "forcing": list(found.forcing),
-    }
-    lines = [
-        f"segments: {len(found.segments)} ({found.encoding}, {found.units} of {room} units)",
-        *_forcing(found),
-    ]
+    lines = _segment_lines(shown.text, document) if shown.values is not None else []
     if surveyed is None:
         return lines
     price, currency = desk.settings.sms.price, desk.settings.sms.currency
@@ -266,7 +256,9 @@ def _sms_lines(desk: Desk, shown: _Shown, surveyed: Survey | None, document: dic
         "cost": None if cost is None else f"{cost.normalize():f}",
         "currency": currency,
     }
-    each = ", ".join(f"{surveyed.by_segments[count]} × {count}" for count in sorted(surveyed.by_segments))
+    each = ", ".join(
+        f"{surveyed.by_segments[count]} people with {count}" for count in sorted(surveyed.by_segments)
+    )
     lines.append(f"people: {surveyed.people} on the list, {surveyed.with_phone} with a phone number")
     lines.append(f"segments for all of these: {surveyed.segments}" + (f" ({each})" if each else ""))
     if cost is None:
@@ -274,6 +266,23 @@ def _sms_lines(desk: Desk, shown: _Shown, surveyed: Survey | None, document: dic
     else:
         lines.append(f"cost for all of these: {cost.normalize():f} {currency} ({price} a segment)")
     return lines
+
+
+def _segment_lines(text: str, document: dict[str, Any]) -> list[str]:
+    from incident.notice.sms_text import PART, SINGLE, sms_text
+
+    found = sms_text(text)
+    room = SINGLE[found.encoding] if len(found.segments) < 2 else len(found.segments) * PART[found.encoding]
+    document["sms"] = {
+        "encoding": found.encoding.value,
+        "units": found.units,
+        "segments": list(found.segments),
+        "forcing": list(found.forcing),
+    }
+    return [
+        f"segments: {len(found.segments)} ({found.encoding}, {found.units} of {room} units)",
+        *_forcing(found),
+    ]
 
 
 def _forcing(found: SmsText) -> list[str]:

@@ -33,7 +33,7 @@ def listed(estate: Estate, tmp_path: Path) -> Estate:
 def test_every_channel_is_shown_in_every_language(estate: Estate, channel: str, language: str) -> None:
     words = ("notice", "preview", estate.id, "--channel", channel, "--language", language)
     text = estate.done(*words).out
-    assert "personal places: made up" in text
+    assert ("personal places: none" if channel == "push" else "personal places: made up") in text
     document = estate.done(*words, "--json").document
     assert document["text"] in text
     assert (document["channel"], document["filled_with"]) == (channel, "sample")
@@ -50,6 +50,13 @@ def test_the_sms_says_its_segments_its_encoding_and_that_the_cost_is_not_known(l
     assert "only in the full text: " in text
     assert "laws that name this way: cn-netdata-reg-11, eu-gdpr" in text
     assert "cn-gbt-35273-10 names other ways: phone, email, push, letter" in text
+
+
+def test_the_names_of_the_places_are_not_counted_as_an_sms(listed: Estate) -> None:
+    words = ("notice", "preview", listed.id, "--channel", "sms", "--language", "en", "--with", "slots")
+    text = listed.done(*words).out
+    assert "[first_step]" in text and "segments: " not in text.replace("segments for all of these: ", "")
+    assert "sms" not in listed.done(*words, "--json").document
 
 
 def test_the_cost_is_that_of_everybody_with_a_number(listed: Estate) -> None:
