@@ -21,6 +21,7 @@ from incident.proof.verify import verify
 from incident.store.tables import Batch
 from notifiers.outcome import Outcome, Result, Stage
 from tests.support.breaches import Affected, Breach, make_breach, some_people
+from tests.support.commands import run
 from tests.support.lived_in import must_hold
 from tests.support.postgres import PostgresServer
 from tests.support.relays import RecordingRelay, code_in, parsed, part_of, recording_relay
@@ -312,3 +313,28 @@ def test_a_copy_of_an_update_is_the_same_byte_for_byte(tmp_path: Path) -> None:
         breach.work()
     assert len(relay.taken) == 3
     assert relay.taken[1].raw == relay.taken[2].raw
+
+
+def test_the_terminal_tells_who_got_an_update_and_who_was_left_to_the_later_version(tmp_path: Path) -> None:
+    with recording_relay() as relay:
+        relay.at_rcpt = lambda address: LATER if address.startswith("p00003") else None
+        breach = sent(tmp_path, relay, some_people(3))
+        relay.at_rcpt = lambda address: "550 5.1.1 unknown" if address.startswith("p00001") else None
+        next_version(breach)
+        breach.work()
+    breach.made.store.close()
+    root = breach.made.workspace.root
+    shown = run("--workspace", root, "notice", "status", breach.id)
+    assert "not sent: told by a later version instead" in shown.out or "改由后续版本告知" in shown.out
+    newest, oldest = run("--workspace", root, "--json", "notice", "status", breach.id).document["campaigns"]
+    assert (newest["updates"], newest["accepted"], newest["unreachable"]) == (2, 2, {"refused": 1})
+    assert (oldest["updates"], oldest["unreachable"]) == (0, {"replaced": 1})
+    listed = run("--workspace", root, "deliveries", breach.id, "--format", "csv").out.splitlines()
+    assert Counter(line.rsplit(",", 1)[1] for line in listed) == {
+        "Version": 1,
+        "1": 3,
+        "2": 1,
+        ' update"': 2,
+    }
+    unreached = run("--workspace", root, "deliveries", breach.id, "--unreached", "--format", "csv").out
+    assert len(unreached.splitlines()) == 2
