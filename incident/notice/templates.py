@@ -42,6 +42,11 @@ def render_template(name: str, values: dict[str, Any], *, templates: Sequence[Pa
         ) from error
 
 
+def first_template(names: Sequence[str], *, templates: Sequence[Path]) -> str:
+    """The first of these names for which there is a template; the last where there is none, which is then not found."""
+    return next((name for name in names if has_template(name, templates=templates)), names[-1])
+
+
 def has_template(name: str, *, templates: Sequence[Path]) -> bool:
     """Whether one of the folders holds the template `name`."""
     return _find(name, tuple(templates)) is not None
