@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from incident.delivery.cases import case_slot, with_cases
 from incident.delivery.codes import code_of
@@ -135,17 +135,13 @@ def compose(
     to_guardian = addressee == Addressee.GUARDIAN
     to = person.guardian if to_guardian else person.contact
     people = (person, *others)
-    # A household's mailbox is nobody's in particular.
-    is_households = bool(others) and not to_guardian
-    audience = (
-        Audience.PERSON
-        if is_households
-        else audience_of(person, to_guardian=to_guardian, on=first_intent_at.date())
-    )
+    audience = _audience(people, to_guardian=to_guardian, on=first_intent_at.date())
     language = language_for(person.language, list(paper.words))
     if (audience, language) not in paper.skeletons:
         audience = Audience.PERSON  # a version from before there were variants has the person's words only
-    words, name = paper.words[language], "" if is_households else _one_line(to.name)
+    words = paper.words[language]
+    # A household's mailbox is nobody's in particular.
+    name = "" if others and not to_guardian else _one_line(to.name)
     skeleton = (paper.updates[update_of] if update_of else paper.skeletons)[audience, language]
     values = {
         PERSON_NAME: name or words.unnamed[audience],
@@ -168,6 +164,12 @@ def compose(
         values, to=address, message_id=f"<{delivery_id}@{paper.domain}>", date=first_intent_at
     )
     return Envelope(mail_from=paper.return_path, rcpt_to=address.spec, data=data, envid=delivery_id)
+
+
+def _audience(people: Sequence[PersonRow], *, to_guardian: bool, on: date) -> Audience:
+    """The audience of all who are told in one message; where they differ, the person's words are for everybody."""
+    found = {audience_of(each, to_guardian=to_guardian, on=on) for each in people}
+    return found.pop() if len(found) == 1 else Audience.PERSON
 
 
 def _children(people: Sequence[PersonRow], words: MessageWords) -> str:

@@ -117,9 +117,9 @@ def test_killed_in_every_window_of_shared_messages_each_parent_reads_of_each_chi
         assert addresses(relay, updates=updates) == Counter(dict.fromkeys(families, 1))
     for copies in relay.copies.values():
         message = parsed(copies[0])
-        named = Counter(re.findall(r"Child \d+-\d+", part_of(message, "plain")))
+        named = Counter(re.findall(r"^- (Child \d+-\d+)[:：]", part_of(message, "plain"), re.MULTILINE))
         names = families[message["To"].addresses[0].addr_spec]
-        # One child alone is not named: the message is about them.
+        # One child alone has no line: the whole message is about them.
         assert named == (Counter(names) if len(names) > 1 else Counter())
     with breach.made.store.read() as session:
         assert len(session.exec(select(Delivery)).all()) == 2 * len(people)

@@ -22,6 +22,7 @@ from incident.notice.content import NoticeContent
 from incident.notice.frozen import FrozenNotice
 from incident.notice.languages import shipped_languages
 from incident.notice.render import render_email
+from incident.notice.updating import update_mark
 from incident.record.person import Contact, Kind, PersonRow
 from incident.workspace import shipped
 from notifiers.email.message import NOT_IN_A_LINE
@@ -251,3 +252,52 @@ def compose_named(audience: Audience, language: str, name: str, guardian: str) -
         "made again it has the same bytes"
     )
     return parsed(envelope.data)
+
+
+def test_a_guardian_of_several_reads_their_names_and_a_line_for_each() -> None:
+    children = [
+        replace(somebody(Audience.GUARDIAN, "en", name=name), reference=name or "unnamed")
+        for name in ("Cleo", "Dan", "")
+    ]
+    envelope = compose(
+        PAPER,
+        children[0],
+        delivery_id="d1",
+        addressee=Addressee.GUARDIAN,
+        first_intent_at=AT,
+        others=children[1:],
+    )
+    message = parsed(envelope.data)
+    text, _ = bodies(message)
+    assert message["Subject"] == frozen().variants[Audience.GUARDIAN]["en"].subject
+    assert "about Cleo, Dan, your child was lost" in text
+    for line in ("- Cleo: phone number", "- Dan: phone number", "- no name on our list: phone number"):
+        assert line in text
+
+
+def test_a_household_of_several_ages_reads_the_words_for_everybody() -> None:
+    grown, young = (somebody(audience, "en", name="Kim") for audience in (Audience.PERSON, Audience.YOUNG))
+    for others, audience in (((grown,), Audience.PERSON), ((young,), Audience.PERSON)):
+        envelope = compose(
+            PAPER, grown, delivery_id="d1", addressee=Addressee.PERSON, first_intent_at=AT, others=others
+        )
+        assert parsed(envelope.data)["Subject"] == frozen().email_for(audience, "en").subject
+    envelope = compose(
+        PAPER, young, delivery_id="d1", addressee=Addressee.PERSON, first_intent_at=AT, others=(young,)
+    )
+    assert parsed(envelope.data)["Subject"] == frozen().email_for(Audience.YOUNG, "en").subject
+
+
+def test_each_version_is_marked_as_an_update_under_its_own_subject() -> None:
+    marked = replace(
+        frozen(), updates={tag: update_mark(shipped_languages()[tag]) for tag in frozen().contents}
+    )
+    paper = stationery(marked, key=KEY, earlier={"n1": frozen()})
+    for audience in Audience:
+        person = somebody(audience, "en", name="Kim")
+        to = Addressee.GUARDIAN if audience is Audience.GUARDIAN else Addressee.PERSON
+        envelope = compose(paper, person, delivery_id="d1", addressee=to, first_intent_at=AT, update_of="n1")
+        message = parsed(envelope.data)
+        own = frozen().email_for(audience, "en").subject
+        assert message["Subject"] == f"Update to our notice of 2026-11-23: {own}"
+        assert bodies(message)[0].startswith("This is an update to our notice of 2026-11-23.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -58,9 +57,10 @@ def test_a_parent_of_three_gets_one_message_that_names_all_three_cases(
     [mail] = [mail for mail in relay.taken if mail.to.casefold() == CORA]
     text, html = part_of(mail.message, "plain"), part_of(mail.message, "html")
     cases = ["Cleo: phone number", "Dan: phone number, location", "Eve: name"]
-    assert all(text.count(f"\n- {case}") == html.count(f"<br>{case}") == 1 for case in cases)
-    [heading] = [line for line in text.splitlines() if line.startswith("THE INFORMATION OF")]
-    assert sorted(re.findall("Cleo|Dan|Eve", heading)) == ["Cleo", "Dan", "Eve"]
+    lines = [line.removeprefix("- ").removesuffix(".") for line in text.splitlines() if line.startswith("- ")]
+    assert sorted(set(lines) & set(cases)) == sorted(cases)
+    assert sum(line.startswith(("Cleo", "Dan", "Eve")) for line in lines) == len(cases)
+    assert all(html.count(case) == 1 for case in cases)
     assert text.count("Cora") == 1
     account = breach.account()
     assert (account.expected, account.accepted, account.state) == (4, 4, CampaignState.ENDED)
