@@ -173,9 +173,9 @@ def _audience(people: Sequence[PersonRow], *, to_guardian: bool, on: date) -> Au
 
 
 def _children(people: Sequence[PersonRow], words: MessageWords) -> str:
-    """The names of all whom a guardian's message is about; without one of them, what children are called there."""
-    names = [_one_line(each.contact.name) for each in people]
-    return words.joined(names) if all(names) else words.unnamed_child
+    """The names of all whom a guardian's message is about; those without one, as children are called there, once."""
+    names = [_one_line(each.contact.name) or words.unnamed_child for each in people]
+    return words.joined(list(dict.fromkeys(names)))
 
 
 def language_for(wanted: str, languages: Sequence[str]) -> str:

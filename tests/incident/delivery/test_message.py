@@ -270,7 +270,7 @@ def test_a_guardian_of_several_reads_their_names_and_a_line_for_each() -> None:
     message = parsed(envelope.data)
     text, _ = bodies(message)
     assert message["Subject"] == frozen().variants[Audience.GUARDIAN]["en"].subject
-    assert "about Cleo, Dan, your child was lost" in text
+    assert "about Cleo, Dan and your child was lost" in text
     for line in ("- Cleo: phone number", "- Dan: phone number", "- no name on our list: phone number"):
         assert line in text
 
