@@ -17,6 +17,7 @@ from typing import Any
 from incident.errors import BadInput
 from incident.law.elements import element_catalogue
 from incident.notice.sources import Sources, sources_as_document, sources_from_document
+from incident.store.canonical import canonical
 
 
 class Element(StrEnum):
@@ -212,9 +213,7 @@ class NoticeContent:
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the canonical JSON (RFC 8785) of the content."""
-        import rfc8785
-
-        return hashlib.sha256(rfc8785.dumps(self.as_document())).hexdigest()
+        return hashlib.sha256(canonical(self.as_document())).hexdigest()
 
 
 def must_be_element(name: str) -> None:

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import rfc8785
-
 from incident.notice.audience import Audience, MessageWords
 from incident.notice.channels import Renderings
 from incident.notice.content import NoticeContent
 from incident.notice.letter import FrozenLetter
 from incident.notice.render import RenderedEmail
 from incident.notice.updating import UpdateMark
+from incident.store.canonical import canonical
 
 
 @dataclass(frozen=True)
@@ -107,4 +106,4 @@ class FrozenNotice:
     @property
     def hash(self) -> str:
         """SHA-256 over the canonical JSON (RFC 8785) of everything in it."""
-        return hashlib.sha256(rfc8785.dumps(self.as_document())).hexdigest()
+        return hashlib.sha256(canonical(self.as_document())).hexdigest()
