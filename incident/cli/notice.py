@@ -267,7 +267,7 @@ def deliveries_(
     unreached: bool = typer.Option(False, "--unreached", help="Only those who were not reached."),
     form: str = typer.Option("table", "--format", help="table or csv."),
     reveal: bool = typer.Option(
-        False, "--reveal", help="Show references and the relay's words (signed, --as NAME)."
+        False, "--reveal", help="Show references and the relay's words (signed, --as NAME, with --reason)."
     ),
     reason: str = typer.Option("", "--reason", help="Why they are looked at."),
 ) -> None:

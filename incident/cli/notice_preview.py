@@ -33,7 +33,7 @@ _MOST_FORCING = 20  # characters; of a Chinese text nearly all of them force UCS
 HELP = (
     "Show the notice as it would be read: by e-mail, as the public page, as a letter, by SMS, push, in the app, by phone, "
     "and what the call centre says. With --with longest or shortest it shows the longest or shortest message that somebody on the "
-    "list gets, under another name of the same length; --reveal (signed, --as NAME) shows their own."
+    "list gets, under another name of the same length; --reveal (signed, --as NAME, with --reason) shows their own."
 )
 
 
@@ -49,7 +49,9 @@ def preview(
         help="What stands in the personal places: slots (their names), sample (made up), longest or shortest (of the list).",
     ),
     reveal: bool = typer.Option(
-        False, "--reveal", help="Show the real name of the longest or shortest (signed, --as NAME)."
+        False,
+        "--reveal",
+        help="Show the real name of the longest or shortest (signed, --as NAME, with --reason).",
     ),
     reason: str = typer.Option("", "--reason", help="Why it is looked at."),
     output: Path | None = typer.Option(

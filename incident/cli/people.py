@@ -229,7 +229,9 @@ def match(
     unmatched: Path | None = typer.Option(
         None, "--unmatched", metavar="FILE", help="Write the keys that hit nobody there, masked."
     ),
-    reveal: bool = typer.Option(False, "--reveal", help="Write them in full (signed, --as NAME)."),
+    reveal: bool = typer.Option(
+        False, "--reveal", help="Write them in full (signed, --as NAME, with --reason)."
+    ),
     reason: str = typer.Option("", "--reason", help="Why they are looked at."),
 ) -> None:
     from incident.cli.people_match import match_document, match_lines, write_unmatched
@@ -325,13 +327,15 @@ def stats(ctx: typer.Context, incident_id: str = ID) -> None:
 @app.command(
     "problems",
     short_help="The rows that were kept aside, as CSV; with --reveal in full.",
-    help="The rows that were kept aside, as CSV. With --reveal (signed, --as NAME) they are shown in full, below the "
+    help="The rows that were kept aside, as CSV. With --reveal (signed, --as NAME, with --reason) they are shown in full, below the "
     "header of their list and with what is wrong behind: corrected, that can be imported again.",
 )
 def problems(
     ctx: typer.Context,
     incident_id: str = ID,
-    reveal: bool = typer.Option(False, "--reveal", help="Show the rows themselves (signed, --as NAME)."),
+    reveal: bool = typer.Option(
+        False, "--reveal", help="Show the rows themselves (signed, --as NAME, with --reason)."
+    ),
     reason: str = typer.Option("", "--reason", help="Why they are looked at."),
     list_number: int | None = typer.Option(
         None, "--list", metavar="NUMBER", help="Only those of this list: 1 is the first that was imported."
@@ -376,7 +380,9 @@ def show(
     incident_id: str = ID,
     reference: str = typer.Argument(..., metavar="REFERENCE", help="As the list has it."),
     reveal: bool = typer.Option(
-        False, "--reveal", help="Show all of it, also how to contact them safely (signed, --as NAME)."
+        False,
+        "--reveal",
+        help="Show all of it, also how to contact them safely (signed, --as NAME, with --reason).",
     ),
     reason: str = typer.Option("", "--reason", help="Why it is looked at."),
 ) -> None:

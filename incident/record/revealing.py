@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
+from incident.errors import Refused
 from incident.record.decisions import Signer, Subject, Verdict, decide
 from incident.record.operators import Role
 from incident.store.store import Store
@@ -18,8 +19,14 @@ def reveal(
 ) -> Decision:
     """Record, signed, that an operator looked at people's data in clear; `what` names the list.
 
-    Raises `Refused` when the operator lacks the role or the key at hand is not theirs.
+    Raises `Refused` without a reason, when the operator lacks the role or the key at hand is not theirs.
     """
+    if not reason.strip():
+        raise Refused(
+            "whoever looks at people's data in clear says why",
+            where=what,
+            next_step="add --reason TEXT; it stays on record with the look",
+        )
     with store.write(incident_id, kind="people.revealed", actor=signer.name, now=now) as change:
         subject = Subject(REVEAL, incident_id, hashlib.sha256(what.encode()).hexdigest())
         change.note(what=what)

@@ -147,7 +147,8 @@ JSON: list[tuple[list[str], int]] = [
     (["people", "problems", "{id}", "--list", "9"], 1),
     (["people", "show", "{id}", "C000001"], 0),
     (["people", "show", "{id}", "nobody"], 1),
-    (["--as", "anna", "people", "show", "{id}", "C000001", "--reveal"], 0),
+    (["--as", "anna", "people", "show", "{id}", "C000001", "--reveal"], 1),
+    (["--as", "anna", "people", "show", "{id}", "C000001", "--reveal", "--reason", "A caller asks"], 0),
     (["people", "import", "{id}", "{people}"], 0),
     (["people", "import", "{id}", "{people}", "--dry-run"], 0),
     (

@@ -93,7 +93,8 @@ def test_their_own_name_is_shown_to_who_signs_for_it_and_that_is_on_record(liste
         "longest",
         "--reveal",
     )
-    listed.refused(*words, says=["--as"])
+    listed.refused(*words, "--reason", "to see the longest", says=["--as"])
+    listed.refused("--as", "anna", *words, says=["--reason"])
     answer = listed.done("--as", "anna", *words, "--reason", "to see the longest")
     assert "Dear Zoë Winter-Smith" in answer.out
     assert "personal places: of the longest on the list\n" in answer.out
@@ -108,7 +109,7 @@ def test_the_e_mail_is_filled_too_and_escaped_in_its_file(estate: Estate, tmp_pa
     estate.done("people", "import", estate.id, file)
     words = ("notice", "preview", estate.id, "--language", "en")
     assert "Dear [person_name]," in estate.done(*words).out
-    reveal = ("--with", "longest", "--reveal")
+    reveal = ("--with", "longest", "--reveal", "--reason", "to see the longest")
     assert "Dear <b>{{7*7}}</b>," in estate.done("--as", "anna", *words, *reveal).out
     page = tmp_path / "mail.html"
     estate.done("--as", "anna", *words, *reveal, "-o", page)

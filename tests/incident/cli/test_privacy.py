@@ -49,6 +49,7 @@ PEOPLE = [
         "2018-05-05",
     ],
 ]
+WHY = ("--reason", "A caller asks")
 GUARDIANS = {"ZQ-771005": ("Thaddeus Ashby", "thaddeus@example.org")}
 # Second number, push token, address, since when the number is held, how to contact them safely; no mail is sent
 # to whoever has such a note, so it stands with a person who has no address.
@@ -211,16 +212,22 @@ def test_deliveries_show_nobody_unless_somebody_signs_for_it(lived: Lived) -> No
     assert len(answer.document) == 7
     assert _found(answer.text) == []
     assert {row["code"] for row in answer.document} >= {250, 550}
-    lived.estate.refused("deliveries", lived.estate.id, "--reveal")
+    lived.estate.refused("deliveries", lived.estate.id, "--reveal", "--reason", "Why", says=["--as"])
+    lived.estate.refused("--as", "anna", "deliveries", lived.estate.id, "--reveal", says=["--reason"])
+    lived.estate.refused(
+        "--as", "anna", "deliveries", lived.estate.id, "--reveal", "--reason", " ", says=["--reason"]
+    )
 
 
 def test_a_look_in_clear_is_signed_and_on_record(lived: Lived) -> None:
     before = sql(lived.estate.root, "SELECT count(*) FROM decision WHERE subject_kind = 'reveal'")
-    shown = lived.estate.done("--as", "anna", "deliveries", lived.estate.id, "--reveal", "--json")
+    shown = lived.estate.done("--as", "anna", "deliveries", lived.estate.id, "--reveal", *WHY, "--json")
     assert "ZQ-771003" in shown.text and "5.1.1" in shown.text
-    rows = lived.estate.done("--as", "carl", "people", "problems", lived.estate.id, "--reveal")
+    rows = lived.estate.done("--as", "carl", "people", "problems", lived.estate.id, "--reveal", *WHY)
     assert "Balthazar Crumb" in rows.out
-    person = lived.estate.done("--as", "anna", "people", "show", lived.estate.id, "ZQ-771004", "--reveal")
+    person = lived.estate.done(
+        "--as", "anna", "people", "show", lived.estate.id, "ZQ-771004", "--reveal", *WHY
+    )
     assert all(cell in person.out for cell in MORE["ZQ-771004"] if not cell.isdigit())
     after = sql(lived.estate.root, "SELECT count(*) FROM decision WHERE subject_kind = 'reveal'")
     assert after[0][0] == before[0][0] + 3
