@@ -67,10 +67,10 @@ def check_phone(text: str, country: str) -> str | None:
     """The number as E.164, "" for none, None when it cannot be one in its country."""
     if not text:
         return ""
-    return _usual_mobile(text, country) or _phone_by_library(text, country)
+    return usual_mobile(text, country) or _phone_by_library(text, country)
 
 
-def _usual_mobile(text: str, country: str) -> str | None:
+def usual_mobile(text: str, country: str) -> str | None:
     """A mobile number of mainland China with or without +86 or 86, digits grouped by spaces or hyphens; else None."""
     compact = text
     if (" " in text or "-" in text) and _SPACED_NUMBER.fullmatch(text):

@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from incident.errors import BadInput
-from incident.record.contact_checks import check_email, check_phone
+from incident.record.contact_checks import check_email, check_phone, usual_mobile
 from incident.record.person import Contact, PersonRow
 from incident.record.person_cells import (
     lines_of,
@@ -212,8 +212,9 @@ def read_people(rows: Rows, *, defaults: Defaults, without: Collection[str] = ()
     for unread in without:
         columns.pop(unread, None)
     must_identify(columns, rows)
+    reader = _RowReader(len(rows.header), columns, defaults)
     for number, row in rows.numbered:
-        yield _read_row(number, row, len(rows.header), columns, defaults)
+        yield reader.read(number, row)
 
 
 def columns_of(
@@ -267,62 +268,66 @@ def must_identify(columns: Mapping[str, int], rows: Rows) -> None:
         )
 
 
-def _read_row(
-    number: int, row: Sequence[str], width: int, columns: Mapping[str, int], defaults: Defaults
-) -> ReadRow:
-    def became(person: PersonRow | None, *problems: Problem) -> ReadRow:
-        return ReadRow(number, tuple(row), person, problems)
+class _RowReader:
+    """Reads the rows of one file: only the fields that its header names are looked at in each row."""
 
-    if len(row) != width:
-        return became(None, Problem(number, "", Reason.COLUMNS))
-    texts = {wanted: as_written(row[at].strip()) for wanted, at in columns.items()}
-    for wanted, text in texts.items():
-        if len(text) > _LONGEST_FIELD:
-            return became(None, Problem(number, wanted, Reason.TOO_LONG))
-    cells = _Cells(number, texts)
-    person = _person(cells, defaults)
-    return became(person, *cells.problems)
+    def __init__(self, width: int, columns: Mapping[str, int], defaults: Defaults) -> None:
+        self._width = width
+        self._columns = tuple(columns.items())
+        self._defaults = defaults
+        self._phones = [column for column in PHONES if column in columns]
+        self._further = [
+            (name, read) for name, (needs, read) in _FURTHER.items() if not columns.keys().isdisjoint(needs)
+        ]
 
+    def read(self, number: int, row: Sequence[str]) -> ReadRow:
+        """One row as a person, or the faults why it is none."""
+        if len(row) != self._width:
+            return ReadRow(number, tuple(row), None, (Problem(number, "", Reason.COLUMNS),))
+        texts = {wanted: row[at].strip() for wanted, at in self._columns}
+        # Nearly every row is of plain texts: one look at all of them together says so.
+        together = "".join(texts.values())
+        if "'" in together:
+            texts = {wanted: as_written(text) for wanted, text in texts.items()}
+        if len(together) > _LONGEST_FIELD:
+            for wanted, text in texts.items():
+                if len(text) > _LONGEST_FIELD:
+                    return ReadRow(number, tuple(row), None, (Problem(number, wanted, Reason.TOO_LONG),))
+        cells = _Cells(number, texts, plain=together.isprintable())
+        person = self._person(cells)
+        return ReadRow(number, tuple(row), person, tuple(cells.problems))
 
-def _person(cells: _Cells, defaults: Defaults) -> PersonRow | None:
-    country = _country(cells) or defaults.country
-    contact, more_phones = _contact(cells, country)
-    language = defaults.language_of(cells["language"]) if cells["language"] else defaults.language
-    if language is None:
-        cells.fault("language", Reason.LANGUAGE)
-    reference = cells["reference"] or contact.email or contact.phone
-    if not reference:
-        cells.fault("reference", Reason.NO_IDENTITY)
-        return None
-    note = "\n".join(lines_of(cells["safe_contact"]))
-    return PersonRow(
-        reference=reference,
-        contact=contact,
-        language=language or defaults.language,
-        country=country,
-        categories=_categories(cells, defaults),
-        birth_date=cells.read("birth_date", read_date, Reason.BIRTH_DATE),
-        guardian=_guardian(cells, country),
-        more_phones=more_phones,
-        push_tokens=split_tokens(cells["push_tokens"]),
-        address=_address(cells),
-        kind=cells.read("kind", read_kind, Reason.KIND),
-        number_role=cells.read("number_role", read_number_role, Reason.NUMBER_ROLE),
-        age_class=cells.read("age_class", read_age_class, Reason.AGE_CLASS),
-        guardian_consent=cells["guardian_consent"],
-        held_since=cells.read("held_since", read_date, Reason.HELD_SINCE),
-        safe_contact=(note,) if note else (),
-        deceased=bool(cells.read("deceased", read_deceased, Reason.DECEASED)),
-        household=bool(cells.read("household", read_household, Reason.HOUSEHOLD)),
-    )
+    def _person(self, cells: _Cells) -> PersonRow | None:
+        defaults = self._defaults
+        country = _country(cells) or defaults.country
+        contact, more_phones = _contact(cells, self._phones, country)
+        language = defaults.language_of(cells["language"]) if cells["language"] else defaults.language
+        if language is None:
+            cells.fault("language", Reason.LANGUAGE)
+        reference = cells["reference"] or contact.email or contact.phone
+        if not reference:
+            cells.fault("reference", Reason.NO_IDENTITY)
+            return None
+        return PersonRow(
+            reference=reference,
+            contact=contact,
+            language=language or defaults.language,
+            country=country,
+            categories=_categories(cells, defaults),
+            more_phones=more_phones,
+            **{name: read(cells, country) for name, read in self._further},
+        )
 
 
 class _Cells:
-    """The named cells of one row, and the faults found in them."""
+    """The named cells of one row, and the faults found in them; `plain` texts hold no control characters."""
 
-    def __init__(self, number: int, texts: Mapping[str, str]) -> None:
+    def __init__(self, number: int, texts: Mapping[str, str], *, plain: bool) -> None:
         self.number = number
         self.problems: list[Problem] = []
+        self._texts = texts
+        if plain:
+            return
         self._texts = {
             wanted: "" if _forbidden(wanted).search(text) else text for wanted, text in texts.items()
         }
@@ -351,12 +356,12 @@ def _forbidden(wanted: str) -> re.Pattern[str]:
     return _CONTROL_BUT_LINES if wanted in _MAY_HOLD_LINES else _CONTROL
 
 
-def _contact(cells: _Cells, country: str) -> tuple[Contact, tuple[str, ...]]:
-    """The person's contact with the first number, and the further numbers."""
+def _contact(cells: _Cells, phones: Sequence[str], country: str) -> tuple[Contact, tuple[str, ...]]:
+    """The person's contact with the first number of these columns, and the further numbers."""
     address = check_email(cells["email"])
     if address is None:
         cells.fault("email", Reason.EMAIL)
-    found = dict.fromkeys(number for column in PHONES for number in _numbers(cells, column, country))
+    found = dict.fromkeys(number for column in phones for number in _numbers(cells, column, country))
     phone, *more = found or ("",)
     return Contact(cells["name"], address or "", phone), tuple(more)
 
@@ -373,6 +378,8 @@ def numbers_in(text: str, country: str) -> tuple[list[str], bool]:
     """The valid numbers of a cell, which may hold several, as E.164; and whether it holds nothing else."""
     if not text:
         return [], True
+    if usual := usual_mobile(text, country):
+        return [usual], True
     found = [number for part in split_values(text) for number in _one_or_two(part, country)]
     valid = [number for number in found if number]
     if found and len(valid) == len(found):
@@ -428,6 +435,8 @@ def _categories(cells: _Cells, defaults: Defaults) -> tuple[str, ...]:
 
 def categories_in(text: str, defaults: Defaults) -> tuple[tuple[str, ...], bool]:
     """The kinds of data that a cell names, each once, or the default ones; and whether all of its words are known."""
+    if not text:
+        return tuple(dict.fromkeys(defaults.categories)), True
     for separator in _CATEGORY_SEPARATORS:
         text = text.replace(separator, ";")
     words = [word.strip().lower() for word in text.split(";") if word.strip()]
@@ -435,6 +444,39 @@ def categories_in(text: str, defaults: Defaults) -> tuple[tuple[str, ...], bool]
         return tuple(dict.fromkeys(defaults.categories)), True
     found = [defaults.known_categories.get(word) for word in words]
     return tuple(dict.fromkeys(category for category in found if category)), None not in found
+
+
+def _note(cells: _Cells) -> tuple[str, ...]:
+    note = "\n".join(lines_of(cells["safe_contact"]))
+    return (note,) if note else ()
+
+
+def _field(wanted: str, reader: Callable[[str], Any], otherwise: Reason) -> _ReadField:
+    return lambda cells, country: cells.read(wanted, reader, otherwise)
+
+
+_ReadField = Callable[[_Cells, str], Any]
+_FURTHER: Mapping[str, tuple[Collection[str], _ReadField]] = {
+    "birth_date": (["birth_date"], _field("birth_date", read_date, Reason.BIRTH_DATE)),
+    "guardian": (["guardian_name", "guardian_email", "guardian_phone"], _guardian),
+    "push_tokens": (["push_tokens"], lambda cells, country: split_tokens(cells["push_tokens"])),
+    "address": ([*_ADDRESS, "postal_code", "city"], lambda cells, country: _address(cells)),
+    "kind": (["kind"], _field("kind", read_kind, Reason.KIND)),
+    "number_role": (["number_role"], _field("number_role", read_number_role, Reason.NUMBER_ROLE)),
+    "age_class": (["age_class"], _field("age_class", read_age_class, Reason.AGE_CLASS)),
+    "guardian_consent": (["guardian_consent"], lambda cells, country: cells["guardian_consent"]),
+    "held_since": (["held_since"], _field("held_since", read_date, Reason.HELD_SINCE)),
+    "safe_contact": (["safe_contact"], lambda cells, country: _note(cells)),
+    "deceased": (
+        ["deceased"],
+        lambda cells, country: bool(cells.read("deceased", read_deceased, Reason.DECEASED)),
+    ),
+    "household": (
+        ["household"],
+        lambda cells, country: bool(cells.read("household", read_household, Reason.HOUSEHOLD)),
+    ),
+}
+"""What a row may say of a person besides, by the name of the field: the columns that it needs, and how it is read."""
 
 
 def is_clean(wanted: str, text: str) -> bool:

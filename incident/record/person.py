@@ -7,7 +7,7 @@ reads the same and has the same keyed hash of content.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -66,8 +66,8 @@ class PersonRow:
     language: str
     country: str
     categories: tuple[str, ...]
-    birth_date: date | None
-    guardian: Contact
+    birth_date: date | None = None
+    guardian: Contact = field(default_factory=Contact)
     more_phones: tuple[str, ...] = ()
     push_tokens: tuple[str, ...] = ()
     address: tuple[str, ...] = ()
@@ -119,22 +119,25 @@ def _years(born: date, on: date) -> int:
 # -- what is sealed -----------------------------------------------------------------------------------
 
 
+_SAID_ONLY = (
+    "more_phones",
+    "push_tokens",
+    "address",
+    "kind",
+    "number_role",
+    "age_class",
+    "guardian_consent",
+    "held_since",
+    "safe_contact",
+    "deceased",
+    "household",
+)
+"""The fields that are left out where nobody said anything."""
+
+
 def person_content(person: PersonRow) -> dict[str, Any]:
     """What is sealed of a person, as JSON values."""
-    said_only = {
-        "more_phones": list(person.more_phones),
-        "push_tokens": list(person.push_tokens),
-        "address": list(person.address),
-        "kind": person.kind and person.kind.value,
-        "number_role": person.number_role and person.number_role.value,
-        "age_class": person.age_class and person.age_class.value,
-        "guardian_consent": person.guardian_consent,
-        "held_since": person.held_since and person.held_since.isoformat(),
-        "safe_contact": list(person.safe_contact),
-        "deceased": person.deceased,
-        "household": person.household,
-    }
-    return {
+    content: dict[str, Any] = {
         "reference": person.reference,
         "contact": dict(vars(person.contact)),
         "language": person.language,
@@ -142,8 +145,19 @@ def person_content(person: PersonRow) -> dict[str, Any]:
         "categories": list(person.categories),
         "birth_date": person.birth_date.isoformat() if person.birth_date else None,
         "guardian": dict(vars(person.guardian)),
-        **{name: value for name, value in said_only.items() if value},
     }
+    for name in _SAID_ONLY:
+        if value := getattr(person, name):
+            content[name] = _as_json(value)
+    return content
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, StrEnum):
+        return value.value
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def person_from_content(content: Mapping[str, Any]) -> PersonRow:
