@@ -288,7 +288,7 @@ def _joined(state: _Importing, held: PersonRow | None, rows: list[tuple[ReadRow,
         if differs and not row.problems:
             _keep_aside(state, row, (Problem(row.number, differs, Reason.CONFLICT),))
         merged = same_person([merged, person])
-    return merged
+    return same_person([merged, *(person for _, person in rows)]) if len(rows) > 1 else merged
 
 
 def _keep_aside(state: _Importing, row: ReadRow, problems: Sequence[Problem]) -> None:

@@ -6,7 +6,7 @@ reads the same and has the same keyed hash of content.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -192,8 +192,18 @@ def person_from_content(content: Mapping[str, Any]) -> PersonRow:
 def same_person(rows: Iterable[PersonRow]) -> PersonRow:
     """Several rows of one person as one: the first that says a thing is right, and later rows fill in.
 
-    Joined are kinds of data, numbers, push tokens and notes on safe contact. Who is dead in one row is dead.
+    Joined are kinds of data, numbers, push tokens and notes on safe contact. Who is dead in one row is dead. A number
+    may be the one that an earlier row shares with them all, so that it is gone over until nothing is added: saying the
+    same again changes nothing.
     """
+    listed = list(rows)
+    merged = _gone_over(listed)
+    while len(listed) > 1 and (again := _gone_over([merged, *listed])) != merged:
+        merged = again
+    return merged
+
+
+def _gone_over(rows: Sequence[PersonRow]) -> PersonRow:
     first, *others = rows
     merged = first
     for other in others:

@@ -7,7 +7,7 @@ PostgreSQL has many; what must happen in turn there takes the lock of a name fir
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -138,12 +138,27 @@ def _begin(connection: Connection) -> None:
 
 def on_sqlite(connection: Connection, text: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
     """Give a statement of SQLite to its driver as it is, values by name. Raises SQLAlchemy's errors, as it would."""
-    driver: Any = connection.connection.driver_connection
+    with _as_sqlalchemy_says(text):
+        cursor: sqlite3.Cursor = _driver(connection).execute(text, values)
+    return cursor
+
+
+def often_on_sqlite(connection: Connection, text: str, rows: Sequence[Sequence[Any]]) -> None:
+    """As `on_sqlite`, once for each row, values by place."""
+    with _as_sqlalchemy_says(text):
+        _driver(connection).executemany(text, rows)
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+@contextmanager
+def _as_sqlalchemy_says(text: str) -> Iterator[None]:
     try:
-        cursor: sqlite3.Cursor = driver.execute(text, values)
+        yield
     except sqlite3.Error as error:
         raise DBAPIError.instance(text, None, error, sqlite3.Error, hide_parameters=True) from error
-    return cursor
 
 
 def use_write_ahead_log(engine: Engine) -> None:

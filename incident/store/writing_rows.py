@@ -15,7 +15,7 @@ from sqlalchemy import Boolean, Connection, LargeBinary, Table, insert
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, ProgrammingError
 
 from incident.errors import StoreUnavailable, TocsinError
-from incident.store.database import is_postgres
+from incident.store.database import is_postgres, often_on_sqlite
 
 Row = tuple[Any, ...]
 _MostlyNothing = Callable[[Any], Any] | None
@@ -58,7 +58,7 @@ def insert_rows(target: Connection, table: Table, rows: Sequence[Mapping[str, An
         for name in names
     ]
     values = [tuple(map(row.__getitem__, names)) for row in rows]
-    target.exec_driver_sql(_insertion(table, names), _bound(values, processors))
+    often_on_sqlite(target, _insertion(table, names), _bound(values, processors))
 
 
 @cache

@@ -74,6 +74,7 @@ def _planted(field: Field, number: int) -> tuple[object, list[str]]:
         ]
     if field.type is FieldType.texts and field.name not in (
         "data_categories",
+        "data_not_taken",
         "remedies_chosen",
     ):
         return [f"{MARK}item{number}"], [f"{MARK}item{number}"]

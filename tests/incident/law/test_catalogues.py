@@ -53,7 +53,7 @@ def test_the_elements_are_the_canonical_list_of_notices() -> None:
         "what_happened", "breach_date", "discovery_date", "data_types", "individual_specific_data", "consequences",
         "measures_taken", "steps_for_person", "contact", "dpo", "regulator_or_agency_info", "credit_bureau_info",
         "id_protection_offer", "le_delay_statement", "rights_and_remedies", "delay_reason", "cause", "remedies",
-        "guardian_advice", "protection_in_place", "next_update", "notice_date",
+        "guardian_advice", "protection_in_place", "next_update", "notice_date", "data_not_taken", "authority_informed",
     }  # fmt: skip
 
 

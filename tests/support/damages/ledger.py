@@ -158,7 +158,11 @@ LEDGER = [
             "UPDATE delivery SET addressee = 'person' WHERE addressee = 'guardian' AND attempts = 1"
             " AND person_id IN (SELECT id FROM person WHERE NOT has_email)",
         ),
-        {"ledger.people": "has an address, or has none", "people.read": "told through the guardian"},
+        {
+            "ledger.people": "has an address, or has none",
+            "people.read": "told through the guardian",
+            "journal.chains": "ledger changed",
+        },
     ),
     Damage(
         "a delivery goes over a channel that is none",
