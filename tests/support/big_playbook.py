@@ -21,7 +21,7 @@ from incident.ops.house import start_playbook
 from incident.record.decisions import Subject, approvals, voices
 from incident.response import events as e
 from incident.response.deciding import STEP_SUBJECT
-from incident.response.runner import RUN_JOB, OpenEffect
+from incident.response.runner import RUN_JOB, RUNNING, OpenEffect
 from incident.store.tables import Job, Run, RunEffect
 from tests.support.halting import Halting, Saying
 from tests.support.ordeals import TICKET, Ordeal
@@ -194,8 +194,11 @@ class SharedRuns(Ordeal):
     def all_over(self) -> bool:
         """Whether every run and its job have ended and nobody signs; False while the database is away."""
         undone = select(Job.key).where(Job.kind == RUN_JOB, Job.state != JobState.DONE)
+        # The job of a run that waits for a person is done until they answer.
+        running = select(Run.id).where(Run.state == RUNNING)
         with suppress(StoreUnavailable), self.store.read() as session:
-            return not self.signing and session.exec(undone).first() is None
+            found = (session.exec(undone).first(), session.exec(running).first())
+            return not self.signing and found == (None, None)
         return False
 
     def steps(self) -> int:
