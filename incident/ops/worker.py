@@ -6,6 +6,7 @@ lives already: then one only watches.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -52,6 +53,7 @@ from incident.workspace import worker_lock
 from notifiers.email.relay import Relay
 
 Watcher = Callable[[str, e.Effect, str], None]
+_OBJECTS_BETWEEN_LOOKS = 20_000
 _RUNS_AT_ONCE = 8  # a run waits for the service that it calls, and keeps no other run waiting
 _CALLING_AT_ONCE = 1  # a service that does not answer keeps a hand of its own busy, and no other
 _UNDER_A_BRAKE = 3600.0  # whoever lifts it makes every open job due at once
@@ -133,13 +135,14 @@ class Worker:
         calling = {SUMMONS_JOB: _CALLING_AT_ONCE, RUN_JOB: _RUNS_AT_ONCE}
         with self.house.store.transaction(in_turn="missing jobs") as session:
             put_missing_jobs(session)
-        if relay is None:
-            yield self._runner(self.handlers(None), self._patience.slots, at_once=calling)
-            return
-        with MailRoom(relay, connections=mail.connections, longest=self._patience.longest / 2) as room:
-            batches = batches_at_once(mail.connections)
-            # One more thread than batches, so that an alert or a run need not wait for a batch to end.
-            yield self._runner(self.handlers(room), batches + 1, at_once={BATCH_JOB: batches, **calling})
+        with _collecting_seldom():
+            if relay is None:
+                yield self._runner(self.handlers(None), self._patience.slots, at_once=calling)
+                return
+            with MailRoom(relay, connections=mail.connections, longest=self._patience.longest / 2) as room:
+                batches = batches_at_once(mail.connections)
+                # One more thread than batches, so that an alert or a run need not wait for a batch to end.
+                yield self._runner(self.handlers(room), batches + 1, at_once={BATCH_JOB: batches, **calling})
 
     def _runner(self, handlers: dict[str, Handler], hands: int, *, at_once: dict[str, int]) -> WorksOn:
         """A runner with `hands` for all that waits for nobody outside, and more for what does."""
@@ -255,6 +258,20 @@ class Worker:
             end_campaign(change, house.store, campaign_id)
             poke_runs(change.session, campaign.incident_id)
             lease.done(change.session)
+
+
+@contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    """Let Python's garbage collector look less often: a worker makes very many objects that are gone in a moment.
+
+    Measured, an eighth of the time of 300 runs went into looking at them.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(max(_OBJECTS_BETWEEN_LOOKS, before[0]), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _unless_braked(handler: Handler) -> Handler:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import queue
 import threading
 from pathlib import Path
@@ -41,6 +42,17 @@ def test_every_kind_of_job_has_a_handler(tmp_path: Path) -> None:
     }
     with worker.runner() as runner:
         assert isinstance(runner, Runner)
+
+
+def test_while_it_works_garbage_is_looked_for_less_often_and_then_as_before(tmp_path: Path) -> None:
+    before = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    try:
+        with Worker(make_breach(tmp_path).house).runner():
+            assert gc.get_threshold() == (20_000, 10, 10)
+        assert gc.get_threshold() == (700, 10, 10)
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_without_a_relay_nothing_is_sent_and_the_rest_goes_on(tmp_path: Path) -> None:
