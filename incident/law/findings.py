@@ -141,6 +141,11 @@ class Duty:
         return self.branches[:1] if runs is None or runs.answer is Answer.met else self.branches
 
     @property
+    def certain_recipients(self) -> tuple[Recipient, ...]:
+        """To whom it goes on every way it may still go; none where that depends on what is not known."""
+        return tuple(each for each in self.recipients if all(each in way.recipients for way in self.ways))
+
+    @property
     def public_notice_instead(self) -> bool:
         """Whether a public communication may take the place of individual notice."""
         return any(

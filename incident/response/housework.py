@@ -89,7 +89,8 @@ class House:
                 for finding in findings
                 for duty in finding.duties
                 if duty.kind is DutyKind.report_authority and duty.id in dossier.met
-                for recipient in duty.recipients
+                # Which of two authorities was told is nothing to guess: a notice would claim it.
+                for recipient in duty.certain_recipients
             ],
         )
 

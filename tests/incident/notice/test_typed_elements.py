@@ -18,7 +18,9 @@ from incident.notice.inputs import NoticeInputs
 from incident.notice.public_page import render_public_pages
 from incident.notice.release import latest_version
 from incident.notice.render import render_email
+from incident.ops.house import evaluate
 from incident.record.facts import Certainty
+from incident.report.versions import record_submission
 from tests.support.breaches import Breach, make_breach
 
 LANGUAGES = ("zh-Hans", "en")
@@ -133,9 +135,6 @@ def contents_of(breach: Breach) -> dict[str, NoticeContent]:
 
 
 def test_a_report_that_was_handed_in_stands_in_the_next_version_of_the_notice(tmp_path: Path) -> None:
-    from incident.ops.house import evaluate
-    from incident.report.versions import record_submission
-
     breach = make_breach(tmp_path)
     before = contents_of(breach)["en"]
     assert lines(before, "authority_informed") == () and lines(before, "rights_and_remedies")
@@ -148,3 +147,25 @@ def test_a_report_that_was_handed_in_stands_in_the_next_version_of_the_notice(tm
     after = contents_of(breach)
     assert "the department in charge" in lines(after["en"], "authority_informed")[0]
     assert all(len(lines(content, "authority_informed")) == 1 for content in after.values())
+
+
+@pytest.mark.parametrize(
+    ("cii_involved", "told"),
+    [
+        ("unknown", ""),
+        (False, "provincial cyberspace administration"),
+        (True, "critical information infrastructure"),
+    ],
+)
+def test_which_of_two_authorities_was_told_is_claimed_only_where_the_record_settles_it(
+    tmp_path: Path, cii_involved: bool | str, told: str
+) -> None:
+    breach = make_breach(tmp_path)
+    breach.state(cii_involved=cii_involved)
+    store, now = breach.made.store, breach.made.clock()
+    with store.write(breach.id, kind="report.submitted", actor="ana", now=now) as change:
+        duty = "cn-cac-incident-2025/initial"
+        record_submission(change, store, breach.id, duty, at=now, how="12387 hotline", reference="42")
+        evaluate(breach.house, change, breach.id)
+    found = " ".join(lines(contents_of(breach)["en"], "authority_informed"))
+    assert told in found if told else found == ""
