@@ -12,7 +12,7 @@ from incident.cli.desk import desk_of
 from incident.errors import WrongUsage
 
 if TYPE_CHECKING:
-    from incident.notice.addressees import Audience
+    from incident.notice.audience import Audience
 
 
 AUDIENCE = typer.Option(
@@ -22,7 +22,7 @@ AUDIENCE = typer.Option(
 
 def audience_named(word: str) -> Audience:
     """The audience of this name. Raises `WrongUsage` naming those there are."""
-    from incident.notice.addressees import Audience
+    from incident.notice.audience import Audience
 
     if word not in set(Audience):
         raise WrongUsage(

@@ -14,7 +14,7 @@ from incident.cli.record import ID
 from incident.errors import Refused, WrongUsage
 
 if TYPE_CHECKING:
-    from incident.notice.addressees import Audience
+    from incident.notice.audience import Audience
     from incident.notice.channels import PersonValues, Rendering, SmallChannel
     from incident.notice.content import NoticeContent
     from incident.notice.frozen import FrozenNotice

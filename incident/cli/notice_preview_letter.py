@@ -9,7 +9,7 @@ from incident.cli.desk import Desk, write_output
 from incident.errors import Refused, WrongUsage
 
 if TYPE_CHECKING:
-    from incident.notice.addressees import Audience
+    from incident.notice.audience import Audience
     from incident.notice.channels import PersonValues
     from incident.notice.frozen import FrozenNotice
 

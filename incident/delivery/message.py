@@ -12,7 +12,14 @@ from datetime import date, datetime
 from incident.delivery.cases import case_slot, with_cases
 from incident.delivery.codes import code_of
 from incident.delivery.states import Addressee
-from incident.notice.audience import Audience, MessageWords, audience_of, message_words
+from incident.notice.audience import Audience
+from incident.notice.audience_words import (
+    MessageWords,
+    audience_of,
+    kinds_told,
+    language_for,
+    message_words,
+)
 from incident.notice.frozen import FrozenNotice
 from incident.notice.languages import shipped_languages
 from incident.notice.render import CHILD_NAME, CODE, DATA_TYPES_OF_PERSON, PERSON_NAME, RenderedEmail
@@ -178,21 +185,9 @@ def _children(people: Sequence[PersonRow], words: MessageWords) -> str:
     return words.joined(list(dict.fromkeys(names)))
 
 
-def language_for(wanted: str, languages: Sequence[str]) -> str:
-    """The language of a notice for who reads another: the same, else the same in another script, else the first."""
-    if wanted in languages:
-        return wanted
-    primary = wanted.partition("-")[0]
-    return next((tag for tag in languages if tag.partition("-")[0] == primary), languages[0])
-
-
 def _kinds_of(person: PersonRow, paper: Stationery, language: str) -> str:
-    """The kinds of one person's data; all that the notice tells of where one has no name in the language."""
-    titles = [paper.category_titles[category].get(language) for category in person.categories]
-    known = [title for title in titles if title]
-    if not known or len(known) < len(titles):
-        return paper.everyones_categories[language]
-    return paper.words[language].listed(known)
+    told = kinds_told(person.categories, paper.category_titles, language)
+    return paper.words[language].listed(told) if told else paper.everyones_categories[language]
 
 
 def _words_of(language: str) -> MessageWords:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from incident.notice.audience import Audience, MessageWords
+from incident.notice.audience import Audience
+from incident.notice.audience_words import MessageWords
 from incident.notice.channels import Renderings
 from incident.notice.content import NoticeContent
 from incident.notice.letter import FrozenLetter

@@ -9,7 +9,7 @@ from __future__ import annotations
 import string
 from collections.abc import Iterator, Mapping
 
-from incident.notice.addressees import Audience
+from incident.notice.audience import Audience
 
 SENTENCES: Mapping[str, str] = {
     "subject": "organisation",

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from incident.errors import NotFound
 from incident.law.data import Strict, checked, read_file
-from incident.notice.addressees import FURTHER, Audience
+from incident.notice.audience import FURTHER, Audience
 from incident.notice.house_rules import house_rules
 from incident.notice.language_keys import (
     DATES,

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from incident.errors import BadInput
-from incident.notice.audience import Audience, content_for, message_words, told_to
+from incident.notice.audience import Audience
+from incident.notice.audience_words import content_for, message_words, told_to
 from incident.notice.content import Contact, NoticeContent
 from incident.notice.language_keys import WORDS
 from incident.notice.languages import Language, Unit, languages_in

@@ -20,7 +20,7 @@ from incident.law.lint import Problem, Severity, line_in
 from incident.law.regimes import Place
 from incident.law.remedies import remedy_catalogue
 from incident.law.rights import rights_catalogue
-from incident.notice.addressees import FURTHER, Audience
+from incident.notice.audience import FURTHER, Audience
 from incident.notice.content import SECTIONS
 from incident.notice.languages import CATALOGUE_FILE, Catalogue, Language, Spoken, language_files
 from incident.notice.lint_catalogues import phrase_faults, reading_faults

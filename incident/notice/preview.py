@@ -17,6 +17,7 @@ from sqlmodel import Session, col
 from incident.law.findings import Finding
 from incident.law.regimes import Channel, DutyKind
 from incident.notice.audience import Audience
+from incident.notice.audience_words import kinds_told, language_for
 from incident.notice.channels import PersonValues, Sms, person_values
 from incident.notice.frozen import FrozenNotice
 from incident.notice.graphemes import graphemes
@@ -80,10 +81,11 @@ def survey(
     Raises `KeyDestroyed` or `KeyMissing` as soon as somebody is listed.
     """
     found, measure = Survey(), _measure(frozen, channel)
+    languages = list(frozen.contents)
     most: tuple[int, ...] = ()
     least: tuple[int, ...] = ()
     for told, person in _addressees(session, store, incident_id):
-        spoken = person.language if person.language in frozen.contents else next(iter(frozen.contents))
+        spoken = language_for(person.language, languages)
         values = _values(told.name, person, frozen, spoken)
         found.people += 1
         found.with_phone += bool(told.phone)
@@ -131,12 +133,12 @@ def _addressees(session: Session, store: Store, incident_id: str) -> Iterator[tu
 
 def _values(name: str, person: PersonRow, frozen: FrozenNotice, language: str) -> PersonValues:
     words = frozen.words[language]
-    titles = [frozen.category_titles[category][language] for category in person.categories]
+    told = kinds_told(person.categories, frozen.category_titles, language)
     everyones = frozen.contents[language].data_types or ()
     return person_values(
         name=name or words.unnamed[Audience.PERSON],
         child=person.contact.name or words.unnamed_child,
-        data_types=words.listed(titles or everyones),
+        data_types=words.listed(told or everyones),
         code=SAMPLE_CODE,
     )
 

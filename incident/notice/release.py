@@ -16,11 +16,13 @@ from enum import StrEnum
 from sqlmodel import Session, col, select
 
 from incident.errors import BadInput, NotFound, Refused
-from incident.notice.audience import FURTHER, Audience, check_variants, message_words
+from incident.notice.audience import FURTHER, Audience
+from incident.notice.audience_words import message_words
 from incident.notice.draft import draft
 from incident.notice.findings import Finding, refusals
 from incident.notice.frozen import FrozenNotice
 from incident.notice.gate import Required, check_notice
+from incident.notice.gate_audiences import check_variants
 from incident.notice.gate_channels import check_channels
 from incident.notice.gate_edits import check_edits
 from incident.notice.gate_personal import check_personal

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from incident.errors import BadInput
-from incident.notice.audience import Audience, content_for, said_to, told_to
+from incident.notice.audience import Audience
+from incident.notice.audience_words import content_for, said_to, told_to
 from incident.notice.content import NoticeContent
 from incident.notice.language_keys import SENTENCES
 from incident.notice.languages import Language, languages_in

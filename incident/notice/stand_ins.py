@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from incident.notice.addressees import Audience
+from incident.notice.audience import Audience
 from incident.notice.channels import PersonValues, person_values
 from incident.notice.content import NoticeContent
 from incident.notice.graphemes import graphemes

@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incident.delivery.codes import code_of
-from incident.delivery.message import compose, language_for, stationery, writes_to_organisations
+from incident.delivery.message import compose, stationery, writes_to_organisations
 from incident.delivery.states import Addressee
-from incident.notice.audience import FURTHER, Audience, message_words
+from incident.notice.audience import FURTHER, Audience
+from incident.notice.audience_words import language_for, message_words
 from incident.notice.content import NoticeContent
 from incident.notice.frozen import FrozenNotice
 from incident.notice.languages import shipped_languages

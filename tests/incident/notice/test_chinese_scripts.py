@@ -15,7 +15,7 @@ import pytest
 
 from incident.law.data import read_file, read_yaml
 from incident.law.remedies import remedy_catalogue
-from incident.notice.addressees import Audience
+from incident.notice.audience import Audience
 from incident.notice.content import NoticeContent
 from incident.notice.languages import shipped_languages
 from incident.notice.lint_languages import lint_languages

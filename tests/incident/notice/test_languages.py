@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import incident.notice
 from incident.errors import BadInput, NotFound
-from incident.notice.addressees import Audience
+from incident.notice.audience import Audience
 from incident.notice.language_keys import faults_of_text
 from incident.notice.languages import languages_in, shipped_languages
 from incident.notice.readability import length_of, sentences

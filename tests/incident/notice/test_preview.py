@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -87,6 +88,34 @@ def test_an_empty_list_has_no_ends_and_costs_nothing(tmp_path: Path) -> None:
 def test_a_nameless_person_is_addressed_as_the_message_would(tmp_path: Path) -> None:
     found = look(make_breach(tmp_path, people=[Affected("C1", name="", phone="+8613800138000")]))
     assert found.longest is not None and found.longest["person_name"] == "customer"
+
+
+def test_everybody_is_counted_in_the_language_that_they_will_read(tmp_path: Path) -> None:
+    """Who reads Chinese in another script gets the Chinese notice also where the first is English."""
+    breach = make_breach(
+        tmp_path,
+        people=[
+            Affected("C1", "張三", language="zh-Hant", phone="+8613800138000"),
+            Affected("C2", "Ann", language="en", phone="+8613800138001"),
+        ],
+        workspace={"languages": ["en", "zh-Hans"]},
+    )
+    in_chinese, in_english = look(breach, language="zh-Hans"), look(breach, language="en")
+    assert in_chinese.longest is not None and in_chinese.longest["person_name"] == "張三"
+    assert in_english.longest is not None and in_english.longest["person_name"] == "Ann"
+
+
+def test_a_kind_without_a_name_in_the_language_is_measured_as_the_message_tells_it(tmp_path: Path) -> None:
+    breach = make_breach(tmp_path, people=[Affected("C1", "Ann", data=BOTH, phone="+8613800138000")])
+    frozen = frozen_of(breach)
+    titles = {**frozen.category_titles, "location": {"zh-Hans": "位置信息"}}
+    with breach.made.store.read() as session:
+        found = survey(
+            session, breach.made.store, breach.id, replace(frozen, category_titles=titles),
+            language="en", channel="sms",
+        )  # fmt: skip
+    assert found.longest is not None
+    assert found.longest["data_types_of_person"] == "phone number, location"
 
 
 def test_masked_values_keep_the_kinds_and_the_length() -> None:

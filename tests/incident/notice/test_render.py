@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from incident.errors import BadInput, NotFound
-from incident.notice.audience import message_words
+from incident.notice.audience_words import message_words
 from incident.notice.content import NoticeContent
 from incident.notice.languages import shipped_languages
 from incident.notice.public_page import render_public_pages
