@@ -105,55 +105,50 @@ class Change:
 
     def put(self, row: SQLModel, content: Content | None = None) -> None:
         """Insert or update a row of a journalled table; `content` goes sealed into it and into the journal."""
-        from incident.store.tables import ROW_TABLES  # all of them are built for it: only who writes waits
-
-        if not isinstance(row, ROW_TABLES):
-            raise TypeError(f"{row.__tablename__} is not journalled by row")
-        image: dict[str, Any] = {"table": row.__tablename__}
-        if content is not None:
-            seal_row(row, content, key=self.key)
-            image["content"] = content
+        self._seal(row, content)
         if row not in self.session:
             row = self.session.merge(row)
             self.session.flush()
         # One that was read in this change is written with the others, before anything looks at its table.
-        image["row"] = row_image(row)
-        self._images.append(image)
+        self._journal(row, content)
 
     def add(self, row: SQLModel, content: Content) -> None:
         """As `put`, for a row with a new id, which is inserted without being looked for.
 
         The session does not know the object afterwards: who reads the row in the same change gets another one.
         """
-        from incident.store.tables import ROW_TABLES
-
-        if not isinstance(row, ROW_TABLES):
-            raise TypeError(f"{row.__tablename__} is not journalled by row")
-        seal_row(row, content, key=self.key)
+        self._seal(row, content)
         values = {name: getattr(row, name) for name in _columns_of(type(row))}
         _insert_into(type(row)).run(self.session.connection(), values)
-        self._images.append({"table": row.__tablename__, "content": content, "row": row_image(row)})
+        self._journal(row, content)
 
     def update(self, row: SQLModel, content: Content | None = None) -> None:
         """As `put`, for a row that was read by `PreparedRows` in this change: no session knows it.
 
         Raises `ConflictingWrite` where it is not there any more.
         """
-        from incident.store.tables import ROW_TABLES
-
-        if not isinstance(row, ROW_TABLES):
-            raise TypeError(f"{row.__tablename__} is not journalled by row")
-        image: dict[str, Any] = {"table": row.__tablename__}
-        if content is not None:
-            seal_row(row, content, key=self.key)
-            image["content"] = content
+        self._seal(row, content)
         values = {}
         for name in _columns_of(type(row)):
             values[f"new_{name}"] = values[f"key_{name}"] = getattr(row, name)
         changed = _update_of(type(row)).run(self.session.connection(), values)
         if changed.rowcount != 1:
             raise ConflictingWrite("a row that was read is not there any more", where=row_name(row))
-        image["row"] = row_image(row)
+        self._journal(row, content)
+
+    def _seal(self, row: SQLModel, content: Content | None) -> None:
+        from incident.store.tables import ROW_TABLES  # all of them are built for it: only who writes waits
+
+        if not isinstance(row, ROW_TABLES):
+            raise TypeError(f"{row.__tablename__} is not journalled by row")
+        if content is not None:
+            seal_row(row, content, key=self.key)
+
+    def _journal(self, row: SQLModel, content: Content | None) -> None:
+        """Keep what the row is after it was written; a later change of the object is not in it."""
+        image: dict[str, Any] = {"table": row.__tablename__, "row": row_image(row)}
+        if content is not None:
+            image["content"] = content
         self._images.append(image)
 
     def put_bulk(self, table: type[SQLModel], rows: Iterable[Mapping[str, Any]]) -> int:
