@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -33,6 +35,10 @@ class Problem:
         return f"{self.file}:{self.line}: {self.severity}: {self.what}"
 
 
+Said = Iterator[tuple[Place, str, Severity]]
+"""What a check says: the place in the file, a sentence, and how much it matters."""
+
+
 def lint_regimes(paths: Iterable[Path], *, scales: Mapping[str, Scale] | None = None) -> list[Problem]:
     """All problems of the files, or of the YAML files directly in a folder, in order of file and line.
 
@@ -43,34 +49,42 @@ def lint_regimes(paths: Iterable[Path], *, scales: Mapping[str, Scale] | None = 
     problems: list[Problem] = []
     for path in paths:
         for file in yaml_files(path):
-            problems += _lint_file(file, known, seen)
+            problems += lint_yaml(file, partial(_regime, file=file, scales=known, seen=seen))
     return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.what))
 
 
-def _lint_file(file: Path, scales: Mapping[str, Scale], seen: dict[str, Path]) -> Iterator[Problem]:
+def lint_yaml(
+    file: Path,
+    check: Callable[[Any], Said],
+    *,
+    faults: Callable[[ValidationError], Iterable[tuple[Place, str]]] = told,
+) -> Iterator[Problem]:
+    """All problems of one YAML file: that it can be read, that its data fit, and what `check` says of them.
+
+    `check` gets the plain data and begins with making its model of them. `faults` are what a misfit is told as.
+    """
     try:
         text = read_file(file)
         data = read_yaml(text, name=file.name)
     except BadInput as error:
-        yield Problem(file, line_in(error), Severity.error, error.what)
+        yield Problem(file, _line_in(error), Severity.error, error.what)
         return
     try:
-        regime = Regime.model_validate(data)
+        said = list(check(data))
     except ValidationError as error:
-        for place, sentence in told(error):
-            yield Problem(file, line_of(text, place), Severity.error, sentence)
-        return
-    findings = [
-        *_broken(regime, file, scales, seen),
-        *((*one, Severity.note) for one in _worth_knowing(regime)),
-    ]
-    for place, sentence, severity in findings:
+        said = [(place, sentence, Severity.error) for place, sentence in faults(error)]
+    for place, sentence, severity in said:
         yield Problem(file, line_of(text, place), severity, sentence)
 
 
-def _broken(
-    regime: Regime, file: Path, scales: Mapping[str, Scale], seen: dict[str, Path]
-) -> Iterator[tuple[Place, str, Severity]]:
+def _regime(data: Any, *, file: Path, scales: Mapping[str, Scale], seen: dict[str, Path]) -> Said:
+    regime = Regime.model_validate(data)
+    yield from _broken(regime, file, scales, seen)
+    for place, sentence in _worth_knowing(regime):
+        yield place, sentence, Severity.note
+
+
+def _broken(regime: Regime, file: Path, scales: Mapping[str, Scale], seen: dict[str, Path]) -> Said:
     if file.stem != regime.id:
         yield ("id",), f"the file is called {file.name}, but its id is {regime.id}", Severity.error
     if regime.id in seen:
@@ -98,7 +112,7 @@ def _worth_knowing(regime: Regime) -> Iterator[tuple[Place, str]]:
             yield place, f"the duty {duty.id} is {duty.confidence}; check it against {regime.source}"
 
 
-def line_in(error: BadInput) -> int:
+def _line_in(error: BadInput) -> int:
     """The line that a reader's error carries in `where`, else the first."""
     tail = (error.where or "").rpartition(", line ")[2]
     return int(tail) if tail.isdigit() else 1

@@ -14,11 +14,11 @@ from pydantic import ValidationError
 
 from incident.errors import BadInput
 from incident.law.categories import Category
-from incident.law.data import Strict, line_of, read_file, read_yaml, told
+from incident.law.data import Strict, read_file, read_yaml
 from incident.law.elements import Element
 from incident.law.entries import entries
 from incident.law.grading import Confidence
-from incident.law.lint import Problem, Severity, line_in
+from incident.law.lint import Problem, Said, Severity, lint_yaml
 from incident.law.regimes import Place
 from incident.law.remedies import Remedy
 from incident.record.facts import LANGUAGES, LocalText
@@ -29,8 +29,6 @@ MODELS: Mapping[str, type[Strict]] = {"remedies": Remedy, "categories": Category
 
 _ENDS = {"zh-Hans": ("。", "！", "？"), "en": (".", "!", "?")}
 _FOREIGN_MARKS = ",.;:!?()\"'"
-
-Said = Iterator[tuple[Place, str, Severity]]
 
 
 def catalogue_files() -> list[Path]:
@@ -58,20 +56,8 @@ def entries_of(file: Path) -> Mapping[str, Any]:
 
 
 def _lint_file(file: Path) -> Iterator[Problem]:
-    try:
-        text = read_file(file)
-        data = read_yaml(text, name=file.name)
-    except BadInput as error:
-        yield Problem(file, line_in(error), Severity.error, error.what)
-        return
-    try:
-        found = entries(MODELS[file.stem]).validate_python(data)
-    except ValidationError as error:
-        for place, sentence in told(error):
-            yield Problem(file, line_of(text, place), Severity.error, sentence)
-        return
-    for place, sentence, severity in _CHECKS[file.stem](found):
-        yield Problem(file, line_of(text, place) if place else 1, severity, sentence)
+    listed, check = entries(MODELS[file.stem]), _CHECKS[file.stem]
+    return lint_yaml(file, lambda data: check(listed.validate_python(data)))
 
 
 def _categories(listed: Mapping[str, Category]) -> Said:

@@ -8,18 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from incident.errors import BadInput
 from incident.law.conditions import Bound, Condition
-from incident.law.data import line_of, read_file, read_yaml, told
 from incident.law.grading import SHIPPED, Confidence, Criterion, Scale
-from incident.law.lint import Problem, Severity, line_in
+from incident.law.lint import Problem, Said, Severity, lint_yaml
 from incident.law.regimes import Place, yaml_files
 from incident.law.severity_method import SHIPPED_METHOD, SeverityMethod
 from incident.record.facts import Number, field_catalogue
-
-Said = Iterator[tuple[Place, str, Severity]]
 
 
 def grade_files() -> list[Path]:
@@ -39,22 +33,9 @@ def lint_grades(files: Iterable[Path]) -> list[Problem]:
 
 
 def _lint_file(file: Path) -> Iterator[Problem]:
-    try:
-        text = read_file(file)
-        data = read_yaml(text, name=file.name)
-    except BadInput as error:
-        yield Problem(file, line_in(error), Severity.error, error.what)
-        return
-    try:
-        if _is_method(file):
-            said = _method(SeverityMethod.model_validate(data))
-        else:
-            said = _scale(Scale.model_validate(data), file)
-        for place, sentence, severity in said:
-            yield Problem(file, line_of(text, place), severity, sentence)
-    except ValidationError as error:
-        for place, sentence in told(error):
-            yield Problem(file, line_of(text, place), Severity.error, sentence)
+    if _is_method(file):
+        return lint_yaml(file, lambda data: _method(SeverityMethod.model_validate(data)))
+    return lint_yaml(file, lambda data: _scale(Scale.model_validate(data), file))
 
 
 def _scale(scale: Scale, file: Path) -> Said:

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from incident.errors import BadInput
 from incident.law.categories import category_catalogue
-from incident.law.data import line_of, read_file, read_yaml, told
+from incident.law.data import read_file, read_yaml, told
 from incident.law.elements import element_catalogue
-from incident.law.lint import Problem, Severity, line_in
+from incident.law.lint import Problem, Said, Severity, lint_yaml
 from incident.law.regimes import Place
 from incident.law.remedies import remedy_catalogue
 from incident.law.rights import rights_catalogue
@@ -29,10 +29,7 @@ from incident.record.facts import LANGUAGES
 from incident.record.measures import measure_catalogue
 from incident.workspace import LANGUAGE_FILE
 
-_MODELS: Mapping[str, type[Spoken] | type[Catalogue]] = {LANGUAGE_FILE: Spoken, CATALOGUE_FILE: Catalogue}
 _MOST_NAMED = 6
-
-Said = Iterator[tuple[Place, str, Severity]]
 
 
 def lint_languages(places: Iterable[Path]) -> list[Problem]:
@@ -42,24 +39,16 @@ def lint_languages(places: Iterable[Path]) -> list[Problem]:
 
 
 def _lint(file: Path) -> Iterator[Problem]:
-    try:
-        text = read_file(file)
-        data = read_yaml(text, name=file.name)
-    except BadInput as error:
-        yield Problem(file, line_in(error), Severity.error, error.what)
-        return
-    try:
-        found = _MODELS[file.name].model_validate(data)
-    except ValidationError as error:
-        for place, sentence in told(error):
-            for part in sentence.split("; "):
-                # Our own faults begin with the key of the text they are about.
-                at = (*place, part.partition(" ")[0].rstrip(":"))
-                yield Problem(file, line_of(text, at), Severity.error, part)
-        return
-    said = _language(found, file) if isinstance(found, Spoken) else _catalogue(found, file)
-    for place, sentence, severity in said:
-        yield Problem(file, line_of(text, place) if place else 1, severity, sentence)
+    if file.name == LANGUAGE_FILE:
+        return lint_yaml(file, lambda data: _language(Spoken.model_validate(data), file), faults=_faults)
+    return lint_yaml(file, lambda data: _catalogue(Catalogue.model_validate(data), file), faults=_faults)
+
+
+def _faults(error: ValidationError) -> Iterator[tuple[Place, str]]:
+    for place, sentence in told(error):
+        for part in sentence.split("; "):
+            # Our own faults begin with the key of the text they are about.
+            yield (*place, part.partition(" ")[0].rstrip(":")), part
 
 
 def _language(spoken: Spoken, file: Path) -> Said:
