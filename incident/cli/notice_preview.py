@@ -32,8 +32,9 @@ _MOST_FORCING = 20  # characters; of a Chinese text nearly all of them force UCS
 
 HELP = (
     "Show the notice as it would be read: by e-mail, as the public page, as a letter, by SMS, push, in the app, by phone, "
-    "and what the call centre says. With --with longest or shortest it shows the longest or shortest message that somebody on the "
-    "list gets, under another name of the same length; --reveal (signed, --as NAME, with --reason) shows their own."
+    "and what the call centre says. With --with longest or shortest it shows the longest or shortest message that "
+    "somebody on the list gets, under another name of the same length; --reveal (signed, --as NAME, with --reason) "
+    "shows their own."
 )
 
 

@@ -327,8 +327,8 @@ def stats(ctx: typer.Context, incident_id: str = ID) -> None:
 @app.command(
     "problems",
     short_help="The rows that were kept aside, as CSV; with --reveal in full.",
-    help="The rows that were kept aside, as CSV. With --reveal (signed, --as NAME, with --reason) they are shown in full, below the "
-    "header of their list and with what is wrong behind: corrected, that can be imported again.",
+    help="The rows that were kept aside, as CSV. With --reveal (signed, --as NAME, with --reason) they are shown in "
+    "full, below the header of their list and with what is wrong behind: corrected, that can be imported again.",
 )
 def problems(
     ctx: typer.Context,

@@ -22,13 +22,10 @@ from sqlmodel import Session, col, or_
 
 from incident.delivery.states import Addressee
 from incident.record.content_mac import mailbox_mac
+from incident.record.people_sharing import MOST_IN_A_MESSAGE
 from incident.record.person import PersonRow, person_from_content
 from incident.store.change import open_sealed
 from incident.store.tables import Person
-
-MOST_IN_A_MESSAGE = 12
-"""An address that more people name is no parent's and no household's: a school's, a default of some form. What it would
-read of all of them is worse than several messages, so these go one by one."""
 
 _FETCHED = 1000
 
@@ -73,7 +70,7 @@ _MAY_SHARE = (
     sa.select(col(Person.id), col(Person.minor), col(Person.household), col(Person.sealed))
     .where(
         col(Person.incident_id) == bindparam("incident"),
-        # Who is not written to is in nobody's message.
+        # Who is not written to is in nobody's message; an organisation belongs to no household.
         *(col(each).is_(False) for each in (Person.organisation, Person.deceased, Person.safe_contact)),
         or_(
             col(Person.minor).is_(True) & col(Person.guardian_reachable).is_(True),

@@ -24,7 +24,8 @@ class Account:
     """Where everybody stands. `accepted` is the rank reached: the relay took charge of the message.
 
     `updates` are the messages to whom an earlier version had reached, or may have. Of `unreachable`, those of `REPLACED`
-    are told by a later version. `minors_without_guardian` are minors for whom no message goes to a guardian: a list for people to work on.
+    are told by a later version. `minors_without_guardian` are minors for whom no message goes to a guardian: a list for
+    people to work on.
     """
 
     campaign_id: str

@@ -23,7 +23,9 @@ class FrozenNotice:
 
     `category_titles` names each kind of data by language: a person's message lists those that concern them. `variants`
     are the e-mails for who is not the grown-up person concerned, by audience and language; `words` what a message needs
-    of a language besides; `channels` the small channels by language, `letters` those on paper by audience and language; `updates` how a message is marked for whom an earlier version has reached. Versions from before there were such parts have none.
+    of a language besides; `channels` the small channels by language, `letters` those on paper by audience and language;
+    `updates` how a message is marked for whom an earlier version has reached. Versions from before there were such
+    parts have none.
     """
 
     contents: Mapping[str, NoticeContent]

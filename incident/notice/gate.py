@@ -50,8 +50,8 @@ def check_notice(
 ) -> list[Finding]:
     """Everything that stands against releasing these versions of a notice, refusals first.
 
-    `contents` holds each language the notice goes out in, `languages` their yardsticks (default: the shipped). Raises `BadInput` when `required` names something that is
-    no element of a notice.
+    `contents` holds each language the notice goes out in, `languages` their yardsticks (default: the shipped). Raises
+    `BadInput` when `required` names something that is no element of a notice.
     """
     findings: list[Finding] = []
     if not contents:

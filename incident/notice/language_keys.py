@@ -91,8 +91,8 @@ WORDS: Mapping[str, str] = {
     "page_label_publisher": "",
     "page_sorry": "",
 }
-"""The words around the content: headings, labels, and what an e-mail (`mail_`), a letter (`letter_`, beside most of an e-mail's)
-or a public page (`page_`) adds."""
+"""The words around the content: headings, labels, and what an e-mail (`mail_`), a letter (`letter_`, beside most of an
+e-mail's) or a public page (`page_`) adds."""
 
 _NEEDED_ANEW: Mapping[Audience, tuple[str, ...]] = {
     Audience.GUARDIAN: (

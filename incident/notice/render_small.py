@@ -52,7 +52,8 @@ class InShort:
     """What small channels say of a content, each one line; "" where the content has nothing of it.
 
     `happened` is the first sentence of what happened, where it is short enough to stand in a message. `step` is the
-    mark of the first thing to do, which differs by person; `steps` are those to choose from. `ways` lead to the full text without a link.
+    mark of the first thing to do, which differs by person; `steps` are those to choose from. `ways` lead to the full
+    text without a link.
     """
 
     happened: str

@@ -76,7 +76,8 @@ def forcing_characters(text: str) -> tuple[str, ...]:
 def shorten_sms(text: str, most_segments: int, *, ending: str = ELLIPSIS) -> str:
     """The text where it fits into so many segments; otherwise its beginning at a grapheme, closed with `ending`.
 
-    The ellipsis forces UCS-2: for a text in GSM 7 bit give three full stops. Raises `BadInput` where not even the ending fits.
+    The ellipsis forces UCS-2: for a text in GSM 7 bit give three full stops. Raises `BadInput` where not even the
+    ending fits.
     """
     if len(sms_text(text).segments) <= most_segments:
         return text

@@ -84,7 +84,8 @@ def sample_values(
 ) -> PersonValues:
     """Made-up values in a content's language, which is one of `languages` (by default those that are shipped).
 
-    `size` is `sample`, `longest` or `shortest`. The longest has every kind of information that the notice names, the shortest one kind and no name.
+    `size` is `sample`, `longest` or `shortest`. The longest has every kind of information that the notice names, the
+    shortest one kind and no name.
     """
     language, kinds = content.language, content.data_types or ()
     names = _SAMPLE_NAMES.get(language) or _SAMPLE_NAMES["en"]

@@ -94,7 +94,10 @@ class Worker:
         return self.house.store.engine.dialect.name == "sqlite"
 
     def handlers(self, room: MailRoom | None) -> dict[str, Handler]:
-        """Every kind of job and what does it, the most urgent first. Without a mail room nothing can be sent, and nothing is opened."""
+        """Every kind of job and what does it, the most urgent first.
+
+        Without a mail room nothing can be sent, and nothing is opened.
+        """
         house, store = self.house, self.house.store
         around = Surroundings(
             house.clock,

@@ -7,7 +7,7 @@ either may read the other's: somebody should know before a notice goes out.
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import groupby
 
 import sqlalchemy as sa
@@ -19,6 +19,10 @@ from incident.store.change import open_sealed
 from incident.store.store import Store
 from incident.store.tables import Person
 
+MOST_IN_A_MESSAGE = 12
+"""An address that more people name is no parent's and no household's: a school's, a default of some form. What it would
+read of all of them is worse than several messages, so these go one by one."""
+
 _FETCHED = 1000
 
 
@@ -28,31 +32,32 @@ def written_to_one_by_one(session: Session, store: Store, incident_id: str) -> i
     Those of a household that the list names, who read one language, have one message and count as one reader.
     """
     # The first eight bytes of a keyed hash: of a million mailboxes two are taken for one in one list of 37 million.
-    readers: array[int] = array("Q")
-    households: dict[int, set[str]] = defaultdict(set)
-    members: dict[int, int] = defaultdict(int)
+    alone: array[int] = array("Q")
+    households: dict[int, Counter[str]] = defaultdict(Counter)
     key = None
     for person_id, sealed in session.connection().execute(
         sa.select(col(Person.id), col(Person.sealed))
         .where(
             col(Person.incident_id) == incident_id,
             col(Person.has_email).is_(True),
-            *(col(each).is_(False) for each in (Person.organisation, Person.deceased, Person.safe_contact)),
+            *(col(each).is_(False) for each in (Person.deceased, Person.safe_contact)),
         )
         .execution_options(yield_per=_FETCHED)
     ):
         key = key or store.key(incident_id)
         person = person_from_content(open_sealed(Person, person_id, sealed, key=key))
         mailbox = int.from_bytes(mailbox_mac(key, person.contact.email)[:8], "big")
-        if not person.household:
-            readers.append(mailbox)
-            continue
-        if person.language not in households[mailbox]:
-            households[mailbox].add(person.language)
-            readers.append(mailbox)
-        members[mailbox] += 1
-    return sum(
-        messages - len(households.get(mailbox, ())) + members.get(mailbox, 0)
-        for mailbox, same in groupby(sorted(readers))
-        if (messages := sum(1 for _ in same)) > 1
-    )
+        if person.household and not person.is_organisation:
+            households[mailbox][person.language] += 1
+        else:
+            alone.append(mailbox)
+    found = 0
+    for mailbox, same in groupby(sorted(alone)):
+        found += _who_may_read_of_another(sum(1 for _ in same), households.pop(mailbox, Counter()))
+    return found + sum(_who_may_read_of_another(0, household) for household in households.values())
+
+
+def _who_may_read_of_another(alone: int, household: Counter[str]) -> int:
+    """How many people have one mailbox, if more than one message goes there; `household` counts them by language."""
+    messages = alone + sum(people if people > MOST_IN_A_MESSAGE else 1 for people in household.values())
+    return alone + household.total() if messages > 1 else 0

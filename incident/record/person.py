@@ -58,7 +58,8 @@ class PersonRow:
 
     `contact.phone` is the first of their numbers (E.164), `more_phones` are the others. `held_since` is the first day
     on which this person held these numbers. `safe_contact` says how they may be contacted without danger to them; it
-    is shown by a reveal only. `household` says that the e-mail address is a household's. `kind` is None where nobody said; then it is a person.
+    is shown by a reveal only. `household` says that the e-mail address is a household's. `kind` is None where nobody
+    said; then it is a person.
     """
 
     reference: str

@@ -1,8 +1,8 @@
 """Tables: columns only, no behaviour. Whatever may hold personal data lies in a `sealed` column.
 
-`ROW_TABLES` are journalled row by row, of them `WORKSPACE_TABLES` in the workspace's chain; `BULK_TABLES` by root and counts per batch (a closed list). The tables of
-a module are built when one of them is first asked for, because a command that reads three should not wait for all: what
-commands read together stands in one module.
+`ROW_TABLES` are journalled row by row, of them `WORKSPACE_TABLES` in the workspace's chain; `BULK_TABLES` by root and
+counts per batch (a closed list). The tables of a module are built when one of them is first asked for, because a
+command that reads three should not wait for all: what commands read together stands in one module.
 """
 
 from __future__ import annotations

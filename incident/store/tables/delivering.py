@@ -24,7 +24,10 @@ class Campaign(SQLModel, table=True):
 
 
 class Batch(SQLModel, table=True):
-    """A part of a campaign that one job sends. Its counters are people, by their principal delivery; `pending` is in progress."""
+    """A part of a campaign that one job sends.
+
+    Its counters are people, by their principal delivery; `pending` is in progress.
+    """
 
     __tablename__ = "batch"
 

@@ -8,10 +8,10 @@ import pytest
 from sqlmodel import select
 
 from incident.delivery import campaign as campaigns
-from incident.delivery.sharing import MOST_IN_A_MESSAGE
 from incident.delivery.states import Addressee, CampaignState, DeliveryState, Why
 from incident.delivery.status import check_code, deliveries
 from incident.proof.verify import verify
+from incident.record.people_sharing import MOST_IN_A_MESSAGE
 from incident.store.tables import Attempt, Delivery, Person
 from tests.support.breaches import Affected, Breach, make_breach, some_people
 from tests.support.lived_in import broken, must_hold, with_damage

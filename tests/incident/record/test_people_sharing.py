@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from incident.record.people_sharing import written_to_one_by_one
+from incident.record.people_sharing import MOST_IN_A_MESSAGE, written_to_one_by_one
 from tests.support.breaches import Affected, make_breach
 
 
@@ -47,6 +47,24 @@ def test_a_household_of_two_languages_gets_two_messages(tmp_path: Path) -> None:
 def test_whoever_is_not_written_to_does_not_count(tmp_path: Path) -> None:
     people = [Affected("A", email="us@example.org"), Affected("B", email="us@example.org", deceased="yes")]
     assert counted(tmp_path, people) == 0
+
+
+def test_an_organisation_is_written_to_at_its_address_and_may_read_what_a_person_gets_there(
+    tmp_path: Path,
+) -> None:
+    people = [
+        Affected("A", email="us@example.org"),
+        Affected("B", email="us@example.org", kind="organisation", household="yes"),
+    ]
+    assert counted(tmp_path, people) == 2
+
+
+def test_a_household_of_a_school_is_none_and_each_gets_a_message(tmp_path: Path) -> None:
+    def school(size: int) -> list[Affected]:
+        return [Affected(f"P{number}", email="us@example.org", household="yes") for number in range(size)]
+
+    assert counted(tmp_path / "few", school(MOST_IN_A_MESSAGE)) == 0
+    assert counted(tmp_path / "many", school(MOST_IN_A_MESSAGE + 1)) == MOST_IN_A_MESSAGE + 1
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
