@@ -21,7 +21,7 @@ from sqlalchemy import bindparam
 from sqlmodel import Session, col, or_
 
 from incident.delivery.states import Addressee
-from incident.record.content_mac import mailbox_mac
+from incident.record.mailbox_mac import mailbox_mac
 from incident.record.people_sharing import MOST_IN_A_MESSAGE
 from incident.record.person import PersonRow, person_from_content
 from incident.store.change import open_sealed

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from incident.errors import BadInput, Refused
@@ -305,7 +305,7 @@ def people_hit(
             yield row
         else:
             taken = dict.fromkeys(each for key in certain for each in affected.categories_of(key))
-            yield replace(row, person=replace(row.person, categories=tuple(taken)))
+            yield row._replace(person=row.person._replace(categories=tuple(taken)))
 
 
 def persons_affected(affected: Affected, *, ambiguous_rows: int) -> Interval:

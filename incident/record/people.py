@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select as select_columns
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
 from incident.errors import BadInput, Refused
-from incident.record.content_mac import content_mac
 from incident.record.incidents import must_be_open
 from incident.record.people_file import Defaults, Problem, ReadRow, Reason, read_people
 from incident.record.person import (
@@ -29,11 +26,13 @@ from incident.record.person import (
 )
 from incident.record.row_files import ReadSoFar, RowFile, RowFormat, open_rows
 from incident.store.change import Change
-from incident.store.sealing import keyed_hash, seal_json, seal_json_rows, unseal_json
+from incident.store.prepared import Prepared, PreparedLookup
+from incident.store.sealing import keyed_hashes, seal_json, seal_json_rows, unseal_json
 from incident.store.store import Store
 from incident.store.tables import Campaign, PeopleImport, PeopleProblem, Person
 
-_CHUNK = 2000
+_CHUNK = 500  # people whose values still lie in the processor's cache when they are written
+_OBJECTS_BETWEEN_LOOKS = 50_000
 SHOWN_PROBLEMS = 10
 DRY_RUN_ROWS = 1000
 _LONGEST_PAUSE = 300.0
@@ -69,6 +68,10 @@ class ImportResult:
     dry_run: bool
 
 
+# A row that names a person, and who that is.
+_Named = tuple[ReadRow, PersonRow]
+
+
 class _DryRun(Exception):
     """Ends the transaction of a dry run."""
 
@@ -81,6 +84,7 @@ class _Importing:
     incident_id: str
     import_id: str
     today: date
+    pieces: int = 0
     counts: Counts = field(default_factory=Counts)
     first_problems: list[Problem] = field(default_factory=list)
     aside: list[dict[str, Any]] = field(default_factory=list)
@@ -173,7 +177,7 @@ def take_people(
     """
     try:
         with (
-            _standing_objects_set_aside(),
+            _collecting_seldom(),
             store.write(incident_id, kind=kind, actor=actor, now=now) as change,
         ):
             # The file may lie far away or come through a pipe, and the screen may stand still.
@@ -196,15 +200,18 @@ def take_people(
 
 
 @contextmanager
-def _standing_objects_set_aside() -> Iterator[None]:
-    """Let Python's garbage collector look only at what is made from here on.
+def _collecting_seldom() -> Iterator[None]:
+    """Let Python's garbage collector look seldom, and only at what is made from here on.
 
     So many new objects make it look at all that lives again and again: measured, a third of the time of an import.
     """
+    before = gc.get_threshold()
     gc.freeze()
+    gc.set_threshold(max(_OBJECTS_BETWEEN_LOOKS, before[0]), *before[1:])
     try:
         yield
     finally:
+        gc.set_threshold(*before)
         gc.unfreeze()
 
 
@@ -221,27 +228,26 @@ def must_take_people(session: Session, incident_id: str) -> None:
 
 
 def _take_chunk(store: Store, state: _Importing, chunk: list[ReadRow]) -> None:
-    by_person: dict[bytes, list[tuple[ReadRow, PersonRow]]] = {}
+    state.counts.rows += len(chunk)
+    by_reference: dict[str, list[_Named]] = {}
     for row in chunk:
-        state.counts.rows += 1
         if row.problems:
             _keep_aside(state, row, row.problems)
         if row.person is None:
             state.counts.rejected += 1
-            continue
-        mac = keyed_hash(state.change.key, "person-reference", row.person.reference)
-        by_person.setdefault(mac, []).append((row, row.person))
-    known = _known_people(state, list(by_person))
-    new: list[tuple[bytes, PersonRow]] = []
-    for mac, rows in by_person.items():
-        held = known.get(mac)
-        state.counts.joined += len(rows) - 1
-        if held is None:
-            new.append((mac, _joined(state, None, rows)))
-            state.counts.added += 1
         else:
+            by_reference.setdefault(row.person.reference, []).append((row, row.person))
+    macs = keyed_hashes(state.change.key, "person-reference", by_reference)
+    known = _known_people(state, macs)
+    new: list[tuple[bytes, PersonRow]] = []
+    for mac, rows in zip(macs, by_reference.values(), strict=True):
+        state.counts.joined += len(rows) - 1
+        if held := known.get(mac):
             _update_person(state, held, rows)
-    state.change.put_bulk(Person, _new_people(store, state, new))
+        else:
+            new.append((mac, rows[0][1] if len(rows) == 1 else _joined(state, None, rows)))
+    state.counts.added += len(new)
+    _add_people(store, state, new)
     state.change.put_bulk(PeopleProblem, state.aside)
     state.aside.clear()
 
@@ -252,37 +258,37 @@ class _Held:
 
     id: str
     version: int
-    content_mac: bytes
     is_new: bool
     person: PersonRow
 
 
+# Columns, not objects: the session would hand out objects as they were before our own updates. The MAC alone says
+# which: it is keyed by the incident's key. A database that knows nothing of the table yet, as it is new, would
+# otherwise take the incident for the narrower condition and read all of its people.
+_HELD = PreparedLookup(
+    col(Person.reference_mac),
+    col(Person.reference_mac),
+    col(Person.id),
+    col(Person.version),
+    col(Person.import_id),
+    col(Person.sealed),
+)
+
+
 def _known_people(state: _Importing, macs: list[bytes]) -> dict[bytes, _Held]:
-    # Columns, not objects: the session would hand out objects as they were before our own updates. The MAC alone says
-    # which: it is keyed by the incident's key. A database that knows nothing of the table yet, as it is new, would
-    # otherwise take the incident for the narrower condition and read all of its people.
-    found = state.change.execute(
-        select_columns(
-            col(Person.id),
-            col(Person.reference_mac),
-            col(Person.version),
-            col(Person.content_mac),
-            col(Person.import_id),
-            col(Person.sealed),
-        ).where(col(Person.reference_mac).in_(macs))
-    )
     known: dict[bytes, _Held] = {}
-    for row in found:
-        content = unseal_json(state.change.key, row.sealed, bound_to=f"person/{row.id}")
-        is_new = row.import_id == state.import_id
-        person = person_from_content(content)
-        known[row.reference_mac] = _Held(row.id, row.version, row.content_mac, is_new, person)
+    for mac, person_id, version, import_id, sealed in _HELD.all(state.change.session.connection(), macs):
+        content = unseal_json(state.change.key, sealed, bound_to=f"person/{person_id}")
+        is_new = import_id == state.import_id
+        known[mac] = _Held(person_id, version, is_new, person_from_content(content))
     return known
 
 
-def _joined(state: _Importing, held: PersonRow | None, rows: list[tuple[ReadRow, PersonRow]]) -> PersonRow:
+def _joined(state: _Importing, held: PersonRow | None, rows: list[_Named]) -> PersonRow:
     """What is held and what the rows say as one person; a row that contradicts is kept aside too."""
     merged = held or rows[0][1]
+    if all(person == merged for _, person in rows):
+        return merged
     for row, person in rows if held else rows[1:]:
         differs = contradiction(merged, person)
         if differs and not row.problems:
@@ -313,53 +319,69 @@ def problem_row(
     }
 
 
-def _new_people(
-    store: Store, state: _Importing, people: Sequence[tuple[bytes, PersonRow]]
-) -> list[dict[str, Any]]:
-    ids = store.new_ids(len(people))
-    contents = [person_content(person) for _, person in people]
+def _add_people(store: Store, state: _Importing, people: Sequence[tuple[bytes, PersonRow]]) -> None:
+    key, incident_id, import_id = state.change.key, state.incident_id, state.import_id
+    ids = store.new_ids_in_order(len(people), now=state.change.at, piece=state.pieces)
+    state.pieces += 1
     sealed = seal_json_rows(
-        state.change.key,
-        [(f"person/{person_id}", content) for person_id, content in zip(ids, contents, strict=True)],
+        key,
+        [
+            (f"person/{person_id}", person_content(person))
+            for person_id, (_, person) in zip(ids, people, strict=True)
+        ],
     )
-    rows = [
-        {
-            "id": person_id,
-            "incident_id": state.incident_id,
-            "reference_mac": mac,
-            "version": 1,
-            "import_id": state.import_id,
-            **_person_columns(state, person, content),
-            "sealed": blob,
-        }
-        for person_id, (mac, person), content, blob in zip(ids, people, contents, sealed, strict=True)
-    ]
-    # Neighbours by id stand on one page of the index: in this order it is found once for all of them.
-    rows.sort(key=itemgetter("id"))
-    return rows
+    by_marks: dict[tuple[bool, ...], list[tuple[str | bytes, ...]]] = {}
+    for person_id, (mac, person), blob in zip(ids, people, sealed, strict=True):
+        row = (person_id, incident_id, import_id, mac, person.language, blob)
+        by_marks.setdefault(_marks_of(person, state.today), []).append(row)
+    for marks, rows in by_marks.items():
+        alike = {"version": 1, **dict(zip(_MARKS, marks, strict=True))}
+        state.change.put_bulk_rows(Person, _COLUMNS, rows, alike=alike)
 
 
-def _person_columns(state: _Importing, person: PersonRow, content: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "content_mac": content_mac(state.change.key, content),
-        "language": person.language,
-        "has_email": bool(person.contact.email),
-        "minor": person.minor(state.today),
-        "guardian_reachable": person.guardian.reachable,
-        "organisation": person.is_organisation,
-        "deceased": person.deceased,
-        "number_dated": person.held_since is not None,
-        "safe_contact": bool(person.safe_contact),
-        "household": person.household,
-    }
+_COLUMNS = ("id", "incident_id", "import_id", "reference_mac", "language", "sealed")
+_MARKS = (
+    "has_email",
+    "minor",
+    "guardian_reachable",
+    "organisation",
+    "deceased",
+    "number_dated",
+    "safe_contact",
+    "household",
+)
+"""The columns of which people have few combinations."""
+_PLAIN_MARKS = (False,) * (len(_MARKS) - 1)
 
 
-def _update_person(state: _Importing, held: _Held, rows: list[tuple[ReadRow, PersonRow]]) -> None:
+def _marks_of(person: PersonRow, today: date) -> tuple[bool, ...]:
+    """What the columns `_MARKS` say of a person."""
+    if person.is_plain:
+        return (bool(person.contact.email), *_PLAIN_MARKS)
+    return (
+        bool(person.contact.email),
+        person.minor(today),
+        person.guardian.reachable,
+        person.is_organisation,
+        person.deceased,
+        person.held_since is not None,
+        bool(person.safe_contact),
+        person.household,
+    )
+
+
+_UPDATED = ("version", "language", "sealed", *_MARKS)
+_UPDATE = Prepared(
+    update(Person)
+    .where(col(Person.id) == bindparam("person"))
+    .values({name: bindparam(name) for name in _UPDATED})
+)
+
+
+def _update_person(state: _Importing, held: _Held, rows: list[_Named]) -> None:
     # What we know already comes first: a later list adds kinds of data and contacts, it takes none away.
     person = _joined(state, held.person, rows)
-    content = person_content(person)
-    columns = _person_columns(state, person, content)
-    says_new = columns["content_mac"] != held.content_mac
+    says_new = person != held.person
     if held.is_new:
         state.counts.joined += 1
     elif says_new:
@@ -367,10 +389,12 @@ def _update_person(state: _Importing, held: _Held, rows: list[tuple[ReadRow, Per
     else:
         state.counts.unchanged += 1
     if says_new:
+        sealed = seal_json(state.change.key, person_content(person), bound_to=f"person/{held.id}")
         version = held.version if held.is_new else held.version + 1
-        sealed = seal_json(state.change.key, content, bound_to=f"person/{held.id}")
-        state.change.execute(
-            update(Person).where(col(Person.id) == held.id).values(version=version, sealed=sealed, **columns)
+        values = [version, person.language, sealed, *_marks_of(person, state.today)]
+        _UPDATE.run(
+            state.change.session.connection(),
+            {"person": held.id, **dict(zip(_UPDATED, values, strict=True))},
         )
         state.change.count_bulk(Person, "updated", 1, sealed=sealed)
 

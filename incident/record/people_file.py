@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from incident.errors import BadInput
 from incident.record.contact_checks import check_email, check_phone, usual_mobile
@@ -176,8 +176,7 @@ class Problem:
     reason: Reason
 
 
-@dataclass(frozen=True)
-class ReadRow:
+class ReadRow(NamedTuple):
     """What became of one row: a person, or none, and the faults found."""
 
     number: int
@@ -275,6 +274,10 @@ class _RowReader:
         self._width = width
         self._columns = tuple(columns.items())
         self._defaults = defaults
+        self._usual_categories = categories_in("", defaults)[0]
+        self._says_country = "country" in columns
+        self._says_language = "language" in columns
+        self._says_categories = "data_categories" in columns
         self._phones = [column for column in PHONES if column in columns]
         self._further = [
             (name, read) for name, (needs, read) in _FURTHER.items() if not columns.keys().isdisjoint(needs)
@@ -299,11 +302,9 @@ class _RowReader:
 
     def _person(self, cells: _Cells) -> PersonRow | None:
         defaults = self._defaults
-        country = _country(cells) or defaults.country
+        country = (self._says_country and _country(cells)) or defaults.country
         contact, more_phones = _contact(cells, self._phones, country)
-        language = defaults.language_of(cells["language"]) if cells["language"] else defaults.language
-        if language is None:
-            cells.fault("language", Reason.LANGUAGE)
+        language = (self._says_language and _language(cells, defaults)) or defaults.language
         reference = cells["reference"] or contact.email or contact.phone
         if not reference:
             cells.fault("reference", Reason.NO_IDENTITY)
@@ -311,9 +312,9 @@ class _RowReader:
         return PersonRow(
             reference=reference,
             contact=contact,
-            language=language or defaults.language,
+            language=language,
             country=country,
-            categories=_categories(cells, defaults),
+            categories=_categories(cells, defaults) if self._says_categories else self._usual_categories,
             more_phones=more_phones,
             **{name: read(cells, country) for name, read in self._further},
         )
@@ -321,6 +322,8 @@ class _RowReader:
 
 class _Cells:
     """The named cells of one row, and the faults found in them; `plain` texts hold no control characters."""
+
+    __slots__ = ("_texts", "number", "problems")
 
     def __init__(self, number: int, texts: Mapping[str, str], *, plain: bool) -> None:
         self.number = number
@@ -361,6 +364,8 @@ def _contact(cells: _Cells, phones: Sequence[str], country: str) -> tuple[Contac
     address = check_email(cells["email"])
     if address is None:
         cells.fault("email", Reason.EMAIL)
+    if len(phones) == 1 and (usual := usual_mobile(cells[phones[0]], country)):
+        return Contact(cells["name"], address or "", usual), ()
     found = dict.fromkeys(number for column in phones for number in _numbers(cells, column, country))
     phone, *more = found or ("",)
     return Contact(cells["name"], address or "", phone), tuple(more)
@@ -410,6 +415,14 @@ def _guardian(cells: _Cells, country: str) -> Contact:
 def _address(cells: _Cells) -> tuple[str, ...]:
     town = " ".join(part for part in (cells["postal_code"], cells["city"]) if part)
     return (*(line for column in _ADDRESS for line in lines_of(cells[column])), *([town] if town else ()))
+
+
+def _language(cells: _Cells, defaults: Defaults) -> str:
+    word = cells["language"]
+    language = defaults.language_of(word) if word else ""
+    if language is None:
+        cells.fault("language", Reason.LANGUAGE)
+    return language or ""
 
 
 def _country(cells: _Cells) -> str:

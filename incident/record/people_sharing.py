@@ -13,7 +13,7 @@ from itertools import groupby
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from incident.record.content_mac import mailbox_mac
+from incident.record.mailbox_mac import mailbox_mac
 from incident.record.person import person_from_content
 from incident.store.change import open_sealed
 from incident.store.store import Store

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
@@ -17,7 +17,7 @@ from incident.errors import ConflictingWrite
 from incident.store.database import allow_pauses, expect_many_rows, take_turn
 from incident.store.prepared import Prepared, prepared_update
 from incident.store.sealing import seal_json, unseal_json
-from incident.store.writing_rows import insert_rows
+from incident.store.writing_rows import NOTHING_ALIKE, Row, insert_rows
 
 Content = dict[str, Any]
 
@@ -152,20 +152,40 @@ class Change:
         self._images.append(image)
 
     def put_bulk(self, table: type[SQLModel], rows: Iterable[Mapping[str, Any]]) -> int:
-        """Insert many rows of a bulk table; the journal gets their number and a root over their sealed bytes."""
+        """Insert many rows of a bulk table; the journal gets their number and a root over their sealed bytes.
+
+        The first row's columns are those of all.
+        """
+        listed = list(rows)
+        if not listed:
+            return 0
+        names = tuple(listed[0])
+        return self.put_bulk_rows(table, names, [tuple(map(row.__getitem__, names)) for row in listed])
+
+    def put_bulk_rows(
+        self,
+        table: type[SQLModel],
+        names: tuple[str, ...],
+        rows: Sequence[Row],
+        *,
+        alike: Mapping[str, int] = NOTHING_ALIKE,
+    ) -> int:
+        """As `put_bulk`, for rows of the columns `names` and `alike` as `insert_rows` takes them: for millions of them."""
         from incident.store.tables import BULK_TABLES
 
         if table not in BULK_TABLES:
             raise TypeError(f"{table.__tablename__} is not a bulk table")
-        listed = list(rows)
-        if not listed:
+        if not rows:
             return 0
-        insert_rows(self.session.connection(), inspect(table).local_table, listed)
+        insert_rows(self.session.connection(), inspect(table).local_table, names, rows, alike=alike)
         tally = self._tally(table)
-        tally.add("inserted", len(listed))
-        for row in listed:
-            tally.root.update(sha256(row.get("sealed", b"") or repr(sorted(row.items())).encode()).digest())
-        return len(listed)
+        tally.add("inserted", len(rows))
+        sealed_at = names.index("sealed") if "sealed" in names else None
+        for row in rows:
+            sealed = b"" if sealed_at is None else row[sealed_at]
+            content = sealed or repr(sorted((*zip(names, row, strict=True), *alike.items()))).encode()
+            tally.root.update(sha256(content).digest())
+        return len(rows)
 
     def count_bulk(self, table: type[SQLModel], counted: str, number: int, *, sealed: bytes = b"") -> None:
         """Journal what else happened in a bulk table: a count under a word, and the sealed bytes it was about."""

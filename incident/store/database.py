@@ -136,8 +136,8 @@ def _begin(connection: Connection) -> None:
     on_sqlite(connection, "BEGIN IMMEDIATE" if immediate else "BEGIN", {})
 
 
-def on_sqlite(connection: Connection, text: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
-    """Give a statement of SQLite to its driver as it is, values by name. Raises SQLAlchemy's errors, as it would."""
+def on_sqlite(connection: Connection, text: str, values: Mapping[str, Any] | Sequence[Any]) -> sqlite3.Cursor:
+    """Give a statement of SQLite to its driver as it is, values by name or place. Raises SQLAlchemy's errors, as it would."""
     with _as_sqlalchemy_says(text):
         cursor: sqlite3.Cursor = _driver(connection).execute(text, values)
     return cursor

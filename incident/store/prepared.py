@@ -6,7 +6,7 @@ goes to the driver as it is; PostgreSQL, where most of the time is spent on the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
@@ -74,6 +74,27 @@ class Prepared:
         }
         constants = {name: bound.value for name, bound in compiled.binds.items() if not bound.required}
         return _ForSqlite(str(compiled), constants, converted)
+
+
+class PreparedLookup:
+    """Some columns of the rows whose key column holds one of many values."""
+
+    def __init__(self, key: Mapped[Any], *columns: Mapped[Any]) -> None:
+        self._key = key
+        self._name = str(select(key)).split()[1]
+        self._columns = columns
+
+    def all(self, connection: Connection, keys: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
+        """The rows of these keys, at most some thousand; in SQLite keys and columns are what its driver gives and takes."""
+        if is_postgres(connection):
+            query = select(*self._columns).where(self._key.in_(keys))
+            return [tuple(row) for row in connection.execute(query)]
+        marks = ", ".join("?" for _ in keys)
+        return on_sqlite(connection, f"{self._begun_for_sqlite} ({marks})", keys).fetchall()
+
+    @cached_property
+    def _begun_for_sqlite(self) -> str:
+        return f"{select(*self._columns).compile(dialect=SQLiteDialect_pysqlite())} WHERE {self._name} IN"
 
 
 class PreparedRows(Generic[R]):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -109,11 +109,20 @@ def derive_key(key: bytes, purpose: str) -> bytes:
 
 def keyed_hash(key: bytes, purpose: str, text: str) -> bytes:
     """A 16-byte HMAC-SHA-256 prefix that finds equal texts again without keeping them."""
+    [found] = keyed_hashes(key, purpose, [text])
+    return found
+
+
+def keyed_hashes(key: bytes, purpose: str, texts: Iterable[str]) -> list[bytes]:
+    """`keyed_hash` of each text."""
     begun_inner, begun_outer = _begun_hmac(key, purpose)
-    inner, outer = begun_inner.copy(), begun_outer.copy()
-    inner.update(text.encode())
-    outer.update(inner.digest())
-    return outer.digest()[:16]
+    found = []
+    for text in texts:
+        inner, outer = begun_inner.copy(), begun_outer.copy()
+        inner.update(text.encode())
+        outer.update(inner.digest())
+        found.append(outer.digest()[:16])
+    return found
 
 
 @lru_cache(maxsize=64)

@@ -25,6 +25,7 @@ from incident.store.keyring import WORKSPACE_KEY, Keyring
 from incident.store.sealing import seal_json, unseal_json
 
 _SALT_BYTES = 16
+_ORDER_DIGITS = 17  # of the 32 of an id that stands in order
 
 
 class _WritingSession(Session):
@@ -80,10 +81,17 @@ class Store:
         """A new random id for a row: 128 bits as 32 hexadecimal digits."""
         return self._random(16).hex()
 
-    def new_ids(self, count: int) -> list[str]:
-        """As many ids as asked for, as `new_id` makes them."""
-        digits = self._random(16 * count).hex()
-        return [digits[at : at + 32] for at in range(0, len(digits), 32)]
+    def new_ids_in_order(self, count: int, *, now: datetime, piece: int) -> list[str]:
+        """New ids for one piece of a long list of rows, each above all of the pieces before it, as UUIDv7 is (RFC 9562).
+
+        An index is then written at its end alone, where one of random ids is written all over. Of 32 hexadecimal digits
+        11 tell the milliseconds of `now` since 1970, 6 the number of the piece from 0, and 15 are random.
+        """
+        prefix = f"{int(now.timestamp() * 1000):011x}{piece:06x}"
+        if len(prefix) != _ORDER_DIGITS:
+            raise ValueError(f"there is no piece {piece} of a list")
+        digits = self._random(8 * count).hex()
+        return sorted(prefix + digits[at : at + 15] for at in range(0, len(digits), 16))
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -25,7 +25,6 @@ class Person(SQLModel, table=True):
     id: str = Field(primary_key=True)
     incident_id: str
     reference_mac: bytes = Field(sa_type=LargeBinary, index=True, unique=True)
-    content_mac: bytes = Field(sa_type=LargeBinary)
     version: int
     language: str
     has_email: bool

@@ -195,9 +195,8 @@ def test_who_reads_another_language_gets_the_nearest_and_else_the_first(
 
 
 def test_a_kind_of_data_without_a_name_in_the_language_is_told_as_all_that_is_concerned() -> None:
-    person = replace(
-        somebody(Audience.PERSON, "zh-Hant", name="Kim"), categories=("phone_number", "signature")
-    )
+    kim = somebody(Audience.PERSON, "zh-Hant", name="Kim")
+    person = kim._replace(categories=("phone_number", "signature"))
     envelope = compose(PAPER, person, delivery_id="d1", addressee=Addressee.PERSON, first_intent_at=AT)
     text, _ = bodies(parsed(envelope.data))
     assert "all of it" in text and "签名" not in text and "signature" not in text
@@ -257,7 +256,7 @@ def compose_named(audience: Audience, language: str, name: str, guardian: str) -
 
 def test_a_guardian_of_several_reads_their_names_and_a_line_for_each() -> None:
     children = [
-        replace(somebody(Audience.GUARDIAN, "en", name=name), reference=name or "unnamed")
+        somebody(Audience.GUARDIAN, "en", name=name)._replace(reference=name or "unnamed")
         for name in ("Cleo", "Dan", "")
     ]
     envelope = compose(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,9 +26,9 @@ ON = date(2026, 11, 23)
 Contents = Callable[..., dict[str, NoticeContent]]
 
 
-def person(**fields: object) -> PersonRow:
+def person(**fields: Any) -> PersonRow:
     contact = Contact("Ann", "ann@example.org", "")
-    return replace(PersonRow("A", contact, "en", "cn", (), None, Contact()), **fields)  # type: ignore[arg-type]
+    return PersonRow("A", contact, "en", "cn", ())._replace(**fields)
 
 
 @pytest.mark.parametrize(

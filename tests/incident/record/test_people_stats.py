@@ -145,4 +145,4 @@ def test_importing_again_changes_nothing_whatever_is_said_of_a_person(
 def people(made: Made, incident: str) -> dict[str, tuple[int, bytes]]:
     with made.store.read() as session:
         rows = session.exec(select(Person).where(col(Person.incident_id) == incident)).all()
-    return {row.id: (row.version, row.content_mac) for row in rows}
+    return {row.id: (row.version, row.sealed) for row in rows}

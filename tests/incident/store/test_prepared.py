@@ -13,7 +13,7 @@ from sqlmodel import col, insert, select
 from incident.durable.jobs import put_job, run_prepared
 from incident.errors import ConflictingWrite
 from incident.store.database import is_postgres, on_sqlite
-from incident.store.prepared import Prepared, PreparedRows
+from incident.store.prepared import Prepared, PreparedLookup, PreparedRows
 from incident.store.tables import Run, RunEffect
 from tests.support.postgres import PostgresServer
 from tests.support.workspaces import Made, make_workspace
@@ -72,6 +72,19 @@ def test_a_row_that_is_not_there_is_none_and_a_constant_of_the_query_counts(made
         assert RUN.first(connection, {"run": "r3"}) is None
         assert RUNNING.first(connection, {"run": "r1"}) is not None
         assert RUNNING.first(connection, {"run": "r2"}) is None
+
+
+def test_a_lookup_finds_the_rows_of_many_keys_and_of_none(made: Made) -> None:
+    lookup = PreparedLookup(col(Run.id), col(Run.id), col(Run.sealed))
+    add(made, *(run(f"r{number}") for number in range(5)))
+    known = {str(row["id"]): row["sealed"] for row in stored(made)}
+    with made.store.read() as session:
+        connection = session.connection()
+        found = lookup.all(connection, ["r1", "r4", "r9", "r1", "'); DROP TABLE run; --"])
+        everyone = lookup.all(connection, [f"r{number}" for number in range(500)])
+        assert lookup.all(connection, []) == []
+    assert sorted(found) == [("r1", known["r1"]), ("r4", known["r4"])]
+    assert dict(everyone) == known
 
 
 def test_what_a_change_has_not_written_yet_is_written_before_a_prepared_query(made: Made) -> None:

@@ -110,6 +110,18 @@ def test_a_row_that_is_not_journalled_cannot_slip_into_a_change(made: Made) -> N
             change.put_bulk(Incident, [{"id": "x"}])
 
 
+def test_ids_in_order_rise_from_piece_to_piece_and_are_random_besides(made: Made) -> None:
+    pieces = [made.store.new_ids_in_order(50, now=START, piece=piece) for piece in (0, 1, 2, 4096)]
+    later = made.store.new_ids_in_order(1, now=START + timedelta(milliseconds=1), piece=0)
+    ids = [each for piece in pieces for each in piece] + later
+    assert ids == sorted(set(ids))
+    assert {len(each) for each in ids} == {len(made.store.new_id())}
+    assert set(made.store.new_ids_in_order(50, now=START, piece=0)).isdisjoint(pieces[0])
+    assert made.store.new_ids_in_order(0, now=START, piece=0) == []
+    with pytest.raises(ValueError, match="no piece"):
+        made.store.new_ids_in_order(1, now=START, piece=16**6)
+
+
 def test_bulk_rows_are_journalled_by_count_and_root(made: Made) -> None:
     incident = open_one(made)
     rows = [
@@ -117,7 +129,6 @@ def test_bulk_rows_are_journalled_by_count_and_root(made: Made) -> None:
             "id": f"p{number}",
             "incident_id": incident,
             "reference_mac": b"",
-            "content_mac": b"c",
             "version": 1,
             "language": "en",
             "has_email": True,

@@ -29,7 +29,6 @@ def person(number: int, **columns: Any) -> dict[str, Any]:
         "id": f"p{number}",
         "incident_id": "i",
         "reference_mac": bytes([number]),
-        "content_mac": b"\x00\xff",
         "version": 1,
         "language": "中文",
         "has_email": number % 2 == 0,
@@ -45,18 +44,38 @@ def person(number: int, **columns: Any) -> dict[str, Any]:
     }
 
 
+def add(made: Made, table: Any, *rows: dict[str, Any], **alike: int) -> None:
+    with made.store.transaction() as session:
+        insert_rows(
+            session.connection(), table, tuple(rows[0]), [tuple(row.values()) for row in rows], alike=alike
+        )
+
+
+def stored(made: Made) -> list[dict[str, Any]]:
+    with made.store.read() as session:
+        return [row.model_dump() for row in session.exec(select(Person).order_by(col(Person.id))).all()]
+
+
 def test_texts_bytes_numbers_and_truth_come_back_as_they_were(made: Made) -> None:
     rows = [person(number, sealed=bytes([number]) * 3) for number in range(3)]
-    with made.store.transaction() as session:
-        insert_rows(session.connection(), PERSONS, rows)
-    with made.store.read() as session:
-        found = session.exec(select(Person).order_by(col(Person.id))).all()
-    assert [each.model_dump() for each in found] == rows
+    add(made, PERSONS, *rows)
+    assert stored(made) == rows
+
+
+def test_what_all_rows_have_alike_stands_in_each_of_them(made: Made) -> None:
+    rows = [person(number, sealed=b"", has_email=True) for number in range(3)]
+    alike = {name: rows[0][name] for name in ("version", "has_email", "minor", "deceased")}
+    add(
+        made,
+        PERSONS,
+        *({name: row[name] for name in row if name not in alike} for row in rows),
+        **alike,
+    )
+    assert stored(made) == rows
 
 
 def test_a_column_that_no_row_names_gets_its_default(made: Made) -> None:
-    with made.store.transaction() as session:
-        insert_rows(session.connection(), PERSONS, [person(1), person(2)])
+    add(made, PERSONS, person(1), person(2))
     with made.store.read() as session:
         assert session.exec(select(Person.sealed)).all() == [b"", b""]
 
@@ -73,19 +92,15 @@ def test_a_time_is_kept_in_utc_whatever_its_zone(made: Made) -> None:
         "arrival": "new",
         "at": at,
     }
-    with made.store.transaction() as session:
-        insert_rows(session.connection(), ITEMS, [item])
+    add(made, ITEMS, item)
     with made.store.read() as session:
         [found] = session.exec(select(AlertItem.at)).all()
     assert (found, found.tzinfo) == (at, UTC)
 
 
 def test_a_row_that_is_there_already_is_refused_and_none_is_added(made: Made) -> None:
-    with (
-        pytest.raises(IntegrityError) as caught,
-        made.store.transaction() as session,
-    ):
-        insert_rows(session.connection(), PERSONS, [person(1), person(2, reference_mac=b"\x01")])
+    with pytest.raises(IntegrityError) as caught:
+        add(made, PERSONS, person(1), person(2, reference_mac=b"\x01"))
     assert "中文" not in str(caught.value)
     with made.store.read() as session:
         assert session.exec(select(Person.id)).all() == []

@@ -81,9 +81,9 @@ LEDGER = [
     Damage(
         "somebody was put on the list",
         (
-            "INSERT INTO person (id, incident_id, reference_mac, content_mac, version, language, has_email,"
+            "INSERT INTO person (id, incident_id, reference_mac, version, language, has_email,"
             " minor, guardian_reachable, import_id, sealed)"
-            " SELECT 'more', incident_id, :noise, content_mac, version, language, has_email,"
+            " SELECT 'more', incident_id, :noise, version, language, has_email,"
             " minor, guardian_reachable, import_id, sealed FROM person WHERE NOT minor"
             " AND id = (SELECT min(id) FROM person WHERE incident_id = '{sending}' AND NOT minor)",
         ),

@@ -52,11 +52,6 @@ PEOPLE = [
         {"people.read": "otherwise as they are not"},
     ),
     Damage(
-        "a person's keyed hash of content is another",
-        ("UPDATE person SET content_mac = :noise WHERE incident_id = '{told}'",),
-        {"people.read": "says something new"},
-    ),
-    Damage(
         "what is sealed of a person does not open",
         ("UPDATE person SET sealed = :noise WHERE incident_id = '{told}'",),
         {"people.read": "does not open", "journal.chains": "the list of people changed"},

@@ -118,10 +118,10 @@ def test_a_value_that_is_none_is_a_finding_and_no_crash(
 
 def test_many_faults_are_counted_and_a_few_named(lived: LivedIn) -> None:
     numbered = (
-        "INSERT INTO person (id, incident_id, reference_mac, content_mac, version, language, has_email, minor,"
+        "INSERT INTO person (id, incident_id, reference_mac, version, language, has_email, minor,"
         " guardian_reachable, import_id, sealed)"
         " WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 500)"
-        " SELECT 'copy' || n, p.incident_id, randomblob(16), p.content_mac, p.version, p.language, p.has_email,"
+        " SELECT 'copy' || n, p.incident_id, randomblob(16), p.version, p.language, p.has_email,"
         " p.minor, p.guardian_reachable, p.import_id, p.sealed FROM person p, numbers"
         " WHERE p.id = (SELECT min(id) FROM person WHERE incident_id = :incident)"
     )
