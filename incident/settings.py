@@ -6,7 +6,6 @@ A secret is written as `env:NAME` or `file:PATH`; its value is read at the momen
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -15,100 +14,23 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from incident.errors import BadInput, WorkspaceError
-from incident.hosts import host_rule
+from incident.setting_values import (
+    Country,
+    CountryOrNone,
+    CountryOrPart,
+    Host,
+    LanguageTags,
+    SecretReference,
+    StoreUrl,
+    ZoneName,
+)
 
 LANGUAGES = ("zh-Hans", "en")
 """In what Tocsin itself speaks to those who respond. Notices may go out in others too."""
 SETTINGS_FILE = "incident.toml"
-SQLITE_PREFIX = "sqlite:///"
-POSTGRES_PREFIX = "postgresql://"
-# As PostgreSQL reads it: user and password end at the first @, an option may name a password too.
-_PASSWORD_IN_URL = re.compile(r"[^?]*://[^@?]*:[^@?]*@|.*[?&][a-z]*password=", re.IGNORECASE)
-_SECRET_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
-_LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2}|-[0-9]{3})?")
-_COUNTRY = re.compile(r"[a-z]{2}")
-_COUNTRY_OR_PART = re.compile(r"[a-z]{2}(-[a-z0-9]{1,3})?")
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no IANA time zone; write for example Asia/Shanghai") from None
-    return name
-
-
-def _secret_reference(text: str) -> str:
-    if not _SECRET_REFERENCE.fullmatch(text):
-        raise ValueError("a secret is never written into the settings; write env:NAME or file:PATH")
-    return text
-
-
-def is_language_tag(text: str) -> bool:
-    """Whether a text is a language tag (BCP 47): a language, and where it tells something a script and a region."""
-    return _LANGUAGE_TAG.fullmatch(text) is not None
-
-
-def _languages(tags: list[str]) -> list[str]:
-    if not tags:
-        raise ValueError("name at least one language, for example zh-Hans")
-    if strange := [tag for tag in tags if not is_language_tag(tag)]:
-        raise ValueError(
-            f"{strange[0]!r} is no language tag (BCP 47); write for example zh-Hans, zh-Hant or en"
-        )
-    return list(dict.fromkeys(tags))
-
-
-def _host(text: str) -> str:
-    try:
-        host_rule(text)
-    except BadInput as error:
-        raise ValueError(f"{error.what}; {error.next_step}") from None
-    return text
-
-
-def _country(text: str) -> str:
-    code = text.strip().lower()
-    if not _COUNTRY.fullmatch(code):
-        raise ValueError(f"{text!r} is no country code; write two letters (ISO 3166-1), for example cn")
-    return code
-
-
-def _country_or_part(text: str) -> str:
-    code = text.strip().lower()
-    if not _COUNTRY_OR_PART.fullmatch(code):
-        raise ValueError(
-            f"{text!r} is no country code; write two letters (ISO 3166-1), for example cn, or a part: us-ca"
-        )
-    return code
-
-
-def _country_or_none(text: str) -> str:
-    return _country(text) if text else ""
-
-
-def _store_url(text: str) -> str:
-    # First: what follows may repeat the text.
-    if _PASSWORD_IN_URL.match(text) and not text.startswith(SQLITE_PREFIX):
-        raise ValueError(
-            "a password is never written into the URL; put a reference to it into store.password"
-        )
-    if not text.startswith((SQLITE_PREFIX, POSTGRES_PREFIX)):
-        raise ValueError(
-            f"the store is kept in SQLite ({SQLITE_PREFIX}incident.db)"
-            f" or in PostgreSQL ({POSTGRES_PREFIX}user@host:5432/database)"
-        )
-    return text
-
-
-Country = Annotated[str, AfterValidator(_country)]
-CountryOrPart = Annotated[str, AfterValidator(_country_or_part)]
-SecretReference = Annotated[str, AfterValidator(_secret_reference)]
-Host = Annotated[str, AfterValidator(_host)]
-ZoneName = Annotated[str, AfterValidator(_known_zone)]
 
 
 class Born(StrEnum):
@@ -169,9 +91,7 @@ class WorkspaceSettings(Part):
     name: str
     born: Born = Born.LIVE
     zone: ZoneName = "Asia/Shanghai"
-    languages: Annotated[list[str], AfterValidator(_languages)] = Field(
-        default_factory=lambda: ["zh-Hans", "en"]
-    )
+    languages: LanguageTags = Field(default_factory=lambda: ["zh-Hans", "en"])
 
     @property
     def own_languages(self) -> list[str]:
@@ -213,7 +133,7 @@ class StoreSettings(Part):
     `password` is the one of the database's user; without it PostgreSQL's own ways (a certificate, `.pgpass`) hold.
     """
 
-    url: Annotated[str, AfterValidator(_store_url)] = "sqlite:///incident.db"
+    url: StoreUrl = "sqlite:///incident.db"
     password: SecretReference | None = None
     keyring: str = "keyring"
 
@@ -242,7 +162,7 @@ class MailSettings(Part):
     from_address: str = ""
     reply_to: str | None = None
     processor: str = ""
-    country: Annotated[str, AfterValidator(_country_or_none)] = ""
+    country: CountryOrNone = ""
     relation: Relation = Relation.OWN
     contract: str = ""
     connections: int = Field(default=1, ge=1, le=50)
@@ -255,6 +175,22 @@ class SmsSettings(Part):
     price: Annotated[Decimal, Field(ge=0, le=1000)] | None = None
     currency: str = Field(default="CNY", min_length=1, max_length=12)
     most_segments: int = Field(default=4, ge=1, le=20)
+
+
+class Plan(Part):
+    """What `incident plan` reckons with: what was bought beforehand, and how many people are expected to call.
+
+    None: nobody said, and nothing is made up. `letter_price` is in the currency of `[sms]`.
+    """
+
+    mail_per_second: Annotated[float, Field(ge=0.001, le=1_000_000)] | None = None
+    sms_per_second: Annotated[float, Field(ge=0.001, le=1_000_000)] | None = None
+    letters_per_day: Annotated[int, Field(ge=1)] | None = None
+    letter_price: Annotated[Decimal, Field(ge=0, le=1000)] | None = None
+    seats: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    minutes_per_call: float = Field(default=8, gt=0, le=240)
+    hours_a_day: float = Field(default=12, gt=0, le=24)
+    callers_percent: Annotated[float, Field(ge=0, le=100)] | None = None
 
 
 class Promises(Part):
@@ -404,6 +340,7 @@ class Settings(Part):
     hooks: Hooks = Hooks()
     playbooks: Playbooks = Playbooks()
     paper: Paper = Paper()
+    plan: Plan = Plan()
     targets: Targets = Targets()
     reminders: Reminders = Reminders()
     contacts: Contacts = Contacts()
@@ -473,11 +410,6 @@ def resolve_secret(reference: str, *, environment: Mapping[str, str] | None = No
     if not value:
         raise BadInput(f"the secret {reference} is missing or empty", next_step="set it and try again")
     return value
-
-
-def is_secret_reference(text: str) -> bool:
-    """Whether a text says where a secret lies, as `env:NAME` or `file:PATH`."""
-    return _SECRET_REFERENCE.fullmatch(text) is not None
 
 
 def secret_reader(playbooks: Playbooks) -> Callable[[str], str]:

@@ -76,6 +76,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "notice",
         "The notice: draft, check, edit, preview, lint, new-language, release, send, pause, resume, status, verify.",
     ),
+    "plan": (
+        "plan",
+        "How long telling everybody takes, what it costs, and whether deadline and call centre hold.",
+    ),
     "deliveries": ("deliveries", "Who got what, and who was not reached."),
     "report": ("report", "Fill the authority's report, or record that it was handed in."),
     "brief": ("brief", "One page for headquarters, the board, the police, the call centre or the press."),

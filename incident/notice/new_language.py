@@ -18,7 +18,7 @@ from incident.law.rights import rights_catalogue
 from incident.notice.content import SECTIONS
 from incident.notice.languages import CATALOGUE_FILE, Language, Languages
 from incident.record.measures import measure_catalogue
-from incident.settings import is_language_tag
+from incident.setting_values import is_language_tag
 from incident.workspace import LANGUAGE_FILE
 
 _EMPTIED = frozenset(

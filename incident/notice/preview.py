@@ -159,6 +159,17 @@ def _measure(frozen: FrozenNotice, channel: str) -> Measure:
     return of_sms if channel == "sms" else of_words
 
 
+def sms_segments(frozen: FrozenNotice) -> Callable[[str, PersonRow], int]:
+    """How many segments the SMS about a person has, addressed to a name; 0 where their language has no SMS."""
+    measure, languages = _measure(frozen, "sms"), list(frozen.contents)
+
+    def segments(name: str, person: PersonRow) -> int:
+        spoken = language_for(person.language, languages)
+        return measure(spoken, _values(name, person, frozen, spoken))[0]
+
+    return segments
+
+
 def masked(values: PersonValues) -> PersonValues:
     """The same values with another name of the same length and script. Kinds of information are true of many and stay."""
     return {**values, **{each: name_like(values[each]) for each in (PERSON_NAME, CHILD_NAME)}}

@@ -42,7 +42,7 @@ from incident.response.variables import (
     variable_in,
 )
 from incident.response.work import used_by, wording
-from incident.settings import is_secret_reference
+from incident.setting_values import is_secret_reference
 
 RUNS = f"there are {', '.join(StepType)}"
 

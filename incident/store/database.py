@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from incident.errors import BadInput, StoreAway, StoreUnavailable, TocsinError
-from incident.settings import POSTGRES_PREFIX, SQLITE_PREFIX
+from incident.setting_values import POSTGRES_PREFIX, SQLITE_PREFIX
 
 _WRITES = "tocsin_writes"
 _BUSY_SECONDS = 30

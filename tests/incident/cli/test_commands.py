@@ -177,6 +177,8 @@ JSON: list[tuple[list[str], int]] = [
     (["notice", "status", "{id}"], 0),
     (["notice", "send", "{id}"], 1),
     (["notice", "verify", "{id}", "nonsense"], 1),
+    (["plan", "{id}"], 0),
+    (["plan", "{id}", "--start", "+2h"], 0),
     (["deliveries", "{id}"], 0),
     (["deliveries", "{id}", "--unreached", "--format", "csv"], 0),
     (["report", "{id}"], 0),
