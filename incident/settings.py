@@ -149,8 +149,8 @@ class Engine(Part):
     longest_step_seconds: float = Field(default=300, ge=10, le=3600)
 
 
-class MailSettings(Part):
-    """The mail relay: how to reach it, who sends, and where the data goes (rule 12 of the design)."""
+class RelaySettings(Part):
+    """A mail relay: how to reach it, and where the data goes (rule 12 of the design)."""
 
     host: str = ""
     port: int = Field(default=587, ge=1, le=65535)
@@ -158,14 +158,25 @@ class MailSettings(Part):
     username: str | None = None
     password: SecretReference | None = None
     ca_file: str | None = None
-    from_name: dict[str, str] = Field(default_factory=dict)
-    from_address: str = ""
-    reply_to: str | None = None
     processor: str = ""
     country: CountryOrNone = ""
     relation: Relation = Relation.OWN
     contract: str = ""
     connections: int = Field(default=1, ge=1, le=50)
+
+
+class MailSettings(RelaySettings):
+    """Who sends, the relay, and `others` that take over in their order while those before them cannot be used."""
+
+    from_name: dict[str, str] = Field(default_factory=dict)
+    from_address: str = ""
+    reply_to: str | None = None
+    others: list[RelaySettings] = Field(default_factory=list, max_length=4)
+
+    @property
+    def relays(self) -> Mapping[str, RelaySettings]:
+        """All relays in their order, by the name of their table."""
+        return {"mail": self, **{f"mail.others.{at}": each for at, each in enumerate(self.others)}}
 
 
 class SmsSettings(Part):

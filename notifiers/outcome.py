@@ -46,6 +46,8 @@ FINAL = frozenset({Result.accepted, Result.permanent})
 NO_COPY_TAKEN = frozenset({Result.temporary, Result.permanent, Result.not_sent})
 """The other side certainly holds no copy."""
 
+BEFORE_THE_RECIPIENT = frozenset({Stage.connect, Stage.tls, Stage.auth, Stage.mail})
+"""What ends there is the relay's matter or ours, whoever the message is for."""
 _SESSION_STAGES = frozenset({Stage.connect, Stage.tls, Stage.auth})
 _RECIPIENT_STAGES = frozenset({Stage.rcpt, Stage.reply})
 

@@ -164,7 +164,7 @@ def send(
     detach: bool = typer.Option(False, "--detach", help="Only begin; a worker does the rest."),
 ) -> None:
     from incident.delivery.campaign import open_campaign
-    from incident.delivery.mailroom import MailRoom, relay_from
+    from incident.delivery.mailroom import MailRoom, routes_from
     from incident.delivery.promises import must_keep_promises
     from incident.notice.release import must_be_released
     from incident.record.dossier import must_be_readable
@@ -179,7 +179,7 @@ def send(
         must_not_be_held(session, desk.store, incident_id, Cover.PEOPLE)
     must_keep_promises(desk.settings)
     # The relay is tried before anything is written: a wrong setting must not open a campaign that cannot go on.
-    with MailRoom(relay_from(desk.settings.mail, root=desk.paths.root), connections=1) as room:
+    with MailRoom(routes_from(desk.settings.mail, root=desk.paths.root)) as room:
         room.check()
     with desk.change(incident_id, kind="campaign.opened") as change:
         version, _ = must_be_released(

@@ -228,7 +228,7 @@ def must_be_able_to_work(desk: Desk) -> None:
 
     worker = Worker(desk.house)
     if not worker.somebody_works():
-        worker.must_know_the_relay()
+        worker.must_know_the_relays()
 
 
 def follow(desk: Desk, run_id: str) -> None:

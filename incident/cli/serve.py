@@ -174,7 +174,7 @@ def _work_beside(desk: Desk, stop: threading.Event) -> None:
 
     worker = Worker(desk.house)
     try:
-        worker.must_know_the_relay()
+        worker.must_know_the_relays()
     except TocsinError as error:
         # Alerts are opened all the same; only the sending needs somebody who has the relay's secret.
         desk.say(

@@ -21,7 +21,7 @@ from sqlmodel import Session, col, func, insert, or_, select
 from incident.delivery.states import IN_PROGRESS, DeliveryState, Why
 from incident.store.sealing import seal_json
 from incident.store.tables import Attempt, Batch, Delivery, Person
-from notifiers.outcome import Outcome, Result, Stage
+from notifiers.outcome import BEFORE_THE_RECIPIENT, Outcome, Result
 
 MOST_STRIKES = 5
 _FIRST_PAUSE = timedelta(seconds=60)
@@ -29,7 +29,6 @@ _PAUSE_GROWS = 4
 _RELAY_PAUSE = timedelta(seconds=15)
 _LONGEST_RELAY_PAUSE = timedelta(hours=1)
 LONGEST_PAUSE = max(_LONGEST_RELAY_PAUSE, _FIRST_PAUSE * _PAUSE_GROWS ** (MOST_STRIKES - 2))
-BEFORE_THE_RECIPIENT = frozenset({Stage.connect, Stage.tls, Stage.auth, Stage.mail})
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The mail room: a few kept connections to the relay, shared by the threads that work on batches.
+"""The mail room: a few kept connections to each relay, shared by the threads that work on batches.
 
 One event loop on a thread of its own holds all sessions; a batch hands over a group of envelopes and waits.
 """
@@ -8,52 +8,76 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from incident.errors import BadInput, CarrierUnavailable
-from incident.settings import MailSettings, resolve_secret
+from incident.settings import MailSettings, RelaySettings, resolve_secret
+from notifiers.email.circuit import Circuit
 from notifiers.email.message import Envelope
 from notifiers.email.relay import Relay, TlsMode
 from notifiers.email.session import SmtpSession
 from notifiers.errors import BadRelay, CarrierUnreachable
-from notifiers.outcome import Outcome, Result, Stage
+from notifiers.outcome import BEFORE_THE_RECIPIENT, Outcome, Result, Stage
 
 
-def relay_from(mail: MailSettings, *, root: Path) -> Relay:
-    """The relay that the settings describe. Raises `BadInput` for settings that contradict each other."""
+@dataclass(frozen=True)
+class Route:
+    """A way to hand mail over: a relay, and how many connections are kept to it."""
+
+    relay: Relay
+    connections: int
+
+
+def routes_from(mail: MailSettings, *, root: Path) -> list[Route]:
+    """The relays that the settings describe, the first one first. Raises `BadInput` where they contradict each other."""
+    return [route_from(each, root=root, where=where) for where, each in mail.relays.items()]
+
+
+def route_from(relay: RelaySettings, *, root: Path, where: str) -> Route:
+    """One relay of the settings, which stands in the table `where`. Raises `BadInput`."""
     try:
-        return Relay(
-            host=mail.host,
-            port=mail.port,
-            tls=TlsMode(mail.tls),
-            username=mail.username,
-            password=resolve_secret(mail.password) if mail.password else None,
-            ca_file=root / mail.ca_file if mail.ca_file else None,
+        found = Relay(
+            host=relay.host,
+            port=relay.port,
+            tls=TlsMode(relay.tls),
+            username=relay.username,
+            password=resolve_secret(relay.password) if relay.password else None,
+            ca_file=root / relay.ca_file if relay.ca_file else None,
         )
     except BadRelay as error:
-        raise BadInput(str(error), where="[mail] in incident.toml") from error
+        raise BadInput(str(error), where=f"[{where}] in incident.toml") from error
+    return Route(found, relay.connections)
+
+
+class _Line:
+    """The kept connections to one relay, and whether it is tried."""
+
+    def __init__(self, route: Route) -> None:
+        self.peer = f"{route.relay.host}:{route.relay.port}"
+        self.circuit = Circuit()
+        self.sessions = [SmtpSession(route.relay) for _ in range(route.connections)]
+        self.free: asyncio.Queue[SmtpSession] = asyncio.Queue()
+        for session in self.sessions:
+            self.free.put_nowait(session)
 
 
 class MailRoom:
-    """Sends groups of envelopes over kept connections. Use as a context manager."""
+    """Sends groups of envelopes over kept connections, over the first relay that can be used. A context manager."""
 
-    def __init__(self, relay: Relay, *, connections: int, longest: float = 150.0) -> None:
+    def __init__(self, routes: Sequence[Route], *, longest: float = 150.0) -> None:
         """`longest` is the most seconds that one group may take: a relay that hangs must not hold it for ever."""
         self._longest = longest
-        self._relay = relay
-        self._connections = connections
+        self._routes = routes
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="mail", daemon=True)
-        self._free: asyncio.Queue[SmtpSession] = asyncio.Queue()
-        self._sessions: list[SmtpSession] = []
+        self._lines: list[_Line] = []
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._sessions = [SmtpSession(self._relay) for _ in range(self._connections)]
-        for session in self._sessions:
-            self._free.put_nowait(session)
+        self._lines = [_Line(route) for route in self._routes]
         return self
 
     def __exit__(
@@ -69,53 +93,104 @@ class MailRoom:
     ) -> list[Outcome]:
         """What became of each envelope, in order.
 
-        `may_go` is asked before each leaves. Once it says no, the relay cannot be reached, or the group has taken too
-        long, the rest of it is `not_sent`, with the reason. A message that is with the relay when the time is up is
-        `ambiguous`.
+        `may_go` is asked before each leaves. Once it says no, no relay can be used, or the group has taken too long, the
+        rest of it is `not_sent`, with the reason. A message that is with a relay when the time is up is `ambiguous`.
+
+        Where a relay cannot be reached, breaks off, or refuses before it hears of a recipient, the rest of the group
+        goes to the next one, and this one is left alone for a while. What a relay may hold is given to no other.
         """
         return asyncio.run_coroutine_threadsafe(self._send(envelopes, may_go), self._loop).result()
 
     def check(self) -> None:
-        """Open a connection now. Raises `CarrierUnavailable` saying why it could not be."""
-        try:
-            asyncio.run_coroutine_threadsafe(self._check(), self._loop).result()
-        except CarrierUnreachable as error:
-            raise CarrierUnavailable(
-                f"the mail relay cannot be used ({error.text})",
-                where=f"{error.peer}, at {error.stage}",
-                next_step="check [mail] in incident.toml; nothing was sent and nothing was changed",
-            ) from error
-        except BadRelay as error:
-            raise BadInput(str(error), where="[mail] in incident.toml") from error
+        """Open a connection now. Raises `CarrierUnavailable` saying why no relay can be used."""
+        errors = asyncio.run_coroutine_threadsafe(self._check(), self._loop).result()
+        if len(errors) < len(self._lines):
+            return
+        first = errors[0]
+        if isinstance(first, BadRelay):
+            raise BadInput(str(first), where="[mail] in incident.toml") from first
+        others = f"; nor can {len(errors) - 1} more" if len(errors) > 1 else ""
+        raise CarrierUnavailable(
+            f"the mail relay cannot be used ({first.text}){others}",
+            where=f"{first.peer}, at {first.stage}",
+            next_step="check [mail] in incident.toml; nothing was sent and nothing was changed",
+        ) from first
 
-    async def _check(self) -> None:
-        session = await self._free.get()
-        try:
-            await session.connect()
-        finally:
-            self._free.put_nowait(session)
+    async def _check(self) -> list[CarrierUnreachable | BadRelay]:
+        """Why relays cannot be used, up to the first one that can."""
+        errors: list[CarrierUnreachable | BadRelay] = []
+        for line in self._lines:
+            session = await line.free.get()
+            try:
+                await session.connect()
+                return errors
+            except (CarrierUnreachable, BadRelay) as error:
+                errors.append(error)
+            finally:
+                line.free.put_nowait(session)
+        return errors
 
     async def _send(self, envelopes: Sequence[Envelope], may_go: Callable[[], bool]) -> list[Outcome]:
         until = self._loop.time() + self._longest
+        outcomes: list[Outcome] = []
+        lines = self._lines_to_try()
+        for line in lines:
+            left = envelopes[len(outcomes) :]
+            outcomes += await self._send_over(line, left, may_go, until, is_last=line is lines[-1])
+            if len(outcomes) == len(envelopes):
+                break
+        return outcomes
+
+    def _lines_to_try(self) -> list[_Line]:
+        """The relays that may be tried, in their order; where none may, the one whose pause ends first."""
+        now = self._loop.time()
+        open_to_us = [line for line in self._lines if line.circuit.may_try(now)]
+        return open_to_us or [min(self._lines, key=lambda line: line.circuit.open_until)]
+
+    async def _send_over(
+        self,
+        line: _Line,
+        envelopes: Sequence[Envelope],
+        may_go: Callable[[], bool],
+        until: float,
+        *,
+        is_last: bool,
+    ) -> list[Outcome]:
+        """What became of the envelopes over one relay; of those for the next relay there is nothing yet."""
         try:
             async with asyncio.timeout_at(until):
-                session = await self._free.get()
+                session = await line.free.get()
         except TimeoutError:
-            return [self._unsent("every connection was in use for too long")] * len(envelopes)
+            why = "every connection was in use for too long"
+            return [_not_sent(line, why)] * len(envelopes) if is_last else []
         outcomes: list[Outcome] = []
+        unusable: Outcome | None = None
         try:
             for envelope in envelopes:
                 if why := self._held_back(may_go, until):
-                    outcomes += [self._unsent(why)] * (len(envelopes) - len(outcomes))
-                    break
-                outcomes.append(await self._send_one(session, envelope, until))
+                    return outcomes + [_not_sent(line, why)] * (len(envelopes) - len(outcomes))
+                outcome = await self._send_one(line, session, envelope, until)
+                if _is_about_the_relay(outcome) and not is_last:
+                    # A connection may have been cut, which says little of the relay.
+                    outcome = await self._send_one(line, session, envelope, until)
+                if not _is_about_the_relay(outcome):
+                    line.circuit.worked()
+                else:
+                    line.circuit.failed(self._loop.time())
+                    if not is_last:
+                        return outcomes
+                outcomes.append(outcome)
         except CarrierUnreachable as error:
-            outcomes += [error.outcome] * (len(envelopes) - len(outcomes))
+            unusable = error.outcome
         except BadRelay as error:
             # Raised before a connection is opened: what is wrong is a setting, and nothing has left.
-            outcomes += [self._unsent(str(error))] * (len(envelopes) - len(outcomes))
+            unusable = _not_sent(line, str(error))
         finally:
-            self._free.put_nowait(session)
+            line.free.put_nowait(session)
+        if unusable is not None:
+            line.circuit.failed(self._loop.time())
+            if is_last:
+                outcomes += [unusable] * (len(envelopes) - len(outcomes))
         return outcomes
 
     def _held_back(self, may_go: Callable[[], bool], until: float) -> str:
@@ -125,21 +200,30 @@ class MailRoom:
             return "held back: a brake is on, or this worker may not act any more"
         return ""
 
-    async def _send_one(self, session: SmtpSession, envelope: Envelope, until: float) -> Outcome:
+    async def _send_one(self, line: _Line, session: SmtpSession, envelope: Envelope, until: float) -> Outcome:
         try:
             async with asyncio.timeout_at(until):
                 return await session.send(envelope)
         except TimeoutError:
             # Broken off by us, wherever it stood: the relay may have taken it.
-            return self._outcome(Result.ambiguous, Stage.after_dot, "broken off: the relay took too long")
-
-    def _unsent(self, why: str) -> Outcome:
-        return self._outcome(Result.not_sent, Stage.connect, why)
-
-    def _outcome(self, result: Result, stage: Stage, text: str) -> Outcome:
-        peer = f"{self._relay.host}:{self._relay.port}"
-        return Outcome(result, stage, None, None, text, peer=peer, tls=False)
+            return _outcome(line, Result.ambiguous, Stage.after_dot, "broken off: the relay took too long")
 
     async def _close(self) -> None:
-        for session in self._sessions:
-            await session.close()
+        for line in self._lines:
+            for session in line.sessions:
+                await session.close()
+
+
+def _is_about_the_relay(outcome: Outcome) -> bool:
+    """Whether it took nothing and nobody said that the recipient is why: another relay may take the message."""
+    if outcome.result is Result.not_sent:
+        return True
+    return outcome.result is not Result.accepted and outcome.stage in BEFORE_THE_RECIPIENT
+
+
+def _not_sent(line: _Line, why: str) -> Outcome:
+    return _outcome(line, Result.not_sent, Stage.connect, why)
+
+
+def _outcome(line: _Line, result: Result, stage: Stage, text: str) -> Outcome:
+    return Outcome(result, stage, None, None, text, peer=line.peer, tls=False)

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Protocol
 
 from incident.delivery.campaign import end_campaign, is_settled
-from incident.delivery.mailroom import MailRoom, relay_from
+from incident.delivery.mailroom import MailRoom, Route, routes_from
 from incident.delivery.sender import Post, batches_at_once, send_batch
 from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB
 from incident.durable import (
@@ -50,7 +50,6 @@ from incident.response.working import ENGINE, Surroundings, advance_run
 from incident.settings import Settings, secret_reader
 from incident.store.tables import Campaign
 from incident.workspace import worker_lock
-from notifiers.email.relay import Relay
 
 Watcher = Callable[[str, e.Effect, str], None]
 _OBJECTS_BETWEEN_LOOKS = 20_000
@@ -134,15 +133,15 @@ class Worker:
     def runner(self) -> Iterator[WorksOn]:
         """A runner with the mail room open for as long as it is needed; jobs that the record lacks are put first."""
         mail = self.house.settings.mail
-        relay = self.must_know_the_relay() if self.sends else None
+        routes = self.must_know_the_relays() if self.sends else []
         calling = {SUMMONS_JOB: _CALLING_AT_ONCE, RUN_JOB: _RUNS_AT_ONCE}
         with self.house.store.transaction(in_turn="missing jobs") as session:
             put_missing_jobs(session)
         with _collecting_seldom():
-            if relay is None:
+            if not routes:
                 yield self._runner(self.handlers(None), self._patience.slots, at_once=calling)
                 return
-            with MailRoom(relay, connections=mail.connections, longest=self._patience.longest / 2) as room:
+            with MailRoom(routes, longest=self._patience.longest / 2) as room:
                 batches = batches_at_once(mail.connections)
                 # One more thread than batches, so that an alert or a run need not wait for a batch to end.
                 yield self._runner(self.handlers(room), batches + 1, at_once={BATCH_JOB: batches, **calling})
@@ -162,13 +161,13 @@ class Worker:
             self.house.store, handlers, parameters=parameters, patience=patience, at_once=at_once
         )
 
-    def must_know_the_relay(self) -> Relay | None:
-        """The mail relay of the settings, with its secret; None without one. Raises `BadInput`.
+    def must_know_the_relays(self) -> list[Route]:
+        """The mail relays of the settings, with their secrets; none where none is set. Raises `BadInput`.
 
         What writes first and works afterwards asks this before it writes.
         """
         mail = self.house.settings.mail
-        return relay_from(mail, root=self.house.workspace.root) if mail.host else None
+        return routes_from(mail, root=self.house.workspace.root) if mail.host else []
 
     def somebody_works(self) -> bool:
         """Whether a worker is at work on this store now."""

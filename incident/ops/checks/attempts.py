@@ -10,7 +10,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from incident.delivery.codes import code_mac, code_of
-from incident.delivery.ledger import BEFORE_THE_RECIPIENT, LONGEST_PAUSE
+from incident.delivery.ledger import LONGEST_PAUSE
 from incident.delivery.states import IN_PROGRESS, NEVER_TRIED, SETTLED, CampaignState, DeliveryState, Why
 from incident.ops.checks.base import (
     Findings,
@@ -24,7 +24,7 @@ from incident.ops.checks.base import (
     table_of,
 )
 from incident.store.tables import Attempt, Batch, Campaign, Delivery
-from notifiers.outcome import Result, Stage
+from notifiers.outcome import BEFORE_THE_RECIPIENT, Result, Stage
 
 _attempt, _batch, _campaign, _delivery = map(table_of, (Attempt, Batch, Campaign, Delivery))
 a, b, c, d = (table.c for table in (_attempt, _batch, _campaign, _delivery))

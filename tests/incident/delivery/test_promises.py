@@ -41,6 +41,26 @@ def test_a_relay_abroad_breaks_the_promise_to_keep_data_in_the_country() -> None
     assert refused.value.where == "mail.country"
 
 
+@pytest.mark.parametrize(
+    ("other", "where"),
+    [
+        ({"country": "us", "processor": "x"}, "mail.others.0.country"),
+        ({"country": "cn", "processor": "x", "relation": "provided"}, "mail.others.0.relation"),
+        ({"country": "cn", "processor": "x", "relation": "entrusted"}, "mail.others.0.contract"),
+    ],
+)
+def test_a_relay_that_takes_over_keeps_the_promises_too(other: dict[str, str], where: str) -> None:
+    with pytest.raises(Refused) as refused:
+        must_keep_promises(settings({"keep_in": ["cn"]}, others=[{"host": "two.example.com", **other}]))
+    assert refused.value.where == where
+
+
+def test_everything_that_is_not_declared_is_named_at_once() -> None:
+    with pytest.raises(Refused, match=r"mail.from_address, mail.host, mail.others.0.processor") as refused:
+        must_keep_promises(settings(from_address="", host="", others=[{"host": "x", "country": "cn"}]))
+    assert "processor" in str(refused.value.next_step) or "processes" in str(refused.value.next_step)
+
+
 def test_without_that_promise_a_relay_abroad_is_no_matter_of_promises() -> None:
     must_keep_promises(settings({"keep_in": []}, country="us"))
 

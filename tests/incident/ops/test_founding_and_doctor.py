@@ -133,6 +133,19 @@ def test_each_thing_that_fails_is_named_with_its_next_step(estate: Estate) -> No
     assert _states(found, "playbook bad") == {"fail"}
 
 
+def test_doctor_tries_each_relay_also_one_that_only_takes_over(estate: Estate) -> None:
+    with recording_relay() as relay:
+        other = (
+            '\n[[mail.others]]\nhost = "127.0.0.1"\nport = 9\ntls = "none"\nprocessor = "x"\ncountry = "cn"\n'
+        )
+        estate.change_settings("port = 9", f"port = {relay.port}")
+        text = estate.settings_file.read_text("utf-8")
+        estate.settings_file.write_text(text.replace("\n[hooks]", f"{other}\n[hooks]"), "utf-8")
+        found = _doctor(estate)
+    assert sorted(each["state"] for each in found["mail relay"]) == ["fail", "ok"]
+    assert {each["finding"].count(f"127.0.0.1:{relay.port}") for each in found["mail relay"]} == {0, 1}
+
+
 def test_lost_keys_are_found_before_the_worst_day(estate: Estate) -> None:
     (estate.root / "keyring" / f"{estate.id}.key").unlink()
     assert estate.id in str(_doctor(estate)["keyring"])
