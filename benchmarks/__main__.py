@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from benchmarks.measure import CommandFailed, Result
 
 # Each is a module here with `run() -> Result`; loaded only when asked for, as some need peers of their own.
-NAMES = ("email", "incidents", "letters", "match", "people", "playbooks", "startup", "worker")
+NAMES = ("email", "growth", "incidents", "letters", "match", "people", "playbooks", "startup", "worker")
 # Those whose `run` takes the number of people or of incidents, or a database in PostgreSQL.
-SIZED = frozenset({"email", "letters", "match", "people", "worker"})
+SIZED = frozenset({"email", "growth", "letters", "match", "people", "worker"})
 OF_INCIDENTS = frozenset({"incidents"})
 STORED = frozenset({"playbooks", "worker"})
 OF_RUNS = frozenset({"playbooks"})
@@ -24,7 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("name", metavar="NAME", help=f"one of: {', '.join(NAMES)}")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
     parser.add_argument(
-        "--people", type=int, metavar="N", help="how many people (email, letters, match, people, worker)"
+        "--people",
+        type=int,
+        metavar="N",
+        help="how many people (email, growth, letters, match, people, worker)",
     )
     parser.add_argument("--incidents", type=int, metavar="N", help="how many incidents (incidents)")
     parser.add_argument("--store", metavar="URL", help="an empty database in PostgreSQL (playbooks, worker)")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +15,7 @@ from sqlmodel import func, select
 from benchmarks.email_senders import Letter, Reader
 from incident.delivery.campaign import open_campaign
 from incident.delivery.message import compose, stationery
-from incident.delivery.states import PUBLISH_JOB, DeliveryState
+from incident.delivery.states import PUBLISH_JOB, CampaignState, DeliveryState
 from incident.delivery.status import account, campaigns_of
 from incident.durable import Runner
 from incident.law.categories import category_catalogue, category_names
@@ -37,7 +39,7 @@ from incident.response.housework import House
 from incident.settings import Born
 from incident.store.change import Change, open_row
 from incident.store.opening import open_store
-from incident.store.tables import Attempt, Delivery, Person
+from incident.store.tables import Attempt, Campaign, Delivery, Person
 from notifiers.email.message import SLOT
 from notifiers.outcome import Result
 
@@ -65,10 +67,21 @@ class Prepared:
         }
 
 
-def prepare(folder: Path, *, people: int, port: int, store: str | None = None) -> Prepared:
+Watch = Callable[[str], AbstractContextManager[None]]
+"""What is entered around each step that grows with the list, by its name."""
+
+
+def prepare(
+    folder: Path,
+    *,
+    people: int,
+    port: int,
+    store: str | None = None,
+    watch: Watch = lambda step: nullcontext(),
+) -> Prepared:
     """Everything up to the sending, by the functions that the drill and the command line use.
 
-    The record is in SQLite, or in the empty database that the URL `store` names.
+    The record is in SQLite, or in the empty database that the URL `store` names. `watch` sees `import` and `open`.
     """
     now = datetime.now(UTC)
     workspace = found_workspace(
@@ -99,8 +112,12 @@ def prepare(folder: Path, *, people: int, port: int, store: str | None = None) -
         zone=settings.zone,
         then=lambda change, incident: _log_a_measure(house, change, incident, now),
     )
-    _import_people(house, incident_id, people, now)
-    notice = _release_and_open(house, incident_id)
+    file = house.workspace.root / PEOPLE
+    write_people(file, count=people)
+    with watch("import"):
+        _import_people(house, incident_id, file, now)
+    with watch("open"):
+        notice = _release_and_open(house, incident_id)
     _publish(house, incident_id)
     return Prepared(house, incident_id, notice)
 
@@ -115,9 +132,7 @@ def _log_a_measure(house: House, change: Change, incident_id: str, now: datetime
     evaluate(house, change, incident_id)
 
 
-def _import_people(house: House, incident_id: str, people: int, now: datetime) -> None:
-    file = house.workspace.root / PEOPLE
-    write_people(file, count=people)
+def _import_people(house: House, incident_id: str, file: Path, now: datetime) -> None:
     known = {name: name for name in category_catalogue()}
     for name, category in category_catalogue().items():
         known.update({title.lower(): name for title in category.title.values()})
@@ -221,3 +236,9 @@ def ledger(prepared: Prepared) -> Ledger:
         attempts = session.exec(select(func.count()).where(Attempt.result == Result.accepted)).one()
         told = account(session, campaigns_of(session, prepared.incident_id)[0])
     return Ledger(accepted, attempts, told.adds_up and told.in_progress == 0)
+
+
+def has_ended(prepared: Prepared) -> bool:
+    """Whether the campaign has ended; asked often, so it counts nobody."""
+    with prepared.house.store.read() as session:
+        return set(session.exec(select(Campaign.state)).all()) == {CampaignState.ENDED}

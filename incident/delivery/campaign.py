@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -92,7 +92,8 @@ def open_campaign(change: Change, store: Store, version: Version, settings: Sett
     for number, chunk in enumerate(_people_in_batches(change.session, incident_id, basis.sharing), start=1):
         expected += len(chunk)
         batch_id = f"{campaign_id}-{number:06d}"
-        rows = [row for each in chunk for row in _deliveries(change, store, batch_id, each, basis)]
+        new_id = store.new_ids_together()
+        rows = [row for each in chunk for row in _deliveries(change, new_id, batch_id, each, basis)]
         put_into_groups(rows, basis.sharing)
         for row in rows:
             row["waits"] = follows and row["state"] in IN_PROGRESS
@@ -196,14 +197,14 @@ def _open_batch(
 
 
 def _deliveries(
-    change: Change, store: Store, batch_id: str, person: Person, basis: _Basis
+    change: Change, new_id: Callable[[], str], batch_id: str, person: Person, basis: _Basis
 ) -> list[dict[str, Any]]:
     """The deliveries of one person: their own, and the guardian's for a minor (a minor is told with the guardian)."""
-    to_person = partial(_delivery, change, store, batch_id, person, Addressee.PERSON)
+    to_person = partial(_delivery, change, new_id, batch_id, person, Addressee.PERSON)
     # Who is not written to is told through nobody either.
     if person.id not in basis.sharing.guarded:
         return [to_person(principal=True, why=_why_not(change, person, basis))]
-    rows = [_delivery(change, store, batch_id, person, Addressee.GUARDIAN, principal=True, why=Why.NONE)]
+    rows = [_delivery(change, new_id, batch_id, person, Addressee.GUARDIAN, principal=True, why=Why.NONE)]
     # At the guardian's own address one message is enough.
     if basis.sharing.guarded[person.id]:
         rows.append(to_person(principal=False, why=Why.NONE))
@@ -233,7 +234,7 @@ def _why_not(change: Change, person: Person, basis: _Basis) -> Why:
 
 def _delivery(
     change: Change,
-    store: Store,
+    new_id: Callable[[], str],
     batch_id: str,
     person: Person,
     addressee: Addressee,
@@ -241,7 +242,7 @@ def _delivery(
     principal: bool,
     why: Why,
 ) -> dict[str, Any]:
-    delivery_id = store.new_id()
+    delivery_id = new_id()
     return {
         "id": delivery_id,
         "batch_id": batch_id,
@@ -269,7 +270,17 @@ def is_settled(session: Session, campaign_id: str) -> bool:
     campaign = session.get(Campaign, campaign_id)
     if campaign is None or campaign.state == CampaignState.ENDED:
         return False
-    return not any(_still_open(session, batch) for batch in _batches(session, campaign_id))
+    # Asked whenever a batch has ended, of which there may be thousands: their counters answer it nearly always.
+    mine = Batch.campaign_id == campaign_id
+    if session.exec(select(Batch.id).where(mine, Batch.pending > 0).limit(1)).first() is not None:
+        return False
+    in_progress = (
+        select(Delivery.id)
+        .join(Batch, col(Batch.id) == col(Delivery.batch_id))
+        .where(mine, col(Delivery.state).in_(IN_PROGRESS))
+        .limit(1)
+    )
+    return session.exec(in_progress).first() is None
 
 
 def end_campaign(change: Change, store: Store, campaign_id: str) -> None:
@@ -357,14 +368,3 @@ def _not_written_to(session: Session, campaign_id: str) -> Counter[str]:
 
 def _batches(session: Session, campaign_id: str) -> list[Batch]:
     return list(session.exec(select(Batch).where(Batch.campaign_id == campaign_id)).all())
-
-
-def _still_open(session: Session, batch: Batch) -> bool:
-    if batch.pending:
-        return True
-    found = session.exec(
-        select(Delivery.id)
-        .where(Delivery.batch_id == batch.id, col(Delivery.state).in_(IN_PROGRESS))
-        .limit(1)
-    ).first()
-    return found is not None

@@ -81,6 +81,15 @@ class Store:
         """A new random id for a row: 128 bits as 32 hexadecimal digits."""
         return self._random(16).hex()
 
+    def new_ids_together(self) -> Callable[[], str]:
+        """Makes new ids that begin alike, so that what is written for them lies together in an index.
+
+        Their first 8 hexadecimal digits are random but the same, the other 24 random. Unlike ids in order they do not
+        tell how many came before them: whoever is sent one learns nothing of the others.
+        """
+        begun = self._random(4).hex()
+        return lambda: begun + self._random(12).hex()
+
     def new_ids_in_order(self, count: int, *, now: datetime, piece: int) -> list[str]:
         """New ids for one piece of a long list of rows, each above all of the pieces before it, as UUIDv7 is (RFC 9562).
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 from sqlmodel import select
 
+from incident.delivery import campaign
 from incident.delivery.campaign import BATCH_SIZE, end_campaign, is_settled
 from incident.delivery.codes import code_of
 from incident.delivery.states import PUBLISH_JOB, Addressee, CampaignState, DeliveryState, Why
@@ -23,7 +28,7 @@ from incident.store.tables import Batch, Campaign, Job
 from tests.support.breaches import Affected, Breach, make_breach, some_people
 from tests.support.lived_in import must_hold
 from tests.support.relays import code_in, parsed, part_of, recording_relay
-from tests.support.workspaces import all_rows
+from tests.support.workspaces import all_rows, run_sql
 
 ANN = Affected("A", email="ann@example.org")
 NO_MAIL = Affected("B", name="Bert")
@@ -110,6 +115,36 @@ def test_a_campaign_waits_for_the_minor_s_own_message_too(tmp_path: Path) -> Non
         breach.later(minutes=5)
         breach.work()
     assert breach.account().state == CampaignState.ENDED
+
+
+def test_whether_a_campaign_is_settled_costs_the_same_with_any_number_of_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked whenever a batch ends: a look at each batch would make a long list take the square of its time."""
+    asked: list[int] = []
+    for batches in (2, 20):
+        monkeypatch.setattr(campaign, "BATCH_SIZE", 40 // batches)
+        breach = released(tmp_path / str(batches), some_people(40))
+        campaign_id = breach.open_sending()
+        run_sql(breach.made.store, "UPDATE batch SET pending = 0")
+        with breach.made.store.read() as session, counted_statements(breach.made.store.engine) as statements:
+            assert not is_settled(session, campaign_id)
+        asked.append(len(statements))
+    assert asked[0] == asked[1] <= 4
+
+
+@contextmanager
+def counted_statements(engine: Engine) -> Iterator[list[str]]:
+    statements: list[str] = []
+
+    def count(*told: Any) -> None:
+        statements.append(told[2])
+
+    event.listen(engine, "before_cursor_execute", count)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", count)
 
 
 def test_an_age_class_counts_like_a_date_of_birth(tmp_path: Path) -> None:

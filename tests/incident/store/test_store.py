@@ -110,6 +110,15 @@ def test_a_row_that_is_not_journalled_cannot_slip_into_a_change(made: Made) -> N
             change.put_bulk(Incident, [{"id": "x"}])
 
 
+def test_ids_together_begin_alike_and_each_is_another(made: Made) -> None:
+    one, two = made.store.new_ids_together(), made.store.new_ids_together()
+    first, second = [one() for _ in range(50)], [two() for _ in range(50)]
+    assert len({each[:8] for each in first}) == 1
+    assert len({*first, *second}) == 100
+    assert {len(each) for each in (*first, *second)} == {len(made.store.new_id())}
+    assert first[0][:8] != second[0][:8]
+
+
 def test_ids_in_order_rise_from_piece_to_piece_and_are_random_besides(made: Made) -> None:
     pieces = [made.store.new_ids_in_order(50, now=START, piece=piece) for piece in (0, 1, 2, 4096)]
     later = made.store.new_ids_in_order(1, now=START + timedelta(milliseconds=1), piece=0)
