@@ -109,8 +109,13 @@ def test_killed_in_this_window_of_every_call(tmp_path: Path, service: EffectServ
     else:
         assert test.asked == asked_about
     test.assert_everything_was_done_once()
-    went_out = window in ("at_server", "before_told", "in_told", "before_intent", "in_intent")
-    assert set(service.paths[f"/{DISABLE}"].values()) == {2 if went_out else 1}
+    [called] = service.paths[f"/{DISABLE}"].values()
+    if window in ("before_intent", "in_intent"):
+        # Where a timer of another branch was due just then, it came between the outcome and the next call's intent, and
+        # the outcome is written.
+        assert called in (1, 2)
+    else:
+        assert called == (2 if window in ("at_server", "before_told", "in_told") else 1)
 
 
 @pytest.mark.chaos
