@@ -62,6 +62,7 @@ _CLEAN_SECONDS = 300.0
 _CLOCK_SET_BACK_SECONDS = 5.0
 # Longer than the queue takes to note down the end of a job that is over.
 _ASK_AGAIN_SECONDS = 3.0
+_ASK_TASKS_AGAIN_SECONDS = 0.2
 _RECONNECT_SECONDS = 0.5
 _RESET_LOCK = 7_306_021_100  # any number; the schema is made by one session at a time
 
@@ -331,7 +332,14 @@ class QueueRunner:
     def _serve_in_thread(self) -> None:
         # Asked to stop while it waits to connect anew.
         with suppress(asyncio.CancelledError):
-            asyncio.run(self._serve_for_ever())
+            asyncio.run(self._serve_to_the_end())
+
+    async def _serve_to_the_end(self) -> None:
+        try:
+            await self._serve_for_ever()
+        finally:
+            self._serving = None
+            await _end_all_tasks()
 
     async def _serve_for_ever(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -418,6 +426,18 @@ class QueueRunner:
             for left in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=120.0):
                 await app.job_manager.finish_job(left, status=Status.FAILED, delete_job=True)
             await asyncio.sleep(_CLEAN_SECONDS)
+
+
+async def _end_all_tasks() -> None:
+    """End every other task of this loop. `asyncio.run` asks each of them once and then waits for it without end: what
+    connects to the database just then may take the cancel for a failed connection, and go on."""
+    this = asyncio.current_task()
+    while others := {task for task in asyncio.all_tasks() if task is not this}:
+        for task in others:
+            task.cancel()
+        # A call to stop that was under way may still reach this task.
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait(others, timeout=_ASK_TASKS_AGAIN_SECONDS)
 
 
 def _from_another_thread(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:

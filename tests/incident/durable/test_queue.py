@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 import time
@@ -360,6 +361,32 @@ def test_a_worker_that_is_stopped_while_it_starts_ends(made: Made, after: float)
         time.sleep(after)
     with made.store.read() as session:
         assert workers(session) == []
+
+
+def test_a_worker_ends_also_where_a_task_of_the_queue_takes_a_cancel_for_something_else(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the pool of connections does, which tries again when a connection fails."""
+    begun = threading.Event()
+    cancels: list[asyncio.CancelledError] = []
+
+    async def go_on() -> None:
+        while len(cancels) < 3:
+            try:
+                begun.set()
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError as cancel:
+                cancels.append(cancel)
+
+    async def serve(self: QueueRunner) -> None:
+        left = asyncio.create_task(go_on())
+        await asyncio.sleep(3600)
+        await left
+
+    monkeypatch.setattr(QueueRunner, "_serve", serve)
+    with a_worker(made, {"work": done}):
+        assert begun.wait(20)
+    assert len(cancels) == 3
 
 
 def test_a_clock_of_the_database_that_is_set_back_makes_every_open_job_look_again(made: Made) -> None:
