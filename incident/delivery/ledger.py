@@ -19,6 +19,7 @@ from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, func, insert, or_, select
 
 from incident.delivery.states import IN_PROGRESS, DeliveryState, Why
+from incident.store.prepared import Prepared
 from incident.store.sealing import seal_json
 from incident.store.tables import Attempt, Batch, Delivery, Person
 from notifiers.outcome import BEFORE_THE_RECIPIENT, Outcome, Result
@@ -193,8 +194,8 @@ def write_intent(
     if not group:
         return
     connection = session.connection()
-    connection.execute(
-        _INTEND,
+    _INTEND.run_each(
+        connection,
         [
             {
                 "delivery_id": due.id,
@@ -207,13 +208,20 @@ def write_intent(
             for due in group
         ],
     )
-    connection.execute(
-        _BEGIN, [{"which": each, "tried": due.attempts + 1} for due in group for each in due.ids]
+    _BEGIN.run_each(
+        connection, [{"which": each, "tried": due.attempts + 1} for due in group for each in due.ids]
     )
 
 
-_INTEND = insert(Attempt)
-_BEGIN = (
+_INTEND = Prepared(
+    insert(Attempt).values(
+        {
+            name: bindparam(name)
+            for name in ("delivery_id", "n", "incident_id", "job_attempt", "intent_at", "sealed")
+        }
+    )
+)
+_BEGIN = Prepared(
     update(Delivery)
     .where(col(Delivery.id) == bindparam("which"))
     .values(state=DeliveryState.SENDING, attempts=bindparam("tried"))
@@ -268,13 +276,13 @@ def write_outcomes(
     if not settled:
         return
     connection = session.connection()
-    ended = connection.execute(_END_ATTEMPT, [_attempt_values(each, key=key, now=now) for each in settled])
-    if ended.rowcount != len(settled):
+    ended = _END_ATTEMPT.run_each(connection, [_attempt_values(each, key=key, now=now) for each in settled])
+    if ended != len(settled):
         # This was written before, and only the answer to the commit was lost: counting again would count twice.
         recount(session, batch.id)
         return
-    connection.execute(
-        _END,
+    _END.run_each(
+        connection,
         [
             {
                 "which": delivery_id,
@@ -292,7 +300,7 @@ def write_outcomes(
 
 
 _OUTCOME_COLUMNS = ("outcome_at", "stage", "result", "code", "enhanced", "peer", "tls", "sealed")
-_END_ATTEMPT = (
+_END_ATTEMPT = Prepared(
     update(Attempt)
     .where(
         col(Attempt.delivery_id) == bindparam("which"),
@@ -301,7 +309,7 @@ _END_ATTEMPT = (
     )
     .values({name: bindparam(f"new_{name}") for name in _OUTCOME_COLUMNS})
 )
-_END = (
+_END = Prepared(
     update(Delivery)
     .where(col(Delivery.id) == bindparam("which"))
     .values(
@@ -339,10 +347,10 @@ def _count(session: Session, batch: Batch, settled: Sequence[Settled]) -> None:
         counted[each.state] += each.due.principals
     accepted, unreachable = counted[DeliveryState.ACCEPTED], counted[DeliveryState.UNREACHABLE]
     values = {"which": batch.id, "more_accepted": accepted, "more_unreachable": unreachable}
-    session.connection().execute(_COUNT, values)
+    _COUNT.run(session.connection(), values)
 
 
-_COUNT = (
+_COUNT = Prepared(
     update(Batch)
     .where(col(Batch.id) == bindparam("which"))
     .values(

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from sqlalchemy import bindparam
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from incident.delivery.following import decide_updates, others_of, retire, some_wait, updates_in
 from incident.delivery.ledger import (
@@ -41,6 +40,7 @@ from incident.notice.release import version_by_id
 from incident.record.holds import Cover, hold_brake, is_held
 from incident.record.person import PersonRow, person_from_content
 from incident.store.change import open_sealed
+from incident.store.prepared import PreparedLookup
 from incident.store.store import Store
 from incident.store.tables import Batch, Campaign, Person
 from notifiers.email.message import Envelope
@@ -151,8 +151,8 @@ def _next_group(
             write_intent(
                 session, due, incident_id=batch.incident_id, job_attempt=lease.claim.attempt, now=now
             )
-            wanted = {"ids": {person_id for each in due for person_id in each.people}}
-            sealed = {row.id: row.sealed for row in session.connection().execute(_SEALED_PEOPLE, wanted)}
+            wanted = list({person_id for each in due for person_id in each.people})
+            sealed = dict(_SEALED_PEOPLE.all(session.connection(), wanted))
         elif lease.stopping:
             lease.again(session)
             return None
@@ -187,7 +187,7 @@ def _brakes_of(batch: Batch) -> tuple[str, str]:
     return campaign_brake(batch.campaign_id), hold_brake(batch.incident_id, Cover.PEOPLE)
 
 
-_SEALED_PEOPLE = select(Person.id, Person.sealed).where(col(Person.id).in_(bindparam("ids", expanding=True)))
+_SEALED_PEOPLE = PreparedLookup(col(Person.id), col(Person.id), col(Person.sealed))
 
 
 def _readable(sealed: Mapping[str, bytes], *, key: bytes) -> dict[str, PersonRow]:

@@ -143,10 +143,12 @@ def on_sqlite(connection: Connection, text: str, values: Mapping[str, Any] | Seq
     return cursor
 
 
-def often_on_sqlite(connection: Connection, text: str, rows: Sequence[Sequence[Any]]) -> None:
-    """As `on_sqlite`, once for each row, values by place."""
+def often_on_sqlite(
+    connection: Connection, text: str, rows: Sequence[Sequence[Any]] | Sequence[Mapping[str, Any]]
+) -> int:
+    """As `on_sqlite`, once for each row of values; how many rows of the table that changed."""
     with _as_sqlalchemy_says(text):
-        _driver(connection).executemany(text, rows)
+        return int(_driver(connection).executemany(text, rows).rowcount)
 
 
 def _driver(connection: Connection) -> Any:

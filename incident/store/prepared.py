@@ -18,7 +18,7 @@ from sqlalchemy.sql import ClauseElement, ColumnElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlmodel import SQLModel
 
-from incident.store.database import is_postgres, on_sqlite
+from incident.store.database import is_postgres, often_on_sqlite, on_sqlite
 
 R = TypeVar("R", bound=SQLModel)
 _Convert = Callable[[Any], Any]
@@ -60,6 +60,13 @@ class Prepared:
         if is_postgres(connection):
             return connection.execute(self._statement, dict(values))
         return on_sqlite(connection, self._for_sqlite.text, self._for_sqlite.values(values))
+
+    def run_each(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Carry it out once for each of at least one row of values; how many rows of the table that changed."""
+        if is_postgres(connection):
+            return connection.execute(self._statement, list(rows)).rowcount
+        statement = self._for_sqlite
+        return often_on_sqlite(connection, statement.text, [statement.values(row) for row in rows])
 
     @cached_property
     def _for_sqlite(self) -> _ForSqlite:

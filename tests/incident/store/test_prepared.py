@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, update
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlmodel import col, insert, select
 
@@ -72,6 +72,25 @@ def test_a_row_that_is_not_there_is_none_and_a_constant_of_the_query_counts(made
         assert RUN.first(connection, {"run": "r3"}) is None
         assert RUNNING.first(connection, {"run": "r1"}) is not None
         assert RUNNING.first(connection, {"run": "r2"}) is None
+
+
+ENDED = Prepared(
+    update(Run).where(col(Run.id) == bindparam("run")).values(ended_at=bindparam("at"), state=bindparam("to"))
+)
+
+
+def test_a_statement_for_each_of_many_rows_says_how_many_it_changed(made: Made) -> None:
+    add(made, *(run(f"r{number}") for number in range(4)))
+    in_beijing = NOON.astimezone(timezone(timedelta(hours=8)))
+    rows = [{"run": name, "at": in_beijing, "to": "failed"} for name in ("r0", "r2", "r9")]
+    with made.store.transaction() as session:
+        assert ENDED.run_each(session.connection(), rows) == 2
+    assert [(row["state"], row["ended_at"]) for row in stored(made)] == [
+        ("failed", NOON),
+        ("running", None),
+        ("failed", NOON),
+        ("running", None),
+    ]
 
 
 def test_a_lookup_finds_the_rows_of_many_keys_and_of_none(made: Made) -> None:
