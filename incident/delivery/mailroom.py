@@ -170,7 +170,7 @@ class MailRoom:
                 if why := self._held_back(may_go, until):
                     return outcomes + [_not_sent(line, why)] * (len(envelopes) - len(outcomes))
                 outcome = await self._send_one(line, session, envelope, until)
-                if _is_about_the_relay(outcome) and not is_last:
+                if _is_about_the_relay(outcome) and not is_last and not self._held_back(may_go, until):
                     # A connection may have been cut, which says little of the relay.
                     outcome = await self._send_one(line, session, envelope, until)
                 if not _is_about_the_relay(outcome):

@@ -16,7 +16,7 @@ class Circuit:
 
     def __init__(self, *, first_pause: float = FIRST_PAUSE, longest_pause: float = LONGEST_PAUSE) -> None:
         self._first, self._longest = first_pause, longest_pause
-        self._failures = 0
+        self._pause = 0.0
         self.open_until = 0.0
         """When the relay may be tried again; in the past while the circuit is closed."""
 
@@ -25,13 +25,11 @@ class Circuit:
 
     def worked(self) -> None:
         """A message came through to the relay."""
-        self._failures, self.open_until = 0, 0.0
+        self._pause, self.open_until = 0.0, 0.0
 
     def failed(self, now: float) -> None:
         """The relay could not be used. Of several attempts that fail in one pause only the first counts."""
         if not self.may_try(now):
             return
-        # A power of two that no longer fits into a float says the same as one that reaches the longest pause.
-        pause = self._first * _GROWS ** min(self._failures, 30)
-        self._failures += 1
-        self.open_until = now + min(pause, self._longest)
+        self._pause = min(self._pause * _GROWS if self._pause else self._first, self._longest)
+        self.open_until = now + self._pause

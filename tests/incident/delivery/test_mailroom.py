@@ -145,6 +145,20 @@ def test_a_brake_stops_the_group_and_no_other_relay_gets_the_rest() -> None:
     assert second.taken == []
 
 
+def test_a_brake_that_falls_while_a_relay_fails_keeps_the_message_from_every_relay() -> None:
+    asked: list[str] = []
+
+    def refuse(sender: str) -> str:
+        asked.append(sender)
+        return "421 4.3.2 going down"
+
+    with two_relays() as (first, second), MailRoom([route(first.port), route(second.port)]) as room:
+        first.at_mail = refuse
+        outcomes = room.send(envelopes(2), may_go=lambda: not asked)
+    assert [(each.result, each.stage) for each in outcomes] == [(Result.not_sent, Stage.connect)] * 2
+    assert (len(asked), second.taken) == (1, [])
+
+
 def test_relays_come_from_the_settings_in_their_order(tmp_path: Path) -> None:
     mail = MailSettings.model_validate(
         {
