@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from incident.delivery.following import decide_updates, others_of, retire, some_wait, updates_in
 from incident.delivery.ledger import (
@@ -187,7 +187,7 @@ def _brakes_of(batch: Batch) -> tuple[str, str]:
     return campaign_brake(batch.campaign_id), hold_brake(batch.incident_id, Cover.PEOPLE)
 
 
-_SEALED_PEOPLE = PreparedLookup(col(Person.id), col(Person.id), col(Person.sealed))
+_SEALED_PEOPLE = PreparedLookup(Person, key="id", columns=("id", "sealed"))
 
 
 def _readable(sealed: Mapping[str, bytes], *, key: bytes) -> dict[str, PersonRow]:

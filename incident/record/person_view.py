@@ -20,7 +20,7 @@ _HIDDEN = "***"
 
 @dataclass(frozen=True)
 class Listed:
-    """A person on the list. `id` is the row's, which says nothing of the person: a look in clear is recorded by it."""
+    """A person on the list. `id` is the row's, which names nobody: a look in clear is recorded by it."""
 
     id: str
     person: PersonRow

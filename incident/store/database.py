@@ -114,7 +114,7 @@ def allow_pauses(connection: Connection, *, seconds: float) -> None:
 def expect_many_rows(connection: Connection) -> None:
     """Prepare for a change of very many rows, for as long as this connection is kept.
 
-    The indexes of random ids and MACs are written all over. With SQLite's usual 2 MiB of pages each would be read and
+    An index of random values, such as MACs, is written all over. With SQLite's usual 2 MiB of pages each would be read and
     written again and again; PostgreSQL has its own shared memory.
     """
     if not is_postgres(connection):

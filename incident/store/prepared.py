@@ -86,22 +86,19 @@ class Prepared:
 class PreparedLookup:
     """Some columns of the rows whose key column holds one of many values."""
 
-    def __init__(self, key: Mapped[Any], *columns: Mapped[Any]) -> None:
-        self._key = key
-        self._name = str(select(key)).split()[1]
-        self._columns = columns
+    def __init__(self, table: type[SQLModel], *, key: str, columns: Sequence[str]) -> None:
+        found = inspect(table).local_table
+        self._key = found.columns[key]
+        self._query = select(*(found.columns[name] for name in columns))
+        names = ", ".join(f'"{name}"' for name in columns)
+        self._for_sqlite = f'SELECT {names} FROM "{found.name}" WHERE "{key}" IN '  # noqa: S608 - names of our tables
 
     def all(self, connection: Connection, keys: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
         """The rows of these keys, at most some thousand; in SQLite keys and columns are what its driver gives and takes."""
         if is_postgres(connection):
-            query = select(*self._columns).where(self._key.in_(keys))
-            return [tuple(row) for row in connection.execute(query)]
+            return [tuple(row) for row in connection.execute(self._query.where(self._key.in_(keys)))]
         marks = ", ".join("?" for _ in keys)
-        return on_sqlite(connection, f"{self._begun_for_sqlite} ({marks})", keys).fetchall()
-
-    @cached_property
-    def _begun_for_sqlite(self) -> str:
-        return f"{select(*self._columns).compile(dialect=SQLiteDialect_pysqlite())} WHERE {self._name} IN"
+        return on_sqlite(connection, f"{self._for_sqlite}({marks})", keys).fetchall()
 
 
 class PreparedRows(Generic[R]):

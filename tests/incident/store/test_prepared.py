@@ -94,7 +94,7 @@ def test_a_statement_for_each_of_many_rows_says_how_many_it_changed(made: Made) 
 
 
 def test_a_lookup_finds_the_rows_of_many_keys_and_of_none(made: Made) -> None:
-    lookup = PreparedLookup(col(Run.id), col(Run.id), col(Run.sealed))
+    lookup = PreparedLookup(Run, key="id", columns=("id", "sealed"))
     add(made, *(run(f"r{number}") for number in range(5)))
     known = {str(row["id"]): row["sealed"] for row in stored(made)}
     with made.store.read() as session:

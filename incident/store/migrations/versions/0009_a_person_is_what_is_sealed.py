@@ -13,12 +13,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # SQLite before 3.35 cannot take a column away; the batch copies the table once, as later ones would themselves.
+    # By a copy of the table: SQLite before 3.35 has no DROP COLUMN, and later ones write every row anew for it too.
     with op.batch_alter_table("person") as batch_op:
         batch_op.drop_column("content_mac")
 
 
 def downgrade() -> None:
-    # Hashes of nothing: the next import of the same people seals each of them anew.
+    # Of no content: an import by the earlier version takes each of them for changed, and hashes what it seals.
     with op.batch_alter_table("person") as batch_op:
         batch_op.add_column(sa.Column("content_mac", sa.LargeBinary(), nullable=False, server_default=""))
