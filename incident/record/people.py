@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
@@ -15,6 +13,7 @@ from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
 from incident.errors import BadInput, Refused
+from incident.garbage import collecting_seldom
 from incident.record.incidents import must_be_open
 from incident.record.people_file import Defaults, Problem, ReadRow, Reason, read_people
 from incident.record.person import (
@@ -32,7 +31,6 @@ from incident.store.store import Store
 from incident.store.tables import Campaign, PeopleImport, PeopleProblem, Person
 
 _CHUNK = 500  # people whose values still lie in the processor's cache when they are written
-_OBJECTS_BETWEEN_LOOKS = 50_000
 SHOWN_PROBLEMS = 10
 DRY_RUN_ROWS = 1000
 _LONGEST_PAUSE = 300.0
@@ -177,7 +175,7 @@ def take_people(
     """
     try:
         with (
-            _collecting_seldom(),
+            collecting_seldom(standing_aside=True),
             store.write(incident_id, kind=kind, actor=actor, now=now) as change,
         ):
             # The file may lie far away or come through a pipe, and the screen may stand still.
@@ -197,22 +195,6 @@ def take_people(
     except _DryRun:
         pass
     return counts, first_problems
-
-
-@contextmanager
-def _collecting_seldom() -> Iterator[None]:
-    """Let Python's garbage collector look seldom, and only at what is made from here on.
-
-    So many new objects make it look at all that lives again and again: measured, a third of the time of an import.
-    """
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(max(_OBJECTS_BETWEEN_LOOKS, before[0]), *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 def must_take_people(session: Session, incident_id: str) -> None:
@@ -266,12 +248,7 @@ class _Held:
 # which: it is keyed by the incident's key. A database that knows nothing of the table yet, as it is new, would
 # otherwise take the incident for the narrower condition and read all of its people.
 _HELD = PreparedLookup(
-    col(Person.reference_mac),
-    col(Person.reference_mac),
-    col(Person.id),
-    col(Person.version),
-    col(Person.import_id),
-    col(Person.sealed),
+    Person, key="reference_mac", columns=("reference_mac", "id", "version", "import_id", "sealed")
 )
 
 

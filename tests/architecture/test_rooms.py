@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 ROOMS = (
-    ("errors", "hosts", "setting_values", "settings", "workspace", "masking", "folding"),
+    ("errors", "hosts", "setting_values", "settings", "workspace", "masking", "folding", "garbage"),
     ("store",),
     ("durable",),
     ("record",),
