@@ -47,12 +47,14 @@ def plan(
         known_rates,
         left_to_send,
     )
+    from incident.record.holds import Cover, is_held
 
     desk = desk_of(ctx)
     reach = _reach(desk, incident_id)
     begins = read_time(desk, start, option="--start", future=True, echo=False) if start else desk.now()
     with desk.store.read() as session:
         left = left_to_send(session, incident_id)
+        held = is_held(session, incident_id, Cover.PEOPLE)
         deadline = deadline_to_tell_people(session, incident_id, desk.settings)
         mailing = Mailing(
             people=reach.by_email if left is None else left.people,
@@ -66,7 +68,7 @@ def plan(
     seats = seats_needed(mailing)
     begun = left is not None
     if desk.as_json:
-        desk.document(_document(desk, reach, mailing, found, deadline, seats=seats, begun=begun))
+        desk.document(_document(desk, reach, mailing, found, deadline, seats=seats, begun=begun, held=held))
         return
     _print_reach(desk, reach)
     typer.echo("")
@@ -76,6 +78,12 @@ def plan(
         if mailing.messages
         else []
     )
+    if held:
+        lines.append(
+            "现有保密要求，解除之前不能发送"
+            if desk.language == "zh-Hans"
+            else "a hold stands: nothing may be sent to people until it is lifted"
+        )
     for line in [*lines, *_unknown(desk, mailing, reach)]:
         typer.echo(line)
 
@@ -186,7 +194,7 @@ def _print_paces(desk: Desk, mailing: Mailing, found: tuple[Pace, ...], *, begun
     typer.echo(
         f"电子邮件：{left}{mailing.people} 人，{mailing.messages} 封"
         if zh
-        else f"E-mail: {left}{mailing.people} people, {mailing.messages} messages"
+        else f"E-mail: {left}people {mailing.people}, messages {mailing.messages}"
     )
     for each in mailing.rates:
         decides = each is rate and len(mailing.rates) > 1
@@ -220,7 +228,11 @@ def _print_paces(desk: Desk, mailing: Mailing, found: tuple[Pace, ...], *, begun
 def _on_deadline(desk: Desk, deadline: Deadline | None, found: tuple[Pace, ...]) -> list[str]:
     zh = desk.language == "zh-Hans"
     if deadline is None:
-        return ["告知个人没有确定的期限。" if zh else "There is no deadline for telling people on record."]
+        return [
+            "期限：记录中还没有告知个人的期限，原因见 `incident duties`"
+            if zh
+            else "deadline: none for telling people is on record yet; `incident duties` says why"
+        ]
     whose = ("本单位自定目标" if zh else "own target") if deadline.own else ("法定" if zh else "by law")
     assumed = ("，推定" if zh else ", assumed") if deadline.assumed else ""
     line = (
@@ -228,7 +240,9 @@ def _on_deadline(desk: Desk, deadline: Deadline | None, found: tuple[Pace, ...])
         if zh
         else f"deadline: {desk.show(deadline.at)} ({whose}{assumed}, {deadline.duty})"
     )
-    spare = next((each.spare for each in found if each.kind == "as_set"), None)
+    from incident.delivery.forecast import PaceKind
+
+    spare = next((each.spare for each in found if each.kind == PaceKind.AS_SET), None)
     if spare is None:
         return [line]
     length = span(spare, language=desk.language)
@@ -241,7 +255,9 @@ def _on_calls(desk: Desk, mailing: Mailing, found: tuple[Pace, ...], seats: int 
     centre = mailing.call_centre
     if centre is None:
         return []
-    slower = next((each for each in found if each.kind == "for_calls"), None)
+    from incident.delivery.forecast import PaceKind
+
+    slower = next((each for each in found if each.kind == PaceKind.FOR_CALLS), None)
     limit = f"incident engine limits --mail-per-second {slower.per_second:.3g}" if slower else ""
     if desk.language == "zh-Hans":
         lines = [f"客服：{centre.seats} 个坐席每天可接 {centre.calls_a_day:,.0f} 个来电"]
@@ -305,12 +321,16 @@ def _document(
     *,
     seats: int | None,
     begun: bool,
+    held: bool,
 ) -> dict[str, Any]:
+    from incident.delivery.forecast import PaceKind
+
     centre = mailing.call_centre
-    as_set = next((each for each in found if each.kind == "as_set"), None)
+    as_set = next((each for each in found if each.kind == PaceKind.AS_SET), None)
     return {
         "starts_at": mailing.starts_at,
         "begun": begun,
+        "held": held,
         "list": vars(reach),
         "email": {
             "people": mailing.people,

@@ -73,7 +73,8 @@ def reach_of_list(
 ) -> Reach:
     """Count the list as a sending would go over it. Only those of whom the columns say too little are unsealed.
 
-    A number that came to somebody after the leak is none to tell them over. Raises `KeyDestroyed` or `KeyMissing` where somebody must be unsealed.
+    A number that came to somebody after the leak is none to tell them over. Raises `KeyDestroyed` or `KeyMissing` where
+    somebody must be unsealed.
     """
     mine = col(Person.incident_id) == incident_id
 
@@ -166,12 +167,16 @@ def left_to_send(session: Session, incident_id: str) -> Left | None:
 
 
 def known_rates(session: Session, settings: Settings) -> list[Rate]:
-    """Messages a second: the limit over all workers, what was bought, and what an earlier sending came to."""
+    """Messages a second: the limit over all workers, and what was bought.
+
+    Where nobody said what was bought, it is what an earlier sending came to: a limit or a pause made that one slower
+    than the relay is.
+    """
     found = [
         Rate(bucket.per_second, RateSource.LIMIT) for bucket in rates(session) if bucket.name == MAIL_LIMIT
     ]
     if settings.plan.mail_per_second is not None:
-        found.append(Rate(settings.plan.mail_per_second, RateSource.CONTRACT))
+        return [*found, Rate(settings.plan.mail_per_second, RateSource.CONTRACT)]
     measured = measured_rate(session)
     return found if measured is None else [*found, Rate(measured, RateSource.MEASURED)]
 
@@ -240,21 +245,21 @@ class Deadline:
 
 
 def deadline_to_tell_people(session: Session, incident_id: str, settings: Settings) -> Deadline | None:
-    """The earliest end of a standing duty to tell people; where none has one, the earliest target of our own."""
+    """The earliest end of a standing duty to tell people, or target of our own where its law names no hours."""
     targets = {
         Urgency.immediately: settings.targets.immediately_hours,
         Urgency.promptly: settings.targets.promptly_hours,
     }
-    by_law, own = [], []
+    found = []
     for row in stored_duties(session, incident_id):
         if row.kind != DutyKind.notify_people or row.state not in STANDING:
             continue
         if row.due_at is not None:
-            by_law.append(Deadline(row.due_at, row.duty_id, own=False, assumed=row.assumed))
+            found.append(Deadline(row.due_at, row.duty_id, own=False, assumed=row.assumed))
         elif row.anchor_at is not None and row.urgency in targets:
             target = row.anchor_at + timedelta(hours=targets[Urgency(row.urgency)])
-            own.append(Deadline(target, row.duty_id, own=True, assumed=row.assumed))
-    return min(by_law or own, key=lambda each: (each.at, each.duty), default=None)
+            found.append(Deadline(target, row.duty_id, own=True, assumed=row.assumed))
+    return min(found, key=lambda each: (each.at, each.duty), default=None)
 
 
 def call_centre_of(plan: Plan) -> CallCentre | None:

@@ -102,5 +102,13 @@ def test_a_number_that_cannot_be_is_refused_by_its_key(estate: Estate, line: str
     estate.refused("plan", estate.id, says=[key])
 
 
+def test_a_hold_that_stands_is_told(estate: Estate) -> None:
+    with_people(estate)
+    assert estate.done("plan", estate.id, "--json").document["held"] is False
+    estate.done("hold", "add", estate.id, "--by", "police", "--until", "+1h")
+    assert "a hold stands" in estate.done("plan", estate.id).out
+    assert estate.done("plan", estate.id, "--json").document["held"] is True
+
+
 def test_an_incident_that_is_not_there_is_refused(estate: Estate) -> None:
     estate.refused("plan", "INC-2001-0001", says=["INC-2001-0001"])

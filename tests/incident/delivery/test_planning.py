@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 from sqlmodel import col, select
 
-from incident.delivery import campaign
+from incident.delivery import campaign, planning
 from incident.delivery.forecast import Rate, RateSource
 from incident.delivery.planning import (
+    Deadline,
     Left,
     Reach,
     deadline_to_tell_people,
@@ -41,15 +42,17 @@ def two_segments(name: str, person: PersonRow) -> int:
     return 2
 
 
-def reach(breach: Breach) -> Reach:
+def reach(
+    breach: Breach, *, organisations_told: bool = True, leak_ended_on: date | None = LEAK_ENDED
+) -> Reach:
     with breach.made.store.read() as session:
         return reach_of_list(
             session,
             breach.made.store,
             breach.id,
             segments=two_segments,
-            organisations_told=True,
-            leak_ended_on=LEAK_ENDED,
+            organisations_told=organisations_told,
+            leak_ended_on=leak_ended_on,
         )
 
 
@@ -89,15 +92,7 @@ def test_everybody_on_the_list_is_in_one_group(tmp_path: Path, store_on: Postgre
 
 def test_without_words_for_organisations_they_are_told_by_hand(tmp_path: Path) -> None:
     breach = make_breach(tmp_path, people=some_of_everything())
-    with breach.made.store.read() as session:
-        found = reach_of_list(
-            session,
-            breach.made.store,
-            breach.id,
-            segments=two_segments,
-            organisations_told=False,
-            leak_ended_on=None,
-        )
+    found = reach(breach, organisations_told=False, leak_ended_on=None)
     assert (found.by_hand, found.by_email, found.messages) == (2, 5, 4)
     assert found.by_sms == 3, "as long as nobody knows when the leak stopped, a number is its holder's"
 
@@ -181,38 +176,52 @@ def test_a_rate_is_measured_from_what_the_relay_took_and_the_time_between_batche
         assert left_to_send(session, breach.id) == Left(0, 0)
 
 
-def test_rates_are_the_limit_the_contract_and_what_was_measured(tmp_path: Path) -> None:
+def test_what_was_measured_counts_only_where_nobody_said_what_was_bought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "measured_rate", lambda session: 3.0)
     breach = make_breach(tmp_path, people=some_people(1))
     told = breach.made.settings.model_copy(
         update={"plan": breach.made.settings.plan.model_copy(update={"mail_per_second": 30.0})}
     )
     with breach.made.store.transaction() as session:
-        assert known_rates(session, breach.made.settings) == []
+        assert known_rates(session, breach.made.settings) == [Rate(3, RateSource.MEASURED)]
         set_rate(session, MAIL_LIMIT, 5)
+        assert known_rates(session, breach.made.settings) == [
+            Rate(5, RateSource.LIMIT),
+            Rate(3, RateSource.MEASURED),
+        ]
         assert known_rates(session, told) == [Rate(5, RateSource.LIMIT), Rate(30, RateSource.CONTRACT)]
 
 
-def test_the_deadline_is_the_earliest_by_law_and_else_our_own_target(tmp_path: Path) -> None:
+def test_the_deadline_is_the_earliest_end_or_target_of_our_own(tmp_path: Path) -> None:
     breach = make_breach(tmp_path, people=some_people(1))
+    targets = breach.made.settings.targets
+
+    def deadline() -> Deadline | None:
+        with breach.made.store.read() as session:
+            return deadline_to_tell_people(session, breach.id, breach.made.settings)
+
     with breach.made.store.read() as session:
-        found = deadline_to_tell_people(session, breach.id, breach.made.settings)
         rows = session.exec(
             select(DutyRow).where(col(DutyRow.kind) == DutyKind.notify_people, col(DutyRow.state) == "owed")
         ).all()
+    hours = {"immediately": targets.immediately_hours, "promptly": targets.promptly_hours}
+    own = [
+        row.anchor_at + timedelta(hours=hours[row.urgency])
+        for row in rows
+        if row.due_at is None and row.anchor_at is not None and row.urgency in hours
+    ]
+    found = deadline()
     assert found is not None
-    dated = [row.due_at for row in rows if row.due_at is not None]
-    if dated:
-        assert (found.at, found.own) == (min(dated), False)
-    run_sql(breach.made.store, "UPDATE duty SET due_at = NULL")
-    with breach.made.store.read() as session:
-        own = deadline_to_tell_people(session, breach.id, breach.made.settings)
-    assert own is not None and own.own
-    anchors = {row.duty_id: row.anchor_at for row in rows}
-    hours = breach.made.settings.targets.immediately_hours
-    assert own.at - (anchors[own.duty] or own.at) in (
-        timedelta(hours=hours),
-        timedelta(hours=breach.made.settings.targets.promptly_hours),
-    )
+    assert found.at == min([*own, *(row.due_at for row in rows if row.due_at is not None)])
+    assert own and found.own
+    at = min(own) - timedelta(hours=1)
+    with breach.made.store.transaction() as session:
+        session.connection().execute(
+            update(DutyRow).where(col(DutyRow.duty_id) == found.duty).values(due_at=at)
+        )
+    earlier = deadline()
+    assert earlier is not None and (earlier.at, earlier.own, earlier.duty) == (at, False, found.duty)
     run_sql(breach.made.store, "UPDATE duty SET state = 'met'")
-    with breach.made.store.read() as session:
-        assert deadline_to_tell_people(session, breach.id, breach.made.settings) is None
+    assert deadline() is None
