@@ -14,7 +14,7 @@ from sqlmodel import Session, col, func, select
 
 from incident.delivery.codes import code_mac, code_of
 from incident.delivery.following import open_batches, others_of, replace_earlier
-from incident.delivery.ledger import ledger_root, people_root
+from incident.delivery.ledger_root import ledger_root, people_root
 from incident.delivery.message import stationery, writes_to_organisations
 from incident.delivery.promises import must_keep_promises
 from incident.delivery.sharing import Sharing, put_into_groups, sharing_of
@@ -27,6 +27,7 @@ from incident.delivery.states import (
     Addressee,
     CampaignState,
     DeliveryState,
+    Rank,
     Why,
     campaign_brake,
 )
@@ -190,6 +191,9 @@ def _open_batch(
         "pending": pending,
         "accepted": 0,
         "unreachable": unreachable,
+        "delivered": 0,
+        "returned": 0,
+        "complaints": 0,
     }
     change.put_bulk(Batch, [batch])
     change.put_bulk(Delivery, rows)
@@ -262,6 +266,7 @@ def _delivery(
         "update_of": None,
         "leader_id": None,
         "shared": 0,
+        "rank": Rank.NOTHING,
     }
 
 

@@ -33,6 +33,7 @@ from incident.delivery.states import (
     SETTLE_JOB,
     CampaignState,
     DeliveryState,
+    Rank,
     Why,
     campaign_brake,
 )
@@ -87,12 +88,17 @@ def retire(session: Session, batch_id: str, *, now: datetime) -> None:
 
 @dataclass(frozen=True)
 class Earlier:
-    """One delivery of another campaign to somebody. `told`: it was accepted, or may have arrived."""
+    """One delivery of another campaign to somebody. `sent`: it was accepted, or may have been. `returned`: it came back."""
 
     notice_id: str
     version: int
     in_progress: bool
-    told: bool
+    sent: bool
+    returned: bool = False
+
+    @property
+    def told(self) -> bool:
+        return self.sent and not self.returned
 
 
 def decide_updates(session: Session, campaign: Campaign, batch_id: str) -> None:
@@ -146,9 +152,11 @@ def earlier_deliveries(
         _EARLIER, {"ids": sorted(people), "mine": campaign.id, "incident": campaign.incident_id}
     )
     found: dict[tuple[str, str], list[Earlier]] = defaultdict(list)
-    for person_id, addressee, state, notice_id, version, ambiguous in rows:
-        told = state == DeliveryState.ACCEPTED or bool(ambiguous)
-        found[person_id, addressee].append(Earlier(notice_id, version, state in IN_PROGRESS, told))
+    for person_id, addressee, state, rank, notice_id, version, taken in rows:
+        sent = state == DeliveryState.ACCEPTED or bool(taken)
+        found[person_id, addressee].append(
+            Earlier(notice_id, version, state in IN_PROGRESS, sent, rank == Rank.RETURNED)
+        )
     return found
 
 
@@ -157,10 +165,14 @@ _EARLIER = (
         col(Delivery.person_id),
         col(Delivery.addressee),
         col(Delivery.state),
+        col(Delivery.rank),
         col(Campaign.notice_id),
         col(Notice.version),
         sa.select(col(Attempt.n))
-        .where(col(Attempt.delivery_id) == col(Delivery.id), col(Attempt.result) == Result.ambiguous)
+        .where(
+            col(Attempt.delivery_id) == leading(),
+            col(Attempt.result).in_([Result.accepted, Result.ambiguous]),
+        )
         .correlate(Delivery)
         .exists(),
     )

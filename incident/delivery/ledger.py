@@ -7,7 +7,6 @@ building it anew, or making an object of each row, would take longer than the se
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -18,10 +17,11 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, func, insert, or_, select
 
-from incident.delivery.states import IN_PROGRESS, DeliveryState, Why
+from incident.delivery.receipts import early_receipts, settle_by_receipts
+from incident.delivery.states import IN_PROGRESS, DeliveryState, Rank, Why
 from incident.store.prepared import Prepared
 from incident.store.sealing import seal_json
-from incident.store.tables import Attempt, Batch, Delivery, Person
+from incident.store.tables import Attempt, Batch, Delivery
 from notifiers.outcome import BEFORE_THE_RECIPIENT, Outcome, Result
 
 MOST_STRIKES = 5
@@ -112,6 +112,8 @@ def take_over(session: Session, batch_id: str, *, now: datetime) -> int:
         .where(col(Delivery.id).in_(ids))
         .values(state=DeliveryState.PENDING, strikes=Delivery.strikes + 1, next_at=None)
     )
+    if proved := early_receipts(session, ids):
+        settle_by_receipts(session, proved, now=now)
     recount(session, batch_id)
     return len(ids)
 
@@ -272,7 +274,10 @@ def _again(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
 def write_outcomes(
     session: Session, batch: Batch, settled: Sequence[Settled], *, key: bytes, now: datetime
 ) -> None:
-    """Write down what became of a group; the batch's counters change in the same transaction."""
+    """Write down what became of a group; the batch's counters change in the same transaction.
+
+    A receipt that came before its own outcome counts from here on.
+    """
     if not settled:
         return
     connection = session.connection()
@@ -297,6 +302,8 @@ def write_outcomes(
         ],
     )
     _count(session, batch, settled)
+    if proved := early_receipts(session, [each.due.id for each in settled]):
+        settle_by_receipts(session, proved, now=now)
 
 
 _OUTCOME_COLUMNS = ("outcome_at", "stage", "result", "code", "enhanced", "peer", "tls", "sealed")
@@ -364,18 +371,24 @@ _COUNT = Prepared(
 def recount(session: Session, batch_id: str) -> None:
     """Set a batch's counters from its rows: after a take-over, where a counter must not be trusted."""
     rows = session.exec(
-        select(Delivery.state, func.count())
+        select(Delivery.state, Delivery.rank, func.count())
         .where(Delivery.batch_id == batch_id, col(Delivery.principal).is_(True))
-        .group_by(Delivery.state)
+        .group_by(Delivery.state, col(Delivery.rank))
     ).all()
-    counts = dict(rows)
+    states: Counter[str] = Counter()
+    ranks: Counter[int] = Counter()
+    for state, rank, count in rows:
+        states[state] += count
+        ranks[rank] += count
     session.connection().execute(
         update(Batch)
         .where(col(Batch.id) == batch_id)
         .values(
-            pending=sum(counts.get(state, 0) for state in IN_PROGRESS),
-            accepted=counts.get(DeliveryState.ACCEPTED, 0),
-            unreachable=counts.get(DeliveryState.UNREACHABLE, 0),
+            pending=sum(states[state] for state in IN_PROGRESS),
+            accepted=states[DeliveryState.ACCEPTED],
+            unreachable=states[DeliveryState.UNREACHABLE],
+            delivered=sum(count for rank, count in ranks.items() if rank >= Rank.DELIVERED),
+            returned=ranks[Rank.RETURNED],
         )
     )
 
@@ -393,54 +406,3 @@ def open_deliveries(session: Session, batch_id: str) -> int:
     return session.exec(
         select(func.count()).where(Delivery.batch_id == batch_id, col(Delivery.state).in_(IN_PROGRESS))
     ).one()
-
-
-def ledger_root(session: Session, batch_id: str) -> str:
-    """A hash over every delivery and attempt of a batch in order: what the journal names when a campaign ends."""
-    connection = session.connection()
-    deliveries = connection.execute(_ROOT_DELIVERIES, {"batch": batch_id})
-    attempts = connection.execute(_ROOT_ATTEMPTS, {"batch": batch_id})
-    digest = hashlib.sha256()
-    for each in deliveries:
-        told = f"{each.id} {each.person_id} {each.person_version} {each.addressee} {each.principal}"
-        more = f" {each.waits} {each.update_of}" if each.waits or each.update_of else ""
-        if each.reason == Why.REPLACED and each.settled_at:
-            # No attempt says when: it was left to a later version.
-            more += f" {each.settled_at.isoformat()}"
-        if each.leader_id or each.shared:
-            more += f" with {each.leader_id} {each.shared}"
-        digest.update(f"{told} {each.channel} {each.state} {each.reason} {each.attempts}{more}\n".encode())
-    for one in attempts:
-        at = one.outcome_at.isoformat() if one.outcome_at else "-"
-        digest.update(f"{one.delivery_id} {one.n} {one.result} {one.stage} {one.code} {at}\n".encode())
-    return digest.hexdigest()
-
-
-_ROOT_DELIVERIES = (
-    sa.select(*(column for column in sa.inspect(Delivery).columns if column.name != "code_mac"))
-    .where(col(Delivery.batch_id) == bindparam("batch"))
-    .order_by(col(Delivery.id))
-)
-_ROOT_ATTEMPTS = (
-    sa.select(*(column for column in sa.inspect(Attempt).columns if column.name != "sealed"))
-    .join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
-    .where(col(Delivery.batch_id) == bindparam("batch"))
-    .order_by(col(Attempt.delivery_id), col(Attempt.n))
-)
-
-
-def people_root(session: Session, incident_id: str) -> str:
-    """A hash over every person of an incident, in the order of their ids: what the journal names when sending begins.
-
-    From then on the list takes no more people, so it must stay what it was.
-    """
-    rows = session.connection().execute(
-        sa.select(col(Person.id), col(Person.version), col(Person.sealed))
-        .where(col(Person.incident_id) == incident_id)
-        .order_by(col(Person.id))
-        .execution_options(yield_per=1000)
-    )
-    digest = hashlib.sha256()
-    for person_id, version, sealed in rows:
-        digest.update(f"{person_id} {version} {hashlib.sha256(sealed).hexdigest()}\n".encode())
-    return digest.hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class DeliveryState(StrEnum):
@@ -14,6 +14,20 @@ class DeliveryState(StrEnum):
 
 IN_PROGRESS = frozenset({DeliveryState.PENDING, DeliveryState.SENDING})
 SETTLED = frozenset({DeliveryState.ACCEPTED, DeliveryState.UNREACHABLE})
+
+
+class Rank(IntEnum):
+    """What a receipt proves of a message. A delivery has the highest of all, in whatever order they come.
+
+    That it was delivered outweighs that it came back: of two copies one may have been returned.
+    """
+
+    NOTHING = 0
+    HANDED_ON = 1
+    RETURNED = 2
+    DELIVERED = 3
+    DISPLAYED = 4
+    ACKNOWLEDGED = 5
 
 
 class Why(StrEnum):
@@ -28,6 +42,7 @@ class Why(StrEnum):
     REFUSED = "refused"
     BLOCKED = "blocked"
     BAD_ADDRESS = "bad_address"
+    RETURNED = "returned"
     NO_ANSWER = "no_answer"
     DAMAGED = "damaged"
     REPLACED = "replaced"
@@ -39,6 +54,9 @@ the list says how somebody may be contacted without danger only a person can rea
 
 NEVER_TRIED = NOT_WRITTEN_TO | {Why.NO_EMAIL, Why.RECYCLED_NUMBER}
 """The reasons that stand when sending begins."""
+
+OF_A_RETURN = (Why.RETURNED, Why.BLOCKED, Why.BAD_ADDRESS)
+"""The reasons that a returned message gives; of several, the later in this order."""
 
 WHY_TEXTS: dict[Why, dict[str, str]] = {
     Why.NO_EMAIL: {"zh-Hans": "没有邮箱地址", "en": "no e-mail address"},
@@ -58,6 +76,7 @@ WHY_TEXTS: dict[Why, dict[str, str]] = {
     Why.REFUSED: {"zh-Hans": "对方邮件服务器拒收", "en": "the mail server refused it"},
     Why.BLOCKED: {"zh-Hans": "被对方的策略拦截", "en": "blocked by a policy of the mail server"},
     Why.BAD_ADDRESS: {"zh-Hans": "邮箱地址不可用", "en": "the address cannot be used"},
+    Why.RETURNED: {"zh-Hans": "邮件被退回", "en": "accepted first, then returned undelivered"},
     Why.NO_ANSWER: {"zh-Hans": "多次发送仍未被接收", "en": "tried several times, never accepted"},
     Why.DAMAGED: {"zh-Hans": "此人的记录已损坏，无法读取", "en": "the record of this person is damaged"},
     Why.REPLACED: {"zh-Hans": "改由后续版本告知", "en": "told by a later version instead"},

@@ -38,6 +38,7 @@ from incident.ops.checks import (
     people,
     progress,
     proofs,
+    receipts,
     releases,
     runs,
     sealed,
@@ -54,6 +55,7 @@ SURVEYS: tuple[Survey, ...] = tuple(
     for module in (
         ledger,
         attempts,
+        receipts,
         updates,
         progress,
         people,

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlmodel import Session, SQLModel, col, select
 
-from incident.delivery.ledger import ledger_root, people_root
+from incident.delivery.ledger_root import ledger_root, people_root
 from incident.duties.reviews import review_signature_holds
 from incident.errors import BadInput, Unreadable
 from incident.record.decisions import signature_holds

@@ -20,7 +20,8 @@ from sqlmodel import Session, col, select
 
 from incident.delivery import campaign as campaigns
 from incident.delivery.ledger import Due, due_deliveries, write_intent
-from incident.delivery.states import BATCH_JOB
+from incident.delivery.receipts import COMPLAINT, NewReceipt, VerifiedBy, put_receipts
+from incident.delivery.states import BATCH_JOB, Rank, Why
 from incident.durable.jobs import claim
 from incident.duties.evaluating import rules_in_use
 from incident.duties.reminding import tell
@@ -238,6 +239,7 @@ def _told(breach: Breach, relay: RecordingRelay) -> Breach:
     breach.open_sending()
     breach.work()
     relay.at_rcpt = _answers
+    _came_back(breach)
     made = breach.made
     owed = report_duties(breach.house.findings(load_dossier(made.store, breach.id)), standing_only=True)
     with made.store.write(breach.id, kind="report.prepared", actor="ana", now=made.clock()) as change:
@@ -249,6 +251,23 @@ def _told(breach: Breach, relay: RecordingRelay) -> Breach:
     _runs_that_wait_and_end(breach)
     _silence_and_orders(breach)
     return breach
+
+
+def _came_back(breach: Breach) -> None:
+    """After the end one of them complained, and the message to another was late."""
+    complained, late = sorted(each.id for each in breach.deliveries() if each.state == "accepted")[:2]
+    made = breach.made
+    receipts = [
+        NewReceipt(
+            delivery_id, "email", kind, kind, rank, Why.NONE, None, VerifiedBy.RETURN_PATH, "0" * 64, {}
+        )
+        for delivery_id, kind, rank in (
+            (complained, COMPLAINT, Rank.DELIVERED),
+            (late, "delayed", Rank.NOTHING),
+        )
+    ]
+    with made.store.write(breach.id, kind="receipts.taken", actor="engine", now=made.clock()) as change:
+        put_receipts(change, breach.id, receipts)
 
 
 def _silence_and_orders(breach: Breach) -> None:

@@ -11,7 +11,16 @@ import sqlalchemy as sa
 
 from incident.delivery.codes import code_mac, code_of
 from incident.delivery.ledger import LONGEST_PAUSE
-from incident.delivery.states import IN_PROGRESS, NEVER_TRIED, SETTLED, CampaignState, DeliveryState, Why
+from incident.delivery.states import (
+    IN_PROGRESS,
+    NEVER_TRIED,
+    OF_A_RETURN,
+    SETTLED,
+    CampaignState,
+    DeliveryState,
+    Rank,
+    Why,
+)
 from incident.ops.checks.base import (
     Findings,
     Invariant,
@@ -116,7 +125,15 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
             Sign(
                 STATES,
                 "it is settled, but not when its last attempt ended",
-                settled & (d.reason != Why.REPLACED) & d.settled_at.is_distinct_from(settled_when),
+                settled
+                & (d.reason != Why.REPLACED)
+                & (d.rank == Rank.NOTHING)
+                & d.settled_at.is_distinct_from(settled_when),
+            ),
+            Sign(
+                STATES,
+                "it is settled by what came back, and nobody knows when",
+                settled & (d.rank != Rank.NOTHING) & d.settled_at.is_(None),
             ),
             Sign(
                 STATES,
@@ -167,17 +184,22 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
             Sign(
                 STATES,
                 "accepted, and its attempts do not show it as often",
-                sa.func.coalesce(t.accepted, 0) != sa.case((accepted, 1), else_=0),
+                sa.case(
+                    (d.rank != Rank.NOTHING, sa.func.coalesce(t.accepted, 0) > 1),
+                    else_=sa.func.coalesce(t.accepted, 0) != sa.case((accepted, 1), else_=0),
+                ),
             ),
             Sign(
                 STATES,
                 "accepted, but not by its last attempt",
-                accepted & last.c.result.is_distinct_from(Result.accepted),
+                accepted & (d.rank == Rank.NOTHING) & last.c.result.is_distinct_from(Result.accepted),
             ),
             Sign(
                 STATES,
                 "unreachable for a reason that its last attempt does not give",
-                (d.state == DeliveryState.UNREACHABLE) & _other_reason(many, last),
+                (d.state == DeliveryState.UNREACHABLE)
+                & ~((d.rank == Rank.RETURNED) & d.reason.in_(OF_A_RETURN))
+                & _other_reason(many, last),
             ),
             Sign(
                 STATES,
@@ -303,6 +325,7 @@ _MIRRORED = (
     "settled_at",
     "waits",
     "update_of",
+    "rank",
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from incident.delivery.message import writes_to_organisations
-from incident.delivery.states import EMAIL, IN_PROGRESS, NOT_WRITTEN_TO, Addressee, DeliveryState, Why
+from incident.delivery.states import EMAIL, IN_PROGRESS, NOT_WRITTEN_TO, Addressee, DeliveryState, Rank, Why
 from incident.errors import KeyMissing, NotFound, Refused, Unreadable
 from incident.notice.release import version_by_id
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, one_if, scan, table_of
@@ -59,11 +59,13 @@ def _look_at_batches(view: View, findings: Findings) -> None:
             one_if(d.principal.is_(True) & d.state.in_(sorted(IN_PROGRESS))).label("pending"),
             one_if(d.principal.is_(True) & (d.state == DeliveryState.ACCEPTED)).label("accepted"),
             one_if(d.principal.is_(True) & (d.state == DeliveryState.UNREACHABLE)).label("unreachable"),
+            one_if(d.principal.is_(True) & (d.rank >= Rank.DELIVERED)).label("delivered"),
+            one_if(d.principal.is_(True) & (d.rank == Rank.RETURNED)).label("returned"),
         )
         .group_by(d.batch_id)
         .subquery()
     )
-    names = ("accepted", "pending", "unreachable")
+    names = ("accepted", "pending", "unreachable", "delivered", "returned")
     counters = [_batch.c[name] for name in names]
     rows = [sa.func.coalesce(by_rows.c[name], 0) for name in names]
     statement = (
@@ -75,9 +77,11 @@ def _look_at_batches(view: View, findings: Findings) -> None:
         )
     )
     for batch, *figures in view.rows(statement):
-        counted, found = ("/".join(str(each) for each in part) for part in (figures[:3], figures[3:]))
+        counted, found = (
+            "/".join(str(each) for each in part) for part in (figures[: len(names)], figures[len(names) :])
+        )
         findings.broken(
-            BATCHES, f"batch {batch}", f"it counts {counted} (accepted/pending/unreachable), its rows {found}"
+            BATCHES, f"batch {batch}", f"it counts {counted} ({'/'.join(names)}), its rows {found}"
         )
     _look_at_numbers(view, findings)
 

@@ -57,10 +57,17 @@ def _look_at_batch(view: View, findings: Findings, campaign: Campaign, version: 
     for _, leader_id, person_id, addressee, _ in rows:
         theirs[leader_id] += [each for each in earlier[person_id, addressee] if each.version < version]
     for delivery_id, leader_id, _, _, update_of in rows:
-        if update_of != told_by(theirs[leader_id]):
+        if update_of not in _may_be_update_of(theirs[leader_id]):
             findings.broken(
                 UPDATES, f"delivery {delivery_id}", "not an update of the notice that its addressee has"
             )
+
+
+def _may_be_update_of(earlier: list[Earlier]) -> set[str | None]:
+    """Of what a message may be an update. What came back may have done so only after that was decided."""
+    known = told_by(earlier)
+    least = max((each.version for each in earlier if each.told), default=0)
+    return {known, *(each.notice_id for each in earlier if each.sent and each.version >= least)}
 
 
 SURVEYS = (Survey(_look_at_updates, (UPDATES,)),)

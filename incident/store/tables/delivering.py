@@ -26,7 +26,8 @@ class Campaign(SQLModel, table=True):
 class Batch(SQLModel, table=True):
     """A part of a campaign that one job sends.
 
-    Its counters are people, by their principal delivery; `pending` is in progress.
+    Its counters are people, by their principal delivery; `pending` is in progress. `delivered` and `returned` are those
+    whose highest receipt says so; `complaints` are receipts.
     """
 
     __tablename__ = "batch"
@@ -38,6 +39,9 @@ class Batch(SQLModel, table=True):
     pending: int
     accepted: int
     unreachable: int
+    delivered: int = Field(default=0)
+    returned: int = Field(default=0)
+    complaints: int = Field(default=0)
 
 
 class Delivery(SQLModel, table=True):
@@ -48,6 +52,8 @@ class Delivery(SQLModel, table=True):
 
     `waits`: an earlier version may still reach this addressee; until that is known, nothing is sent. `update_of` is the
     notice (by id) that had reached them, or may have: this message is then marked as an update of it.
+
+    `rank` is the highest that a receipt proved (`delivery.states.Rank`), 0 without one.
 
     `leader_id`: this person is named in the message of another delivery, whose attempts are its attempts; state, reason,
     counts and times are those of that one. `shared` says of such a leader how many it takes along.
@@ -74,6 +80,7 @@ class Delivery(SQLModel, table=True):
     update_of: str | None = None
     leader_id: str | None = None
     shared: int = Field(default=0)
+    rank: int = Field(default=0)
 
 
 class Attempt(SQLModel, table=True):
@@ -93,4 +100,29 @@ class Attempt(SQLModel, table=True):
     enhanced: str | None = None
     peer: str | None = None
     tls: bool | None = None
+    sealed: bytes = sealed_column()
+
+
+class Receipt(SQLModel, table=True):
+    """What came back later about a delivery's message, such as a bounce; append-only. Sealed: the other side's words.
+
+    The id is made of the channel and of what the other side says once (a hash of a bounce, a provider's event), so that
+    the same cannot be taken twice. `counts`: when it came, some attempt may have arrived; without that it changes nothing.
+    `why` is the reason that it gives for who was not reached. `verified_by` says how it was matched.
+    """
+
+    __tablename__ = "receipt"
+
+    id: str = Field(primary_key=True)
+    delivery_id: str = Field(index=True)
+    incident_id: str = Field(index=True)
+    channel: str
+    kind: str
+    rank: int
+    why: str
+    counts: bool
+    status: str | None = None
+    verified_by: str
+    raw_sha256: str
+    taken_at: datetime = time_column()
     sealed: bytes = sealed_column()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,7 +30,8 @@ from incident.delivery.ledger import (
     write_intent,
     write_outcomes,
 )
-from incident.delivery.states import IN_PROGRESS, SETTLED, Addressee, DeliveryState, Why
+from incident.delivery.receipts import NewReceipt, VerifiedBy, put_receipts
+from incident.delivery.states import IN_PROGRESS, OF_A_RETURN, SETTLED, Addressee, DeliveryState, Rank, Why
 from incident.delivery.status import account
 from incident.store.tables import Attempt, Batch, Campaign, Delivery
 from notifiers.outcome import Outcome, Result, Stage
@@ -242,6 +244,34 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.kills += len(self.open)
         self.open = []
 
+    @rule(
+        number=st.integers(0, 11),
+        rank=st.sampled_from(list(Rank)),
+        why=st.sampled_from(OF_A_RETURN),
+        event=st.sampled_from("ab"),
+    )
+    def receive(self, number: int, rank: Rank, why: Why, event: str) -> None:
+        store, returned = self.ledger.made.store, rank is Rank.RETURNED
+        with store.read() as session:
+            if session.get(Delivery, f"d{number:03d}") is None:
+                return
+        receipt = NewReceipt(
+            f"d{number:03d}",
+            "email",
+            f"{number}{event}",
+            "failed" if returned else "delivered",
+            rank,
+            why if returned else Why.NONE,
+            None,
+            VerifiedBy.RETURN_PATH,
+            "",
+            {},
+        )
+        with store.write(
+            "INC-2026-0001", kind="receipts.taken", actor="engine", now=self.ledger.now
+        ) as change:
+            put_receipts(change, "INC-2026-0001", [receipt])
+
     @rule(minutes=st.integers(1, 300))
     def wait(self, minutes: int) -> None:
         self.ledger.now += timedelta(minutes=minutes)
@@ -266,7 +296,14 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
             ).one()
             waiting = open_deliveries(session, "b")
             next_at = next_due_at(session, "b")
+            batch = session.get(Batch, "b")
+            ranks = Counter(
+                session.exec(select(Delivery.rank).where(col(Delivery.principal).is_(True))).all()
+            )
         counts = dict(states)
+        assert batch is not None
+        assert batch.returned == ranks[Rank.RETURNED]
+        assert batch.delivered == sum(count for rank, count in ranks.items() if rank >= Rank.DELIVERED)
         assert now.adds_up and now.expected == self.ledger.expected
         assert now.accepted == counts.get(DeliveryState.ACCEPTED, 0)
         assert now.unreachable_total == counts.get(DeliveryState.UNREACHABLE, 0)

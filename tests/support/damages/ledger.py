@@ -21,6 +21,7 @@ LEDGER = [
         "a batch is gone with all that belongs to it",
         (
             "DELETE FROM attempt WHERE incident_id = '{told}'",
+            "DELETE FROM receipt WHERE incident_id = '{told}'",
             "DELETE FROM delivery WHERE incident_id = '{told}'",
             "DELETE FROM job WHERE kind = 'delivery.batch' AND incident_id = '{told}'",
             "DELETE FROM batch WHERE incident_id = '{told}'",
@@ -72,6 +73,25 @@ LEDGER = [
         "a message takes along more than there are",
         ("UPDATE delivery SET shared = shared + 1 WHERE incident_id = '{updated}' AND shared > 0",),
         {"ledger.shared": "takes along others than it says", "journal.chains": "ledger changed"},
+    ),
+    Damage(
+        "a receipt is about nothing",
+        ("UPDATE receipt SET delivery_id = 'none' WHERE kind = 'delayed'",),
+        {"ledger.receipts": "its delivery does not exist", "journal.chains": "ledger changed"},
+    ),
+    Damage(
+        "what a receipt proved is forgotten",
+        ("UPDATE delivery SET rank = 0 WHERE incident_id = '{told}' AND rank > 0",),
+        {
+            "ledger.receipts": "not the highest of its receipts",
+            "ledger.batches": "its rows",
+            "journal.chains": "ledger changed",
+        },
+    ),
+    Damage(
+        "a complaint is not counted",
+        ("UPDATE batch SET complaints = 0 WHERE incident_id = '{told}'",),
+        {"ledger.receipts": "other complaints than there are"},
     ),
     Damage(
         "a batch is another incident's",

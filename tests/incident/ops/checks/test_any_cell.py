@@ -19,12 +19,12 @@ from incident.ops.check import check_moment
 from incident.ops.checks.base import table_of
 from incident.store.columns import UtcDateTime
 from incident.store.moment import Moment
-from incident.store.tables import Attempt, Batch, Campaign, Delivery
+from incident.store.tables import Attempt, Batch, Campaign, Delivery, Receipt
 from tests.support.lived_in import LivedIn, broken, lived_in, must_hold
 from tests.support.readers import Readers, readers_in
 from tests.support.workspaces import START
 
-LEDGER = {table.name: table for table in map(table_of, (Campaign, Batch, Delivery, Attempt))}
+LEDGER = {table.name: table for table in map(table_of, (Campaign, Batch, Delivery, Attempt, Receipt))}
 Row = Mapping[str, Any]
 
 

@@ -1,0 +1,332 @@
+"""Receipts: what comes back later about a message, and what it changes.
+
+A receipt may come late, twice, in any order, before the outcome of its own attempt, or settle one that is ambiguous. So
+each is kept once, and where a delivery stands follows from its attempts and from all receipts together: from the highest
+rank, whatever came first. It changes only what may have arrived: nobody is silenced by a receipt for a message that was
+never sent.
+
+Who writes an outcome looks for receipts after it has written the delivery's row, and who takes a receipt locks that row
+first: of the two, the second one sees the first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam, update
+from sqlmodel import Session, col, select
+
+from incident.delivery.ledger_root import ledger_root
+from incident.delivery.states import (
+    BATCH_JOB,
+    IN_PROGRESS,
+    OF_A_RETURN,
+    CampaignState,
+    DeliveryState,
+    Rank,
+    Why,
+)
+from incident.durable import put_job
+from incident.store.change import Change
+from incident.store.prepared import Prepared, PreparedLookup
+from incident.store.sealing import seal_json
+from incident.store.tables import Attempt, Batch, Campaign, Delivery, Receipt
+from notifiers.outcome import Result
+
+
+class VerifiedBy(StrEnum):
+    """How a receipt was matched with its message.
+
+    Return path and envelope id carry a mark that only we can make; a Message-ID is known to who saw the message.
+    """
+
+    RETURN_PATH = "return_path"
+    ENVELOPE_ID = "envelope_id"
+    MESSAGE_ID = "message_id"
+    PERSON = "person"
+
+
+COMPLAINT = "complaint"
+
+
+@dataclass(frozen=True)
+class NewReceipt:
+    """What came back about one delivery.
+
+    `event` is what the other side says once, such as the hash of a bounce or a provider's event with its state. `why` is
+    the reason that a return gives. `words` are kept sealed.
+    """
+
+    delivery_id: str
+    channel: str
+    event: str
+    kind: str
+    rank: Rank
+    why: Why
+    status: str | None
+    verified_by: VerifiedBy
+    raw_sha256: str
+    words: Mapping[str, str]
+
+    @property
+    def id(self) -> str:
+        """The same for the same event of a channel."""
+        return hashlib.sha256(f"{self.channel}\n{self.event}".encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of some receipts: new ones, those taken before, and deliveries that stand elsewhere by them."""
+
+    new: int = 0
+    known: int = 0
+    changed: int = 0
+
+
+# -- what follows, pure ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What the receipts of one delivery prove together."""
+
+    rank: Rank
+    why: Why
+
+
+def proved_by(receipts: Iterable[tuple[int, str]]) -> Proved:
+    """The highest rank of some receipts, and of those who say that it came back the reason that tells the most."""
+    rank, why = Rank.NOTHING, Why.NONE
+    for each, reason in receipts:
+        rank = max(rank, Rank(each))
+        if each == Rank.RETURNED and reason in OF_A_RETURN:
+            why = max(why, Why(reason), key=_how_telling)
+    return Proved(rank, why)
+
+
+def _how_telling(why: Why) -> int:
+    return OF_A_RETURN.index(why) if why in OF_A_RETURN else -1
+
+
+def standing(state: DeliveryState, why: Why, proved: Proved) -> tuple[DeliveryState, Why]:
+    """Where a delivery stands of which some attempt may have arrived, by its receipts.
+
+    One that is being sent stays so until its outcome is known. What was handed on or delivered settles whatever was
+    doubtful; a return takes back that it was accepted, and is no reason to send the same again.
+    """
+    if state is DeliveryState.SENDING or proved.rank is Rank.NOTHING:
+        return state, why
+    if proved.rank is not Rank.RETURNED:
+        if proved.rank is Rank.HANDED_ON and state is DeliveryState.UNREACHABLE and why is not Why.NO_ANSWER:
+            return state, why
+        return DeliveryState.ACCEPTED, Why.NONE
+    if state is DeliveryState.UNREACHABLE and why not in {Why.NO_ANSWER, *OF_A_RETURN}:
+        return state, why
+    return DeliveryState.UNREACHABLE, proved.why
+
+
+# -- statements -----------------------------------------------------------------------------------------
+
+
+def put_receipts(change: Change, incident_id: str, receipts: Sequence[NewReceipt]) -> Taken:
+    """Keep what is new of these receipts of one incident, and let their deliveries stand where they prove.
+
+    Of a campaign that has ended the ledger's roots are journalled anew. A delivery that does not exist is an error of
+    the caller.
+    """
+    named = {each.id: each for each in receipts}
+    known = {row[0] for row in _KNOWN.all(change.session.connection(), list(named))}
+    fresh = [each for receipt_id, each in named.items() if receipt_id not in known]
+    if not fresh:
+        return Taken(known=len(receipts))
+    leaders = sorted({each.delivery_id for each in fresh})
+    _wake_those_who_wait(change.session, incident_id, leaders)
+    _lock(change.session, leaders)
+    arrived = _may_have_arrived(change.session, leaders)
+    change.put_bulk(Receipt, [_row(each, incident_id, arrived, change) for each in fresh])
+    changed = settle_by_receipts(change.session, leaders, now=change.at)
+    _count_complaints(change.session, fresh, arrived)
+    if roots := _roots_of_ended(change.session, leaders):
+        change.note(ledger_roots=roots)
+    change.note(receipts=_counts_by_kind(fresh))
+    return Taken(new=len(fresh), known=len(receipts) - len(fresh), changed=changed)
+
+
+def early_receipts(session: Session, delivery_ids: Sequence[str]) -> list[str]:
+    """Those of these deliveries about which something came back already, by id."""
+    found = _OF_DELIVERIES.all(session.connection(), delivery_ids)
+    return sorted({row[0] for row in found})
+
+
+def settle_by_receipts(session: Session, delivery_ids: Sequence[str], *, now: datetime) -> int:
+    """Let these deliveries, and those who share their messages, stand where all their receipts prove.
+
+    The batches' counters change with them. Returns how many stand elsewhere now.
+    """
+    arrived = _may_have_arrived(session, delivery_ids)
+    receipts: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for delivery_id, rank, why in session.connection().execute(_COUNTING, {"ids": list(delivery_ids)}):
+        receipts[delivery_id].append((rank, why))
+    changes: list[dict[str, Any]] = []
+    counters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for row in _lock(session, delivery_ids):
+        leading = row.leader_id or row.id
+        if leading not in arrived or not receipts[leading]:
+            continue
+        before = DeliveryState(row.state), Why(row.reason)
+        proved = proved_by(receipts[leading])
+        state, why = standing(*before, proved)
+        if (state, why, proved.rank) == (*before, row.rank):
+            continue
+        settles = (state, why) != before
+        changes.append(
+            {
+                "which": row.id,
+                "new_rank": proved.rank,
+                "new_state": state,
+                "new_reason": why,
+                "new_next_at": None if settles else row.next_at,
+                "new_settled_at": now if settles else row.settled_at,
+            }
+        )
+        if row.principal:
+            counted = counters[row.batch_id]
+            for name, number in _counted(state, proved.rank).items():
+                counted[name] += number
+            for name, number in _counted(before[0], Rank(row.rank)).items():
+                counted[name] -= number
+    if changes:
+        connection = session.connection()
+        _SETTLE.run_each(connection, changes)
+        for batch_id in sorted(counters):
+            values = {f"more_{name}": counters[batch_id][name] for name in _COUNTERS}
+            _COUNT.run(connection, {"which": batch_id, **values})
+    return len(changes)
+
+
+_COUNTERS = ("pending", "accepted", "unreachable", "delivered", "returned")
+
+
+def _counted(state: DeliveryState, rank: Rank) -> dict[str, int]:
+    return {
+        "pending": state in IN_PROGRESS,
+        "accepted": state is DeliveryState.ACCEPTED,
+        "unreachable": state is DeliveryState.UNREACHABLE,
+        "delivered": rank >= Rank.DELIVERED,
+        "returned": rank == Rank.RETURNED,
+    }
+
+
+_SETTLE = Prepared(
+    update(Delivery)
+    .where(col(Delivery.id) == bindparam("which"))
+    .values({name: bindparam(f"new_{name}") for name in ("rank", "state", "reason", "next_at", "settled_at")})
+)
+_COUNT = Prepared(
+    update(Batch)
+    .where(col(Batch.id) == bindparam("which"))
+    .values({name: col(getattr(Batch, name)) + bindparam(f"more_{name}") for name in _COUNTERS})
+)
+_KNOWN = PreparedLookup(Receipt, key="id", columns=("id",))
+_OF_DELIVERIES = PreparedLookup(Receipt, key="delivery_id", columns=("delivery_id",))
+_COUNTING = sa.select(col(Receipt.delivery_id), col(Receipt.rank), col(Receipt.why)).where(
+    col(Receipt.delivery_id).in_(bindparam("ids", expanding=True)), col(Receipt.counts).is_(True)
+)
+
+
+def _lock(session: Session, leaders: Sequence[str]) -> list[Any]:
+    """The rows of these deliveries and of those who share their messages, held until the transaction ends."""
+    found = (
+        sa.select(*sa.inspect(Delivery).columns)
+        .where(sa.or_(col(Delivery.id).in_(leaders), _led_by(leaders)))
+        .order_by(col(Delivery.id))
+        .with_for_update()
+    )
+    return list(session.connection().execute(found))
+
+
+def _led_by(leaders: Sequence[str]) -> sa.ColumnElement[bool]:
+    # By the batch, which has an index: nobody is led from another one.
+    batches = sa.select(col(Delivery.batch_id)).where(col(Delivery.id).in_(leaders))
+    return sa.and_(col(Delivery.batch_id).in_(batches), col(Delivery.leader_id).in_(leaders))
+
+
+def _may_have_arrived(session: Session, leaders: Sequence[str]) -> set[str]:
+    """Those of which a relay took a message, may have, or has one at this moment."""
+    found = (
+        select(Attempt.delivery_id)
+        .where(
+            col(Attempt.delivery_id).in_(leaders),
+            sa.or_(
+                col(Attempt.result).in_([Result.accepted, Result.ambiguous]),
+                col(Attempt.outcome_at).is_(None),
+            ),
+        )
+        .distinct()
+    )
+    return set(session.exec(found).all())
+
+
+def _wake_those_who_wait(session: Session, incident_id: str, leaders: Sequence[str]) -> None:
+    """Let the batches look again in which somebody of these waits.
+
+    Before any row of a delivery is held: who sends a batch holds its job first.
+    """
+    waiting = select(Delivery.batch_id).where(
+        col(Delivery.id).in_(leaders), Delivery.state == DeliveryState.PENDING
+    )
+    for batch_id in session.exec(waiting.distinct().order_by(col(Delivery.batch_id))).all():
+        put_job(session, BATCH_JOB, batch_id, incident_id=incident_id)
+
+
+def _row(receipt: NewReceipt, incident_id: str, arrived: set[str], change: Change) -> dict[str, Any]:
+    return {
+        "id": receipt.id,
+        "delivery_id": receipt.delivery_id,
+        "incident_id": incident_id,
+        "channel": receipt.channel,
+        "kind": receipt.kind,
+        "rank": receipt.rank,
+        "why": receipt.why,
+        "counts": receipt.delivery_id in arrived,
+        "status": receipt.status,
+        "verified_by": receipt.verified_by,
+        "raw_sha256": receipt.raw_sha256,
+        "taken_at": change.at,
+        "sealed": seal_json(change.key, dict(receipt.words), bound_to=f"receipt/{receipt.id}"),
+    }
+
+
+def _count_complaints(session: Session, fresh: Sequence[NewReceipt], arrived: set[str]) -> None:
+    about = [each.delivery_id for each in fresh if each.kind == COMPLAINT and each.delivery_id in arrived]
+    for delivery_id in about:
+        batch = select(Delivery.batch_id).where(Delivery.id == delivery_id, col(Delivery.principal).is_(True))
+        session.connection().execute(
+            update(Batch).where(col(Batch.id).in_(batch)).values(complaints=col(Batch.complaints) + 1)
+        )
+
+
+def _roots_of_ended(session: Session, leaders: Sequence[str]) -> dict[str, str]:
+    found = (
+        select(Batch.id)
+        .join(Campaign, col(Campaign.id) == col(Batch.campaign_id))
+        .join(Delivery, col(Delivery.batch_id) == col(Batch.id))
+        .where(col(Delivery.id).in_(leaders), Campaign.state == CampaignState.ENDED)
+        .distinct()
+        .order_by(col(Batch.id))
+    )
+    return {batch_id: ledger_root(session, batch_id) for batch_id in session.exec(found).all()}
+
+
+def _counts_by_kind(receipts: Iterable[NewReceipt]) -> dict[str, int]:
+    counts: dict[str, int] = defaultdict(int)
+    for each in receipts:
+        counts[each.kind] += 1
+    return dict(sorted(counts.items()))
