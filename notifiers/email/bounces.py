@@ -58,9 +58,11 @@ DEAD_ADDRESS = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10",
 A full mailbox (5.2.2) is emptied some day, and 5.7.x (RFC 3463 section 3.8) refuses the sender, not the recipient.
 """
 
+_BLOCKED = "5.7."
 _MOST_TELLING = (Kind.failed, Kind.delayed, Kind.complaint, Kind.delivered, Kind.relayed, Kind.expanded)
 _MOST_RECIPIENTS = 200
 _MOST_ADDRESSES = 50
+_LONGEST_TEXT = 64_000
 
 _DELIVERY_STATUS = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _FEEDBACK = "message/feedback-report"
@@ -72,10 +74,14 @@ _NO_FIELDS = Fields(())
 _NO_COMPLAINT = frozenset({"auth-failure", "not-spam", "dmarc"})
 """Kinds of feedback in which nobody complains: RFC 6591, RFC 6430."""
 
+_GIVEN_UP = "Envelope expired"
+"""OpenSMTPD's words for a message that it no longer tries, which it calls delayed for all that."""
+
 _ACTION = re.compile(r"[a-z]+")
 _TYPED = re.compile(r"[A-Za-z0-9_.-]{1,60}\s{0,10};")
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
 _STATUS_OF_REPLY = re.compile(r"(?:\b[245]\d\d[ -]{1,3}\(?|#)#?([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+_BARE_REPLY = re.compile(r"(?:smtp\s*;\s*)?[45]\d\d(?![ -]{1,3}\(?#?[245]\.\d{1,3}\.\d)", re.IGNORECASE)
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
 _XTEXT_SIGN = re.compile(r"\+([0-9A-F]{2})")
 _MAILER = re.compile(
@@ -88,9 +94,9 @@ class RecipientReport:
     """What became of a message for one recipient.
 
     `final_recipient` is the address at last, `original_recipient` the one that the sender gave, where it is told;
-    both "" if not. `status` is the enhanced status code (RFC 3463): the one of the field Status, or the one of the
-    server's reply where the field only says 5.0.0. `diagnostic` is that reply with its type in front ("smtp; 550
-    ..."), on one line of at most 1,000 characters.
+    both "" if not. `status` is the enhanced status code (RFC 3463): the one in the reply of the server that refused, or
+    the one of the field Status where that tells more. `diagnostic` is that reply, with its type in front where one is
+    given ("smtp; 550 ..."), on one line of at most 1,000 characters.
     """
 
     kind: Kind
@@ -108,15 +114,16 @@ class RecipientReport:
     @property
     def blocked(self) -> bool:
         """Failed by a policy (5.7.x), which says nothing about the address."""
-        codes = (self.status, _status_of_reply(self.diagnostic))
-        return self.kind is Kind.failed and any(
-            code is not None and code.startswith("5.7.") for code in codes
-        )
+        return self.kind is Kind.failed and self.status is not None and self.status.startswith(_BLOCKED)
 
     @property
     def address_is_dead(self) -> bool:
-        """Failed with one of `DEAD_ADDRESS`, and not blocked."""
-        return self.kind is Kind.failed and self.status in DEAD_ADDRESS and not self.blocked
+        """Failed with one of `DEAD_ADDRESS`, unless the server that refused gave no such code.
+
+        A bare "550 ..." may be a block as well as an unknown mailbox, whatever the reporting program calls it.
+        """
+        is_bare_reply = _BARE_REPLY.match(self.diagnostic) is not None
+        return self.kind is Kind.failed and self.status in DEAD_ADDRESS and not is_bare_reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +161,7 @@ def read_report(raw: bytes) -> Report:
     parts = parts_of(raw)
     stated = _outermost_reports(parts)
     finding = (
-        _delivery_status(stated)
+        _delivery_status(stated, _text(parts))
         or _complaint(stated)
         or _told_in_qmail_words(parts)
         or _automatic_reply(parts[0].fields)
@@ -186,19 +193,19 @@ def _outermost_reports(parts: list[Part]) -> list[Part]:
     return [part for part in reports if part.within == outermost]
 
 
-def _delivery_status(parts: list[Part]) -> _Finding | None:
+def _delivery_status(parts: list[Part], text: str) -> _Finding | None:
     blocks = [block for part in parts if part.kind in _DELIVERY_STATUS for block in blocks_of(part.body)]
-    recipients = tuple(_recipients(blocks))
+    recipients = tuple(_recipients(blocks, text))
     if not recipients:
         return None
     about = Fields(tuple(pair for block in blocks for pair in block.pairs if pair[0] not in _OF_A_RECIPIENT))
     return _Finding(By.dsn, _most_telling(recipients), recipients, about)
 
 
-def _recipients(blocks: list[Fields]) -> Iterator[RecipientReport]:
+def _recipients(blocks: list[Fields], text: str) -> Iterator[RecipientReport]:
     told = (group for block in blocks for group in _by_recipient(block))
     for _, group in zip(range(_MOST_RECIPIENTS), told, strict=False):
-        yield _recipient(group)
+        yield _recipient(group, text)
 
 
 def _by_recipient(block: Fields) -> Iterator[Fields]:
@@ -213,17 +220,25 @@ def _by_recipient(block: Fields) -> Iterator[Fields]:
         yield Fields(tuple(group.items()))
 
 
-def _recipient(fields: Fields) -> RecipientReport:
-    diagnostic = shortened(fields.first("diagnostic-code"))
-    status = _more_specific(_first_status(fields.first("status")), _status_of_reply(diagnostic))
+def _recipient(fields: Fields, text: str) -> RecipientReport:
+    address = _recipient_address(fields.first("final-recipient"))
+    diagnostic = shortened(fields.first("diagnostic-code")) or _line_about(address, text)
+    status = _more_telling(_first_status(fields.first("status")), _status_of_reply(diagnostic))
+    kind = _kind_of(fields.first("action"), status)
     return RecipientReport(
-        kind=_kind_of(fields.first("action"), status),
-        final_recipient=_recipient_address(fields.first("final-recipient")),
+        kind=Kind.failed if kind is Kind.delayed and diagnostic == _GIVEN_UP else kind,
+        final_recipient=address,
         original_recipient=_recipient_address(fields.first("original-recipient")),
         status=status,
         diagnostic=diagnostic,
         remote_mta=_untyped(fields.first("remote-mta")),
     )
+
+
+def _line_about(address: str, text: str) -> str:
+    """The reply that OpenSMTPD tells in the text alone, on a line with the address; "" if there is none."""
+    _, found, after = text.partition(f"\n{address}: ")
+    return shortened(after.partition("\n")[0]) if address and found else ""
 
 
 def _kind_of(action: str, status: str | None) -> Kind:
@@ -254,13 +269,20 @@ def _status_of_reply(diagnostic: str) -> str | None:
     return _first_status(found[1]) if found else None
 
 
-def _more_specific(field: str | None, reply: str | None) -> str | None:
-    """The code of the field, except where it says less than the reply: Exim's is always X.0.0."""
+def _more_telling(field: str | None, reply: str | None) -> str | None:
+    """The code of the server that refused, since Status is what another program made of its reply.
+
+    Exim's Status is always X.0.0, and Sendmail makes 5.1.1 of any 550 to RCPT, blocks among them. So the field counts
+    where the reply says less, and where it tells of a block.
+    """
     if field is None or reply is None:
         return field or reply
-    if field.endswith(".0.0") and not reply.startswith("2."):
-        return reply
-    return reply if field.endswith(".0") and reply.startswith(field[:-1]) else field
+    says_less = (
+        reply.startswith("2.")
+        or reply.endswith(".0.0")
+        or (reply.endswith(".0") and field.startswith(reply[:-1]))
+    )
+    return field if says_less or field.startswith(_BLOCKED) else reply
 
 
 def _complaint(parts: list[Part]) -> _Finding | None:
@@ -288,7 +310,7 @@ def _heuristic(failures: list[Failure]) -> _Finding:
         RecipientReport(
             kind=Kind.delayed if failure.is_temporary else Kind.failed,
             final_recipient=_recipient_address(failure.address),
-            status=failure.status,
+            status=_more_telling(failure.status, _status_of_reply(failure.text)),
             diagnostic=shortened(failure.text),
         )
         for failure in failures
@@ -348,10 +370,10 @@ def _return_paths(about: Fields, returned: list[Fields]) -> tuple[str, ...]:
 
 
 def _text(parts: list[Part]) -> str:
-    """What is written to a person: the first plain text that lies in no attached message."""
+    """What is written to a person: the start of the first plain text that lies in no attached message."""
     plain = (part for part in parts if part.kind == "text/plain" and part.within == 0)
     text = next(plain, None)
-    return text.body.decode("utf-8", "replace") if text else ""
+    return text.body[:_LONGEST_TEXT].decode("utf-8", "replace") if text else ""
 
 
 def _once(values: Iterator[str]) -> tuple[str, ...]:
