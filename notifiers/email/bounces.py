@@ -1,0 +1,394 @@
+"""What an incoming message says about messages that were sent: delivered, failed, late, or complained about.
+
+It is read from a delivery status notification (RFC 3464, RFC 6533) or a complaint (ARF, RFC 5965) where there is
+one, and else from the texts of older programs. Nothing of it is proven, since anybody can write such a message: see
+`notifiers.email.verp` for how one is matched with what was sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from notifiers.email.bounce_texts import Failure, known_failures, message_ids_in, qmail_failures
+from notifiers.email.incoming import Fields, Part, addresses_in, blocks_of, fields_of, parts_of
+from notifiers.email.replies import shortened
+
+
+class Kind(StrEnum):
+    """What is told. The first five are the actions of RFC 3464 section 2.3.3."""
+
+    failed = "failed"
+    delayed = "delayed"
+    """It is still tried: neither failed nor delivered."""
+    delivered = "delivered"
+    relayed = "relayed"
+    """Handed on to a system that sends no notifications: nothing more will be heard."""
+    expanded = "expanded"
+    """Delivered to a list or an alias, and from there sent on to several."""
+    complaint = "complaint"
+    """The recipient calls it spam, or a fraud (RFC 5965)."""
+    auto_reply = "auto_reply"
+    """A program answers for the recipient, such as while on holiday (RFC 3834)."""
+    unclear = "unclear"
+
+
+class By(StrEnum):
+    """How a message was read: by its delivery status, its feedback report, its text, or not at all."""
+
+    dsn = "dsn"
+    arf = "arf"
+    heuristic = "heuristic"
+    none = "none"
+
+
+DEAD_ADDRESS = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
+"""The enhanced status codes after which an address need not be tried again.
+
+5.1.0  something is wrong with the address, no more is said (RFC 3463 section 3.2)
+5.1.1  there is no such mailbox (RFC 3463 section 3.2)
+5.1.2  there is no such host, or it takes no mail (RFC 3463 section 3.2)
+5.1.3  the address is not well formed (RFC 3463 section 3.2)
+5.1.6  the mailbox has moved, and it is not said where to (RFC 3463 section 3.2)
+5.1.10 the domain takes no mail at all: it has a null MX (RFC 7505 section 5). Exchange says it of unknown mailboxes.
+5.2.1  the mailbox is disabled (RFC 3463 section 3.3)
+
+A full mailbox (5.2.2) is emptied some day, and 5.7.x (RFC 3463 section 3.8) refuses the sender, not the recipient.
+"""
+
+_BLOCKED = "5.7."
+_MOST_TELLING = (Kind.failed, Kind.delayed, Kind.complaint, Kind.delivered, Kind.relayed, Kind.expanded)
+_MOST_RECIPIENTS = 200
+_MOST_ADDRESSES = 50
+_LONGEST_TEXT = 64_000
+
+_DELIVERY_STATUS = frozenset({"message/delivery-status", "message/global-delivery-status"})
+_FEEDBACK = "message/feedback-report"
+_RETURNED_MESSAGE = frozenset({"message/rfc822", "message/global"})
+_RETURNED_HEADERS = frozenset({"text/rfc822-headers", "message/rfc822-headers", "message/global-headers"})
+_ARRIVAL_FIELDS = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to")
+_OF_A_RECIPIENT = frozenset({"original-recipient", "final-recipient", "action", "status"})
+_NO_FIELDS = Fields(())
+_NO_COMPLAINT = frozenset({"auth-failure", "not-spam", "dmarc"})
+"""Kinds of feedback in which nobody complains: RFC 6591, RFC 6430."""
+
+_GIVEN_UP = "Envelope expired"
+"""OpenSMTPD's words for a message that it no longer tries, which it calls delayed for all that."""
+
+_ACTION = re.compile(r"[a-z]+")
+_TYPED = re.compile(r"[A-Za-z0-9_.-]{1,60}\s{0,10};")
+_STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
+_STATUS_OF_REPLY = re.compile(r"(?:\b[245]\d\d[ -]{1,3}\(?|#)#?([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+_BARE_REPLY = re.compile(r"(?:smtp\s*;\s*)?[45]\d\d(?![ -]{1,3}\(?#?[245]\.\d{1,3}\.\d)", re.IGNORECASE)
+_MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
+_XTEXT_SIGN = re.compile(r"\+([0-9A-F]{2})")
+_MAILER = re.compile(
+    r"\b(?:mailer-daemon|mail-daemon|mailerdaemon|postmaster|microsoftexchange[0-9a-f]+)@", re.I
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientReport:
+    """What became of a message for one recipient.
+
+    `final_recipient` is the address at last, `original_recipient` the one that the sender gave, where it is told;
+    both "" if not. `status` is the enhanced status code (RFC 3463): the one in the reply of the server that refused, or
+    the one of the field Status where that tells more. `diagnostic` is that reply, with its type in front where one is
+    given ("smtp; 550 ..."), on one line of at most 1,000 characters.
+    """
+
+    kind: Kind
+    final_recipient: str = ""
+    original_recipient: str = ""
+    status: str | None = None
+    diagnostic: str = ""
+    remote_mta: str = ""
+
+    @property
+    def permanent(self) -> bool:
+        """Failed, and it would fail again. A message given up after days of 4.x.x is failed, not permanent."""
+        return self.kind is Kind.failed and self.status is not None and self.status.startswith("5.")
+
+    @property
+    def blocked(self) -> bool:
+        """Failed by a policy (5.7.x), which says nothing about the address."""
+        return self.kind is Kind.failed and self.status is not None and self.status.startswith(_BLOCKED)
+
+    @property
+    def address_is_dead(self) -> bool:
+        """Failed with one of `DEAD_ADDRESS`, unless the server that refused gave no such code.
+
+        A bare "550 ..." may be a block as well as an unknown mailbox, whatever the reporting program calls it.
+        """
+        is_bare_reply = _BARE_REPLY.match(self.diagnostic) is not None
+        return self.kind is Kind.failed and self.status in DEAD_ADDRESS and not is_bare_reply
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one incoming message says.
+
+    `kind` is the most telling one of its recipients, a failure before all. `addressed_to` are the addresses that it
+    came to, those first that the receiving server wrote. `envelope_id` is the ENVID (RFC 3461) decoded from xtext,
+    `envelope_id_as_written` the same as it stands, since some programs decode it themselves. `message_ids`, with
+    their brackets, are those of the returned message, then those that the message answers. `return_paths` are those
+    that the returned message or the complaint names; a complaint comes to an address without a mark.
+    """
+
+    kind: Kind
+    by: By
+    recipients: tuple[RecipientReport, ...] = ()
+    addressed_to: tuple[str, ...] = ()
+    envelope_id: str | None = None
+    envelope_id_as_written: str | None = None
+    message_ids: tuple[str, ...] = ()
+    return_paths: tuple[str, ...] = ()
+    reporting_mta: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    by: By
+    kind: Kind
+    recipients: tuple[RecipientReport, ...] = ()
+    about: Fields = _NO_FIELDS
+
+
+def read_report(raw: bytes) -> Report:
+    """What a message says; `Kind.unclear` for one that says nothing of the kind. Takes any bytes and never raises."""
+    parts = parts_of(raw)
+    stated = _outermost_reports(parts)
+    finding = (
+        _delivery_status(stated, _text(parts))
+        or _complaint(stated)
+        or _told_in_qmail_words(parts)
+        or _automatic_reply(parts[0].fields)
+        or _told_in_other_words(raw)
+        or _Finding(By.none, Kind.unclear)
+    )
+    returned = list(_returned_headers(parts))
+    envelope_id = finding.about.first("original-envelope-id") or None
+    return Report(
+        kind=finding.kind,
+        by=finding.by,
+        recipients=finding.recipients,
+        addressed_to=_addressed_to(parts[0].fields),
+        envelope_id=_without_xtext(envelope_id) if envelope_id else None,
+        envelope_id_as_written=envelope_id,
+        message_ids=_message_ids(parts, returned),
+        return_paths=_return_paths(finding.about, returned),
+        reporting_mta=_untyped(finding.about.first("reporting-mta")),
+    )
+
+
+def _outermost_reports(parts: list[Part]) -> list[Part]:
+    """The parts that programs read: one inside the message that is returned tells of another message.
+
+    Whether the message calls itself multipart/report does not matter, since some programs and gateways do not.
+    """
+    reports = [part for part in parts if part.kind in _DELIVERY_STATUS or part.kind == _FEEDBACK]
+    outermost = min((part.within for part in reports), default=0)
+    return [part for part in reports if part.within == outermost]
+
+
+def _delivery_status(parts: list[Part], text: str) -> _Finding | None:
+    blocks = [block for part in parts if part.kind in _DELIVERY_STATUS for block in blocks_of(part.body)]
+    recipients = tuple(_recipients(blocks, text))
+    if not recipients:
+        return None
+    about = Fields(tuple(pair for block in blocks for pair in block.pairs if pair[0] not in _OF_A_RECIPIENT))
+    return _Finding(By.dsn, _most_telling(recipients), recipients, about)
+
+
+def _recipients(blocks: list[Fields], text: str) -> Iterator[RecipientReport]:
+    told = (group for block in blocks for group in _by_recipient(block))
+    for _, group in zip(range(_MOST_RECIPIENTS), told, strict=False):
+        yield _recipient(group, text)
+
+
+def _by_recipient(block: Fields) -> Iterator[Fields]:
+    """The block as one for each recipient: where a field comes again, an empty line was forgotten."""
+    group: dict[str, str] = {}
+    for name, value in block.pairs:
+        if name in _OF_A_RECIPIENT and name in group:
+            yield Fields(tuple(group.items()))
+            group = {}
+        group.setdefault(name, value)
+    if {"final-recipient", "original-recipient", "action"} & group.keys():
+        yield Fields(tuple(group.items()))
+
+
+def _recipient(fields: Fields, text: str) -> RecipientReport:
+    address = _recipient_address(fields.first("final-recipient"))
+    diagnostic = shortened(fields.first("diagnostic-code")) or _line_about(address, text)
+    status = _more_telling(_first_status(fields.first("status")), _status_of_reply(diagnostic))
+    kind = _kind_of(fields.first("action"), status)
+    return RecipientReport(
+        kind=Kind.failed if kind is Kind.delayed and diagnostic == _GIVEN_UP else kind,
+        final_recipient=address,
+        original_recipient=_recipient_address(fields.first("original-recipient")),
+        status=status,
+        diagnostic=diagnostic,
+        remote_mta=_untyped(fields.first("remote-mta")),
+    )
+
+
+def _line_about(address: str, text: str) -> str:
+    """The reply that OpenSMTPD tells in the text alone, on a line with the address; "" if there is none."""
+    _, found, after = text.partition(f"\n{address}: ")
+    return shortened(after.partition("\n")[0]) if address and found else ""
+
+
+def _kind_of(action: str, status: str | None) -> Kind:
+    said = _ACTION.match(action.lower())
+    match said[0] if said else "":
+        case "failed" | "failure" | "error":  # OpenSMTPD says error
+            return Kind.failed
+        case "delayed":
+            return Kind.delayed
+        case "delivered":
+            return Kind.delivered
+        case "relayed":
+            return Kind.relayed
+        case "expanded":
+            return Kind.expanded
+    by_class = {"5": Kind.failed, "4": Kind.delayed, "2": Kind.delivered}
+    return by_class[status[0]] if status else Kind.unclear
+
+
+def _first_status(text: str) -> str | None:
+    found = _STATUS.search(text)
+    return f"{found[1]}.{int(found[2])}.{int(found[3])}" if found else None
+
+
+def _status_of_reply(diagnostic: str) -> str | None:
+    """The enhanced code after the reply code ("550 5.1.1", "550-5.7.26"), or in qmail's way ("#5.1.1")."""
+    found = _STATUS_OF_REPLY.search(diagnostic)
+    return _first_status(found[1]) if found else None
+
+
+def _more_telling(field: str | None, reply: str | None) -> str | None:
+    """The code of the server that refused, since Status is what another program made of its reply.
+
+    Exim's Status is always X.0.0, and Sendmail makes 5.1.1 of any 550 to RCPT, blocks among them. So the field counts
+    where the reply says less, and where it tells of a block.
+    """
+    if field is None or reply is None:
+        return field or reply
+    says_less = (
+        reply.startswith("2.")
+        or reply.endswith(".0.0")
+        or (reply.endswith(".0") and field.startswith(reply[:-1]))
+    )
+    return field if says_less or field.startswith(_BLOCKED) else reply
+
+
+def _complaint(parts: list[Part]) -> _Finding | None:
+    about = next((fields_of(part.body) for part in parts if part.kind == _FEEDBACK), None)
+    if about is None:
+        return None
+    kind = Kind.unclear if about.first("feedback-type").lower() in _NO_COMPLAINT else Kind.complaint
+    addresses = about.all("original-rcpt-to")[:_MOST_RECIPIENTS]
+    recipients = (RecipientReport(kind, final_recipient=_recipient_address(address)) for address in addresses)
+    return _Finding(By.arf, kind, tuple(recipients), about)
+
+
+def _told_in_qmail_words(parts: list[Part]) -> _Finding | None:
+    failures = qmail_failures(_text(parts))
+    return _heuristic(failures) if failures else None
+
+
+def _told_in_other_words(raw: bytes) -> _Finding | None:
+    failures = known_failures(raw)
+    return _heuristic(failures) if failures else None
+
+
+def _heuristic(failures: list[Failure]) -> _Finding:
+    recipients = tuple(
+        RecipientReport(
+            kind=Kind.delayed if failure.is_temporary else Kind.failed,
+            final_recipient=_recipient_address(failure.address),
+            status=_more_telling(failure.status, _status_of_reply(failure.text)),
+            diagnostic=shortened(failure.text),
+        )
+        for failure in failures
+    )
+    return _Finding(By.heuristic, _most_telling(recipients), recipients)
+
+
+def _automatic_reply(fields: Fields) -> _Finding | None:
+    """An answer by a program that is no mail server; what a mail server says in its own words is looked into."""
+    submitted = _first_word(fields.first("auto-submitted"))
+    is_automatic = (
+        submitted not in ("", "no")
+        or _first_word(fields.first("precedence")) == "auto_reply"
+        or _first_word(fields.first("x-autoreply")) not in ("", "no")
+        or _first_word(fields.first("x-autorespond")) != ""
+    )
+    if not is_automatic or _is_from_a_mail_server(fields):
+        return None
+    return _Finding(By.none, Kind.auto_reply)
+
+
+def _is_from_a_mail_server(fields: Fields) -> bool:
+    return bool(fields.first("x-failed-recipients") or _MAILER.search(fields.first("from")))
+
+
+def _first_word(value: str) -> str:
+    return re.split(r"[;(\s]", value.strip().lower(), maxsplit=1)[0]
+
+
+def _most_telling(recipients: tuple[RecipientReport, ...]) -> Kind:
+    kinds = {recipient.kind for recipient in recipients}
+    return next((kind for kind in _MOST_TELLING if kind in kinds), Kind.unclear)
+
+
+def _addressed_to(fields: Fields) -> tuple[str, ...]:
+    values = (value for name in _ARRIVAL_FIELDS for value in fields.all(name))
+    return _once(address for value in values for address in addresses_in(value))
+
+
+def _returned_headers(parts: list[Part]) -> Iterator[Fields]:
+    for part in parts:
+        if part.kind in _RETURNED_MESSAGE or part.kind in _RETURNED_HEADERS:
+            yield fields_of(part.body)
+
+
+def _message_ids(parts: list[Part], returned: list[Fields]) -> tuple[str, ...]:
+    own = parts[0].fields
+    answered = own.all("in-reply-to") + own.all("references")
+    held = [value for fields in returned for value in fields.all("message-id")]
+    quoted = [] if held else message_ids_in(_text(parts))
+    return _once(found for value in held + quoted + answered for found in _MESSAGE_ID.findall(value))
+
+
+def _return_paths(about: Fields, returned: list[Fields]) -> tuple[str, ...]:
+    values = about.all("original-mail-from") + [path for one in returned for path in one.all("return-path")]
+    return _once(address for value in values for address in addresses_in(value))
+
+
+def _text(parts: list[Part]) -> str:
+    """What is written to a person: the start of the first plain text that lies in no attached message."""
+    plain = (part for part in parts if part.kind == "text/plain" and part.within == 0)
+    text = next(plain, None)
+    return text.body[:_LONGEST_TEXT].decode("utf-8", "replace") if text else ""
+
+
+def _once(values: Iterator[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))[:_MOST_ADDRESSES]
+
+
+def _recipient_address(value: str) -> str:
+    return shortened(_untyped(value).strip("<>"))
+
+
+def _untyped(value: str) -> str:
+    """The value without its type, such as "rfc822;" or "dns;"."""
+    typed = _TYPED.match(value)
+    return shortened(value[typed.end() :] if typed else value)
+
+
+def _without_xtext(text: str) -> str:
+    return _XTEXT_SIGN.sub(lambda sign: chr(int(sign[1], 16)), text)
