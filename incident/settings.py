@@ -166,8 +166,15 @@ class RelaySettings(Part):
 
 
 class MailSettings(RelaySettings):
-    """Who sends, the relay, and `others` that take over in their order while those before them cannot be used."""
+    """Who sends, the relay, and `others` that take over in their order while those before them cannot be used.
 
+    `return_path` is the mailbox that bounces go to; each message has a mark of its own there, after the separator.
+    `bounces` is the Maildir into which the mail server delivers that mailbox, counted from the workspace.
+    """
+
+    return_path: str = ""
+    return_path_separator: str = Field(default="+", pattern=r"^[+=._-]$")
+    bounces: str = ""
     from_name: dict[str, str] = Field(default_factory=dict)
     from_address: str = ""
     reply_to: str | None = None

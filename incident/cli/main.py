@@ -81,6 +81,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "How long telling everybody takes, what it costs, and whether deadline and call centre hold.",
     ),
     "deliveries": ("deliveries", "Who got what, and who was not reached."),
+    "bounces": ("bounces", "What came back: take, list, settle."),
     "report": ("report", "Fill the authority's report, or record that it was handed in."),
     "brief": ("brief", "One page for headquarters, the board, the police, the call centre or the press."),
     "handover": ("brief", "What the next shift must know, and what changed since the last handover."),

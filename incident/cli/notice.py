@@ -387,6 +387,8 @@ def _print_account(desk: Desk, each: Account) -> None:
         ("accepted by the relay", each.accepted),
         ("in progress", each.in_progress),
     ]
+    if each.delivered:
+        rows.insert(2, ("of them delivered, as a server or reader says", each.delivered))
     rows += [
         (f"{'not sent' if why is Why.REPLACED else 'unreachable'}: {WHY_TEXTS[why][desk.language]}", count)
         for why, count in each.unreachable.items()
@@ -403,6 +405,10 @@ def _print_account(desk: Desk, each: Account) -> None:
         rows.append(("to go on", f"`incident notice resume {each.incident_id}`"))
     elif each.in_progress:
         rows.append(("to go on", "`incident worker`, or `incident notice send` again"))
+    if each.returned:
+        rows.append(("of the unreachable, returned after they were accepted", each.returned))
+    if each.complaints:
+        rows.append(("complaints: taken for spam or fraud", each.complaints))
     if each.doubled_at_most:
         rows.append(("told twice at most (no answer the first time)", each.doubled_at_most))
     if each.minors_without_guardian:
@@ -427,6 +433,9 @@ def _account_document(each: Account) -> dict[str, Any]:
         "unreachable": {str(why): count for why, count in each.unreachable.items()},
         "adds_up": each.adds_up,
         "waiting_until": each.waiting_until,
+        "delivered": each.delivered,
+        "returned": each.returned,
+        "complaints": each.complaints,
         "doubled_at_most": each.doubled_at_most,
         "updates": each.updates,
         "minors_without_guardian": each.minors_without_guardian,

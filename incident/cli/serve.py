@@ -81,7 +81,7 @@ def _work(desk: Desk, *, retry: bool) -> None:
         desk.lines(["stopped"], document={"workspace": str(desk.paths.root), "state": "stopped"})
         return
 
-    worker = Worker(desk.house)
+    worker = Worker(desk.house, says=desk.say)
     if retry and worker.alone and worker.somebody_works():
         text = f"{_retry_parked(desk)} parked jobs are due again; the worker that is at work takes them"
         desk.lines([text], document={"workspace": str(desk.paths.root), "state": "asked"})
@@ -172,7 +172,7 @@ def _work_beside(desk: Desk, stop: threading.Event) -> None:
     from incident.ops.worker import Worker
     from incident.store.instance import objection
 
-    worker = Worker(desk.house)
+    worker = Worker(desk.house, says=desk.say)
     try:
         worker.must_know_the_relays()
     except TocsinError as error:

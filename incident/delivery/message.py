@@ -11,6 +11,7 @@ from datetime import date, datetime
 
 from incident.delivery.cases import case_slot, with_cases
 from incident.delivery.codes import code_of
+from incident.delivery.return_path import BounceMailbox, mark_for
 from incident.delivery.states import Addressee
 from incident.notice.audience import Audience
 from incident.notice.audience_words import (
@@ -50,9 +51,10 @@ class Stationery:
     words: Mapping[str, MessageWords]
     category_titles: Mapping[str, Mapping[str, str]]
     everyones_categories: Mapping[str, str]
-    return_path: str
+    sender: str
     domain: str
     key: bytes
+    bounces: BounceMailbox | None = None
     _for_several: dict[tuple[int, int], Skeleton] = field(default_factory=dict, repr=False)
 
     def for_several(self, skeleton: Skeleton, count: int) -> Skeleton:
@@ -64,11 +66,15 @@ class Stationery:
 
 
 def stationery(
-    frozen: FrozenNotice, *, key: bytes, earlier: Mapping[str, FrozenNotice] | None = None
+    frozen: FrozenNotice,
+    *,
+    key: bytes,
+    earlier: Mapping[str, FrozenNotice] | None = None,
+    bounces: BounceMailbox | None = None,
 ) -> Stationery:
     """Compile a released notice's e-mails, also as updates of the `earlier` notices (by id).
 
-    Raises `BadMessage` for a sender that cannot be one.
+    Without a mailbox for `bounces` they go to the sender. Raises `BadMessage` for a sender that cannot be one.
     """
     words = {language: frozen.words.get(language) or _words_of(language) for language in frozen.emails}
     sender = Address(frozen.from_address).spec
@@ -81,9 +87,10 @@ def stationery(
             language: words[language].listed(content.data_types or ())
             for language, content in frozen.contents.items()
         },
-        return_path=sender,
+        sender=sender,
         domain=sender.rpartition("@")[2],
         key=key,
+        bounces=bounces,
     )
 
 
@@ -170,7 +177,13 @@ def compose(
     data = skeleton.render(
         values, to=address, message_id=f"<{delivery_id}@{paper.domain}>", date=first_intent_at
     )
-    return Envelope(mail_from=paper.return_path, rcpt_to=address.spec, data=data, envid=delivery_id)
+    mark = mark_for(paper.key, delivery_id)
+    return Envelope(
+        mail_from=paper.bounces.path_for(mark) if paper.bounces else paper.sender,
+        rcpt_to=address.spec,
+        data=data,
+        envid=mark,
+    )
 
 
 def _audience(people: Sequence[PersonRow], *, to_guardian: bool, on: date) -> Audience:

@@ -33,6 +33,7 @@ from incident.delivery.ledger import (
 )
 from incident.delivery.mailroom import MailRoom
 from incident.delivery.message import CannotBeAddressed, Stationery, compose, stationery
+from incident.delivery.return_path import BounceMailbox
 from incident.delivery.states import MAIL_LIMIT, SETTLE_JOB, CampaignState, Why, campaign_brake
 from incident.durable import Lease, braked, put_job, take_tokens
 from incident.errors import NotFound, Unreadable
@@ -65,10 +66,11 @@ def batches_at_once(connections: int) -> int:
 
 @dataclass(frozen=True)
 class Post:
-    """What sending needs from outside: the relay and the clock."""
+    """What sending needs from outside: the relay, the clock, and where bounces go; None: to the sender."""
 
     room: MailRoom
     clock: Callable[[], datetime]
+    bounces: BounceMailbox | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def send_batch(lease: Lease, store: Store, batch_id: str, post: Post) -> None:
         }
         version = version_by_id(session, store, campaign.notice_id)
     key = store.key(batch.incident_id)
-    paper = stationery(version.frozen, key=key, earlier=earlier)
+    paper = stationery(version.frozen, key=key, earlier=earlier, bounces=post.bounces)
     settled: list[Settled] = []
     may_go = partial(lease.may_act, *_brakes_of(batch))
     while True:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from incident.delivery.codes import code_mac, read_code
@@ -13,15 +14,28 @@ from incident.delivery.states import IN_PROGRESS, Addressee, DeliveryState, Why,
 from incident.errors import BadInput
 from incident.store.change import open_row
 from incident.store.store import Store
-from incident.store.tables import Attempt, Batch, Brake, Campaign, Delivery, Notice, Person, PublicNotice
+from incident.store.tables import (
+    Attempt,
+    Batch,
+    Brake,
+    Campaign,
+    Delivery,
+    Notice,
+    Person,
+    PublicNotice,
+    Receipt,
+)
 from notifiers.outcome import Result
 
 _FETCHED = 500
+_COUNTERS = ("pending", "accepted", "delivered", "returned", "complaints")
 
 
 @dataclass(frozen=True)
 class Account:
     """Where everybody stands. `accepted` is the rank reached: the relay took charge of the message.
+
+    Of the accepted, `delivered` is who has it by a receipt. `returned` messages came back after they were accepted.
 
     `updates` are the messages to whom an earlier version had reached, or may have. Of `unreachable`, those of `REPLACED`
     are told by a later version. `minors_without_guardian` are minors for whom no message goes to a guardian: a list for
@@ -42,6 +56,9 @@ class Account:
     minors_without_guardian: int
     doubled_at_most: int
     updates: int
+    delivered: int
+    returned: int
+    complaints: int
     public_pages: tuple[PublicNotice, ...]
 
     @property
@@ -67,11 +84,8 @@ def campaigns_of(session: Session, incident_id: str) -> list[Campaign]:
 def account(session: Session, campaign: Campaign) -> Account:
     """The account of one campaign, from its batches' counters; reasons from the rows."""
     mine = col(Batch.campaign_id) == campaign.id
-    pending, accepted = session.exec(
-        select(func.coalesce(func.sum(Batch.pending), 0), func.coalesce(func.sum(Batch.accepted), 0)).where(
-            mine
-        )
-    ).one()
+    sums = [func.coalesce(func.sum(col(getattr(Batch, name))), 0) for name in _COUNTERS]
+    counted = dict(zip(_COUNTERS, session.execute(sa.select(*sums).where(mine)).one(), strict=True))
     batches = select(Batch.id).where(mine)
     reasons = session.exec(
         select(Delivery.reason, func.count())
@@ -115,13 +129,16 @@ def account(session: Session, campaign: Campaign) -> Account:
         opened_at=campaign.opened_at,
         ended_at=campaign.ended_at,
         expected=campaign.expected,
-        accepted=accepted,
-        in_progress=pending,
+        accepted=counted["accepted"],
+        in_progress=counted["pending"],
         unreachable={Why(reason): count for reason, count in sorted(reasons)},
         waiting_until=waiting,
         minors_without_guardian=minors - guarded,
         doubled_at_most=doubled,
         updates=updates,
+        delivered=counted["delivered"],
+        returned=counted["returned"],
+        complaints=counted["complaints"],
         public_pages=tuple(pages),
     )
 
@@ -141,6 +158,8 @@ def progress(session: Session, campaign_id: str) -> tuple[int, int]:
 class DeliveryLine:
     """One delivery for a list: the person's own reference is shown only to those who ask for it.
 
+    Code and words are the last that came: of an attempt, or of a receipt after it.
+
     `version` is the notice's; `update` says whether it goes to somebody whom an earlier version had reached.
     """
 
@@ -152,7 +171,7 @@ class DeliveryLine:
     state: str
     reason: str
     attempts: int
-    last_code: int | None
+    last_code: str
     last_words: str
 
 
@@ -178,8 +197,7 @@ def deliveries(store: Store, incident_id: str, *, unreached: bool) -> Iterator[D
             )
         for row, version in session.exec(statement.execution_options(yield_per=_FETCHED)):
             person = session.get(Person, row.person_id)
-            last = session.get(Attempt, (row.leader_id or row.id, row.attempts)) if row.attempts else None
-            words = open_row(last, key=key)["text"] if last is not None and last.sealed else ""
+            code, words = _last_said(session, row, key=key)
             yield DeliveryLine(
                 version=version,
                 update=row.update_of is not None,
@@ -189,9 +207,27 @@ def deliveries(store: Store, incident_id: str, *, unreached: bool) -> Iterator[D
                 state=row.state,
                 reason=row.reason,
                 attempts=row.attempts,
-                last_code=last.code if last else None,
+                last_code=code,
                 last_words=words,
             )
+
+
+def _last_said(session: Session, row: Delivery, *, key: bytes) -> tuple[str, str]:
+    """The other side's last code and words about a delivery: of a receipt where one changed where it stands."""
+    leading = row.leader_id or row.id
+    if row.rank:
+        receipt = session.exec(
+            select(Receipt)
+            .where(Receipt.delivery_id == leading, Receipt.rank == row.rank)
+            .order_by(col(Receipt.taken_at).desc(), col(Receipt.id))
+        ).first()
+        if receipt is not None:
+            return receipt.status or "", open_row(receipt, key=key).get("text", "")
+    last = session.get(Attempt, (leading, row.attempts)) if row.attempts else None
+    if last is None:
+        return "", ""
+    code = "" if last.code is None else str(last.code)
+    return code, open_row(last, key=key)["text"] if last.sealed else ""
 
 
 @dataclass(frozen=True)

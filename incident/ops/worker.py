@@ -14,6 +14,7 @@ from typing import Protocol
 
 from incident.delivery.campaign import end_campaign, is_settled
 from incident.delivery.mailroom import MailRoom, Route, routes_from
+from incident.delivery.return_path import bounce_mailbox_from
 from incident.delivery.sender import Post, batches_at_once, send_batch
 from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB
 from incident.durable import (
@@ -34,6 +35,7 @@ from incident.hooks.mapping import CompiledSource
 from incident.hooks.receiving import ALERT_JOB, AlertDesk, work_on_alert
 from incident.notice.publishing import record_pages, write_pages
 from incident.notice.release import version_by_id
+from incident.ops.bounce_reading import BounceReading
 from incident.ops.containment_reminders import look_at_containment
 from incident.ops.duty_reminders import look_at_duties
 from incident.ops.escalation import SUMMONS_JOB, Caller, work_on_summons
@@ -75,12 +77,16 @@ def patience_of(settings: Settings) -> Patience:
 
 @dataclass
 class Worker:
-    """One worker over a workspace. `on_step` is told of each step that a run takes; without `sends` mail stays due."""
+    """One worker over a workspace. `on_step` is told of each step that a run takes; without `sends` mail stays due.
+
+    `says` is told what keeps it from reading bounces.
+    """
 
     house: House
     on_step: Watcher = lambda run_id, effect, result: None
     patience: Patience | None = None
     sends: bool = True
+    says: Callable[[str], None] = lambda text: None
     _patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:
@@ -124,7 +130,7 @@ class Worker:
             DUTIES_JOB: lambda lease: look_at_duties(lease, house, lease.claim.key),
         }
         if room is not None:
-            post = Post(room, house.clock)
+            post = Post(room, house.clock, bounce_mailbox_from(house.settings.mail))
             handlers[BATCH_JOB] = lambda lease: send_batch(lease, store, lease.claim.key, post)
         return handlers
 
@@ -136,7 +142,7 @@ class Worker:
         calling = {SUMMONS_JOB: _CALLING_AT_ONCE, RUN_JOB: _RUNS_AT_ONCE}
         with self.house.store.transaction(in_turn="missing jobs") as session:
             put_missing_jobs(session)
-        with collecting_seldom():
+        with collecting_seldom(), BounceReading(self.house, says=self.says):
             if not routes:
                 yield self._runner(self.handlers(None), self._patience.slots, at_once=calling)
                 return
@@ -161,11 +167,13 @@ class Worker:
         )
 
     def must_know_the_relays(self) -> list[Route]:
-        """The mail relays of the settings, with their secrets; none where none is set. Raises `BadInput`.
+        """The mail relays of the settings, with their secrets; none where none is set. Raises `BadInput`, also for a
+        return path that cannot be one.
 
         What writes first and works afterwards asks this before it writes.
         """
         mail = self.house.settings.mail
+        bounce_mailbox_from(mail)
         return routes_from(mail, root=self.house.workspace.root) if mail.host else []
 
     def somebody_works(self) -> bool:

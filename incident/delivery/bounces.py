@@ -1,0 +1,262 @@
+"""Bounces: a message that came back, the delivery that it is about, and the receipt that it becomes.
+
+A bounce is matched by the mark in the address that it came to, by the envelope id, or by the Message-ID of the returned
+message, in this order. Nothing is matched by an address that stands in it: anybody could write that. What cannot be
+matched, or says nothing, is left to a person.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from sqlmodel import Session
+
+from incident.delivery.maildir import Maildir, Message
+from incident.delivery.receipts import COMPLAINT, NewReceipt, VerifiedBy, put_receipts
+from incident.delivery.return_path import BounceMailbox, is_ours
+from incident.delivery.states import EMAIL, Rank, Why
+from incident.errors import KeyDestroyed
+from incident.store.store import Store
+from incident.store.tables import Delivery
+from notifiers.email.bounces import By, Kind, RecipientReport, Report, read_report
+from notifiers.email.verp import Mark, read_mark
+
+ROUND = 200
+"""Messages that are taken together: one entry in the journal of each incident."""
+
+ENGINE = "engine"
+TAKEN = "receipts.taken"
+_DELIVERY_IN_MESSAGE_ID = re.compile(r"<([0-9a-f]{32})@")
+
+_RANKS = {
+    Kind.failed: Rank.RETURNED,
+    Kind.delivered: Rank.DELIVERED,
+    # Whoever complains has it before them.
+    Kind.complaint: Rank.DELIVERED,
+    Kind.relayed: Rank.HANDED_ON,
+    Kind.expanded: Rank.HANDED_ON,
+    Kind.delayed: Rank.NOTHING,
+    Kind.auto_reply: Rank.NOTHING,
+}
+
+
+class Unclear(StrEnum):
+    """Why a message is left to a person."""
+
+    TOO_LARGE = "too_large"
+    SAYS_NOTHING = "says_nothing"
+    OF_NOTHING = "of_nothing"
+
+
+@dataclass(frozen=True)
+class Match:
+    """The delivery that a bounce is about. `destroyed`: the data of its incident is, and nothing more is kept."""
+
+    delivery_id: str
+    incident_id: str
+    verified_by: VerifiedBy
+    destroyed: bool = False
+
+
+@dataclass(frozen=True)
+class Round:
+    """What became of some messages. `changed` deliveries stand elsewhere now; `unclear` messages a person must see."""
+
+    new: int = 0
+    known: int = 0
+    changed: int = 0
+    unclear: int = 0
+    destroyed: int = 0
+
+    @property
+    def messages(self) -> int:
+        return self.new + self.known + self.unclear + self.destroyed
+
+    def __add__(self, other: Round) -> Round:
+        return Round(
+            self.new + other.new,
+            self.known + other.known,
+            self.changed + other.changed,
+            self.unclear + other.unclear,
+            self.destroyed + other.destroyed,
+        )
+
+
+# -- one message ----------------------------------------------------------------------------------------
+
+
+def match(session: Session, store: Store, report: Report, mailbox: BounceMailbox | None) -> Match | None:
+    """The delivery that a report is about; None when nothing in it proves which one.
+
+    Raises `KeyMissing` when the key to prove it by is not in the keyring.
+    """
+    for mark, verified_by in _marks_in(report, mailbox):
+        found = _delivery(session, store, mark.reference.hex(), verified_by)
+        if found is not None and (found.destroyed or is_ours(mark, key=store.key(found.incident_id))):
+            return found
+    for message_id in report.message_ids:
+        named = _DELIVERY_IN_MESSAGE_ID.match(message_id)
+        found = _delivery(session, store, named[1], VerifiedBy.MESSAGE_ID) if named else None
+        if found is not None:
+            return found
+    return None
+
+
+def _delivery(session: Session, store: Store, delivery_id: str, verified_by: VerifiedBy) -> Match | None:
+    row = session.get(Delivery, delivery_id)
+    if row is None:
+        return None
+    try:
+        store.key(row.incident_id)
+    except KeyDestroyed:
+        return Match(row.id, row.incident_id, verified_by, destroyed=True)
+    return Match(row.leader_id or row.id, row.incident_id, verified_by)
+
+
+def _marks_in(report: Report, mailbox: BounceMailbox | None) -> Iterator[tuple[Mark, VerifiedBy]]:
+    if mailbox is not None:
+        for address in (*report.addressed_to, *report.return_paths):
+            if (mark := mailbox.mark_in(address)) is not None:
+                yield mark, VerifiedBy.RETURN_PATH
+    for envelope_id in (report.envelope_id, report.envelope_id_as_written):
+        if envelope_id and (mark := read_mark(envelope_id)) is not None:
+            yield mark, VerifiedBy.ENVELOPE_ID
+
+
+def receipt_of(report: Report, found: Match, *, raw_sha256: str) -> NewReceipt | None:
+    """The receipt that a matched report becomes; None when it says nothing."""
+    if report.kind not in _RANKS:
+        return None
+    about = next((each for each in report.recipients if each.kind is report.kind), None)
+    rank = _RANKS[report.kind]
+    return NewReceipt(
+        delivery_id=found.delivery_id,
+        channel=EMAIL,
+        event=raw_sha256,
+        kind=COMPLAINT if report.kind is Kind.complaint else str(report.kind),
+        rank=rank,
+        why=_why(about) if rank is Rank.RETURNED else Why.NONE,
+        status=about.status if about else None,
+        verified_by=found.verified_by,
+        raw_sha256=raw_sha256,
+        words=_words(report, about),
+    )
+
+
+def _why(about: RecipientReport | None) -> Why:
+    """A block says nothing of the address, and a message that was given up after days does not either."""
+    if about is None:
+        return Why.RETURNED
+    if about.blocked:
+        return Why.BLOCKED
+    return Why.BAD_ADDRESS if about.address_is_dead else Why.RETURNED
+
+
+def _words(report: Report, about: RecipientReport | None) -> dict[str, str]:
+    words = {
+        "reporting_mta": report.reporting_mta,
+        "read_by": str(report.by) if report.by is not By.none else "",
+    }
+    if about is not None:
+        words |= {
+            "text": about.diagnostic,
+            "address": about.final_recipient or about.original_recipient,
+            "remote_mta": about.remote_mta,
+        }
+    return {name: value for name, value in words.items() if value}
+
+
+# -- many -----------------------------------------------------------------------------------------------
+
+
+def take_from(
+    maildir: Maildir, store: Store, mailbox: BounceMailbox | None, *, now: datetime, actor: str = ENGINE
+) -> Round:
+    """Take up to `ROUND` messages: what is on record is removed, what is unclear put aside.
+
+    A crash at any point loses none and counts none twice: a message is removed only once its receipt is committed, and
+    the same message makes the same receipt.
+    """
+    messages = list(maildir.messages(most=ROUND))
+    done, unclear = take_messages(messages, store, mailbox, now=now, actor=actor)
+    for message in messages:
+        if message.path in unclear:
+            maildir.set_aside(message.path)
+        else:
+            maildir.remove(message.path)
+    return done
+
+
+def take_messages(
+    messages: Iterable[Message], store: Store, mailbox: BounceMailbox | None, *, now: datetime, actor: str
+) -> tuple[Round, dict[Path, Unclear]]:
+    """Keep the receipts that messages make. Returns what became of them, and by their paths those that are unclear."""
+    receipts: dict[str, list[NewReceipt]] = defaultdict(list)
+    unclear: dict[Path, Unclear] = {}
+    destroyed = 0
+    with store.read() as session:
+        for message in messages:
+            read = _read(session, store, message, mailbox)
+            if isinstance(read, Unclear):
+                unclear[message.path] = read
+            elif read.receipt is None:
+                destroyed += 1
+            else:
+                receipts[read.incident_id].append(read.receipt)
+    done = Round(unclear=len(unclear), destroyed=destroyed)
+    for incident_id in sorted(receipts):
+        with store.write(incident_id, kind=TAKEN, actor=actor, now=now) as change:
+            taken = put_receipts(change, incident_id, receipts[incident_id])
+        done += Round(taken.new, taken.known, taken.changed)
+    return done, unclear
+
+
+def take_what_became_clear(
+    maildir: Maildir, store: Store, mailbox: BounceMailbox | None, *, now: datetime, actor: str
+) -> Round:
+    """Take of what was put aside all that can be matched and read by now."""
+    messages = [found for path in maildir.put_aside() if (found := maildir.read(path)) is not None]
+    done, unclear = take_messages(messages, store, mailbox, now=now, actor=actor)
+    for message in messages:
+        if message.path not in unclear:
+            maildir.remove(message.path)
+    return done
+
+
+def look_aside(
+    maildir: Maildir, store: Store, mailbox: BounceMailbox | None
+) -> Iterator[tuple[Message, Unclear | None]]:
+    """What was put aside, with the reason; None where there is none any more. Nothing is changed."""
+    with store.read() as session:
+        for path in maildir.put_aside():
+            if (message := maildir.read(path)) is not None:
+                read = _read(session, store, message, mailbox)
+                yield message, read if isinstance(read, Unclear) else None
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What a message says of which incident; no receipt is kept where its data was destroyed."""
+
+    incident_id: str
+    receipt: NewReceipt | None
+
+
+def _read(session: Session, store: Store, message: Message, mailbox: BounceMailbox | None) -> _Read | Unclear:
+    if message.too_large:
+        return Unclear.TOO_LARGE
+    report = read_report(message.raw)
+    found = match(session, store, report, mailbox)
+    if found is None:
+        return Unclear.OF_NOTHING
+    if found.destroyed:
+        return _Read(found.incident_id, None)
+    receipt = receipt_of(report, found, raw_sha256=hashlib.sha256(message.raw).hexdigest())
+    return _Read(found.incident_id, receipt) if receipt is not None else Unclear.SAYS_NOTHING
