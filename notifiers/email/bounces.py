@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from notifiers.email.bounce_texts import Failure, known_failures, message_ids_in, qmail_failures
 from notifiers.email.codes import (
@@ -63,7 +64,8 @@ _DISPOSITION = "message/disposition-notification"
 _RETURNED_MESSAGE = frozenset({"message/rfc822", "message/global"})
 _RETURNED_HEADERS = frozenset({"text/rfc822-headers", "message/rfc822-headers", "message/global-headers"})
 _ARRIVAL_FIELDS = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to")
-_OF_A_RECIPIENT = frozenset({"original-recipient", "final-recipient", "action", "status"})
+_NAMES_A_RECIPIENT = frozenset({"original-recipient", "final-recipient", "action"})
+_OF_A_RECIPIENT = _NAMES_A_RECIPIENT | {"status"}
 _NO_FIELDS = Fields(())
 _NO_COMPLAINT = frozenset({"auth-failure", "not-spam", "dmarc"})
 """Kinds of feedback in which nobody complains: RFC 6591, RFC 6430."""
@@ -75,7 +77,8 @@ _ACTION = re.compile(r"[a-z]+")
 _TYPED = re.compile(r"[A-Za-z0-9_.-]{1,60}\s{0,10};")
 _REJECTED = re.compile(r"automatic-action/mdn-sent-automatically\s*;\s*deleted\b.*", re.IGNORECASE)
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
-_XTEXT_SIGN = re.compile(r"\+([0-9A-F]{2})")
+_XTEXT_SIGN = re.compile(r"\+(2[0-9A-F]|[3-6][0-9A-F]|7[0-9A-E])")
+"""Only of what is printable: an ENVID holds nothing else (RFC 3461 section 4.4)."""
 _MAILER = re.compile(
     r"\b(?:mailer-daemon|mail-daemon|mailerdaemon|postmaster|microsoftexchange[0-9a-f]+)@", re.I
 )
@@ -100,7 +103,10 @@ class RecipientReport:
 
     @property
     def permanent(self) -> bool:
-        """Failed, and it would fail again. A message given up after days of 4.x.x is failed, not permanent."""
+        """Failed, and it would fail again.
+
+        A message given up after days of 4.x.x is failed and not permanent, and so is one that failed without a code.
+        """
         return self.kind is Kind.failed and self.status is not None and self.status.startswith("5.")
 
     @property
@@ -158,7 +164,7 @@ def read_report(raw: bytes) -> Report:
         or _Finding(By.none, Kind.unclear)
     )
     returned = list(_returned_headers(parts))
-    envelope_id = finding.about.first("original-envelope-id") or None
+    envelope_id = shortened(finding.about.first("original-envelope-id")) or None
     return Report(
         kind=finding.kind,
         by=finding.by,
@@ -192,21 +198,20 @@ def _delivery_status(parts: list[Part], text: str) -> _Finding | None:
 
 
 def _recipients(blocks: list[Fields], text: str) -> Iterator[RecipientReport]:
-    told = (group for block in blocks for group in _by_recipient(block))
-    for _, group in zip(range(_MOST_RECIPIENTS), told, strict=False):
-        yield _recipient(group, text)
+    groups = (group for block in blocks for group in _groups(block) if _NAMES_A_RECIPIENT & group.keys())
+    for group in islice(groups, _MOST_RECIPIENTS):
+        yield _recipient(Fields(tuple(group.items())), text)
 
 
-def _by_recipient(block: Fields) -> Iterator[Fields]:
-    """The block as one for each recipient: where a field comes again, an empty line was forgotten."""
+def _groups(block: Fields) -> Iterator[dict[str, str]]:
+    """The fields of each recipient: where one comes again, an empty line was forgotten."""
     group: dict[str, str] = {}
     for name, value in block.pairs:
         if name in _OF_A_RECIPIENT and name in group:
-            yield Fields(tuple(group.items()))
+            yield group
             group = {}
         group.setdefault(name, value)
-    if {"final-recipient", "original-recipient", "action"} & group.keys():
-        yield Fields(tuple(group.items()))
+    yield group
 
 
 def _recipient(fields: Fields, text: str) -> RecipientReport:
@@ -357,7 +362,7 @@ def _text(parts: list[Part]) -> str:
 
 
 def _once(values: Iterator[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))[:_MOST_ADDRESSES]
+    return tuple(dict.fromkeys(value for value in values if value.isprintable()))[:_MOST_ADDRESSES]
 
 
 def _recipient_address(value: str) -> str:

@@ -92,6 +92,20 @@ def test_several_recipients_have_what_became_of_each_and_the_failure_tells_most(
     assert (report.envelope_id, report.envelope_id_as_written) == ("id=1", "id+3D1")
 
 
+def test_no_control_character_comes_out_of_a_report() -> None:
+    about = "Reporting-MTA: dns; mx\x1b[31m\nOriginal-Envelope-Id: a+0Ab+3D\x1b[31m"
+    head = "To: a\x1b@example.com, b@example.com\nReferences: <a\x1b@example.com> <b@example.com>\n"
+    status = f"Content-Type: message/delivery-status\n\n{about}\n\nFinal-Recipient: rfc822; c\x1b@example.com"
+
+    report = read_report(multipart(status, head=head))
+
+    assert report.envelope_id == "a+0Ab= [31m"
+    assert report.addressed_to == ("b@example.com",)
+    assert report.message_ids == ("<b@example.com>",)
+    assert report.reporting_mta.isprintable()
+    assert only(report).final_recipient.isprintable()
+
+
 def test_late_for_one_and_delivered_to_another_is_late() -> None:
     report = read_report(
         stating(
