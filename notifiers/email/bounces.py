@@ -11,8 +11,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from notifiers.email.bounce_texts import Failure, known_failures, message_ids_in, qmail_failures
+from notifiers.email.codes import (
+    DEAD_ADDRESS,
+    code_of_reply,
+    first_code,
+    is_bare_reply,
+    is_block,
+    more_telling,
+)
 from notifiers.email.incoming import Fields, Part, addresses_in, blocks_of, fields_of, parts_of
 from notifiers.email.replies import shortened
 
@@ -44,21 +53,6 @@ class By(StrEnum):
     none = "none"
 
 
-DEAD_ADDRESS = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
-"""The enhanced status codes after which an address need not be tried again.
-
-5.1.0  something is wrong with the address, no more is said (RFC 3463 section 3.2)
-5.1.1  there is no such mailbox (RFC 3463 section 3.2)
-5.1.2  there is no such host, or it takes no mail (RFC 3463 section 3.2)
-5.1.3  the address is not well formed (RFC 3463 section 3.2)
-5.1.6  the mailbox has moved, and it is not said where to (RFC 3463 section 3.2)
-5.1.10 the domain takes no mail at all: it has a null MX (RFC 7505 section 5). Exchange says it of unknown mailboxes.
-5.2.1  the mailbox is disabled (RFC 3463 section 3.3)
-
-A full mailbox (5.2.2) is emptied some day, and 5.7.x (RFC 3463 section 3.8) refuses the sender, not the recipient.
-"""
-
-_BLOCKED = "5.7."
 _MOST_TELLING = (Kind.failed, Kind.delayed, Kind.complaint, Kind.delivered, Kind.relayed, Kind.expanded)
 _MOST_RECIPIENTS = 200
 _MOST_ADDRESSES = 50
@@ -66,10 +60,12 @@ _LONGEST_TEXT = 64_000
 
 _DELIVERY_STATUS = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _FEEDBACK = "message/feedback-report"
+_DISPOSITION = "message/disposition-notification"
 _RETURNED_MESSAGE = frozenset({"message/rfc822", "message/global"})
 _RETURNED_HEADERS = frozenset({"text/rfc822-headers", "message/rfc822-headers", "message/global-headers"})
 _ARRIVAL_FIELDS = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to")
-_OF_A_RECIPIENT = frozenset({"original-recipient", "final-recipient", "action", "status"})
+_NAMES_A_RECIPIENT = frozenset({"original-recipient", "final-recipient", "action"})
+_OF_A_RECIPIENT = _NAMES_A_RECIPIENT | {"status"}
 _NO_FIELDS = Fields(())
 _NO_COMPLAINT = frozenset({"auth-failure", "not-spam", "dmarc"})
 """Kinds of feedback in which nobody complains: RFC 6591, RFC 6430."""
@@ -79,11 +75,10 @@ _GIVEN_UP = "Envelope expired"
 
 _ACTION = re.compile(r"[a-z]+")
 _TYPED = re.compile(r"[A-Za-z0-9_.-]{1,60}\s{0,10};")
-_STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
-_STATUS_OF_REPLY = re.compile(r"(?:\b[245]\d\d[ -]{1,3}\(?|#)#?([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
-_BARE_REPLY = re.compile(r"(?:smtp\s*;\s*)?[45]\d\d(?![ -]{1,3}\(?#?[245]\.\d{1,3}\.\d)", re.IGNORECASE)
+_REJECTED = re.compile(r"automatic-action/mdn-sent-automatically\s*;\s*deleted\b.*", re.IGNORECASE)
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
-_XTEXT_SIGN = re.compile(r"\+([0-9A-F]{2})")
+_XTEXT_SIGN = re.compile(r"\+(2[0-9A-F]|[3-6][0-9A-F]|7[0-9A-E])")
+"""Only of what is printable: an ENVID holds nothing else (RFC 3461 section 4.4)."""
 _MAILER = re.compile(
     r"\b(?:mailer-daemon|mail-daemon|mailerdaemon|postmaster|microsoftexchange[0-9a-f]+)@", re.I
 )
@@ -108,22 +103,21 @@ class RecipientReport:
 
     @property
     def permanent(self) -> bool:
-        """Failed, and it would fail again. A message given up after days of 4.x.x is failed, not permanent."""
+        """Failed, and it would fail again.
+
+        A message given up after days of 4.x.x is failed and not permanent, and so is one that failed without a code.
+        """
         return self.kind is Kind.failed and self.status is not None and self.status.startswith("5.")
 
     @property
     def blocked(self) -> bool:
         """Failed by a policy (5.7.x), which says nothing about the address."""
-        return self.kind is Kind.failed and self.status is not None and self.status.startswith(_BLOCKED)
+        return self.kind is Kind.failed and is_block(self.status)
 
     @property
     def address_is_dead(self) -> bool:
-        """Failed with one of `DEAD_ADDRESS`, unless the server that refused gave no such code.
-
-        A bare "550 ..." may be a block as well as an unknown mailbox, whatever the reporting program calls it.
-        """
-        is_bare_reply = _BARE_REPLY.match(self.diagnostic) is not None
-        return self.kind is Kind.failed and self.status in DEAD_ADDRESS and not is_bare_reply
+        """Failed with one of `DEAD_ADDRESS`, unless the server that refused gave no code, and another guessed it."""
+        return self.kind is Kind.failed and self.status in DEAD_ADDRESS and not is_bare_reply(self.diagnostic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +157,14 @@ def read_report(raw: bytes) -> Report:
     finding = (
         _delivery_status(stated, _text(parts))
         or _complaint(stated)
+        or _rejection(parts)
         or _told_in_qmail_words(parts)
         or _automatic_reply(parts[0].fields)
         or _told_in_other_words(raw)
         or _Finding(By.none, Kind.unclear)
     )
     returned = list(_returned_headers(parts))
-    envelope_id = finding.about.first("original-envelope-id") or None
+    envelope_id = shortened(finding.about.first("original-envelope-id")) or None
     return Report(
         kind=finding.kind,
         by=finding.by,
@@ -177,7 +172,7 @@ def read_report(raw: bytes) -> Report:
         addressed_to=_addressed_to(parts[0].fields),
         envelope_id=_without_xtext(envelope_id) if envelope_id else None,
         envelope_id_as_written=envelope_id,
-        message_ids=_message_ids(parts, returned),
+        message_ids=_message_ids(parts, finding.about, returned),
         return_paths=_return_paths(finding.about, returned),
         reporting_mta=_untyped(finding.about.first("reporting-mta")),
     )
@@ -203,27 +198,26 @@ def _delivery_status(parts: list[Part], text: str) -> _Finding | None:
 
 
 def _recipients(blocks: list[Fields], text: str) -> Iterator[RecipientReport]:
-    told = (group for block in blocks for group in _by_recipient(block))
-    for _, group in zip(range(_MOST_RECIPIENTS), told, strict=False):
-        yield _recipient(group, text)
+    groups = (group for block in blocks for group in _groups(block) if _NAMES_A_RECIPIENT & group.keys())
+    for group in islice(groups, _MOST_RECIPIENTS):
+        yield _recipient(Fields(tuple(group.items())), text)
 
 
-def _by_recipient(block: Fields) -> Iterator[Fields]:
-    """The block as one for each recipient: where a field comes again, an empty line was forgotten."""
+def _groups(block: Fields) -> Iterator[dict[str, str]]:
+    """The fields of each recipient: where one comes again, an empty line was forgotten."""
     group: dict[str, str] = {}
     for name, value in block.pairs:
         if name in _OF_A_RECIPIENT and name in group:
-            yield Fields(tuple(group.items()))
+            yield group
             group = {}
         group.setdefault(name, value)
-    if {"final-recipient", "original-recipient", "action"} & group.keys():
-        yield Fields(tuple(group.items()))
+    yield group
 
 
 def _recipient(fields: Fields, text: str) -> RecipientReport:
     address = _recipient_address(fields.first("final-recipient"))
     diagnostic = shortened(fields.first("diagnostic-code")) or _line_about(address, text)
-    status = _more_telling(_first_status(fields.first("status")), _status_of_reply(diagnostic))
+    status = more_telling(first_code(fields.first("status")), code_of_reply(diagnostic))
     kind = _kind_of(fields.first("action"), status)
     return RecipientReport(
         kind=Kind.failed if kind is Kind.delayed and diagnostic == _GIVEN_UP else kind,
@@ -258,33 +252,6 @@ def _kind_of(action: str, status: str | None) -> Kind:
     return by_class[status[0]] if status else Kind.unclear
 
 
-def _first_status(text: str) -> str | None:
-    found = _STATUS.search(text)
-    return f"{found[1]}.{int(found[2])}.{int(found[3])}" if found else None
-
-
-def _status_of_reply(diagnostic: str) -> str | None:
-    """The enhanced code after the reply code ("550 5.1.1", "550-5.7.26"), or in qmail's way ("#5.1.1")."""
-    found = _STATUS_OF_REPLY.search(diagnostic)
-    return _first_status(found[1]) if found else None
-
-
-def _more_telling(field: str | None, reply: str | None) -> str | None:
-    """The code of the server that refused, since Status is what another program made of its reply.
-
-    Exim's Status is always X.0.0, and Sendmail makes 5.1.1 of any 550 to RCPT, blocks among them. So the field counts
-    where the reply says less, and where it tells of a block.
-    """
-    if field is None or reply is None:
-        return field or reply
-    says_less = (
-        reply.startswith("2.")
-        or reply.endswith(".0.0")
-        or (reply.endswith(".0") and field.startswith(reply[:-1]))
-    )
-    return field if says_less or field.startswith(_BLOCKED) else reply
-
-
 def _complaint(parts: list[Part]) -> _Finding | None:
     about = next((fields_of(part.body) for part in parts if part.kind == _FEEDBACK), None)
     if about is None:
@@ -293,6 +260,23 @@ def _complaint(parts: list[Part]) -> _Finding | None:
     addresses = about.all("original-rcpt-to")[:_MOST_RECIPIENTS]
     recipients = (RecipientReport(kind, final_recipient=_recipient_address(address)) for address in addresses)
     return _Finding(By.arf, kind, tuple(recipients), about)
+
+
+def _rejection(parts: list[Part]) -> _Finding | None:
+    """A message that the recipient's filter sent back (Sieve, RFC 5429 section 2.1), told as if it had been read.
+
+    Such a disposition (RFC 8098) says that it was deleted, and that no person did it.
+    """
+    told = (fields_of(part.body) for part in parts if part.kind == _DISPOSITION and part.within == 0)
+    about = next(told, _NO_FIELDS)
+    if not _REJECTED.fullmatch(about.first("disposition")):
+        return None
+    recipient = RecipientReport(
+        Kind.failed,
+        final_recipient=_recipient_address(about.first("final-recipient")),
+        original_recipient=_recipient_address(about.first("original-recipient")),
+    )
+    return _Finding(By.heuristic, Kind.failed, (recipient,), about)
 
 
 def _told_in_qmail_words(parts: list[Part]) -> _Finding | None:
@@ -310,7 +294,7 @@ def _heuristic(failures: list[Failure]) -> _Finding:
         RecipientReport(
             kind=Kind.delayed if failure.is_temporary else Kind.failed,
             final_recipient=_recipient_address(failure.address),
-            status=_more_telling(failure.status, _status_of_reply(failure.text)),
+            status=more_telling(failure.status, code_of_reply(failure.text)),
             diagnostic=shortened(failure.text),
         )
         for failure in failures
@@ -356,10 +340,11 @@ def _returned_headers(parts: list[Part]) -> Iterator[Fields]:
             yield fields_of(part.body)
 
 
-def _message_ids(parts: list[Part], returned: list[Fields]) -> tuple[str, ...]:
+def _message_ids(parts: list[Part], about: Fields, returned: list[Fields]) -> tuple[str, ...]:
     own = parts[0].fields
     answered = own.all("in-reply-to") + own.all("references")
-    held = [value for fields in returned for value in fields.all("message-id")]
+    held = about.all("original-message-id")
+    held += [value for fields in returned for value in fields.all("message-id")]
     quoted = [] if held else message_ids_in(_text(parts))
     return _once(found for value in held + quoted + answered for found in _MESSAGE_ID.findall(value))
 
@@ -377,7 +362,7 @@ def _text(parts: list[Part]) -> str:
 
 
 def _once(values: Iterator[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))[:_MOST_ADDRESSES]
+    return tuple(dict.fromkeys(value for value in values if value.isprintable()))[:_MOST_ADDRESSES]
 
 
 def _recipient_address(value: str) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 _LONGEST_MESSAGE = 2_000_000
 _LONGEST_HEADER = 256_000
 _LONGEST_FIELD = 8_000
+_LONGEST_ADDRESS = 500  # RFC 5321 allows 254, and forwarders that wrap addresses do not always heed it
 _MOST_FIELDS = 500
 _MOST_PARTS = 100
 _DEEPEST = 6
@@ -77,7 +78,8 @@ def blocks_of(text: bytes) -> list[Fields]:
 
 def addresses_in(value: str) -> list[str]:
     """The addresses in a field, without names and brackets. One with a quoted local part is not found."""
-    return [word for word in _BETWEEN_ADDRESSES.split(value) if "@" in word.strip("@")]
+    words = _BETWEEN_ADDRESSES.split(value)
+    return [word for word in words if "@" in word.strip("@") and len(word) <= _LONGEST_ADDRESS]
 
 
 def _take_apart(raw: bytes, found: list[Part], *, within: int, depth: int) -> None:

@@ -11,6 +11,7 @@ import hmac
 import re
 from base64 import b32decode, b32encode
 from dataclasses import dataclass
+from functools import lru_cache
 
 from notifiers.email.message import Address
 from notifiers.errors import BadAddress, BadMessage
@@ -62,19 +63,28 @@ def return_path(mailbox: str, mark: str, *, separator: str = "+") -> str:
     Raises BadAddress if the mailbox is no address, or if its local part has no room for separator and mark
     (64 octets in all), and BadMessage for a mark of another shape.
     """
-    if read_mark(mark) is None:
+    if not _MARK.fullmatch(mark):
         raise BadMessage("this is not a mark as mark_of makes it", where="mark")
+    before, after = _around(mailbox, separator)
+    return f"{before}{mark}{after}"
+
+
+@lru_cache(maxsize=64)
+def _around(mailbox: str, separator: str) -> tuple[str, str]:
+    """What stands before and after the mark in a return path. Checked once, since each message has one."""
     if not separator or separator.isalnum():
         raise BadAddress("what parts a mailbox from its mark is a sign such as +", where="separator")
     local, _, domain = Address(mailbox).spec.rpartition("@")
-    room = LONGEST_LOCAL_PART - len(separator) - len(mark)
+    room = LONGEST_LOCAL_PART - len(separator) - MARK_LENGTH
     if len(local) > room:
         raise BadAddress(
             f"what stands before the @ has {len(local)} characters; with a mark after it, "
             f"at most {room} fit (RFC 5321 section 4.5.3.1.1): choose a shorter mailbox",
             where="bounce mailbox",
         )
-    return Address(f"{local}{separator}{mark}@{domain}").spec
+    before, after = f"{local}{separator}", f"@{domain}"
+    Address(f"{before}{'a' * MARK_LENGTH}{after}")
+    return before, after
 
 
 def mark_in(address: str, mailbox: str, *, separator: str = "+") -> Mark | None:

@@ -17,7 +17,6 @@ import pytest
 from tests.support.relays import LOOPBACK, free_port, wait_for_port
 from tests.support.tools import need_tool
 
-_MASTER = "/usr/lib/postfix/sbin/master"
 _QUEUES = ["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "saved", "trace"]
 _SERVICES = """\
 {port} inet n - n - - smtpd
@@ -43,8 +42,6 @@ _SETTINGS = """\
 compatibility_level = 3.6
 queue_directory = {folder}/queue
 data_directory = {folder}/data
-daemon_directory = /usr/lib/postfix/sbin
-command_directory = /usr/sbin
 maillog_file = {folder}/log
 maillog_file_prefixes = {folder}
 mail_owner = postfix
@@ -82,7 +79,7 @@ def scratch_postfix(settings: Mapping[str, str]) -> Iterator[Postfix]:
 
     In them `{folder}` is its scratch folder, `{uid}` and `{gid}` are those of the user that its daemons run as.
     """
-    need_tool("postfix", "postfix")
+    postconf = need_tool("postconf", "postfix")
     if os.geteuid() != 0:
         pytest.skip("Postfix starts as root only")
     # Its daemons run as another user, and pytest's own temporary folders are closed to others.
@@ -90,7 +87,11 @@ def scratch_postfix(settings: Mapping[str, str]) -> Iterator[Postfix]:
     try:
         port = free_port()
         _lay_out(folder, port, settings)
-        process = subprocess.Popen([_MASTER, "-c", folder / "etc", "-d"], stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [_daemons(postconf) / "master", "-c", folder / "etc", "-d"],
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         try:
             wait_for_port(port, process)
             yield Postfix(port, folder)
@@ -99,6 +100,13 @@ def scratch_postfix(settings: Mapping[str, str]) -> Iterator[Postfix]:
             process.wait(timeout=10)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _daemons(postconf: str) -> Path:
+    told = subprocess.run(
+        [postconf, "-d", "-h", "daemon_directory"], capture_output=True, check=True, text=True
+    )
+    return Path(told.stdout.strip())
 
 
 def _lay_out(folder: Path, port: int, settings: Mapping[str, str]) -> None:
