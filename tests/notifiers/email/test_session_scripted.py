@@ -400,8 +400,24 @@ def test_a_cancelled_send_closes_the_connection(scripted: Any) -> None:
             sending.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await sending
+            assert session.stage is Stage.after_dot
             assert (await session.send(ENVELOPE)).result is Result.accepted
             assert session.connections == 2
+
+    asyncio.run(go())
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("verb", ["mail", "rcpt", "data"])
+def test_a_cancelled_send_says_how_far_it_came(scripted: Any, extensions: tuple[str, ...], verb: str) -> None:
+    async def go() -> None:
+        async with (
+            scripted(extensions=extensions, **{verb: [STALL]}) as server,
+            SmtpSession(a_relay(server.port, timeouts=Timeouts())) as session,
+        ):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(session.send(ENVELOPE), 0.2)
+            assert session.stage is Stage(verb)
 
     asyncio.run(go())
 
