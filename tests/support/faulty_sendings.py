@@ -55,7 +55,7 @@ def sending(
     on: PostgresServer | None = None,
 ) -> Breach:
     """A sending that has begun, and of which nothing has left."""
-    breach = make_breach(tmp_path, people=some_people(people), relay_port=port, mail=mail, on=on, **settings)
+    breach = make_breach(tmp_path, people=some_people(people), relay_port=port, mail=mail, on=on)
     breach.release()
     breach.open_sending()
     return breach
