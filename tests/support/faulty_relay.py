@@ -6,6 +6,7 @@ import socket
 import socketserver
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -45,10 +46,10 @@ class _Over(Exception):
 
 
 class FaultyRelay:
-    """Use it as a context manager. It lives through its `faults` one after the other; `hits` counts how often they hit.
+    """Use it as a context manager. Of its `faults` those of one stage come one after the other; `hits` counts all.
 
     A message whose final dot came counts as taken, unless its answer is a refusal: whoever sees no answer cannot know
-    better. `context` has it offer STARTTLS, or speak TLS from the first octet if `implicit`. With `lenient` it answers 354
+    better. It takes `pause` seconds before each. `context` has it offer STARTTLS, or speak TLS from the first octet if `implicit`. With `lenient` it answers 354
     also when no recipient stands.
     """
 
@@ -59,6 +60,7 @@ class FaultyRelay:
         implicit: bool = False,
         pieces: Pieces = Pieces.WHOLE,
         lenient: bool = False,
+        pause: float = 0.0,
     ) -> None:
         self.copies: dict[str, list[bytes]] = {}
         self.told: dict[str, set[str]] = {}
@@ -67,6 +69,7 @@ class FaultyRelay:
         self.mails = 0
         self.hits = 0
         self.context, self.implicit, self.pieces, self.lenient = context, implicit, pieces, lenient
+        self.pause = pause
         self.faults: list[Fault] = []
         self._guard = threading.Lock()
         relay = self
@@ -97,17 +100,15 @@ class FaultyRelay:
         self._thread.join()
 
     def wrong_at(self, stage: str) -> bytes | None:
-        """The answer of the fault of the moment if it is at this stage; that counts as a hit."""
+        """The answer of the first fault at this stage; that counts as a hit."""
         with self._guard:
-            fault = self.faults[0] if self.faults else None
-            if fault is None or fault.stage != stage or len(self.copies) < fault.since:
-                return None
-            self.hits += 1
-            if fault.times == 1:
-                del self.faults[0]
-            else:
-                self.faults[0] = replace(fault, times=fault.times - 1)
-            return fault.answer
+            for at, fault in enumerate(self.faults):
+                if fault.stage == stage and len(self.copies) >= fault.since:
+                    self.hits += 1
+                    rest = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
+                    self.faults[at : at + 1] = rest
+                    return fault.answer
+        return None
 
     def keep(self, to: str, raw: bytes) -> None:
         delivery_id = str(parsed(raw)["Message-ID"]).strip("<>").partition("@")[0]
@@ -141,12 +142,14 @@ class _Conversation:
                     self._begin_tls()
                 case "MAIL":
                     relay.mails += 1
+                    time.sleep(relay.pause)
                     self._recipient = ""
                     self._sender = rest if self._answer("mail", b"250 2.1.0 Ok") else ""
                 case "RCPT":
                     self._take_recipient(rest)
                 case "DATA":
-                    self._take_message()
+                    if not self._take_message():
+                        return
                 case "QUIT":
                     self._say(b"221 2.0.0 Bye")
                     return
@@ -168,31 +171,36 @@ class _Conversation:
         elif self._answer("rcpt", b"250 2.1.5 Ok"):
             self._recipient = rest.partition("<")[2].partition(">")[0]
 
-    def _take_message(self) -> None:
+    def _take_message(self) -> bool:
+        """Whether the conversation goes on."""
         if not self._recipient and not self._relay.lenient:
             self._say(b"554 5.5.1 no valid recipients")
-            return
+            return True
         if not self._answer("data", b"354 go ahead"):
-            return
+            return True
         lines = []
         for number, line in enumerate(self._lines()):
             if line == b".":
                 break
             lines.append(line[1:] if line.startswith(b".") else line)
             if number == _LINES_OF_A_BODY:
-                self._act(self._relay.wrong_at("body"))
+                wrong = self._relay.wrong_at("body")
+                self._act(wrong)
+                if wrong is not None:
+                    return False
         else:
-            return
+            return False
         if not self._recipient or not lines:
             self._relay.empty += not lines
             self._say(b"554 5.5.1 no valid recipients")
-            return
+            return True
         wrong = self._relay.wrong_at("dot")
         if wrong is None or wrong[:1] not in (b"4", b"5"):
             self._relay.keep(self._recipient, b"\r\n".join(lines) + b"\r\n")
         self._act(wrong)
         if wrong is None:
             self._say(TAKEN.encode())
+        return True
 
     def _answer(self, stage: str, usual: bytes) -> bool:
         """Whether the usual answer was given."""

@@ -27,7 +27,7 @@ from tests.support.lived_in import broken
 from tests.support.postgres import PostgresServer
 
 PEOPLE = 60
-_MOST_ROUNDS = 8
+_MOST_ROUNDS = 25
 Kind = tuple[Result | None, Stage | None, int | None]
 Copies = Mapping[str, Sequence[bytes]]
 ACCEPTED: Kind = (Result.accepted, Stage.reply, 250)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from pathlib import Path
 
@@ -226,3 +227,23 @@ def test_a_fault_of_postfix_that_hits_everybody_ends_with_everybody_told(
     assert kinds(breach) == {kind: PEOPLE, ACCEPTED: PEOPLE}
     assert doubles(copies) == breach.account().doubled_at_most == (PEOPLE if taken else 0)
     assert_nobody_is_lost(breach, copies)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("seed", range(3))
+def test_random_faults_at_random_stages_lose_nobody(tmp_path: Path, seed: int) -> None:
+    dice = random.Random(seed)
+    stages = ["connect", "ehlo", "mail", "rcpt", "data", "body", "dot"]
+    answers = [CLOSES, STALLS, UNCLEAR, LATER, NEVER, CLOSING]
+    with FaultyRelay(pieces=dice.choice(list(Pieces)), lenient=dice.random() < 0.5) as relay:
+        relay.faults = [
+            Fault(dice.choice(stages), dice.choice(answers), dice.randint(1, 4), dice.randrange(500))
+            for _ in range(60)
+        ]
+        breach = sending(tmp_path, relay.port, people=600)
+        live_to_the_end(breach, timeouts=QUICK)
+    assert relay.hits > 50
+    assert all(code is None or 200 <= code < 600 for _, _, code in kinds(breach))
+    unreachable = breach.account().unreachable
+    assert set(unreachable) <= {Why.REFUSED, Why.NO_ANSWER}
+    assert_nobody_is_lost(breach, relay.copies, unreachable=unreachable)
