@@ -90,7 +90,7 @@ def watched(breach: Breach) -> Iterator[None]:
     wrong: list[AssertionError] = []
 
     def look() -> None:
-        while not over.wait(0.02):
+        while not over.wait(0.05):
             try:
                 with suppress(StoreUnavailable):
                     assert_it_adds_up(breach)

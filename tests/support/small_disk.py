@@ -16,19 +16,24 @@ import pytest
 from tests.support.tools import need_tool
 from tests.support.working_process import REPOSITORY
 
-_HOLD = 'mount -t tmpfs -o size="$2" tmpfs "$1" && echo ready && exec cat'
+# Only who is the holder's user may look into its namespace from outside.
+_HOLD = """
+mount -t tmpfs -o size="$2",mode=700,uid="$3",gid="$4" tmpfs "$1" && echo ready &&
+exec setpriv --reuid "$3" --regid "$4" --clear-groups cat"""
 
 
 class SmallDisk:
-    """Mounted at `folder`, but only for what is started by `start`; `inside` is where everybody else finds its files.
+    """Mounted at `folder`, but only for what is started by `start`; `inside` is where its `user` finds it from outside.
 
     A context manager; who is in the namespace must have ended before it does. Needs root, or the test is skipped.
     """
 
-    def __init__(self, folder: Path, *, size: str) -> None:
+    def __init__(self, folder: Path, *, size: str, user: int = 0, group: int = 0) -> None:
         if os.geteuid() != 0:
             pytest.skip("mounting in a namespace takes root")
-        self.folder, self._size = folder, size
+        self.folder = folder
+        self._words = [str(folder), size, str(user), str(group)]
+        need_tool("setpriv", "util-linux")
         self._enter = need_tool("nsenter", "util-linux")
         self._leave = [need_tool("unshare", "util-linux"), "--mount", "--propagation", "private"]
 
@@ -36,7 +41,7 @@ class SmallDisk:
         self.folder.mkdir(parents=True)
         # It ends with us, however we end: then its input does.
         self._holder = subprocess.Popen(
-            [*self._leave, "sh", "-c", _HOLD, "sh", self.folder, self._size],
+            [*self._leave, "sh", "-c", _HOLD, "sh", *self._words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -173,22 +173,59 @@ def test_a_database_that_is_stopped_and_started_in_the_middle_loses_nobody(
     """First as an administrator stops it, then as a crash does; the same worker lives through both."""
     with slow_relay() as relay:
         breach = sending(tmp_path, relay.port, people=PEOPLE, on=own_postgres)
-        log = tmp_path / "worker.log"
-        worker = start_worker_command(breach.made.workspace.root, log=log)
-        try:
-            with watched(breach):
-                for stop in (own_postgres.stop, own_postgres.stop_at_once):
-                    until_it_takes_more(relay)
-                    stop()
-                    stands_still(relay)
-                    own_postgres.start()
-                wait_until("it never ended", lambda: has_ended(breach))
-            worker.terminate()
-            assert worker.wait(timeout=_LATEST) == 0, log.read_text()
-        finally:
-            worker.kill()
+        with a_worker(breach, tmp_path / "worker.log"):
+            for stop in (own_postgres.stop, own_postgres.stop_at_once):
+                until_it_takes_more(relay)
+                stop()
+                stands_still(relay)
+                own_postgres.start()
+            wait_until("it never ended", lambda: has_ended(breach))
+    assert_all_were_told_by_the_same_worker(breach, relay)
+
+
+@pytest.mark.chaos
+def test_a_full_disk_of_the_database_stops_the_sending_until_there_is_room(
+    tmp_path: Path, own_postgres: PostgresServer
+) -> None:
+    log = tmp_path / "worker.log"
+    user, group = own_postgres.account
+    with (
+        slow_relay() as relay,
+        SmallDisk(own_postgres.folder / "disk", size="64m", user=user, group=group) as disk,
+    ):
+        breach = sending(tmp_path, relay.port, people=PEOPLE, on=own_postgres)
+        breach.made.store.close()
+        own_postgres.execute(f"CREATE TABLESPACE small LOCATION '{disk.inside}'")
+        database = breach.made.settings.store.url.rpartition("/")[2]
+        own_postgres.execute(f"ALTER DATABASE {database} SET TABLESPACE small")
+        with a_worker(breach, log):
+            until_it_takes_more(relay)
+            disk.fill()
+            assert stands_still(relay) <= MORE + 2 * GROUP
+            assert "disk is full" in log.read_text()
+            disk.make_room()
+            wait_until("it never ended", lambda: has_ended(breach))
+        assert_all_were_told_by_the_same_worker(breach, relay)
+
+
+@contextmanager
+def a_worker(breach: Breach, log: Path) -> Iterator[None]:
+    """The real command, while everybody is accounted for at every look; it must end as it is asked to."""
+    worker = start_worker_command(breach.made.workspace.root, log=log)
+    try:
+        with watched(breach):
+            yield
+        worker.terminate()
+        assert worker.wait(timeout=_LATEST) == 0, log.read_text()
+    finally:
+        worker.kill()
+        worker.wait(timeout=_LATEST)
+
+
+def assert_all_were_told_by_the_same_worker(breach: Breach, relay: FaultyRelay) -> None:
     end = replace(breach, house=replace(breach.house, clock=utc_now))
     assert len(relay.copies) == PEOPLE
+    # It knows what it sent, and insists on writing it down; only for too long a fault a group comes to be in doubt.
     assert doubles(relay.copies) <= end.account().doubled_at_most <= 2 * GROUP
     assert_nobody_is_lost(end, relay.copies)
 
