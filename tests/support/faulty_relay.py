@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -17,6 +17,7 @@ from tests.support.relays import LOOPBACK, TAKEN, parsed
 CLOSES, STALLS = b"", b"\0"
 FOR_LONG = 1_000_000
 _LINES_OF_A_BODY = 5
+_PATIENCE = 60.0
 
 
 class Pieces(StrEnum):
@@ -49,7 +50,7 @@ class FaultyRelay:
     """Use it as a context manager. Of its `faults` those of one stage come one after the other; `hits` counts all.
 
     A message whose final dot came counts as taken, unless its answer is a refusal: whoever sees no answer cannot know
-    better. It takes `pause` seconds before each. `context` has it offer STARTTLS, or speak TLS from the first octet if `implicit`. With `lenient` it answers 354
+    better. `context` has it offer STARTTLS, or speak TLS from the first octet if `implicit`. With `lenient` it answers 354
     also when no recipient stands.
     """
 
@@ -60,7 +61,6 @@ class FaultyRelay:
         implicit: bool = False,
         pieces: Pieces = Pieces.WHOLE,
         lenient: bool = False,
-        pause: float = 0.0,
     ) -> None:
         self.copies: dict[str, list[bytes]] = {}
         self.told: dict[str, set[str]] = {}
@@ -69,7 +69,7 @@ class FaultyRelay:
         self.mails = 0
         self.hits = 0
         self.context, self.implicit, self.pieces, self.lenient = context, implicit, pieces, lenient
-        self.pause = pause
+        self._most = FOR_LONG
         self.faults: list[Fault] = []
         self._guard = threading.Lock()
         relay = self
@@ -98,6 +98,23 @@ class FaultyRelay:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    @contextmanager
+    def held_after(self, more: int) -> Iterator[None]:
+        """Begins when it has taken so many more, and lets nobody say more than MAIL as long as it lasts."""
+        self._most = len(self.copies) + more
+        until = time.monotonic() + _PATIENCE
+        while len(self.copies) < self._most:
+            assert time.monotonic() < until, "the sending does not go on"
+            time.sleep(0.01)
+        try:
+            yield
+        finally:
+            self._most = FOR_LONG
+
+    def wait_at_gate(self) -> None:
+        while len(self.copies) >= self._most:
+            time.sleep(0.01)
 
     def wrong_at(self, stage: str) -> bytes | None:
         """The answer of the first fault at this stage; that counts as a hit."""
@@ -142,7 +159,7 @@ class _Conversation:
                     self._begin_tls()
                 case "MAIL":
                     relay.mails += 1
-                    time.sleep(relay.pause)
+                    relay.wait_at_gate()
                     self._recipient = ""
                     self._sender = rest if self._answer("mail", b"250 2.1.0 Ok") else ""
                 case "RCPT":

@@ -36,15 +36,7 @@ from tests.support.small_disk import SmallDisk
 from tests.support.working_process import kill, start_worker_command
 
 PEOPLE, MORE = 100, 10
-# Slow enough that a fault comes in the middle.
-PAUSE_SECONDS = 0.02
 _LATEST = 60
-
-
-@contextmanager
-def slow_relay() -> Iterator[FaultyRelay]:
-    with FaultyRelay(pause=PAUSE_SECONDS) as relay:
-        yield relay
 
 
 def wait_until(what: str, done: Callable[[], bool]) -> None:
@@ -52,11 +44,6 @@ def wait_until(what: str, done: Callable[[], bool]) -> None:
     while not done():
         assert time.monotonic() < until, what
         time.sleep(0.1)
-
-
-def until_it_takes_more(relay: FaultyRelay) -> None:
-    enough = len(relay.copies) + MORE
-    wait_until("the worker does not go on", lambda: len(relay.copies) >= enough)
 
 
 def stands_still(relay: FaultyRelay) -> int:
@@ -122,18 +109,18 @@ class _OnSmallDisk:
 def test_a_full_disk_stops_the_sending_until_there_is_room_and_a_kill_meanwhile_doubles_one_group_at_most(
     tmp_path: Path,
 ) -> None:
-    with slow_relay() as relay, SmallDisk(tmp_path / "disk", size="24m") as disk:
+    with FaultyRelay() as relay, SmallDisk(tmp_path / "disk", size="24m") as disk:
         scene = _OnSmallDisk(tmp_path, relay, disk)
-        until_it_takes_more(relay)
-        disk.fill()
-        first = stands_still(relay)
-        assert first <= MORE + 2 * GROUP, "it went on without writing down what it sent"
-        assert "disk is full" in scene.said and "free space" in scene.said
+        with relay.held_after(MORE):
+            disk.fill()
+        wait_until("nobody said what is wrong", lambda: "disk is full" in scene.said)
+        assert "free space" in scene.said
+        assert stands_still(relay) <= MORE + GROUP, "it went on without writing down what it sent"
         scene.look()
         disk.make_room()
-        until_it_takes_more(relay)
-        assert doubles(relay.copies) == 0
-        disk.fill()
+        with relay.held_after(MORE):
+            assert doubles(relay.copies) == 0
+            disk.fill()
         stands_still(relay)
         kill(scene.worker)
         scene.look()
@@ -154,10 +141,10 @@ def test_a_disk_that_is_full_for_longer_than_a_step_may_take_doubles_one_group_a
     tmp_path: Path,
 ) -> None:
     """The batch's job fails, and cannot be put back as long as the disk is full; the same worker takes it up again."""
-    with slow_relay() as relay, SmallDisk(tmp_path / "disk", size="24m") as disk:
+    with FaultyRelay() as relay, SmallDisk(tmp_path / "disk", size="24m") as disk:
         scene = _OnSmallDisk(tmp_path, relay, disk, longest=10)
-        until_it_takes_more(relay)
-        disk.fill()
+        with relay.held_after(MORE):
+            disk.fill()
         wait_until("the job never failed", lambda: "could not be put back" in scene.said)
         disk.make_room()
         wait_until("it never ended", scene.has_ended)
@@ -171,12 +158,12 @@ def test_a_database_that_is_stopped_and_started_in_the_middle_loses_nobody(
     tmp_path: Path, own_postgres: PostgresServer
 ) -> None:
     """First as an administrator stops it, then as a crash does; the same worker lives through both."""
-    with slow_relay() as relay:
+    with FaultyRelay() as relay:
         breach = sending(tmp_path, relay.port, people=PEOPLE, on=own_postgres)
         with a_worker(breach, tmp_path / "worker.log"):
             for stop in (own_postgres.stop, own_postgres.stop_at_once):
-                until_it_takes_more(relay)
-                stop()
+                with relay.held_after(MORE):
+                    stop()
                 stands_still(relay)
                 own_postgres.start()
             wait_until("it never ended", lambda: has_ended(breach))
@@ -190,7 +177,7 @@ def test_a_full_disk_of_the_database_stops_the_sending_until_there_is_room(
     log = tmp_path / "worker.log"
     user, group = own_postgres.account
     with (
-        slow_relay() as relay,
+        FaultyRelay() as relay,
         SmallDisk(own_postgres.folder / "disk", size="64m", user=user, group=group) as disk,
     ):
         breach = sending(tmp_path, relay.port, people=PEOPLE, on=own_postgres)
@@ -199,10 +186,11 @@ def test_a_full_disk_of_the_database_stops_the_sending_until_there_is_room(
         database = breach.made.settings.store.url.rpartition("/")[2]
         own_postgres.execute(f"ALTER DATABASE {database} SET TABLESPACE small")
         with a_worker(breach, log):
-            until_it_takes_more(relay)
-            disk.fill()
+            with relay.held_after(MORE):
+                disk.fill()
+            wait_until("nobody said what is wrong", lambda: "disk is full" in log.read_text())
+            # Pages that are there already may have room for one more group.
             assert stands_still(relay) <= MORE + 2 * GROUP
-            assert "disk is full" in log.read_text()
             disk.make_room()
             wait_until("it never ended", lambda: has_ended(breach))
         assert_all_were_told_by_the_same_worker(breach, relay)
