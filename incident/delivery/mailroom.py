@@ -94,7 +94,8 @@ class MailRoom:
         """What became of each envelope, in order.
 
         `may_go` is asked before each leaves. Once it says no, no relay can be used, or the group has taken too long, the
-        rest of it is `not_sent`, with the reason. A message that is with a relay when the time is up is `ambiguous`.
+        rest of it is `not_sent`, with the reason. A message that is with a relay when the time is up is `ambiguous` once
+        its end has left.
 
         Where a relay cannot be reached, breaks off, or refuses before it hears of a recipient, the rest of the group
         goes to the next one, and this one is left alone for a while. What a relay may hold is given to no other.
@@ -205,8 +206,9 @@ class MailRoom:
             async with asyncio.timeout_at(until):
                 return await session.send(envelope)
         except TimeoutError:
-            # Broken off by us, wherever it stood: the relay may have taken it.
-            return _outcome(line, Result.ambiguous, Stage.after_dot, "broken off: the relay took too long")
+            # Broken off by us, wherever it stood.
+            result = Result.ambiguous if session.stage is Stage.after_dot else Result.not_sent
+            return _outcome(line, result, session.stage, "broken off: the relay took too long")
 
     async def _close(self) -> None:
         for line in self._lines:

@@ -47,8 +47,10 @@ class Crew:
         self.brakes = Brakes()
         self._handlers = dict(handlers)
         self._stopping = stopping
+        self._alone = alone
         self._good_for = None if alone else patience.stale * _GOOD_PART
         self._leases: dict[tuple[str, str], Lease] = {}
+        self._left_over: list[Claim] = []
         self._guard = threading.Lock()
         self._given_up = 0
 
@@ -134,6 +136,13 @@ class Crew:
             )
         return hanging
 
+    def put_back_what_was_left(self) -> None:
+        """Put back the jobs of failed handlers that the store would not take back at the time."""
+        while self._left_over:
+            with self.store.transaction() as session:
+                put_back(session, self._left_over[0], self.patience)
+            del self._left_over[0]
+
     def beat(self) -> None:
         """Give a sign of life for every job under way, but for those whose handlers hang."""
         with self._guard:
@@ -163,8 +172,10 @@ class Crew:
             with self.store.transaction() as session:
                 put_back(session, failed, self.patience)
         except Exception as error:
-            # The job goes stale by itself and is taken up again.
+            # Where several work, it goes stale by itself; on one machine nobody else would ever take it up.
             log.warning("%s/%s could not be put back: %s", failed.kind, failed.key, type(error).__name__)
+            if self._alone:
+                self._left_over.append(failed)
 
 
 def _where(error: BaseException) -> str:

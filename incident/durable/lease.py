@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from incident.durable.jobs import Claim, JobState, on_one_machine, run, run_prep
 from incident.durable.watching import Moment, elapsed_clock
 from incident.errors import Collided, ConflictingWrite, StoreUnavailable
 from incident.store.store import Store
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -188,10 +191,14 @@ def insist(
 ) -> T:
     """Run a transaction again while the store is unavailable, for `patience` seconds (20 once `stopping` is set)."""
     begun = elapsed_clock()
+    told = False
     while True:
         try:
             return write()
-        except (StoreUnavailable, Collided):
+        except (StoreUnavailable, Collided) as error:
+            if not told and isinstance(error, StoreUnavailable):
+                log.warning("what has happened cannot be written down just now; trying again: %s", error)
+                told = True
             left = patience if stopping is None or not stopping.is_set() else min(patience, _LAST_SECONDS)
             if elapsed_clock() - begun >= left:
                 raise

@@ -87,15 +87,17 @@ class Runner:
             self._crew.look_at_brakes()
             self._mind_the_clock()
             self._crew.give_up_on_hanging()
+            self._crew.put_back_what_was_left()
             for lease in self._claim(self._patience.slots - len(self._crew.busy_with())):
                 self._begin(lease)
             self._away_since = None
-        except StoreUnavailable:
+        except StoreUnavailable as error:
             now = elapsed_clock()
-            self._away_since = self._away_since or now
+            if self._away_since is None:
+                self._away_since = now
+                log.warning("the store cannot be used just now; trying again: %s", error)
             if now - self._away_since > _STORE_AWAY_SECONDS:
                 raise
-            log.warning("the store cannot be used just now; trying again")
 
     def _begin(self, lease: Lease) -> None:
         name = f"job {lease.claim.kind}/{lease.claim.key}"

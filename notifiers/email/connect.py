@@ -79,7 +79,8 @@ async def _try_to_open(relay: Relay, context: ssl.SSLContext | None) -> Link | _
         finished = True
         return link
     except aiosmtplib.SMTPResponseException as answer:
-        return _Failed(stage, answer.message, answer.code)
+        # aiosmtplib has a code of its own, below zero, for what is no reply at all.
+        return _Failed(stage, answer.message, answer.code if answer.code > 0 else None)
     except (aiosmtplib.SMTPException, OSError, ValueError) as failure:
         tls = isinstance(failure, ssl.SSLError) or isinstance(failure.__cause__, ssl.SSLError)
         return _Failed(Stage.tls if tls else stage, str(failure) or type(failure).__name__)

@@ -42,8 +42,8 @@ class SmtpSession:
 
     `send` returns an Outcome for whatever becomes of a message. What concerns the relay rather than the
     message raises CarrierUnreachable, on entering or when a lost connection cannot be opened again; then
-    nothing of the message has left. A send that is cancelled closes the connection, and its message must
-    be counted as ambiguous by whoever cancelled.
+    nothing of the message has left. A send that is cancelled closes the connection; `stage` then says how
+    far its message came: at `after_dot` the relay may have taken it, before that it cannot have.
 
     Where the relay offers PIPELINING (RFC 2920), MAIL, RCPT and DATA travel together; otherwise each
     waits for its answer. `connections` counts how often a connection was opened.
@@ -57,6 +57,7 @@ class SmtpSession:
         self._last_used = 0.0
         self._needs_reset = False
         self._busy = False
+        self.stage = Stage.connect
         self.connections = 0
 
     async def __aenter__(self) -> Self:
@@ -83,6 +84,7 @@ class SmtpSession:
         if self._busy:
             raise RuntimeError("a session is used by one task at a time")
         self._busy = True
+        self.stage = Stage.connect
         try:
             link = await self._ready()
             outcome = await self._transact(link, envelope)
@@ -141,29 +143,29 @@ class SmtpSession:
         steps = self._steps(link, envelope)
         pipelining = "pipelining" in link.extensions
         refusal: Outcome | None = None
-        stage = steps[0].stage
+        self.stage = steps[0].stage
         reply: Reply | None = None
         try:
             if pipelining:
                 link.wire.write(b"".join([step.command for step in steps]), replies=len(steps))
             for step in steps:
-                stage = step.stage
+                self.stage = step.stage
                 if not pipelining:
                     link.wire.write(step.command, replies=1)
                 reply = await link.wire.reply(step.timeout)
-                if _goes_on(stage, reply.code):
+                if _goes_on(step.stage, reply.code):
                     continue
-                refusal = refusal or self._refused(link, stage, reply)
+                refusal = refusal or self._refused(link, step.stage, reply)
                 if self._link is None or not pipelining:
                     break
         except LinkBroken as broken:
             self._drop()
-            return refusal or self._broken(link, Result.not_sent, stage, broken.why)
+            return refusal or self._broken(link, Result.not_sent, self.stage, broken.why)
         if refusal is None:
             return None
         if self._link is not None:
             self._needs_reset = True
-            if stage is Stage.data and reply is not None and reply.code == _GO_AHEAD:
+            if self.stage is Stage.data and reply is not None and reply.code == _GO_AHEAD:
                 await self._send_nothing(link)
         return refusal
 
@@ -193,7 +195,6 @@ class SmtpSession:
     async def _hand_over(self, link: Link, envelope: Envelope) -> Outcome:
         timeouts = self._relay.timeouts
         body = dot_stuffed(envelope.data)
-        stage = Stage.data
         try:
             if len(body) <= _WITH_ITS_DOT:
                 link.wire.write(body + b".\r\n", replies=1)
@@ -203,12 +204,12 @@ class SmtpSession:
                 if link.wire.answered:
                     return await self._cut_short(link)
                 link.wire.write(b".\r\n", replies=0)
-            stage = Stage.after_dot
+            self.stage = Stage.after_dot
             reply = await link.wire.reply(timeouts.after_dot)
         except LinkBroken as broken:
             self._drop()
-            result = Result.ambiguous if stage is Stage.after_dot else Result.not_sent
-            return self._broken(link, result, stage, broken.why)
+            result = Result.ambiguous if self.stage is Stage.after_dot else Result.not_sent
+            return self._broken(link, result, self.stage, broken.why)
         if reply.code // 100 == 2:
             return self._said(link, Result.accepted, Stage.reply, reply)
         if reply.code // 100 in (4, 5):

@@ -161,6 +161,11 @@ class PostgresServer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
+    def account(self) -> tuple[int, int]:
+        """The user and the group that it runs as, by number."""
+        return self._identity.get("user", os.geteuid()), self._identity.get("group", os.getegid())
+
+    @property
     def _version(self) -> int:
         return int((self._data / "PG_VERSION").read_text().split(".")[0])
 

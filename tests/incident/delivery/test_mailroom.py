@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from notifiers.email.message import Envelope
 from notifiers.email.relay import Relay, Timeouts, TlsMode
 from notifiers.outcome import Outcome, Result, Stage
 from tests.support.breaches import make_breach, some_people
+from tests.support.faulty_relay import STALLS, Fault, FaultyRelay
 from tests.support.relays import LOOPBACK, RecordingRelay, free_port, recording_relay, smtp_sink
 
 QUICK = Timeouts(connect=2, tls=2, auth=2, mail=2, rcpt=2, data=2, body=2, after_dot=2)
@@ -115,6 +117,17 @@ def test_only_what_a_relay_cannot_hold_goes_to_another(
     assert outcome.result is (Result.accepted if again else Result.ambiguous)
     if not again:
         assert outcome.stage is stage
+
+
+def test_a_relay_that_stalls_for_longer_than_a_group_may_take_is_left_for_the_next_one() -> None:
+    patient = Relay(LOOPBACK, 1, TlsMode.none)
+    with FaultyRelay() as first, recording_relay() as second:
+        first.faults = [Fault("mail", STALLS)]
+        routes = [Route(replace(patient, port=first.port), 1), route(second.port)]
+        with MailRoom(routes, longest=0.5) as room:
+            assert {each.result for each in room.send(envelopes(3))} == {Result.not_sent}
+            assert told(room.send(envelopes(3))) == [(Result.accepted, second.port)] * 3
+    assert (first.mails, first.copies) == (1, {})
 
 
 def test_where_no_relay_can_be_used_every_message_is_told_why_and_one_relay_is_tried_at_a_time() -> None:

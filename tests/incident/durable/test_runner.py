@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,7 @@ from incident.durable import (
     wait_for,
 )
 from incident.errors import ConflictingWrite, StoreUnavailable
+from incident.store import database
 from incident.store.store import Store
 from tests.support.jobs import (
     QUICK,
@@ -291,6 +294,30 @@ def test_a_failure_is_logged_by_its_class_because_its_text_may_name_people(
     assert "zhang" not in caplog.text
 
 
+def test_a_job_that_the_store_would_not_take_back_is_put_back_once_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody else on this machine would ever take it up: its handler is gone, and its worker lives."""
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.01)
+    made = make_workspace(tmp_path)
+    put(made.store)
+    starts: list[int] = []
+    with closing(sqlite3.connect(made.database, isolation_level=None, check_same_thread=False)) as other:
+
+        def handler(lease: Lease) -> None:
+            starts.append(lease.claim.attempt)
+            if len(starts) == 1:
+                other.execute("BEGIN IMMEDIATE")
+                threading.Timer(0.3, other.execute, ["ROLLBACK"]).start()
+                raise StoreUnavailable("disk full")
+            done(lease)
+
+        work(made.store, handler)
+    assert (starts, job(made.store).state) == ([1, 2], JobState.DONE)
+    assert caplog.text.count("could not be put back") == 1
+    assert caplog.text.count("trying again") == 1, "it is said once"
+
+
 def test_a_failing_job_keeps_no_other_from_being_done(store: Store) -> None:
     for key in ("bad", *(f"good{number}" for number in range(5))):
         put(store, key)
@@ -430,6 +457,11 @@ def test_what_has_happened_already_is_written_again_while_the_store_is_unavailab
 def test_a_store_that_stays_unavailable_is_told_in_the_end() -> None:
     with pytest.raises(StoreUnavailable, match="disk full"):
         insist(failing(10_000, StoreUnavailable("disk full")), patience=0.05, pause=0.001)
+
+
+def test_a_store_that_is_unavailable_is_told_at_once_and_once(caplog: pytest.LogCaptureFixture) -> None:
+    insist(failing(3, StoreUnavailable("disk full", next_step="free space")), pause=0.001)
+    assert (caplog.text.count("disk full"), caplog.text.count("free space")) == (1, 1)
 
 
 def test_who_was_fenced_does_not_insist() -> None:

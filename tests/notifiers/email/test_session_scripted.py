@@ -250,6 +250,7 @@ def test_a_relay_that_is_gone_in_between_raises_and_nothing_was_sent(scripted: A
         ({"greeting": [STALL]}, None),
         ({"greeting": [CLOSE]}, None),
         ({"greeting": [b"gibberish"]}, None),
+        ({"ehlo": [b"gibberish"]}, None),
         ({"ehlo": [STALL]}, None),
         ({"ehlo": [CLOSE]}, None),
         ({"ehlo": [b"502 no"], "helo": [b"550 5.7.1 no"]}, 550),
@@ -261,7 +262,7 @@ def test_a_relay_that_does_not_greet_is_unreachable(
     with pytest.raises(CarrierUnreachable) as failed:
         sent_to(scripted, extensions=LOCKSTEP, **answers)
     assert failed.value.stage is Stage.connect
-    assert code is None or failed.value.code == code
+    assert failed.value.code == code
 
 
 def test_a_relay_that_only_knows_helo_is_good_enough(scripted: Any) -> None:
@@ -400,8 +401,24 @@ def test_a_cancelled_send_closes_the_connection(scripted: Any) -> None:
             sending.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await sending
+            assert session.stage is Stage.after_dot
             assert (await session.send(ENVELOPE)).result is Result.accepted
             assert session.connections == 2
+
+    asyncio.run(go())
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("verb", ["mail", "rcpt", "data"])
+def test_a_cancelled_send_says_how_far_it_came(scripted: Any, extensions: tuple[str, ...], verb: str) -> None:
+    async def go() -> None:
+        async with (
+            scripted(extensions=extensions, **{verb: [STALL]}) as server,
+            SmtpSession(a_relay(server.port, timeouts=Timeouts())) as session,
+        ):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(session.send(ENVELOPE), 0.2)
+            assert session.stage is Stage(verb)
 
     asyncio.run(go())
 
