@@ -294,12 +294,16 @@ def deliveries_(
                 why,
                 each.attempts,
                 each.last_code,
+                each.last_status,
                 # A relay may quote the person's address or name.
                 each.last_words if reveal else "",
                 f"{each.version}{', update' if each.update else ''}",
             )
         )
-    columns = ("Reference", "Addressee", "Channel", "State", "Why", "Attempts", "Code", "Answer", "Version")
+    columns = (
+        *("Reference", "Addressee", "Channel", "State", "Why", "Attempts", "Code", "Status", "Answer"),
+        "Version",
+    )
     if form == "csv" and not desk.as_json:
         writer = csv.writer(sys.stdout)
         writer.writerow(columns)

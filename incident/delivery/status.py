@@ -158,7 +158,8 @@ def progress(session: Session, campaign_id: str) -> tuple[int, int]:
 class DeliveryLine:
     """One delivery for a list: the person's own reference is shown only to those who ask for it.
 
-    Code and words are the last that came: of an attempt, or of a receipt after it.
+    Code (of the reply), status (the enhanced code, RFC 3463) and words are the last that came: of an attempt, or of a
+    receipt after it, which has no reply.
 
     `version` is the notice's; `update` says whether it goes to somebody whom an earlier version had reached.
     """
@@ -171,7 +172,8 @@ class DeliveryLine:
     state: str
     reason: str
     attempts: int
-    last_code: str
+    last_code: int | None
+    last_status: str
     last_words: str
 
 
@@ -197,7 +199,7 @@ def deliveries(store: Store, incident_id: str, *, unreached: bool) -> Iterator[D
             )
         for row, version in session.exec(statement.execution_options(yield_per=_FETCHED)):
             person = session.get(Person, row.person_id)
-            code, words = _last_said(session, row, key=key)
+            code, status, words = _last_said(session, row, key=key)
             yield DeliveryLine(
                 version=version,
                 update=row.update_of is not None,
@@ -208,12 +210,13 @@ def deliveries(store: Store, incident_id: str, *, unreached: bool) -> Iterator[D
                 reason=row.reason,
                 attempts=row.attempts,
                 last_code=code,
+                last_status=status,
                 last_words=words,
             )
 
 
-def _last_said(session: Session, row: Delivery, *, key: bytes) -> tuple[str, str]:
-    """The other side's last code and words about a delivery: of a receipt where one changed where it stands."""
+def _last_said(session: Session, row: Delivery, *, key: bytes) -> tuple[int | None, str, str]:
+    """The other side's last code, status and words about a delivery: of a receipt, where one counts."""
     leading = row.leader_id or row.id
     if row.rank:
         receipt = session.exec(
@@ -222,12 +225,11 @@ def _last_said(session: Session, row: Delivery, *, key: bytes) -> tuple[str, str
             .order_by(col(Receipt.taken_at).desc(), col(Receipt.id))
         ).first()
         if receipt is not None:
-            return receipt.status or "", open_row(receipt, key=key).get("text", "")
+            return None, receipt.status or "", open_row(receipt, key=key).get("text", "")
     last = session.get(Attempt, (leading, row.attempts)) if row.attempts else None
     if last is None:
-        return "", ""
-    code = "" if last.code is None else str(last.code)
-    return code, open_row(last, key=key)["text"] if last.sealed else ""
+        return None, "", ""
+    return last.code, last.enhanced or "", open_row(last, key=key)["text"] if last.sealed else ""
 
 
 @dataclass(frozen=True)
