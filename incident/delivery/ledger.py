@@ -28,7 +28,11 @@ MOST_STRIKES = 5
 _FIRST_PAUSE = timedelta(seconds=60)
 _PAUSE_GROWS = 4
 _RELAY_PAUSE = timedelta(seconds=15)
+_LONGEST_OUTAGE_PAUSE = timedelta(minutes=5)
 _LONGEST_RELAY_PAUSE = timedelta(hours=1)
+GIVE_UP_AFTER = timedelta(days=5)
+_LEAST_TRIES = 20
+SERVICE_CLOSING = 421  # RFC 5321 section 3.8
 LONGEST_PAUSE = max(_LONGEST_RELAY_PAUSE, _FIRST_PAUSE * _PAUSE_GROWS ** (MOST_STRIKES - 2))
 
 
@@ -233,13 +237,15 @@ _BEGIN = Prepared(
 def judge(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
     """What follows from an outcome. Pure; the rule for e-mail (rule 10 of the design).
 
-    Accepted and permanently refused are settled. What ended before the recipient was named is the relay's matter or
-    ours and would meet everybody: it is tried again for as long as it takes and counts against nobody. Everything
-    else is tried again with growing pauses, `MOST_STRIKES` times in all.
+    Accepted and permanently refused are settled. What is the relay's matter or ours would meet everybody: it counts
+    against nobody, and is tried again until it has failed for `GIVE_UP_AFTER` (RFC 5321 section 4.5.4.1 asks for four
+    to five days). Everything else is tried again with growing pauses, `MOST_STRIKES` times in all.
     """
     if outcome.result is Result.accepted:
         return Settled(due, outcome, DeliveryState.ACCEPTED, Why.NONE, due.strikes, None)
-    if outcome.stage in BEFORE_THE_RECIPIENT:
+    if _is_the_relays_matter(outcome):
+        if _was_long_enough(due, now=now):
+            return Settled(due, outcome, DeliveryState.UNREACHABLE, Why.NO_ANSWER, due.strikes, None)
         return Settled(
             due, outcome, DeliveryState.PENDING, Why.NONE, due.strikes, now + _relay_pause(due, outcome)
         )
@@ -254,15 +260,31 @@ def judge(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
     return _again(due, outcome, now=now)
 
 
+def _is_the_relays_matter(outcome: Outcome) -> bool:
+    """Whether it says nothing of whom the message was for: no session, one that broke off, a relay that closes."""
+    return (
+        outcome.stage in BEFORE_THE_RECIPIENT
+        or outcome.result is Result.not_sent
+        or outcome.code == SERVICE_CLOSING
+    )
+
+
+def _was_long_enough(due: Due, *, now: datetime) -> bool:
+    """Whether it was tried over days, and often: a clock that jumps ahead makes no days."""
+    if due.first_intent_at is None or due.attempts < _LEAST_TRIES:
+        return False
+    return now - due.first_intent_at >= GIVE_UP_AFTER
+
+
 def unsendable(due: Due, why: Why) -> Settled:
     """A delivery that cannot even be made into a message."""
     return Settled(due, None, DeliveryState.UNREACHABLE, why, due.strikes, None)
 
 
 def _relay_pause(due: Due, outcome: Outcome) -> timedelta:
-    """A relay that cannot be reached is tried again soon; one that says no to us, with growing pauses."""
+    """A relay that cannot be used is tried again soon; one that says no to us, with pauses that grow for longer."""
     if outcome.result is Result.not_sent:
-        return _RELAY_PAUSE
+        return min(_RELAY_PAUSE * (1 << min(due.attempts, 6)), _LONGEST_OUTAGE_PAUSE)
     return min(_FIRST_PAUSE * (1 << min(due.attempts, 6)), _LONGEST_RELAY_PAUSE)
 
 

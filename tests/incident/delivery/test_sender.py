@@ -161,7 +161,7 @@ def test_a_relay_that_is_down_loses_nobody_and_burns_nobody(tmp_path: Path) -> N
     for _ in range(MOST_STRIKES + 2):
         breach.work()
         assert breach.account().in_progress == GROUP + 3
-        breach.later(minutes=1)
+        breach.later(minutes=5)
     assert {row.strikes for row in breach.deliveries()} == {0}
     with recording_relay(port=port) as relay:
         breach.work()
