@@ -17,7 +17,7 @@ from incident.errors import WrongUsage
 from notifiers.email.message import Address
 from notifiers.errors import BadAddress
 
-OPTION = "--domain"
+_OPTION = "--domain"
 _LONGEST_TURN = 300.0
 
 
@@ -31,7 +31,7 @@ def read_limits(words: Sequence[str]) -> dict[str, float]:
         domain, equals, rate = word.partition("=")
         if not equals:
             raise WrongUsage(
-                f"{word!r} is no DOMAIN=N", where=OPTION, next_step="write for example qq.com=50"
+                f"{word!r} is no DOMAIN=N", where=_OPTION, next_step="write for example qq.com=50"
             )
         limits[_read_domain(domain.strip())] = _read_rate(rate)
     return limits
@@ -42,7 +42,7 @@ def _read_domain(text: str) -> str:
     if domain is None:
         raise WrongUsage(
             f"{text!r} is no domain",
-            where=OPTION,
+            where=_OPTION,
             next_step="write what stands after the @ of the addresses; each domain has a limit of its own",
         )
     return domain
@@ -56,7 +56,7 @@ def _read_rate(text: str) -> float:
     if not (math.isfinite(rate) and rate >= 0):
         raise WrongUsage(
             f"{text!r} is no number of messages a second",
-            where=OPTION,
+            where=_OPTION,
             next_step="write a number from 0 on; 0 lifts the limit",
         )
     return rate
@@ -116,7 +116,7 @@ class Line:
         self._guard = threading.Lock()
         self._taken_until: dict[tuple[str, float], float] = {}
 
-    def turn(self, bucket: str, *, per_second: float, wanted: int) -> float:
+    def turn(self, bucket: str, *, per_second: float, wanted: float) -> float:
         """Seconds until a turn in which so many messages may leave, after those who were here before; 300 at most."""
         now, which = self._clock(), (bucket, per_second)
         with self._guard:

@@ -27,17 +27,21 @@ from incident.store.tables import Person
 
 @dataclass(frozen=True)
 class Behind:
-    """The limit that the first of those who wait are behind: when it has room, and how many wait for it (at most a
-    group). `for_all`: it holds for every batch alike."""
+    """A used-up limit that people wait for. `for_all`: it holds for every batch alike, whoever its people are."""
 
     bucket: str
     level: Level
-    wanted: int = 1
+    waiting: int = 1
     for_all: bool = False
 
+    def seconds(self, group: int) -> float:
+        """Until so many of those who wait may leave together, or as many as the bucket can hold."""
+        return self.level.wait(min(self.waiting, group))
+
     @property
-    def seconds(self) -> float:
-        return self.level.wait(self.wanted)
+    def turn(self) -> float:
+        """How many should leave in one turn of a batch. Half of what the bucket holds: a turn may begin a little late."""
+        return max(min(self.waiting, self.level.burst / 2), 1.0)
 
 
 @dataclass(frozen=True)
@@ -126,11 +130,8 @@ def _limit_of(due: Due, people: Mapping[str, PersonRow]) -> str:
 
 
 def _first_behind(how: Picking, domains: Mapping[str, Level]) -> Behind | None:
-    waiting = [
-        Behind(bucket, domains[bucket], wanted=min(many, how.group))
-        for bucket, many in how.aside.counts().items()
-    ]
-    return min(waiting, key=lambda each: each.seconds, default=None)
+    waiting = [Behind(bucket, domains[bucket], waiting=many) for bucket, many in how.aside.counts().items()]
+    return min(waiting, key=lambda each: each.seconds(how.group), default=None)
 
 
 _SEALED_PEOPLE = PreparedLookup(Person, key="id", columns=("id", "sealed"))

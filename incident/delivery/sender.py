@@ -208,13 +208,13 @@ def _begin(
 def _wait_or_let_go(session: Session, sending: _Sending, behind: Behind, *, now: datetime) -> _Wait | None:
     """Wait here for a limit, or let another batch have this place meanwhile: it may go where there is no limit."""
     lease, batch = sending.lease, sending.batch
-    wait = _Wait(min(max(behind.seconds, _SHORTEST_WAIT), _LONGEST_WAIT))
+    wait = _Wait(min(max(behind.seconds(GROUP), _SHORTEST_WAIT), _LONGEST_WAIT))
     if behind.for_all:
         return wait
     some_follow = some_wait(session, batch.id)
     if not some_follow and not due_jobs(session, BATCH_JOB, limit=1):
         return wait
-    turn = sending.post.line.turn(behind.bucket, per_second=behind.level.per_second, wanted=behind.wanted)
+    turn = sending.post.line.turn(behind.bucket, per_second=behind.level.per_second, wanted=behind.turn)
     others_due = next_due_at(session, batch.id, later_than=now)
     until = [turn, *([(others_due - now).total_seconds()] if others_due else [])]
     lease.again(session, after=min(until + ([_FOR_AN_EARLIER_VERSION] if some_follow else [])))
