@@ -217,7 +217,8 @@ def _wait_or_let_go(session: Session, sending: _Sending, behind: Behind, *, now:
     turn = sending.post.line.turn(behind.bucket, per_second=behind.level.per_second, wanted=behind.turn)
     others_due = next_due_at(session, batch.id, later_than=now)
     until = [turn, *([(others_due - now).total_seconds()] if others_due else [])]
-    lease.again(session, after=min(until + ([_FOR_AN_EARLIER_VERSION] if some_follow else [])))
+    until += [_FOR_AN_EARLIER_VERSION] if some_follow else []
+    lease.again(session, after=min(until), untried=True)
     return None
 
 

@@ -172,9 +172,9 @@ def test_a_limit_that_is_lifted_lets_those_who_wait_go_within_a_second(
 def test_two_workers_share_a_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: PostgresServer
 ) -> None:
-    monkeypatch.setattr(campaign, "BATCH_SIZE", 20)
+    monkeypatch.setattr(campaign, "BATCH_SIZE", 10)
     with recording_relay() as relay:
-        people = people_at(LIMITED, 60) + people_at(FREE, 20) + people_at("163.example", 60)
+        people = people_at(LIMITED, 30) + people_at(FREE, 20) + people_at("163.example", 30)
         breach = opened(tmp_path, relay.port, people, on=postgres)
         limit(breach, **{"qq_example": 10, "163_example": 15})
         arrivals = Arrivals(relay)
@@ -187,7 +187,7 @@ def test_two_workers_share_a_limit(
         finally:
             for worker in workers:
                 kill(worker)
-    must_be_told_once(breach, relay, 140)
+    must_be_told_once(breach, relay, 80)
     arrivals.must_keep_to(LIMITED, per_second=10)
     arrivals.must_keep_to("163.example", per_second=15)
 
