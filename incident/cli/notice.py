@@ -327,13 +327,15 @@ def follow_campaign(desk: Desk, campaign_id: str, incident_id: str) -> None:
         TimeRemainingColumn,
     )
 
-    from incident.delivery.status import progress
+    from incident.delivery.status import progress, some_wait_for_a_limit
     from incident.durable import open_jobs
     from incident.ops.worker import Worker
 
     def settled() -> bool:
         with desk.store.read() as session:
-            return open_jobs(session, incident_id=incident_id) == 0
+            if open_jobs(session, incident_id=incident_id):
+                return False
+            return not some_wait_for_a_limit(session, incident_id, now=desk.now())
 
     bar = Progress(
         TextColumn("  sending"),

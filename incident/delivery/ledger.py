@@ -122,14 +122,19 @@ def take_over(session: Session, batch_id: str, *, now: datetime) -> int:
     return len(ids)
 
 
-def due_deliveries(session: Session, batch_id: str, *, now: datetime, limit: int) -> list[Due]:
-    """The next deliveries of a batch that may be sent now.
+def due_deliveries(
+    session: Session, batch_id: str, *, now: datetime, limit: int, leave_out: Sequence[str] = ()
+) -> list[Due]:
+    """The next deliveries of a batch that may be sent now, but for those to `leave_out`.
 
     One that was put off by a clock ahead of ours is among them: its last attempt ended in what is the future here, so
     its time says nothing, and waiting for it could take as long as a clock was ever wrong.
     """
-    values = {"batch": batch_id, "now": now, "most": limit}
-    found = [Due(*row) for row in session.connection().execute(_DUE, values)]
+    values: dict[str, Any] = {"batch": batch_id, "now": now, "most": limit}
+    if leave_out:
+        values["leave_out"] = leave_out
+    statement = _DUE_BUT_FOR_SOME if leave_out else _DUE
+    found = [Due(*row) for row in session.connection().execute(statement, values)]
     if not any(due.shared for due in found):
         return found
     members = _members(session, batch_id, [due.id for due in found if due.shared])
@@ -191,6 +196,7 @@ _DUE = (
     .order_by(col(Delivery.id))
     .limit(bindparam("most", type_=sa.Integer))
 )
+_DUE_BUT_FOR_SOME = _DUE.where(col(Delivery.id).not_in(bindparam("leave_out", expanding=True)))
 
 
 def write_intent(
@@ -415,11 +421,13 @@ def recount(session: Session, batch_id: str) -> None:
     )
 
 
-def next_due_at(session: Session, batch_id: str) -> datetime | None:
-    """When the earliest waiting delivery of a batch is due; None when none waits for a time."""
+def next_due_at(session: Session, batch_id: str, *, later_than: datetime | None = None) -> datetime | None:
+    """When the earliest waiting delivery of a batch is due; None when none waits for a time (later than that one)."""
     waiting = select(func.min(Delivery.next_at)).where(
         Delivery.batch_id == batch_id, Delivery.state == DeliveryState.PENDING
     )
+    if later_than is not None:
+        waiting = waiting.where(col(Delivery.next_at) > later_than)
     return session.exec(waiting).one()
 
 

@@ -7,11 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
 from incident.delivery.codes import code_mac, read_code
-from incident.delivery.states import IN_PROGRESS, Addressee, DeliveryState, Why, campaign_brake
+from incident.delivery.states import (
+    BATCH_JOB,
+    DOMAIN_LIMITS,
+    IN_PROGRESS,
+    Addressee,
+    CampaignState,
+    DeliveryState,
+    Why,
+    campaign_brake,
+)
+from incident.durable import JobState, braked, levels
 from incident.errors import BadInput
+from incident.record.holds import Cover, hold_brake
 from incident.store.change import open_row
 from incident.store.store import Store
 from incident.store.tables import (
@@ -20,6 +31,7 @@ from incident.store.tables import (
     Brake,
     Campaign,
     Delivery,
+    Job,
     Notice,
     Person,
     PublicNotice,
@@ -152,6 +164,32 @@ def progress(session: Session, campaign_id: str) -> tuple[int, int]:
     ).one()
     campaign = session.get(Campaign, campaign_id)
     return settled, campaign.expected if campaign else 0
+
+
+def some_wait_for_a_limit(session: Session, incident_id: str, *, now: datetime) -> bool:
+    """Whether people of an incident could be told now but for a limit of their domain, while their batch sleeps."""
+    if not any(name.startswith(DOMAIN_LIMITS) for name in levels(session)):
+        return False
+    campaigns = [
+        each.id
+        for each in campaigns_of(session, incident_id)
+        if each.state == CampaignState.SENDING
+        and not braked(session, campaign_brake(each.id), hold_brake(incident_id, Cover.PEOPLE))
+    ]
+    due = (
+        select(Delivery.id)
+        .join(Batch, col(Batch.id) == col(Delivery.batch_id))
+        .join(Job, (col(Job.key) == col(Batch.id)) & (col(Job.kind) == BATCH_JOB))
+        .where(
+            col(Batch.campaign_id).in_(campaigns),
+            Job.state == JobState.OPEN,
+            Delivery.state == DeliveryState.PENDING,
+            col(Delivery.waits).is_(False),
+            or_(col(Delivery.next_at).is_(None), col(Delivery.next_at) <= now),
+        )
+        .limit(1)
+    )
+    return bool(campaigns) and session.exec(due).first() is not None
 
 
 @dataclass(frozen=True)
