@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from incident.delivery.fallback import Step
-    from incident.delivery.next_steps import NextSteps, Planned, UnreachedLine
+    from incident.delivery.next_steps import NextSteps, UnreachedLine
+    from incident.delivery.planner import Planned
     from incident.delivery.substitute import Asked, Substitute
 
 _WORDS: dict[str, dict[str, Any]] = {
@@ -44,6 +45,7 @@ _WORDS: dict[str, dict[str, Any]] = {
             "overdue": "overdue",
         },
         "title": "not reached: {people}; what happens next",
+        "too_many": "not reached: {people}; too many to look at each here",
         "columns": ("What happens next", "People", "Until", "How soon"),
         "in_vain": "of them accepted over a means that the attacker may control (channels_compromised): {people}",
         "list": "who they are: `incident deliveries {id} --unreached --format csv`",
@@ -80,7 +82,7 @@ _WORDS: dict[str, dict[str, Any]] = {
         "by_hand": "人工告知",
         "organisation": "人工告知，改用面向单位的措辞",
         "public_notice": "发布公告",
-        "online": "公告，{since}已上线",
+        "online": "公告，{since} 起已上线",
         "nothing": "不再告知：已故",
         "told": "不再另行告知：已通过监护人告知",
         "urgency": {
@@ -92,6 +94,7 @@ _WORDS: dict[str, dict[str, Any]] = {
             "overdue": "已逾期",
         },
         "title": "尚未告知到：{people} 人，下一步",
+        "too_many": "尚未告知到：{people} 人，人数较多，此处不逐一查看",
         "columns": ("下一步", "人数", "期限", "紧急程度"),
         "in_vain": "其中 {people} 人的邮件已被接收，但该渠道可能被攻击者控制（channels_compromised）",
         "list": "名单：`incident deliveries {id} --unreached --format csv`",
@@ -116,6 +119,8 @@ _WORDS: dict[str, dict[str, Any]] = {
         "offer": "  记录该人数：{command}",
     },
 }
+# Each is unsealed at every call of `notice status`: these take a second.
+_MOST_LOOKED_AT = 10_000
 NEXT_COLUMNS = ("What happens next", "Until", "How soon")
 _ASKS = {
     "website": {"en": "a posting on the website", "zh-Hans": "网站公示"},
@@ -228,7 +233,7 @@ def what_comes_next(desk: Desk, incident_id: str) -> tuple[NextSteps | None, Seq
     now = desk.now()
     try:
         with desk.store.read() as session:
-            found = next_steps(session, desk.store, desk.settings, incident_id, now=now)
+            found = next_steps(session, desk.store, desk.settings, incident_id, now=now, most=_MOST_LOOKED_AT)
             if found is None:
                 return None, ()
             rules = desk.house.rules
@@ -259,7 +264,11 @@ def print_next_steps(
             )
         )
     typer.echo("")
-    desk.table(words["columns"], rows, title=words["title"].format(people=found.people))
+    title = words["title" if found.looked_at else "too_many"].format(people=found.people)
+    if found.looked_at:
+        desk.table(words["columns"], rows, title=title)
+    else:
+        typer.echo(title)
     if found.told_in_vain:
         typer.echo(words["in_vain"].format(people=found.told_in_vain))
     typer.echo(words["list"].format(id=incident_id))
@@ -342,7 +351,7 @@ def next_steps_document(
     return {
         "next_steps": {
             "people": found.people,
-            "ways": dict(found.ways),
+            "ways": dict(found.ways) if found.looked_at else None,
             "urgencies": dict(found.urgencies),
             "until": found.deadline.at if found.deadline else None,
             "told_in_vain": found.told_in_vain,

@@ -1,6 +1,6 @@
-"""What comes next for those whom the newest notice did not reach: the list and the ledger put into plans.
+"""What comes next for those whom the newest notice did not reach: for each of them, in sums, and by each law.
 
-Nothing of it is stored. Whoever is listed is unsealed one after the other; the sums hold nobody.
+The sums hold nobody.
 """
 
 from __future__ import annotations
@@ -8,263 +8,35 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from incident.delivery.fallback import (
-    NUMBERED,
-    Case,
-    Ground,
-    PersonPlan,
-    Tried,
-    Urgency,
-    Way,
-    plan_of,
-    urgency_of,
-)
-from incident.delivery.planning import Deadline, deadline_to_tell_people
-from incident.delivery.promises import must_keep_promises
-from incident.delivery.states import NEVER_TRIED, DeliveryState, Why
-from incident.delivery.status import UNREACHABLE, DeliveryLine, campaigns_of, listed_deliveries, of_newest
+from incident.delivery.fallback import Urgency, Way, urgency_of
+from incident.delivery.planner import Planned, Planner, duties_on_people, planner_for
+from incident.delivery.planning import Deadline
+from incident.delivery.states import DeliveryState
+from incident.delivery.status import UNREACHABLE, DeliveryLine, listed_deliveries, of_newest
 from incident.delivery.substitute import Substitute, substitutes, with_count
-from incident.duties.evaluating import MET, Rules, findings_for, stored_duties
-from incident.errors import Refused, Unreadable
-from incident.law.findings import STANDING
-from incident.law.regimes import DutyKind
+from incident.duties.evaluating import Rules, findings_for
 from incident.record.dossier import dossier_in
-from incident.record.people_stats import leak_end
-from incident.record.person import PersonRow, person_from_content
-from incident.settings import Plan, Settings
-from incident.store.change import open_row
+from incident.settings import Settings
 from incident.store.store import Store
-from incident.store.tables import Batch, Delivery, DutyRow, FactRow, Person, PublicNotice
+from incident.store.tables import Batch, Delivery, Person
 
-CONTROLLED = "channels_compromised"
-"""The fact that names the ways of contact an attacker may control."""
-_TAKES_THE_NUMBER = "sim_credentials"
-"""The kind of data with which somebody else receives what goes to a person's number (law/categories.yaml)."""
 _FETCHED = 500
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A person's plan, with the contact of its next step in clear: an address or numbers, empty where it needs none."""
-
-    plan: PersonPlan
-    contact: str = ""
-    to_guardian: bool = False
-
-    @property
-    def way(self) -> Way | None:
-        """The means of the next step; None once the person was told."""
-        return self.plan.next.way if self.plan.next else None
-
-
-@dataclass(frozen=True)
-class Planner:
-    """Plans for the people of one campaign. Build it with `planner_for`.
-
-    `exposed`: somebody who took the data can receive what goes to the people's numbers, where a person's own kinds of
-    data are not listed.
-    """
-
-    ground: Ground
-    deadline: Deadline | None
-    campaign_id: str
-    leak_ended_on: date | None
-    exposed: bool
-    key: bytes
-
-    def planned(self, session: Session, delivery: Delivery, person: Person | None) -> Planned:
-        """The plan of the person of a delivery. A record that does not open has no contacts."""
-        told_by = delivery if delivery.principal else _principal(session, delivery)
-        if person is None or (person.deceased or person.safe_contact):
-            return Planned(plan_of(Case(tried=_tried(told_by), apart=_apart(told_by, person)), self.ground))
-        try:
-            row = person_from_content(open_row(person, key=self.key))
-        except Unreadable:
-            return Planned(plan_of(Case(tried=_tried(told_by)), self.ground))
-        at_hand = _contacts(person, row)
-        plan = plan_of(self._case(told_by, person, row, at_hand), self.ground)
-        way = plan.next.way if plan.next else None
-        contact = at_hand.get(way) if way else None
-        return Planned(plan, *(contact or ()))
-
-    def _case(
-        self, delivery: Delivery, person: Person, row: PersonRow, at_hand: Mapping[Way, tuple[str, bool]]
-    ) -> Case:
-        numbers = frozenset(way for way in at_hand if way in NUMBERED)
-        own = frozenset(way for way in numbers if not at_hand[way][1])
-        exposed = _TAKES_THE_NUMBER in row.categories if row.categories else self.exposed
-        return Case(
-            contacts=frozenset(at_hand),
-            tried=_tried(delivery),
-            apart=_apart(delivery, person),
-            not_theirs=own if row.has_recycled_number(self.leak_ended_on) else frozenset(),
-            suppressed=frozenset({Way.EMAIL}) if delivery.reason == Why.SUPPRESSED else frozenset(),
-            controlled=numbers if exposed else frozenset(),
-        )
-
-
-def _tried(delivery: Delivery) -> tuple[Tried, ...]:
-    state, why = DeliveryState(delivery.state), Why(delivery.reason)
-    if state is DeliveryState.UNREACHABLE and (why in NEVER_TRIED or why is Why.DAMAGED):
-        return ()
-    return (Tried(Way(delivery.channel), state, why),)
-
-
-def _apart(delivery: Delivery, person: Person | None) -> Why:
-    """Why no message is made for somebody, as the list has it now."""
-    if person is not None and person.deceased:
-        return Why.DECEASED
-    if person is not None and person.safe_contact:
-        return Why.SAFE_CONTACT
-    return Why.ORGANISATION if delivery.reason == Why.ORGANISATION else Why.NONE
-
-
-def _contacts(person: Person, row: PersonRow) -> dict[Way, tuple[str, bool]]:
-    """The contact of each means, and whether it is the guardian's: whoever answers for a minor is told first."""
-    guardian = row.guardian if person.minor else None
-    found: dict[Way, tuple[str, bool]] = {}
-    if guardian and guardian.email:
-        found[Way.EMAIL] = guardian.email, True
-    elif row.contact.email:
-        found[Way.EMAIL] = row.contact.email, False
-    if guardian and guardian.phone:
-        found |= dict.fromkeys(NUMBERED, (guardian.phone, True))
-    elif row.phones:
-        found |= dict.fromkeys(NUMBERED, (", ".join(row.phones), False))
-    if row.push_tokens:
-        found[Way.PUSH] = "", False
-    if row.address:
-        found[Way.LETTER] = ", ".join(row.address), bool(guardian and guardian.name)
-    return found
-
-
-def _principal(session: Session, delivery: Delivery) -> Delivery:
-    """The delivery by which the person of another one is counted, in the same campaign: the guardian's."""
-    found = session.exec(
-        select(Delivery).where(
-            Delivery.batch_id == delivery.batch_id,
-            Delivery.person_id == delivery.person_id,
-            col(Delivery.principal).is_(True),
-        )
-    ).first()
-    return found or delivery
-
-
-# -- what holds for everybody ------------------------------------------------------------------------------
-
-
-def planner_for(
-    session: Session, store: Store, settings: Settings, incident_id: str, *, now: datetime
-) -> Planner | None:
-    """The plans of the newest campaign; None as long as there is none. Raises `KeyDestroyed` or `KeyMissing`."""
-    campaign = next(iter(campaigns_of(session, incident_id)), None)
-    if campaign is None:
-        return None
-    deadline = deadline_to_tell_people(session, incident_id, settings, met_too=True)
-    kinds = _stated(session, store, incident_id, "data_categories")
-    ground = Ground(
-        now=now,
-        order=tuple(Way(means) for means in settings.fallback.means),
-        deadline=deadline.at if deadline else None,
-        takes=times_needed(settings.plan, _count_unreached(session, campaign.id)),
-        lawful=_lawful(session, store, incident_id),
-        promised_away=_promised_away(settings),
-        controlled=frozenset(Way(name) for name in _stated(session, store, incident_id, CONTROLLED)),
-        public_since=public_since(session, incident_id),
-    )
-    return Planner(
-        ground=ground,
-        deadline=deadline,
-        campaign_id=campaign.id,
-        leak_ended_on=leak_end(session, store, incident_id, zone=settings.zone),
-        exposed=_TAKES_THE_NUMBER in kinds,
-        key=store.key(incident_id),
-    )
-
-
-def times_needed(plan: Plan, people: int) -> dict[Way, timedelta]:
-    """How long each means takes for so many people, where the settings say how much is done in a time.
-
-    It is reckoned as if all of them went this way, and an SMS as one segment.
-    """
-    found: dict[Way, timedelta] = {}
-    if plan.letters_per_day:
-        found[Way.LETTER] = timedelta(days=people / plan.letters_per_day)
-    if plan.seats:
-        found[Way.PHONE] = timedelta(
-            days=people / (plan.seats * plan.hours_a_day * 60 / plan.minutes_per_call)
-        )
-    if plan.sms_per_second:
-        found[Way.SMS] = timedelta(seconds=people / plan.sms_per_second)
-    return found
-
-
-def public_since(session: Session, incident_id: str) -> datetime | None:
-    """Since when there has been a public notice of an incident."""
-    published = select(func.min(PublicNotice.published_at)).where(PublicNotice.incident_id == incident_id)
-    return session.exec(published).one()
-
-
-def _count_unreached(session: Session, campaign_id: str) -> int:
-    total = select(func.coalesce(func.sum(Batch.unreachable), 0)).where(Batch.campaign_id == campaign_id)
-    return session.exec(total).one()
-
-
-def _lawful(session: Session, store: Store, incident_id: str) -> frozenset[Way] | None:
-    """The means that some law on telling people names; None where one of these laws leaves the means open."""
-    named: set[Way] = set()
-    for row in _on_people(session, incident_id):
-        channels = store.open(row, incident_id=incident_id)["channels"]
-        if not channels:
-            return None
-        named |= {Way(channel) for channel in channels if channel in set(Way)}
-    return frozenset(named) or None
-
-
-def _on_people(session: Session, incident_id: str) -> list[DutyRow]:
-    """The duties to tell people that are owed, or were met: those who were not reached are still to be told."""
-    return [
-        row
-        for row in stored_duties(session, incident_id)
-        if row.kind == DutyKind.notify_people and row.state in {*STANDING, MET}
-    ]
-
-
-def _promised_away(settings: Settings) -> frozenset[Way]:
-    """Only e-mail leaves over a processor that is declared here."""
-    try:
-        must_keep_promises(settings)
-    except Refused:
-        return frozenset({Way.EMAIL})
-    return frozenset()
-
-
-def _stated(session: Session, store: Store, incident_id: str, name: str) -> tuple[str, ...]:
-    """The words that the record has for a field now."""
-    row = session.exec(
-        select(FactRow)
-        .where(FactRow.incident_id == incident_id, FactRow.field == name)
-        .order_by(col(FactRow.seq).desc())
-    ).first()
-    value = open_row(row, key=store.key(incident_id))["value"] if row else None
-    return tuple(value) if isinstance(value, list) else ()
-
-
-# -- everybody who was not reached -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class NextSteps:
     """How many people go which way next, and until when. `told_in_vain`: accepted over a means an attacker may control.
 
-    `urgencies`: how each means stands to the deadline.
+    `urgencies`: how each means stands to the deadline. `ways` is empty where they were too many to look at each.
     """
 
+    people: int
     ways: Mapping[Way, int]
     urgencies: Mapping[Way, Urgency]
     deadline: Deadline | None
@@ -272,8 +44,8 @@ class NextSteps:
     told_in_vain: int
 
     @property
-    def people(self) -> int:
-        return sum(self.ways.values())
+    def looked_at(self) -> bool:
+        return bool(self.ways) or not self.people
 
     @property
     def public_only(self) -> int:
@@ -282,20 +54,34 @@ class NextSteps:
 
 
 def next_steps(
-    session: Session, store: Store, settings: Settings, incident_id: str, *, now: datetime
+    session: Session,
+    store: Store,
+    settings: Settings,
+    incident_id: str,
+    *,
+    now: datetime,
+    most: int | None = None,
 ) -> NextSteps | None:
-    """Count what comes next for those whom the newest campaign did not reach; None without a campaign."""
+    """Count what comes next for those whom the newest campaign did not reach; None without a campaign.
+
+    `most`: where there are more than these, nobody is unsealed. Raises `KeyDestroyed` or `KeyMissing`.
+    """
     planner = planner_for(session, store, settings, incident_id, now=now)
     if planner is None:
         return None
+    of_these = _unreached_people(planner).subquery()
+    people = session.exec(select(func.count()).select_from(of_these)).one()
+    in_vain = session.exec(
+        select(func.count()).select_from(of_these).where(of_these.c.state == DeliveryState.ACCEPTED)
+    ).one()
     ways: Counter[Way] = Counter()
-    in_vain = 0
-    for delivery, person in _unreached_people(session, planner):
-        in_vain += delivery.state == DeliveryState.ACCEPTED
-        way = planner.planned(session, delivery, person).way
-        if way is not None:
-            ways[way] += 1
+    if most is None or people <= most:
+        for delivery, person in _with_people(session, planner):
+            way = planner.planned(session, delivery, person).way
+            if way is not None:
+                ways[way] += 1
     return NextSteps(
+        people=people,
         ways=dict(ways.most_common()),
         urgencies={way: urgency_of(way, planner.ground) for way in ways if way is not Way.NOTHING},
         deadline=planner.deadline,
@@ -304,19 +90,29 @@ def next_steps(
     )
 
 
-def _unreached_people(session: Session, planner: Planner) -> Iterator[tuple[Delivery, Person | None]]:
-    statement = (
-        select(Delivery, Person)
+def _unreached_people(planner: Planner) -> sa.Select[Any]:
+    """The deliveries by which somebody is counted who was not told."""
+    return (
+        sa.select(Delivery)
         .join(Batch, col(Batch.id) == col(Delivery.batch_id))
-        .outerjoin(Person, col(Person.id) == col(Delivery.person_id))
         .where(
-            Batch.campaign_id == planner.campaign_id,
+            col(Batch.campaign_id) == planner.campaign_id,
             col(Delivery.principal).is_(True),
             _not_told(planner.ground.controlled),
         )
-        .order_by(col(Delivery.id))
     )
-    yield from session.exec(statement.execution_options(yield_per=_FETCHED))
+
+
+def _with_people(session: Session, planner: Planner) -> Iterator[tuple[Delivery, Person | None]]:
+    statement = (
+        _unreached_people(planner)
+        .add_columns(Person)
+        .outerjoin(Person, col(Person.id) == col(Delivery.person_id))
+        .order_by(col(Delivery.id))
+        .execution_options(yield_per=_FETCHED)
+    )
+    for row in session.execute(statement):
+        yield row[0], row[1]
 
 
 def public_notice_instead(
@@ -339,7 +135,7 @@ def public_notice_instead(
     return substitutes(
         stated,
         counted,
-        open_duties=[row.duty_id for row in _on_people(session, incident_id)],
+        open_duties=[row.duty_id for row in duties_on_people(session, incident_id)],
         public_since=since.astimezone(settings.zone).date() if since else None,
     )
 

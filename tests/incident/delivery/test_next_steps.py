@@ -14,11 +14,10 @@ from incident.delivery.next_steps import (
     NextSteps,
     UnreachedLine,
     next_steps,
-    planner_for,
     public_notice_instead,
-    times_needed,
     unreached_lines,
 )
+from incident.delivery.planner import planner_for, times_needed
 from incident.delivery.substitute import AskState
 from incident.duties.evaluating import rules_with_reviews
 from incident.law.reasons import Answer
