@@ -206,6 +206,7 @@ def step_document(desk: Desk, each: UnreachedLine, *, reveal: bool) -> dict[str,
     """One person's next step for `--json`: words that never change with the language."""
     step, urgency = each.planned.plan.next, each.planned.plan.urgency
     return {
+        "reason": each.line.reason,
         "next": step.way if step else None,
         "next_state": step.state if step else None,
         "next_why": step.why if step else "",

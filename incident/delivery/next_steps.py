@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from incident.delivery.fallback import Urgency, Way, urgency_of
+from incident.delivery.fallback import Ground, Urgency, Way, urgency_of
 from incident.delivery.planner import Planned, Planner, duties_on_people, planner_for
 from incident.delivery.planning import Deadline
 from incident.delivery.states import DeliveryState
@@ -83,11 +83,17 @@ def next_steps(
     return NextSteps(
         people=people,
         ways=dict(ways.most_common()),
-        urgencies={way: urgency_of(way, planner.ground) for way in ways if way is not Way.NOTHING},
+        urgencies={
+            way: urgency_of(way, planner.ground) for way in ways if not _nothing_is_left(way, planner.ground)
+        },
         deadline=planner.deadline,
         public_since=planner.ground.public_since,
         told_in_vain=in_vain,
     )
+
+
+def _nothing_is_left(way: Way, ground: Ground) -> bool:
+    return way is Way.NOTHING or (way is Way.PUBLIC_NOTICE and ground.public_since is not None)
 
 
 def _unreached_people(planner: Planner) -> sa.Select[Any]:

@@ -102,6 +102,7 @@ def test_scripts_read_words_that_no_language_changes(sent: Estate) -> None:
     answer = sent.done("deliveries", sent.id, "--unreached", "--json", INCIDENT_LANGUAGE="zh-Hans")
     lines = {line["next"]: line for line in answer.document if line["next"] != "phone"}
     assert set(lines) == {"letter", "public_notice", "nothing", "by_hand"}
+    assert (lines["by_hand"]["reason"], lines["letter"]["reason"]) == ("safe_contact", "no_email")
     assert lines["by_hand"]["next_why"] == "safe_contact"
     assert lines["letter"]["urgency"] == "now" and lines["letter"]["until"]
     assert [step["by"] for step in lines["letter"]["plan"]] == ["email", "letter", "phone", "public_notice"]
@@ -118,6 +119,7 @@ def test_status_sums_what_happens_next(sent: Estate) -> None:
     steps = document["next_steps"]
     assert steps["ways"] == {"phone": 2, "letter": 1, "public_notice": 1, "nothing": 1, "by_hand": 1}
     assert steps["people"] == 6 and steps["until"]
+    assert set(steps["urgencies"]) == {"phone", "letter", "by_hand"}
     text = sent.done("notice", "status", sent.id).out
     assert "not reached: 6; what happens next" in text
     assert f"incident deliveries {sent.id} --unreached --format csv" in text
