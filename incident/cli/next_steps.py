@@ -27,6 +27,7 @@ _WORDS: dict[str, dict[str, Any]] = {
         "phone": "by phone",
         "letter": "by letter",
         "guardian": "{way}, to the guardian",
+        "minor": "{way}, asking for a parent or guardian",
         "contact": "{way}: {contact}",
         "address": "address on the list",
         "safe_contact": "told by hand, as the list says how",
@@ -76,6 +77,7 @@ _WORDS: dict[str, dict[str, Any]] = {
         "phone": "电话告知",
         "letter": "信函告知",
         "guardian": "{way}（监护人）",
+        "minor": "{way}（未成年人，请与其监护人沟通）",
         "contact": "{way}：{contact}",
         "address": "名单上的地址",
         "safe_contact": "人工告知，方式见名单",
@@ -173,9 +175,17 @@ def step_in_words(desk: Desk, each: UnreachedLine, *, reveal: bool) -> str:
         return str(words["told"])
     if step.way not in MEANS:
         return _end_in_words(desk, step, each.public_since)
-    way = words["guardian"].format(way=words[step.way]) if planned.to_guardian else words[step.way]
+    to = _to(planned)
+    way = words[step.way] if to == "person" else words[to].format(way=words[step.way])
     contact = _contact(desk, planned, reveal=reveal)
     return str(words["contact"].format(way=way, contact=contact) if contact else way)
+
+
+def _to(planned: Planned) -> str:
+    """Whom the next step goes to."""
+    if planned.to_guardian:
+        return "guardian"
+    return "minor" if planned.minor else "person"
 
 
 def _end_in_words(desk: Desk, step: Step, public_since: datetime | None) -> str:
@@ -211,7 +221,7 @@ def step_document(desk: Desk, each: UnreachedLine, *, reveal: bool) -> dict[str,
         "next_state": step.state if step else None,
         "next_why": step.why if step else "",
         "next_contact": _contact(desk, each.planned, reveal=reveal),
-        "next_to": "guardian" if each.planned.to_guardian else "person",
+        "next_to": _to(each.planned),
         "until": each.deadline if urgency else None,
         "urgency": urgency,
         "plan": [

@@ -35,11 +35,15 @@ _TAKES_THE_NUMBER = "sim_credentials"
 
 @dataclass(frozen=True)
 class Planned:
-    """A person's plan, with the contact of its next step in clear: an address or numbers, empty where it needs none."""
+    """A person's plan, with the contact of its next step in clear: an address or numbers, empty where it needs none.
+
+    `to_guardian`: the contact is the guardian's. `minor`: the person is one, so a guardian is asked for at any contact.
+    """
 
     plan: PersonPlan
     contact: str = ""
     to_guardian: bool = False
+    minor: bool = False
 
     @property
     def way(self) -> Way | None:
@@ -75,7 +79,7 @@ class Planner:
         plan = plan_of(self._case(told_by, person, row, at_hand), self.ground)
         way = plan.next.way if plan.next else None
         contact = at_hand.get(way) if way else None
-        return Planned(plan, *(contact or ()))
+        return Planned(plan, *(contact or ("", False)), minor=person.minor)
 
     def _case(
         self, delivery: Delivery, person: Person, row: PersonRow, at_hand: Mapping[Way, tuple[str, bool]]

@@ -18,6 +18,7 @@ C-100002,Bert,,13800138000,,en,phone_number,,,,,
 C-100003,Cleo,,,1 Long Street,en,phone_number,,,,,
 C-100004,Dan,,,,en,phone_number,,,,,
 C-100005,Eve,,,,en,phone_number,2016-01-01,Ed,13900139000,,
+C-100008,Hal,,13700137000,,en,phone_number,2016-01-01,,,,
 C-100006,Fay,fay@example.org,,,en,phone_number,,,,yes,
 C-100007,Gus,gus@example.org,,,en,phone_number,,,,,by his sister
 """
@@ -27,6 +28,7 @@ NEXT = {
         "by letter: address on the list",
         "public notice, online since {today}",
         "by phone, to the guardian: +86 139****9000",
+        "by phone, asking for a parent or guardian: +86 137****7000",
         "nothing more: deceased",
         "told by hand, as the list says how",
     ],
@@ -35,6 +37,7 @@ NEXT = {
         "信函告知：名单上的地址",
         "公告，{today} 起已上线",
         "电话告知（监护人）：+86 139****9000",
+        "电话告知（未成年人，请与其监护人沟通）：+86 137****7000",
         "不再告知：已故",
         "人工告知，方式见名单",
     ],
@@ -43,7 +46,7 @@ NEXT = {
 
 @pytest.fixture
 def sent(estate: Estate, tmp_path: Path) -> Estate:
-    """The notice went out; one of seven has an address."""
+    """The notice went out; one of eight has an address."""
     file = tmp_path / "people.csv"
     file.write_text(PEOPLE, "utf-8")
     estate.done("people", "import", estate.id, file)
@@ -111,20 +114,20 @@ def test_scripts_read_words_that_no_language_changes(sent: Estate) -> None:
 
 def test_without_unreached_the_list_is_as_it_was(sent: Estate) -> None:
     answer = sent.done("deliveries", sent.id, "--json")
-    assert len(answer.document) == 7 and "next" not in answer.document[0]
+    assert len(answer.document) == 8 and "next" not in answer.document[0]
 
 
 def test_status_sums_what_happens_next(sent: Estate) -> None:
     document = sent.done("notice", "status", sent.id, "--json").document
     steps = document["next_steps"]
-    assert steps["ways"] == {"phone": 2, "letter": 1, "public_notice": 1, "nothing": 1, "by_hand": 1}
-    assert steps["people"] == 6 and steps["until"]
+    assert steps["ways"] == {"phone": 3, "letter": 1, "public_notice": 1, "nothing": 1, "by_hand": 1}
+    assert steps["people"] == 7 and steps["until"]
     assert set(steps["urgencies"]) == {"phone", "letter", "by_hand"}
     text = sent.done("notice", "status", sent.id).out
-    assert "not reached: 6; what happens next" in text
+    assert "not reached: 7; what happens next" in text
     assert f"incident deliveries {sent.id} --unreached --format csv" in text
     chinese = sent.done("notice", "status", sent.id, INCIDENT_LANGUAGE="zh-Hans").out
-    assert "尚未告知到：6 人，下一步" in chinese and "电话告知" in chinese
+    assert "尚未告知到：7 人，下一步" in chinese and "电话告知" in chinese
 
 
 def test_status_says_what_each_law_asks_of_a_public_notice_instead(sent: Estate) -> None:
@@ -142,13 +145,13 @@ def test_status_says_what_each_law_asks_of_a_public_notice_instead(sent: Estate)
 def test_a_mailbox_under_the_attacker_s_control_is_told(sent: Estate) -> None:
     sent.done("set", sent.id, "channels_compromised=email")
     text = sent.done("notice", "status", sent.id).out
-    assert "not reached: 7" in text and "channels_compromised): 1" in text
-    assert len(listed(sent)) == 7
+    assert "not reached: 8" in text and "channels_compromised): 1" in text
+    assert len(listed(sent)) == 8
 
 
 def test_of_very_many_only_the_number_is_told(sent: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(next_steps, "_MOST_LOOKED_AT", 5)
-    assert "not reached: 6; too many to look at each here" in sent.done("notice", "status", sent.id).out
+    assert "not reached: 7; too many to look at each here" in sent.done("notice", "status", sent.id).out
     document = sent.done("notice", "status", sent.id, "--json").document
     assert document["next_steps"]["ways"] is None
 

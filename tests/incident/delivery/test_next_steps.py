@@ -91,6 +91,7 @@ def test_everybody_who_was_not_reached_has_a_next_step(tmp_path: Path, relay: Re
     assert found["recycled"].planned.plan.steps[2].hurdle is Hurdle.NOT_THEIRS
     assert found["ward"].planned.contact == OTHER_PHONE and found["ward"].planned.to_guardian
     assert found["child"].planned.contact == PHONE and not found["child"].planned.to_guardian
+    assert found["child"].planned.minor and not found["phone"].planned.minor
     assert found["refused"].planned.contact == HOME
     assert found["danger"].planned.contact == ""
 
@@ -199,6 +200,18 @@ def test_before_a_sending_there_is_nothing_to_say(tmp_path: Path) -> None:
             next_steps(session, breach.made.store, breach.made.settings, breach.id, now=breach.made.clock())
             is None
         )
+
+
+def test_a_relay_that_would_break_a_promise_is_no_step(tmp_path: Path, relay: RecordingRelay) -> None:
+    breach = sent(tmp_path, relay.port)
+    store, now = breach.made.store, breach.made.clock()
+    promises = breach.made.settings.promises.model_copy(update={"keep_in": ["de"]})
+    promised = breach.made.settings.model_copy(update={"promises": promises})
+    with store.read() as session:
+        kept = planner_for(session, store, breach.made.settings, breach.id, now=now)
+        broken = planner_for(session, store, promised, breach.id, now=now)
+    assert kept is not None and kept.ground.promised_away == frozenset()
+    assert broken is not None and broken.ground.promised_away == {Way.EMAIL}
 
 
 def test_what_was_bought_says_how_long_a_means_takes() -> None:
