@@ -55,7 +55,7 @@ _WORDS: dict[str, dict[str, Any]] = {
         "unreviewed": ", UNREVIEWED",
         "shown": "yes, its condition is shown",
         "not_shown": "no, its condition is not met as the record stands",
-        "open": "not yet; it rests on {facts}, which nobody has answered",
+        "open": "not yet; it rests on {facts}, which is open",
         "by_count": "; with {people} people as `persons_without_contact` it is",
         "ask": "    {what}{length}{confidence}: {state}",
         "length": ", {count} {unit}",
@@ -102,10 +102,10 @@ _WORDS: dict[str, dict[str, Any]] = {
         "list": "名单：`incident deliveries {id} --unreached --format csv`",
         "only_public": "有 {people} 人用名单上的任何方式都告知不到。能否以公告代替逐一告知？",
         "substitute": "  {duty}（{article}{unreviewed}）：{answer}",
-        "unreviewed": "，未审核（UNREVIEWED）",
+        "unreviewed": "，未审核 UNREVIEWED",
         "shown": "可以，条件已经具备",
         "not_shown": "不可以，按现有记录不符合条件",
-        "open": "尚不能判断，取决于尚未回答的 {facts}",
+        "open": "尚不能判断，取决于 {facts}，目前尚无结论",
         "by_count": "；如 `persons_without_contact` 记为 {people} 人，则符合条件",
         "ask": "    {what}{length}{confidence}：{state}",
         "length": "，{count} {unit}",
@@ -245,8 +245,8 @@ def what_comes_next(desk: Desk, incident_id: str) -> tuple[NextSteps | None, Seq
     try:
         with desk.store.read() as session:
             found = next_steps(session, desk.store, desk.settings, incident_id, now=now, most=_MOST_LOOKED_AT)
-            if found is None:
-                return None, ()
+            if found is None or not found.people:
+                return found, ()
             rules = desk.house.rules
             return found, public_notice_instead(
                 session, desk.store, desk.settings, rules, incident_id, found, now=now

@@ -142,6 +142,19 @@ def test_status_says_what_each_law_asks_of_a_public_notice_instead(sent: Estate)
     assert "可以，条件已经具备" in chinese and "合理、有效的方式" in chinese
 
 
+def test_the_count_is_offered_as_a_fact_where_a_law_goes_by_it(sent: Estate) -> None:
+    scope = 'countries = ["cn", "eu"]'
+    assert "persons_without_contact" not in sent.done("notice", "status", sent.id).out
+    sent.change_settings(scope, 'countries = ["us"]\norganisation = ["health_care_entity"]')
+    sent.done("set", sent.id, "persons_phi=1000", "phi_unsecured=true", "people_countries=US")
+    text = sent.done("notice", "status", sent.id).out
+    assert "us-hipaa/people (45 CFR 164.404(d)(2)(ii), UNREVIEWED): not yet" in text
+    assert "a toll-free number, 90 days (from memory): not done from here" in text
+    assert f"incident set {sent.id} persons_without_contact=1 --sure likely" in text
+    sent.done("set", sent.id, "persons_without_contact=12")
+    assert "yes, its condition is shown" in sent.done("notice", "status", sent.id).out
+
+
 def test_a_mailbox_under_the_attacker_s_control_is_told(sent: Estate) -> None:
     sent.done("set", sent.id, "channels_compromised=email")
     text = sent.done("notice", "status", sent.id).out
