@@ -173,3 +173,10 @@ def test_a_means_that_is_none_is_refused_by_its_key(estate: Estate) -> None:
     settings = estate.settings_file
     settings.write_text(settings.read_text("utf-8") + '\n[fallback]\nmeans = ["email", "pigeon"]\n', "utf-8")
     estate.refused("list", says=["fallback.means"])
+
+
+def test_without_the_key_the_account_stands_alone(sent: Estate) -> None:
+    (sent.root / "keyring" / f"{sent.id}.key").unlink()
+    answer = sent.done("notice", "status", sent.id)
+    assert "accepted by the relay" in answer.out and "what happens next" not in answer.out
+    sent.refused("deliveries", sent.id, "--unreached", says=["keyring"])
