@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from incident.errors import BadInput, WorkspaceError
 from incident.setting_values import (
@@ -215,6 +215,32 @@ class Plan(Part):
     callers_percent: Annotated[float, Field(ge=0, le=100)] | None = None
 
 
+class Means(StrEnum):
+    """A way to tell one person that needs a contact of theirs."""
+
+    EMAIL = "email"
+    SMS = "sms"
+    PUSH = "push"
+    PHONE = "phone"
+    LETTER = "letter"
+
+
+class Fallback(Part):
+    """By what means the organisation tells people, the first choice first, when those before did not reach somebody.
+
+    What no carrier sends from here, people of the organisation carry out.
+    """
+
+    means: list[Means] = Field(default_factory=lambda: [Means.EMAIL, Means.LETTER, Means.PHONE], min_length=1)
+
+    @field_validator("means")
+    @classmethod
+    def _each_once(cls, means: list[Means]) -> list[Means]:
+        if len(set(means)) < len(means):
+            raise ValueError("each means stands there once")
+        return means
+
+
 class Promises(Part):
     """What the organisation promised in public, checked before anything is sent.
 
@@ -363,6 +389,7 @@ class Settings(Part):
     playbooks: Playbooks = Playbooks()
     paper: Paper = Paper()
     plan: Plan = Plan()
+    fallback: Fallback = Fallback()
     targets: Targets = Targets()
     reminders: Reminders = Reminders()
     contacts: Contacts = Contacts()

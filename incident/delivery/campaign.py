@@ -31,6 +31,7 @@ from incident.delivery.states import (
     Why,
     campaign_brake,
 )
+from incident.delivery.suppression import suppressed_people
 from incident.durable import lift_brake, put_job
 from incident.duties.evaluating import meet_duty, stored_duties
 from incident.errors import Refused
@@ -59,12 +60,13 @@ class Opened:
 
 @dataclass(frozen=True)
 class _Basis:
-    """What decides over everybody of a campaign: when the leak ended, whether there are words for organisations, and
-    who shares a message."""
+    """What decides over everybody of a campaign: when the leak ended, whether there are words for organisations, who
+    shares a message, and whose address an earlier version found dead."""
 
     leak_ended_on: date | None
     organisations_told: bool
     sharing: Sharing
+    suppressed: frozenset[str]
 
 
 def open_campaign(change: Change, store: Store, version: Version, settings: Settings) -> Opened:
@@ -88,6 +90,7 @@ def open_campaign(change: Change, store: Store, version: Version, settings: Sett
         leak_end(change.session, store, incident_id, zone=settings.zone),
         writes_to_organisations(version.frozen),
         sharing_of(change.session, incident_id, key=change.key),
+        suppressed_people(change.session, incident_id) if follows else frozenset(),
     )
     expected = 0
     for number, chunk in enumerate(_people_in_batches(change.session, incident_id, basis.sharing), start=1):
@@ -228,12 +231,17 @@ def _why_not(change: Change, person: Person, basis: _Basis) -> Why:
     if person.safe_contact:
         return Why.SAFE_CONTACT
     if person.has_email:
-        return Why.NONE
+        return Why.SUPPRESSED if _is_suppressed(person, basis) else Why.NONE
     if person.number_dated:
         row = person_from_content(open_row(person, key=change.key))
         if row.has_recycled_number(basis.leak_ended_on):
             return Why.RECYCLED_NUMBER
     return Why.NO_EMAIL
+
+
+def _is_suppressed(person: Person, basis: _Basis) -> bool:
+    """Whoever shares a message is tried again: one of them settled before the others would lead a group of the living."""
+    return person.id in basis.suppressed and person.id not in basis.sharing.company
 
 
 def _delivery(

@@ -21,7 +21,7 @@ from incident.delivery.states import (
     campaign_brake,
 )
 from incident.durable import JobState, braked, levels
-from incident.errors import BadInput
+from incident.errors import BadInput, Unreadable
 from incident.record.holds import Cover, hold_brake
 from incident.store.change import open_row
 from incident.store.store import Store
@@ -222,35 +222,67 @@ def deliveries(store: Store, incident_id: str, *, unreached: bool) -> Iterator[D
     """
     key = store.key(incident_id)
     with store.read() as session:
-        statement = (
-            select(Delivery, Notice.version)
-            .join(Batch, col(Batch.id) == col(Delivery.batch_id))
-            .join(Campaign, col(Campaign.id) == col(Batch.campaign_id))
-            .join(Notice, col(Notice.id) == col(Campaign.notice_id))
-            .where(Delivery.incident_id == incident_id)
-            .order_by(col(Delivery.id))
+        wanted = of_newest(session, incident_id, UNREACHABLE) if unreached else sa.true()
+        for listed in listed_deliveries(session, incident_id, wanted, key=key):
+            yield listed.line
+
+
+@dataclass(frozen=True)
+class ListedDelivery:
+    """A delivery with its person and its line of a list."""
+
+    delivery: Delivery
+    person: Person | None
+    line: DeliveryLine
+
+
+UNREACHABLE = col(Delivery.state) == DeliveryState.UNREACHABLE
+
+
+def of_newest(
+    session: Session, incident_id: str, condition: sa.ColumnElement[bool]
+) -> sa.ColumnElement[bool]:
+    """The condition, for deliveries of the newest campaign alone."""
+    newest = [campaign.id for campaign in campaigns_of(session, incident_id)][:1]
+    return condition & col(Campaign.id).in_(newest)
+
+
+def listed_deliveries(
+    session: Session, incident_id: str, wanted: sa.ColumnElement[bool], *, key: bytes
+) -> Iterator[ListedDelivery]:
+    """The deliveries that meet a condition, in their order. Of a record that does not open the reference is empty."""
+    statement = (
+        select(Delivery, Notice.version)
+        .join(Batch, col(Batch.id) == col(Delivery.batch_id))
+        .join(Campaign, col(Campaign.id) == col(Batch.campaign_id))
+        .join(Notice, col(Notice.id) == col(Campaign.notice_id))
+        .where(Delivery.incident_id == incident_id, wanted)
+        .order_by(col(Delivery.id))
+    )
+    for row, version in session.exec(statement.execution_options(yield_per=_FETCHED)):
+        person = session.get(Person, row.person_id)
+        code, status, words = _last_said(session, row, key=key)
+        line = DeliveryLine(
+            version=version,
+            update=row.update_of is not None,
+            reference=_reference(person, key=key),
+            addressee=row.addressee,
+            channel=row.channel,
+            state=row.state,
+            reason=row.reason,
+            attempts=row.attempts,
+            last_code=code,
+            last_status=status,
+            last_words=words,
         )
-        if unreached:
-            newest = [campaign.id for campaign in campaigns_of(session, incident_id)][:1]
-            statement = statement.where(
-                col(Delivery.state) == DeliveryState.UNREACHABLE, col(Campaign.id).in_(newest)
-            )
-        for row, version in session.exec(statement.execution_options(yield_per=_FETCHED)):
-            person = session.get(Person, row.person_id)
-            code, status, words = _last_said(session, row, key=key)
-            yield DeliveryLine(
-                version=version,
-                update=row.update_of is not None,
-                reference=open_row(person, key=key)["reference"] if person else "",
-                addressee=row.addressee,
-                channel=row.channel,
-                state=row.state,
-                reason=row.reason,
-                attempts=row.attempts,
-                last_code=code,
-                last_status=status,
-                last_words=words,
-            )
+        yield ListedDelivery(row, person, line)
+
+
+def _reference(person: Person | None, *, key: bytes) -> str:
+    try:
+        return str(open_row(person, key=key)["reference"]) if person else ""
+    except Unreadable:
+        return ""
 
 
 def _last_said(session: Session, row: Delivery, *, key: bytes) -> tuple[int | None, str, str]:
