@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, or_, select
@@ -102,7 +103,8 @@ def account(session: Session, campaign: Campaign) -> Account:
     reasons = session.exec(
         select(Delivery.reason, func.count())
         .where(
-            col(Delivery.batch_id).in_(batches),
+            # The counters say where to look: a long list is not read whole for the few who are meant.
+            col(Delivery.batch_id).in_(batches.where(Batch.unreachable > 0)),
             col(Delivery.principal).is_(True),
             Delivery.state == DeliveryState.UNREACHABLE,
         )
@@ -110,7 +112,8 @@ def account(session: Session, campaign: Campaign) -> Account:
     ).all()
     waiting = session.exec(
         select(func.min(Delivery.next_at)).where(
-            col(Delivery.batch_id).in_(batches), col(Delivery.state).in_(IN_PROGRESS)
+            col(Delivery.batch_id).in_(batches.where(Batch.pending > 0)),
+            col(Delivery.state).in_(IN_PROGRESS),
         )
     ).one()
     doubled = session.exec(
@@ -124,14 +127,9 @@ def account(session: Session, campaign: Campaign) -> Account:
         .select_from(Person)
         .where(Person.incident_id == campaign.incident_id, col(Person.minor).is_(True))
     ).one()
-    guarded = session.exec(
-        select(func.count()).where(
-            col(Delivery.batch_id).in_(batches), Delivery.addressee == Addressee.GUARDIAN
-        )
-    ).one()
-    updates = session.exec(
-        select(func.count()).where(col(Delivery.batch_id).in_(batches), col(Delivery.update_of).is_not(None))
-    ).one()
+    guarded = _count(session, batches, Delivery.addressee == Addressee.GUARDIAN) if minors else 0
+    is_alone = len(campaigns_of(session, campaign.incident_id)) == 1
+    updates = 0 if is_alone else _count(session, batches, col(Delivery.update_of).is_not(None))
     pages = session.exec(select(PublicNotice).where(PublicNotice.notice_id == campaign.notice_id)).all()
     return Account(
         campaign_id=campaign.id,
@@ -153,6 +151,11 @@ def account(session: Session, campaign: Campaign) -> Account:
         complaints=counted["complaints"],
         public_pages=tuple(pages),
     )
+
+
+def _count(session: Session, batches: Any, condition: Any) -> int:
+    statement = select(func.count()).where(col(Delivery.batch_id).in_(batches), condition)
+    return session.exec(statement).one()
 
 
 def progress(session: Session, campaign_id: str) -> tuple[int, int]:
