@@ -211,6 +211,27 @@ class Plan(Part):
     callers_percent: Annotated[float, Field(ge=0, le=100)] | None = None
 
 
+class WaveSettings(Part):
+    """How a notice goes out in waves, and what stops it (docs/waves.md).
+
+    `canary`: people in the first wave; 0: all at once. `growth`: each further wave is so many times all before it.
+    `watch_minutes`: how long a wave is watched once it is gone over. The stops hold from `stop_at_least` people on; a
+    percentage or number of 0 stops nothing.
+    """
+
+    canary: int = Field(default=50, ge=0, le=500)
+    growth: float = Field(default=10, ge=1, le=1000)
+    watch_minutes: float = Field(default=2, ge=0, le=1440)
+    stop_percent: float = Field(default=5, ge=0, le=100)
+    stop_complaints_percent: float = Field(default=0.3, ge=0, le=100)
+    stop_reports: int = Field(default=5, ge=0, le=1_000_000)
+    stop_at_least: int = Field(default=5, ge=1, le=1_000_000)
+
+    @property
+    def can_stop(self) -> bool:
+        return bool(self.stop_percent or self.stop_complaints_percent or self.stop_reports)
+
+
 class Promises(Part):
     """What the organisation promised in public, checked before anything is sent.
 
@@ -359,6 +380,7 @@ class Settings(Part):
     playbooks: Playbooks = Playbooks()
     paper: Paper = Paper()
     plan: Plan = Plan()
+    waves: WaveSettings = WaveSettings()
     targets: Targets = Targets()
     reminders: Reminders = Reminders()
     contacts: Contacts = Contacts()

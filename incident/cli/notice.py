@@ -19,6 +19,7 @@ from incident.record.showing import defused
 
 if TYPE_CHECKING:
     from incident.delivery.status import Account
+    from incident.delivery.waving import WavesNow
     from incident.record.decisions import Signer
 
 GROUP = "notice"
@@ -162,10 +163,14 @@ def send(
     ctx: typer.Context,
     incident_id: str = ID,
     detach: bool = typer.Option(False, "--detach", help="Only begin; a worker does the rest."),
+    no_canary: bool = typer.Option(
+        False, "--no-canary", help="To everyone at once, without waves; also for what still waits for one."
+    ),
 ) -> None:
     from incident.delivery.campaign import open_campaign
     from incident.delivery.mailroom import MailRoom, routes_from
     from incident.delivery.promises import must_keep_promises
+    from incident.delivery.waving import let_all_go
     from incident.notice.release import must_be_released
     from incident.record.dossier import must_be_readable
     from incident.record.holds import Cover, must_not_be_held
@@ -185,7 +190,10 @@ def send(
         version, _ = must_be_released(
             change.session, desk.store, incident_id, settings=desk.settings, drill=desk.house.drill
         )
-        opened = open_campaign(change, desk.store, version, desk.settings)
+        opened = open_campaign(change, desk.store, version, desk.settings, all_at_once=no_canary)
+        if no_canary:
+            change.note(no_canary=True)
+            let_all_go(change, opened.campaign.id)
     which, people = f"notice version {version.row.version}", f"{opened.campaign.expected} people"
     if opened.new:
         desk.say(f"{which} goes to {people}")
@@ -324,12 +332,14 @@ def follow_campaign(desk: Desk, campaign_id: str, incident_id: str) -> None:
     )
 
     from incident.delivery.status import progress
+    from incident.delivery.waving import is_watched
     from incident.durable import open_jobs
     from incident.ops.worker import Worker
 
     def settled() -> bool:
         with desk.store.read() as session:
-            return open_jobs(session, incident_id=incident_id) == 0
+            # Between two waves nothing is due for a while.
+            return open_jobs(session, incident_id=incident_id) == 0 and not is_watched(session, campaign_id)
 
     bar = Progress(
         TextColumn("  sending"),
@@ -354,12 +364,15 @@ def follow_campaign(desk: Desk, campaign_id: str, incident_id: str) -> None:
 
 def _print_status(desk: Desk, incident_id: str) -> None:
     from incident.cli.hold import hold_document, one_line, standing_holds
+    from incident.cli.waves import wave_document
     from incident.delivery.status import account, campaigns_of
+    from incident.delivery.waving import waves_now
     from incident.record.incidents import must_exist
 
     with desk.store.read() as session:
         must_exist(session, incident_id)
         accounts = [account(session, campaign) for campaign in campaigns_of(session, incident_id)]
+        waves = [waves_now(session, each.campaign_id, desk.settings.waves) for each in accounts]
     holds = standing_holds(desk, incident_id)
     shown = {"holds": [hold_document(desk, each) for each in holds]} if holds else {}
     if not desk.as_json:
@@ -372,14 +385,18 @@ def _print_status(desk: Desk, incident_id: str) -> None:
         )
         return
     if desk.as_json:
-        campaigns = [_account_document(each) for each in accounts]
+        campaigns = [
+            {**_account_document(each), "waves": wave_document(now)}
+            for each, now in zip(accounts, waves, strict=True)
+        ]
         desk.document({"incident": incident_id, "campaigns": campaigns, **shown})
         return
-    for one in accounts:
-        _print_account(desk, one)
+    for one, now in zip(accounts, waves, strict=True):
+        _print_account(desk, one, now)
 
 
-def _print_account(desk: Desk, each: Account) -> None:
+def _print_account(desk: Desk, each: Account, waves: WavesNow | None) -> None:
+    from incident.cli.waves import wave_rows
     from incident.delivery.states import WHY_TEXTS, Why
 
     rows: list[tuple[str, object]] = [
@@ -400,6 +417,7 @@ def _print_account(desk: Desk, each: Account) -> None:
     rows.append(("the sum holds", each.adds_up))
     if each.waiting_until is not None:
         rows.append(("next try not before", each.waiting_until))
+    rows += wave_rows(desk, waves, each.incident_id) if each.ended_at is None else []
     if each.paused is not None:
         rows.append(("paused", f"since {desk.show(each.paused.set_at)}, by {each.paused.set_by}"))
         rows.append(("to go on", f"`incident notice resume {each.incident_id}`"))

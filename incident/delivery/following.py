@@ -37,6 +37,7 @@ from incident.delivery.states import (
     Why,
     campaign_brake,
 )
+from incident.delivery.waving import may_be_worked_on
 from incident.durable import put_job, set_brake
 from incident.store.change import Change
 from incident.store.tables import Attempt, Batch, Campaign, Delivery, Notice
@@ -63,11 +64,11 @@ def replace_earlier(change: Change, campaign_id: str, incident_id: str) -> None:
 
 
 def open_batches(session: Session, campaign_id: str) -> list[str]:
-    """The batches of a campaign with somebody in progress."""
+    """The batches of a campaign with somebody in progress, without those that wait for a later wave."""
     found = (
         select(Batch.id)
         .join(Delivery, col(Delivery.batch_id) == col(Batch.id))
-        .where(Batch.campaign_id == campaign_id, col(Delivery.state).in_(IN_PROGRESS))
+        .where(Batch.campaign_id == campaign_id, col(Delivery.state).in_(IN_PROGRESS), may_be_worked_on())
         .order_by(col(Batch.id))
         .distinct()
     )

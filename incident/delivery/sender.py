@@ -35,6 +35,7 @@ from incident.delivery.mailroom import MailRoom
 from incident.delivery.message import CannotBeAddressed, Stationery, compose, stationery
 from incident.delivery.return_path import BounceMailbox
 from incident.delivery.states import MAIL_LIMIT, SETTLE_JOB, CampaignState, Why, campaign_brake
+from incident.delivery.waving import is_let_go, wake_the_waves
 from incident.durable import Lease, braked, put_job, take_tokens
 from incident.errors import NotFound, Unreadable
 from incident.notice.release import version_by_id
@@ -104,6 +105,10 @@ def send_batch(lease: Lease, store: Store, batch_id: str, post: Post) -> None:
         if campaign.state == CampaignState.REPLACED:
             _leave_to_the_later_version(session, lease, batch, now=post.clock())
             return
+        if not is_let_go(session, batch):
+            # Its wave puts the job again.
+            lease.done(session)
+            return
         if others_of(session, campaign.id, campaign.incident_id):
             decide_updates(session, campaign, batch_id)
         earlier = {
@@ -163,6 +168,7 @@ def _next_group(
             return None
         else:
             put_job(session, SETTLE_JOB, batch.campaign_id, incident_id=batch.incident_id)
+            wake_the_waves(session, batch.campaign_id, batch.incident_id)
             lease.done(session)
             return None
     return _Group(due, _readable(sealed, key=key), now)

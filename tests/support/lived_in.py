@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from incident.delivery import campaign as campaigns
+from incident.delivery import batching
 from incident.delivery.ledger import Due, due_deliveries, write_intent
 from incident.delivery.receipts import COMPLAINT, NewReceipt, VerifiedBy, put_receipts
 from incident.delivery.states import BATCH_JOB, Rank, Why
@@ -163,11 +163,11 @@ def _answers(address: str) -> str | None:
 @contextmanager
 def _small_batches() -> Iterator[None]:
     """Several batches for a few people, so that what goes wrong between them can go wrong."""
-    before, campaigns.BATCH_SIZE = campaigns.BATCH_SIZE, _A_BATCH
+    before, batching.BATCH_SIZE = batching.BATCH_SIZE, _A_BATCH
     try:
         yield
     finally:
-        campaigns.BATCH_SIZE = before
+        batching.BATCH_SIZE = before
 
 
 def _send_by_playbook(breach: Breach, service: CalledService) -> Running:
