@@ -20,11 +20,12 @@ def people_in_batches(
 
     With a canary the first batch holds about so many who can be written to, picked by `_canary`.
     """
-    placed: set[str] = set()
-    if canary and (picked := _canary(session, incident_id, canary)):
-        placed |= picked | _company(picked, sharing)
-        yield _people(session, placed)
-    for chunk in _people_in_chunks(session, incident_id):
+    picked = _canary(session, incident_id, canary) if canary else set()
+    first = picked | _company(picked, sharing)
+    if first:
+        yield _people(session, first)
+    placed = set(first)
+    for chunk in _people_in_chunks(session, incident_id, without=first):
         here = [person for person in chunk if person.id not in placed]
         together = _company((person.id for person in here), sharing)
         placed |= together
@@ -38,12 +39,14 @@ def _company(people: Iterable[str], sharing: Sharing) -> set[str]:
     return {other for each in people for other in sharing.company.get(each, ())}
 
 
-def _people_in_chunks(session: Session, incident_id: str) -> Iterator[list[Person]]:
+def _people_in_chunks(session: Session, incident_id: str, *, without: set[str]) -> Iterator[list[Person]]:
+    # Left out here, so that the batches after a canary are whole ones.
+    others = [col(Person.id).not_in(without)] if without else []
     last = ""
     while True:
         chunk = session.exec(
             select(Person)
-            .where(Person.incident_id == incident_id, Person.id > last)
+            .where(Person.incident_id == incident_id, Person.id > last, *others)
             .order_by(col(Person.id))
             .limit(BATCH_SIZE)
         ).all()

@@ -164,6 +164,7 @@ def _next_group(
             lease.again(session)
             return None
         elif open_deliveries(session, batch.id):
+            wake_the_waves(session, batch.campaign_id, batch.incident_id)
             lease.again(session, after=_until_next(session, batch, now=now))
             return None
         else:

@@ -46,7 +46,7 @@ from incident.record.tasks import TaskState, add_task, end_task
 from incident.report.versions import fill_report, keep_version, report_duties
 from incident.response.housework import House
 from incident.response.runner import cancel_run, run_named
-from incident.settings import Reminders
+from incident.settings import Reminders, WaveSettings
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.moment import Moment
 from incident.store.tables import Batch
@@ -85,6 +85,7 @@ class LivedIn:
     waived: str
     destroyed: str
     updated: Breach
+    waved: Breach
 
     @property
     def house(self) -> House:
@@ -106,13 +107,14 @@ def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
         gone = _destroyed(_another(sending))
         waived = _waived(sending)
         updated = _updated(sending, relay)
+        waved = _waved(sending)
         _approved(sending)
         _reminded(told)
         _alerts(sending)
         sending.made.clock.move(minutes=2)
         _killed_in_the_middle(sending)
         _post(sending, {"title": "it has just come in"}, delivery="new")
-    return LivedIn(sending, running, told, waived, gone, updated)
+    return LivedIn(sending, running, told, waived, gone, updated, waved)
 
 
 def _reminded(breach: Breach) -> None:
@@ -334,6 +336,22 @@ def _updated(breach: Breach, relay: RecordingRelay) -> Breach:
     other.open_sending()
     other.work()
     relay.at_rcpt = _answers
+    return other
+
+
+def _waved(breach: Breach) -> Breach:
+    """One was told as a canary, and four wait for a later wave."""
+    made = breach.made
+    facts = facts_text(now=made.clock(), zone=made.settings.zone, people=2)
+    known = read_facts_file(facts, name="facts.yaml", zone=made.settings.zone, known_at=made.clock())
+    canary = made.settings.model_copy(update={"waves": WaveSettings(canary=1)})
+    other = replace(breach, id=open_one(made, facts=known), made=replace(made, settings=canary))
+    other.log("closed it at the gateway", "contain.disable-endpoint")
+    other.state(discovered_at="2026-11-23 15:00")
+    other.people(some_people(5))
+    other.release()
+    other.open_sending()
+    other.work()
     return other
 
 

@@ -1,6 +1,7 @@
 """Progress: whoever is not settled has an owner and a next time, and what can end, ends.
 
-The owner of people in progress is the open job of their batch, or whoever paused the campaign. Under a hold the job
+The owner of people in progress is the open job of their batch, or of their campaign's waves while they wait for one, or
+whoever paused the campaign. Under a hold the job
 sleeps until the hold is lifted. A job that a killed
 worker left is still open: the next worker takes it over.
 """
@@ -20,6 +21,7 @@ from incident.delivery.states import (
     DeliveryState,
     campaign_brake,
 )
+from incident.delivery.waving import may_be_worked_on
 from incident.durable import EVERYTHING, JobState
 from incident.ops.checks.base import Findings, Invariant, Survey, View, moment_of, table_of
 from incident.record.holds import BRAKES, Cover, hold_brake
@@ -76,7 +78,13 @@ def _look_at_batches(view: View, findings: Findings) -> None:
             .join(_campaign, c.id == b.campaign_id)
             .outerjoin(_job, (j.kind == BATCH_JOB) & (j.key == b.id))
         )
-        .where(view.mine(d.incident_id), d.state.in_(sorted(IN_PROGRESS)), c.state.in_(_UNPAUSED))
+        .where(
+            view.mine(d.incident_id),
+            d.state.in_(sorted(IN_PROGRESS)),
+            c.state.in_(_UNPAUSED),
+            # Who waits for a later wave is looked at with the waves.
+            may_be_worked_on(),
+        )
         .group_by(b.id, j.state, j.next_at, j.beat_at)
         .order_by(b.id)
     )
