@@ -14,6 +14,7 @@ from incident.cli.notice_languages import lint, new_language
 from incident.cli.notice_preview import HELP as PREVIEW_HELP
 from incident.cli.notice_preview import preview
 from incident.cli.record import ID
+from incident.cli.waves import report_phishing
 from incident.errors import Refused, WrongUsage
 from incident.record.showing import defused
 
@@ -26,12 +27,17 @@ GROUP = "notice"
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
-    help="The notice: draft, check, edit, preview, lint, new-language, release, send, pause, resume, status, verify.",
+    help="The notice: draft, check, edit, preview, lint, new-language, release, send, pause, resume, status, report-phishing, verify.",
     no_args_is_help=True,
 )
 WHY = typer.Option(False, "--why", help="Show where each sentence is from.")
 lists = typer.Typer(rich_markup_mode=None, add_completion=False)
 app.command("lint", help="Check the languages of notices: the workspace's own and the shipped.")(lint)
+app.command(
+    "report-phishing",
+    short_help="Count reports of suspicious messages.",
+    help="Count reports that our notice, or one that imitates it, looks like phishing; at a number it stops.",
+)(report_phishing)
 app.command("new-language", help="Begin a language of notices in this workspace.")(new_language)
 
 

@@ -1,8 +1,13 @@
-"""What `incident notice status` says of the waves of a sending."""
+"""What `incident notice status` says of the waves of a sending, and `incident notice report-phishing`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+import typer
+
+from incident.cli.desk import desk_of
+from incident.cli.record import ID
 
 if TYPE_CHECKING:
     from incident.cli.desk import Desk
@@ -66,3 +71,23 @@ def wave_document(now: WavesNow | None) -> dict[str, Any] | None:
         "reports": now.reports,
         "stopped": stopped,
     }
+
+
+def report_phishing(
+    ctx: typer.Context,
+    incident_id: str = ID,
+    count: int = typer.Option(1, "--count", min=1, max=1_000_000, help="How many reports came in."),
+    reason: str = typer.Option("", "--reason", help="What they say, for the journal."),
+) -> None:
+    from incident.delivery.waving import count_reports
+
+    desk = desk_of(ctx)
+    with desk.change(incident_id, kind="phishing.reported") as change:
+        change.note(count=count, reason=reason)
+        reports = count_reports(change, incident_id, count)
+    stops_at = desk.settings.waves.stop_reports
+    then = f"the sending stops at {stops_at}" if stops_at else "no number of them stops the sending"
+    desk.lines(
+        [f"{reports} reports of suspicious messages so far; {then}"],
+        document={"incident": incident_id, "reports": reports, "stops_at": stops_at or None},
+    )

@@ -22,6 +22,7 @@ from incident.delivery.states import (
     DeliveryState,
     campaign_brake,
 )
+from incident.delivery.status import campaigns_of
 from incident.delivery.waves import (
     Counts,
     Look,
@@ -35,7 +36,7 @@ from incident.delivery.waves import (
     plan_waves,
 )
 from incident.durable import Lease, braked, put_job, set_brake
-from incident.errors import NotFound
+from incident.errors import NotFound, Refused
 from incident.record.holds import Cover, is_held
 from incident.record.operators import Role
 from incident.record.summons import Reason, settle_summons, summon
@@ -123,6 +124,25 @@ def forget_the_stop(change: Change, campaign_id: str) -> None:
     row.stopped_at, row.stopped_by, row.stopped_count, row.stopped_of = None, None, 0, 0
     change.put(row)
     settle_summons(change, row.incident_id, campaign_id)
+
+
+def count_reports(change: Change, incident_id: str, count: int) -> int:
+    """Count reports of suspicious messages against the newest sending, which stops at `stop_reports`; returns all of them.
+
+    Raises `Refused` where nothing is watched, so that nobody believes it counted.
+    """
+    newest = next(iter(campaigns_of(change.session, incident_id)), None)
+    row = change.session.get(Waves, newest.id) if newest is not None else None
+    if row is None:
+        raise Refused(
+            "no sending of this incident counts reports of suspicious messages",
+            where=incident_id,
+            next_step=f"keep it in the log: `incident log {incident_id} TEXT --at T --by WHO`",
+        )
+    row.reports += count
+    change.put(row)
+    put_job(change.session, WAVE_JOB, row.id, incident_id=incident_id)
+    return row.reports
 
 
 def _let_go(change: Change, row: Waves, first: int, last: int, *, people: int) -> None:

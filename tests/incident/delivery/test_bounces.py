@@ -137,7 +137,9 @@ def test_without_its_return_path_it_is_matched_by_envelope_id_or_message_id(
 ) -> None:
     row = first(told)
     mark = return_path_of(told, row).partition("+")[2].partition("@")[0]
-    named = {"envelope_id": mark} if how is VerifiedBy.ENVELOPE_ID else {"message_id": f"<{row.id}@example.com>"}
+    named = (
+        {"envelope_id": mark} if how is VerifiedBy.ENVELOPE_ID else {"message_id": f"<{row.id}@example.com>"}
+    )
     deliver(inbox(told), bounce(to="postmaster@notices.example", **named))
     assert take(told).changed == 1
     assert [each.verified_by for each in receipts(told)] == [how]
