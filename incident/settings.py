@@ -150,7 +150,10 @@ class Engine(Part):
 
 
 class RelaySettings(Part):
-    """A mail relay: how to reach it, and where the data goes (rule 12 of the design)."""
+    """A mail relay: how to reach it, and where the data goes (rule 12 of the design).
+
+    `per_second`: the messages a second that it is given at most, by all workers together; None: no limit.
+    """
 
     host: str = ""
     port: int = Field(default=587, ge=1, le=65535)
@@ -163,6 +166,7 @@ class RelaySettings(Part):
     relation: Relation = Relation.OWN
     contract: str = ""
     connections: int = Field(default=1, ge=1, le=50)
+    per_second: Annotated[float, Field(ge=0.001, le=1_000_000)] | None = None
 
 
 class MailSettings(RelaySettings):

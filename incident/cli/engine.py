@@ -38,12 +38,19 @@ def limits(
     at_once: int | None = typer.Option(
         None, "--batches-at-once", min=0, metavar="N", help="Batches of mail at once; 0 lifts the limit."
     ),
+    domains: list[str] = typer.Option(
+        [],
+        "--domain",
+        metavar="DOMAIN=N",
+        help="E-mails a second to addresses of exactly this domain; may be repeated; =0 lifts the limit.",
+    ),
 ) -> None:
+    from incident.delivery.domains import read_limits
     from incident.ops.engine import NewLimits, change_limits
     from incident.store.journal import WORKSPACE_CHAIN
 
     desk = desk_of(ctx)
-    new = NewLimits(per_second, at_once)
+    new = NewLimits(per_second, at_once, read_limits(domains))
     if new.any:
         with desk.store.write(
             WORKSPACE_CHAIN, kind="limits.changed", actor=desk.actor, now=desk.now()

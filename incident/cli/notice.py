@@ -308,12 +308,16 @@ def deliveries_(
                 why,
                 each.attempts,
                 each.last_code,
+                each.last_status,
                 # A relay may quote the person's address or name.
                 each.last_words if reveal else "",
                 f"{each.version}{', update' if each.update else ''}",
             )
         )
-    columns = ("Reference", "Addressee", "Channel", "State", "Why", "Attempts", "Code", "Answer", "Version")
+    columns = (
+        *("Reference", "Addressee", "Channel", "State", "Why", "Attempts", "Code", "Status", "Answer"),
+        "Version",
+    )
     if form == "csv" and not desk.as_json:
         writer = csv.writer(sys.stdout)
         writer.writerow(columns)
@@ -337,15 +341,19 @@ def follow_campaign(desk: Desk, campaign_id: str, incident_id: str) -> None:
         TimeRemainingColumn,
     )
 
-    from incident.delivery.status import progress
+    from incident.delivery.status import progress, some_wait_for_a_limit
     from incident.delivery.waving import is_watched
     from incident.durable import open_jobs
     from incident.ops.worker import Worker
 
     def settled() -> bool:
         with desk.store.read() as session:
+            if open_jobs(session, incident_id=incident_id):
+                return False
             # Between two waves nothing is due for a while.
-            return open_jobs(session, incident_id=incident_id) == 0 and not is_watched(session, campaign_id)
+            if is_watched(session, campaign_id):
+                return False
+            return not some_wait_for_a_limit(session, incident_id, now=desk.now())
 
     bar = Progress(
         TextColumn("  sending"),

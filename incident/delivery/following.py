@@ -27,6 +27,7 @@ from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
 from incident.delivery.ledger import recount
+from incident.delivery.let_go import may_be_worked_on
 from incident.delivery.states import (
     BATCH_JOB,
     IN_PROGRESS,
@@ -37,7 +38,6 @@ from incident.delivery.states import (
     Why,
     campaign_brake,
 )
-from incident.delivery.waving import may_be_worked_on
 from incident.durable import put_job, set_brake
 from incident.store.change import Change
 from incident.store.tables import Attempt, Batch, Campaign, Delivery, Notice

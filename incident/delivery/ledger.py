@@ -28,7 +28,11 @@ MOST_STRIKES = 5
 _FIRST_PAUSE = timedelta(seconds=60)
 _PAUSE_GROWS = 4
 _RELAY_PAUSE = timedelta(seconds=15)
+_LONGEST_OUTAGE_PAUSE = timedelta(minutes=5)
 _LONGEST_RELAY_PAUSE = timedelta(hours=1)
+GIVE_UP_AFTER = timedelta(days=5)
+_LEAST_TRIES = 20
+SERVICE_CLOSING = 421  # RFC 5321 section 3.8
 LONGEST_PAUSE = max(_LONGEST_RELAY_PAUSE, _FIRST_PAUSE * _PAUSE_GROWS ** (MOST_STRIKES - 2))
 
 
@@ -118,14 +122,19 @@ def take_over(session: Session, batch_id: str, *, now: datetime) -> int:
     return len(ids)
 
 
-def due_deliveries(session: Session, batch_id: str, *, now: datetime, limit: int) -> list[Due]:
-    """The next deliveries of a batch that may be sent now.
+def due_deliveries(
+    session: Session, batch_id: str, *, now: datetime, limit: int, leave_out: Sequence[str] = ()
+) -> list[Due]:
+    """The next deliveries of a batch that may be sent now, but for those to `leave_out`.
 
     One that was put off by a clock ahead of ours is among them: its last attempt ended in what is the future here, so
     its time says nothing, and waiting for it could take as long as a clock was ever wrong.
     """
-    values = {"batch": batch_id, "now": now, "most": limit}
-    found = [Due(*row) for row in session.connection().execute(_DUE, values)]
+    values: dict[str, Any] = {"batch": batch_id, "now": now, "most": limit}
+    if leave_out:
+        values["leave_out"] = leave_out
+    statement = _DUE_BUT_FOR_SOME if leave_out else _DUE
+    found = [Due(*row) for row in session.connection().execute(statement, values)]
     if not any(due.shared for due in found):
         return found
     members = _members(session, batch_id, [due.id for due in found if due.shared])
@@ -187,6 +196,7 @@ _DUE = (
     .order_by(col(Delivery.id))
     .limit(bindparam("most", type_=sa.Integer))
 )
+_DUE_BUT_FOR_SOME = _DUE.where(col(Delivery.id).not_in(bindparam("leave_out", expanding=True)))
 
 
 def write_intent(
@@ -233,13 +243,15 @@ _BEGIN = Prepared(
 def judge(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
     """What follows from an outcome. Pure; the rule for e-mail (rule 10 of the design).
 
-    Accepted and permanently refused are settled. What ended before the recipient was named is the relay's matter or
-    ours and would meet everybody: it is tried again for as long as it takes and counts against nobody. Everything
-    else is tried again with growing pauses, `MOST_STRIKES` times in all.
+    Accepted and permanently refused are settled. What is the relay's matter or ours would meet everybody: it counts
+    against nobody, and is tried again until it has failed for `GIVE_UP_AFTER` (RFC 5321 section 4.5.4.1 asks for four
+    to five days). Everything else is tried again with growing pauses, `MOST_STRIKES` times in all.
     """
     if outcome.result is Result.accepted:
         return Settled(due, outcome, DeliveryState.ACCEPTED, Why.NONE, due.strikes, None)
-    if outcome.stage in BEFORE_THE_RECIPIENT:
+    if _is_the_relays_matter(outcome):
+        if _was_long_enough(due, now=now):
+            return Settled(due, outcome, DeliveryState.UNREACHABLE, Why.NO_ANSWER, due.strikes, None)
         return Settled(
             due, outcome, DeliveryState.PENDING, Why.NONE, due.strikes, now + _relay_pause(due, outcome)
         )
@@ -254,15 +266,31 @@ def judge(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
     return _again(due, outcome, now=now)
 
 
+def _is_the_relays_matter(outcome: Outcome) -> bool:
+    """Whether it says nothing of whom the message was for: no session, one that broke off, a relay that closes."""
+    return (
+        outcome.stage in BEFORE_THE_RECIPIENT
+        or outcome.result is Result.not_sent
+        or outcome.code == SERVICE_CLOSING
+    )
+
+
+def _was_long_enough(due: Due, *, now: datetime) -> bool:
+    """Whether it was tried over days, and often: a clock that jumps ahead makes no days."""
+    if due.first_intent_at is None or due.attempts < _LEAST_TRIES:
+        return False
+    return now - due.first_intent_at >= GIVE_UP_AFTER
+
+
 def unsendable(due: Due, why: Why) -> Settled:
     """A delivery that cannot even be made into a message."""
     return Settled(due, None, DeliveryState.UNREACHABLE, why, due.strikes, None)
 
 
 def _relay_pause(due: Due, outcome: Outcome) -> timedelta:
-    """A relay that cannot be reached is tried again soon; one that says no to us, with growing pauses."""
+    """A relay that cannot be used is tried again soon; one that says no to us, with pauses that grow for longer."""
     if outcome.result is Result.not_sent:
-        return _RELAY_PAUSE
+        return min(_RELAY_PAUSE * (1 << min(due.attempts, 6)), _LONGEST_OUTAGE_PAUSE)
     return min(_FIRST_PAUSE * (1 << min(due.attempts, 6)), _LONGEST_RELAY_PAUSE)
 
 
@@ -393,11 +421,13 @@ def recount(session: Session, batch_id: str) -> None:
     )
 
 
-def next_due_at(session: Session, batch_id: str) -> datetime | None:
-    """When the earliest waiting delivery of a batch is due; None when none waits for a time."""
+def next_due_at(session: Session, batch_id: str, *, later_than: datetime | None = None) -> datetime | None:
+    """When the earliest waiting delivery of a batch is due; None when none waits for a time (later than that one)."""
     waiting = select(func.min(Delivery.next_at)).where(
         Delivery.batch_id == batch_id, Delivery.state == DeliveryState.PENDING
     )
+    if later_than is not None:
+        waiting = waiting.where(col(Delivery.next_at) > later_than)
     return session.exec(waiting).one()
 
 

@@ -22,13 +22,22 @@ from notifiers.email.session import SmtpSession
 from notifiers.errors import BadRelay, CarrierUnreachable
 from notifiers.outcome import BEFORE_THE_RECIPIENT, Outcome, Result, Stage
 
+MayTake = Callable[[str, int], int]
+"""How many of so many messages a relay, named as host:port, may be given now."""
+
 
 @dataclass(frozen=True)
 class Route:
-    """A way to hand mail over: a relay, and how many connections are kept to it."""
+    """A way to hand mail over: a relay, how many connections are kept to it, and how many messages a second it takes at
+    most, over all workers (None: no limit)."""
 
     relay: Relay
     connections: int
+    per_second: float | None = None
+
+    @property
+    def peer(self) -> str:
+        return f"{self.relay.host}:{self.relay.port}"
 
 
 def routes_from(mail: MailSettings, *, root: Path) -> list[Route]:
@@ -49,14 +58,15 @@ def route_from(relay: RelaySettings, *, root: Path, where: str) -> Route:
         )
     except BadRelay as error:
         raise BadInput(str(error), where=f"[{where}] in incident.toml") from error
-    return Route(found, relay.connections)
+    return Route(found, relay.connections, relay.per_second)
 
 
 class _Line:
     """The kept connections to one relay, and whether it is tried."""
 
     def __init__(self, route: Route) -> None:
-        self.peer = f"{route.relay.host}:{route.relay.port}"
+        self.peer = route.peer
+        self.limited = route.per_second is not None
         self.circuit = Circuit()
         self.sessions = [SmtpSession(route.relay) for _ in range(route.connections)]
         self.free: asyncio.Queue[SmtpSession] = asyncio.Queue()
@@ -88,8 +98,17 @@ class MailRoom:
         self._thread.join()
         self._loop.close()
 
+    def limited_relay(self) -> str | None:
+        """The relay that a group would go to now, as host:port, where it takes so many messages a second only."""
+        first = self._lines_to_try()[0]
+        return first.peer if first.limited else None
+
     def send(
-        self, envelopes: Sequence[Envelope], *, may_go: Callable[[], bool] = lambda: True
+        self,
+        envelopes: Sequence[Envelope],
+        *,
+        may_go: Callable[[], bool] = lambda: True,
+        may_take: MayTake = lambda relay, wanted: wanted,
     ) -> list[Outcome]:
         """What became of each envelope, in order.
 
@@ -99,8 +118,11 @@ class MailRoom:
 
         Where a relay cannot be reached, breaks off, or refuses before it hears of a recipient, the rest of the group
         goes to the next one, and this one is left alone for a while. What a relay may hold is given to no other.
+
+        `may_take` is asked, on another thread, before a relay with a limit gets any of the group. What is beyond the limit
+        is `not_sent`, and goes to no other relay: this one can be used.
         """
-        return asyncio.run_coroutine_threadsafe(self._send(envelopes, may_go), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(self._send(envelopes, may_go, may_take), self._loop).result()
 
     def check(self) -> None:
         """Open a connection now. Raises `CarrierUnavailable` saying why no relay can be used."""
@@ -131,15 +153,19 @@ class MailRoom:
                 line.free.put_nowait(session)
         return errors
 
-    async def _send(self, envelopes: Sequence[Envelope], may_go: Callable[[], bool]) -> list[Outcome]:
+    async def _send(
+        self, envelopes: Sequence[Envelope], may_go: Callable[[], bool], may_take: MayTake
+    ) -> list[Outcome]:
         until = self._loop.time() + self._longest
         outcomes: list[Outcome] = []
         lines = self._lines_to_try()
         for line in lines:
             left = envelopes[len(outcomes) :]
-            outcomes += await self._send_over(line, left, may_go, until, is_last=line is lines[-1])
-            if len(outcomes) == len(envelopes):
-                break
+            many = await asyncio.to_thread(may_take, line.peer, len(left)) if line.limited else len(left)
+            came = await self._send_over(line, left[:many], may_go, until, is_last=line is lines[-1])
+            outcomes += came
+            if len(came) == many:
+                return outcomes + [_not_sent(line, _BEYOND_THE_LIMIT)] * (len(left) - many)
         return outcomes
 
     def _lines_to_try(self) -> list[_Line]:
@@ -211,6 +237,7 @@ class MailRoom:
             return _outcome(line, result, session.stage, "broken off: the relay took too long")
 
     async def _close(self) -> None:
+        await self._loop.shutdown_default_executor()
         for line in self._lines:
             for session in line.sessions:
                 await session.close()
@@ -221,6 +248,9 @@ def _is_about_the_relay(outcome: Outcome) -> bool:
     if outcome.result is Result.not_sent:
         return True
     return outcome.result is not Result.accepted and outcome.stage in BEFORE_THE_RECIPIENT
+
+
+_BEYOND_THE_LIMIT = "held back: this relay takes no more messages a second"
 
 
 def _not_sent(line: _Line, why: str) -> Outcome:

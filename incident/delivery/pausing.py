@@ -9,9 +9,10 @@ from __future__ import annotations
 from sqlmodel import Session, select
 
 from incident.delivery.following import open_batches
+from incident.delivery.let_go import wake_the_waves
 from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, CampaignState, campaign_brake
 from incident.delivery.status import campaigns_of
-from incident.delivery.waving import forget_the_stop, wake_the_waves
+from incident.delivery.waving import forget_the_stop
 from incident.durable import lift_brake, put_job, set_brake
 from incident.errors import Refused
 from incident.store.change import Change

@@ -167,7 +167,7 @@ def left_to_send(session: Session, incident_id: str) -> Left | None:
 
 
 def known_rates(session: Session, settings: Settings) -> list[Rate]:
-    """Messages a second: the limit over all workers, and what was bought.
+    """Messages a second: the limits over all workers, of all mail and of the first relay, and what was bought.
 
     Where nobody said what was bought, it is what an earlier sending came to: a limit or a pause made that one slower
     than the relay is.
@@ -175,6 +175,8 @@ def known_rates(session: Session, settings: Settings) -> list[Rate]:
     found = [
         Rate(bucket.per_second, RateSource.LIMIT) for bucket in rates(session) if bucket.name == MAIL_LIMIT
     ]
+    if settings.mail.per_second is not None:
+        found.append(Rate(settings.mail.per_second, RateSource.LIMIT))
     if settings.plan.mail_per_second is not None:
         return [*found, Rate(settings.plan.mail_per_second, RateSource.CONTRACT)]
     measured = measured_rate(session)

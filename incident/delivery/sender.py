@@ -3,26 +3,27 @@
 The outcome of one group and the intent of the next are one transaction. A worker that dies leaves at most one group
 (`GROUP` messages) of each batch it has under way with intent and no outcome; those are sent again with the same bytes.
 
-A group is as large as the limit of messages a second allows, which is taken in the transaction of its intent. Brakes
+A group is as large as the limits of messages a second allow, which are taken in the transaction of its intent. Brakes
 and holds are asked there too, and again before each message leaves, as is whether this worker may still act at all.
+
+Messages are made before their intent is written: where making one fails, nothing stands open, and nobody counts as tried.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
 from sqlmodel import Session
 
+from incident.delivery.domains import Line
 from incident.delivery.following import decide_updates, others_of, retire, some_wait, updates_in
 from incident.delivery.ledger import (
     Due,
     Settled,
-    due_deliveries,
     judge,
     next_due_at,
     open_deliveries,
@@ -31,20 +32,18 @@ from incident.delivery.ledger import (
     write_intent,
     write_outcomes,
 )
+from incident.delivery.let_go import is_let_go, wake_the_waves
 from incident.delivery.mailroom import MailRoom
 from incident.delivery.message import CannotBeAddressed, Stationery, compose, stationery
+from incident.delivery.picking import Behind, Picked, Picking, pick
 from incident.delivery.return_path import BounceMailbox
-from incident.delivery.states import MAIL_LIMIT, SETTLE_JOB, CampaignState, Why, campaign_brake
-from incident.delivery.waving import is_let_go, wake_the_waves
-from incident.durable import Lease, braked, put_job, take_tokens
-from incident.errors import NotFound, Unreadable
+from incident.delivery.states import BATCH_JOB, RELAY_LIMITS, SETTLE_JOB, CampaignState, Why, campaign_brake
+from incident.durable import Lease, braked, due_jobs, put_job, take_for_each, take_tokens
+from incident.errors import NotFound, TocsinError
 from incident.notice.release import version_by_id
 from incident.record.holds import Cover, hold_brake, is_held
-from incident.record.person import PersonRow, person_from_content
-from incident.store.change import open_sealed
-from incident.store.prepared import PreparedLookup
 from incident.store.store import Store
-from incident.store.tables import Batch, Campaign, Person
+from incident.store.tables import Batch, Campaign
 from notifiers.email.message import Envelope
 from notifiers.outcome import Outcome
 
@@ -67,27 +66,51 @@ def batches_at_once(connections: int) -> int:
 
 @dataclass(frozen=True)
 class Post:
-    """What sending needs from outside: the relay, the clock, and where bounces go; None: to the sender."""
+    """What sending needs from outside, and what all batches of a worker share: whose turn comes when at a limit.
+
+    Without a mailbox for `bounces` they go to the sender.
+    """
 
     room: MailRoom
     clock: Callable[[], datetime]
     bounces: BounceMailbox | None = None
+    line: Line = field(default_factory=Line)
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """The sending of one batch by one attempt of its job."""
+
+    lease: Lease
+    store: Store
+    batch: Batch
+    paper: Stationery
+    post: Post
+    picking: Picking
 
 
 @dataclass(frozen=True)
 class _Wait:
-    """The limit of messages a second is used up for so many seconds."""
+    """A limit is used up for so many seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
-class _Group:
-    """A group whose intent is written, with the people it goes to; one whose record is damaged is not among them."""
+class _Fault:
+    """A message could not be made, by a fault of ours. Nothing of its group was begun."""
 
-    due: list[Due]
-    people: Mapping[str, PersonRow]
-    intent_at: datetime
+    error: Exception
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A group whose intent is written: messages, and who is settled since there can be none. `paid` is the relay that
+    tokens were taken for."""
+
+    messages: list[tuple[Due, Envelope]]
+    settled: list[Settled]
+    paid: str | None = None
 
 
 def send_batch(lease: Lease, store: Store, batch_id: str, post: Post) -> None:
@@ -118,61 +141,96 @@ def send_batch(lease: Lease, store: Store, batch_id: str, post: Post) -> None:
         version = version_by_id(session, store, campaign.notice_id)
     key = store.key(batch.incident_id)
     paper = stationery(version.frozen, key=key, earlier=earlier, bounces=post.bounces)
+    sending = _Sending(lease, store, batch, paper, post, Picking(batch_id, key, GROUP))
     settled: list[Settled] = []
-    may_go = partial(lease.may_act, *_brakes_of(batch))
     while True:
-        group = lease.insist(partial(_next_group, lease, store, batch, settled, post, key=key))
+        group = lease.insist(partial(_next_group, sending, settled))
         if group is None:
             return
         settled = []
+        if isinstance(group, _Fault):
+            raise group.error
         if isinstance(group, _Wait):
             time.sleep(group.seconds)
         else:
-            settled = _send_group(group, paper, post, may_go)
+            settled = _send_group(sending, group)
 
 
-def _next_group(
-    lease: Lease, store: Store, batch: Batch, settled: list[Settled], post: Post, *, key: bytes
-) -> _Group | _Wait | None:
+def _next_group(sending: _Sending, settled: list[Settled]) -> _Group | _Wait | _Fault | None:
     """Write the last group's outcomes and the next group's intent; None when there is nothing to send now."""
-    now = post.clock().astimezone(UTC)
-    with store.transaction() as session:
+    lease, batch = sending.lease, sending.batch
+    now = sending.post.clock().astimezone(UTC)
+    with sending.store.transaction() as session:
         lease.fence(session, progress=bool(settled))
-        write_outcomes(session, batch, settled, key=key, now=now)
+        write_outcomes(session, batch, settled, key=sending.picking.key, now=now)
+        if lease.stopping:
+            lease.again(session)
+            return None
         # The hold itself is asked besides its brake: it is what the journal keeps.
-        if not lease.stopping and (
-            braked(session, *_brakes_of(batch)) or is_held(session, batch.incident_id, Cover.PEOPLE)
-        ):
+        if braked(session, *_brakes_of(batch)) or is_held(session, batch.incident_id, Cover.PEOPLE):
             campaign = session.get(Campaign, batch.campaign_id)
             if campaign is not None and campaign.state == CampaignState.REPLACED:
                 _leave_to_the_later_version(session, lease, batch, now=now)
             else:
                 lease.again(session, after=_UNDER_A_BRAKE)
             return None
-        due = [] if lease.stopping else due_deliveries(session, batch.id, now=now, limit=GROUP)
-        if due:
-            grant = take_tokens(session, MAIL_LIMIT, len(due))
-            due = due[: grant.granted]
-            if not due:
-                return _Wait(min(max(grant.wait, _SHORTEST_WAIT), _LONGEST_WAIT))
-            write_intent(
-                session, due, incident_id=batch.incident_id, job_attempt=lease.claim.attempt, now=now
-            )
-            wanted = list({person_id for each in due for person_id in each.people})
-            sealed = dict(_SEALED_PEOPLE.all(session.connection(), wanted))
-        elif lease.stopping:
-            lease.again(session)
-            return None
-        elif open_deliveries(session, batch.id):
-            wake_the_waves(session, batch.campaign_id, batch.incident_id)
+        relay = sending.post.room.limited_relay()
+        limit = RELAY_LIMITS + relay if relay else None
+        picked = pick(session, sending.picking, relay_limit=limit, now=now)
+        if picked.due:
+            return _begin(session, sending, picked, paid=relay, now=now)
+        if picked.behind is not None:
+            return _wait_or_let_go(session, sending, picked.behind, now=now)
+        wake_the_waves(session, batch.campaign_id, batch.incident_id)
+        if open_deliveries(session, batch.id):
             lease.again(session, after=_until_next(session, batch, now=now))
             return None
-        else:
-            put_job(session, SETTLE_JOB, batch.campaign_id, incident_id=batch.incident_id)
-            wake_the_waves(session, batch.campaign_id, batch.incident_id)
-            lease.done(session)
-            return None
-    return _Group(due, _readable(sealed, key=key), now)
+        put_job(session, SETTLE_JOB, batch.campaign_id, incident_id=batch.incident_id)
+        lease.done(session)
+    return None
+
+
+def _begin(
+    session: Session, sending: _Sending, picked: Picked, *, paid: str | None, now: datetime
+) -> _Group | _Wait | _Fault:
+    """Make the messages, take what the limits grant by now, and write their intent.
+
+    A fault is given back, not raised: the last group's outcomes, in the same transaction, must not be lost with it.
+    """
+    try:
+        messages, unsent = _made(picked, sending.paper, now=now)
+    except Exception as error:
+        return _Fault(error)
+    if picked.buckets and messages:
+        granted = take_for_each(session, [picked.buckets[due.id] for due, _ in messages])
+        messages = [each for each, may_go in zip(messages, granted, strict=True) if may_go]
+        if not messages and not unsent:
+            return _Wait(_SHORTEST_WAIT)  # another worker was quicker
+    write_intent(
+        session,
+        [*(due for due, _ in messages), *(each.due for each in unsent)],
+        incident_id=sending.batch.incident_id,
+        job_attempt=sending.lease.claim.attempt,
+        now=now,
+    )
+    return _Group(messages, unsent, paid)
+
+
+def _wait_or_let_go(session: Session, sending: _Sending, behind: Behind, *, now: datetime) -> _Wait | None:
+    """Wait here for a limit, or let another batch have this place meanwhile: it may go where there is no limit."""
+    lease, batch = sending.lease, sending.batch
+    wait = _Wait(min(max(behind.seconds(GROUP), _SHORTEST_WAIT), _LONGEST_WAIT))
+    if behind.for_all:
+        return wait
+    some_follow = some_wait(session, batch.id)
+    if not some_follow and not due_jobs(session, BATCH_JOB, limit=1):
+        return wait
+    turn = sending.post.line.turn(behind.bucket, per_second=behind.level.per_second, wanted=behind.turn)
+    others_due = next_due_at(session, batch.id, later_than=now)
+    until = [turn, *([(others_due - now).total_seconds()] if others_due else [])]
+    until += [_FOR_AN_EARLIER_VERSION] if some_follow else []
+    lease.again(session, after=min(until), untried=True)
+    return None
 
 
 def _until_next(session: Session, batch: Batch, *, now: datetime) -> float:
@@ -196,23 +254,14 @@ def _brakes_of(batch: Batch) -> tuple[str, str]:
     return campaign_brake(batch.campaign_id), hold_brake(batch.incident_id, Cover.PEOPLE)
 
 
-_SEALED_PEOPLE = PreparedLookup(Person, key="id", columns=("id", "sealed"))
-
-
-def _readable(sealed: Mapping[str, bytes], *, key: bytes) -> dict[str, PersonRow]:
-    people = {}
-    for person_id, content in sealed.items():
-        # One damaged record must not keep the others from being told.
-        with suppress(Unreadable):
-            people[person_id] = person_from_content(open_sealed(Person, person_id, content, key=key))
-    return people
-
-
-def _send_group(group: _Group, paper: Stationery, post: Post, may_go: Callable[[], bool]) -> list[Settled]:
+def _made(
+    picked: Picked, paper: Stationery, *, now: datetime
+) -> tuple[list[tuple[Due, Envelope]], list[Settled]]:
+    """The messages of a group, whose first intent is written `now`, and who is settled since there can be none."""
+    messages: list[tuple[Due, Envelope]] = []
     settled: list[Settled] = []
-    sendable: list[tuple[Due, Envelope]] = []
-    for due in group.due:
-        people = [group.people.get(person_id) for person_id in due.people]
+    for due in picked.due:
+        people = [picked.people.get(person_id) for person_id in due.people]
         named = [person for person in people if person is not None]
         if len(named) < len(people):
             # Of several in one message nobody is told: who is left out would count as told.
@@ -225,14 +274,35 @@ def _send_group(group: _Group, paper: Stationery, post: Post, may_go: Callable[[
                 others=named[1:],
                 delivery_id=due.id,
                 addressee=due.addressee,
-                first_intent_at=due.first_intent_at or group.intent_at,
+                first_intent_at=due.first_intent_at or now,
                 update_of=due.update_of,
             )
         except CannotBeAddressed:
             settled.append(unsendable(due, Why.BAD_ADDRESS))
             continue
-        sendable.append((due, envelope))
-    outcomes: list[Outcome] = post.room.send([envelope for _, envelope in sendable], may_go=may_go)
-    now = post.clock()
-    settled += [judge(due, outcome, now=now) for (due, _), outcome in zip(sendable, outcomes, strict=True)]
-    return settled
+        messages.append((due, envelope))
+    return messages, settled
+
+
+def _send_group(sending: _Sending, group: _Group) -> list[Settled]:
+    outcomes: list[Outcome] = sending.post.room.send(
+        [envelope for _, envelope in group.messages],
+        may_go=partial(sending.lease.may_act, *_brakes_of(sending.batch)),
+        may_take=partial(_may_take, sending.store, group),
+    )
+    now = sending.post.clock()
+    judged = [
+        judge(due, outcome, now=now) for (due, _), outcome in zip(group.messages, outcomes, strict=True)
+    ]
+    return [*group.settled, *judged]
+
+
+def _may_take(store: Store, group: _Group, relay: str, wanted: int) -> int:
+    """How many more of a group a limited relay may be given: all, where they were paid for, or what its limit grants."""
+    if relay == group.paid:
+        return wanted
+    try:
+        with store.transaction() as session:
+            return take_tokens(session, RELAY_LIMITS + relay, wanted).granted
+    except TocsinError:
+        return 0  # raised from here, it would take along what became of the rest of the group

@@ -106,6 +106,10 @@ class Addressee(StrEnum):
 EMAIL = "email"
 # The bucket of messages a second that all workers share.
 MAIL_LIMIT = "mail"
+DOMAIN_LIMITS = f"{MAIL_LIMIT}/"
+"""The buckets of messages to one domain are named by it, in lower case and in ASCII."""
+RELAY_LIMITS = "relay/"
+"""The buckets of messages over one relay are named by its host:port."""
 
 
 def campaign_brake(campaign_id: str) -> str:

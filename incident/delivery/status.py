@@ -7,11 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
 from incident.delivery.codes import code_mac, read_code
-from incident.delivery.states import IN_PROGRESS, Addressee, DeliveryState, Why, campaign_brake
+from incident.delivery.states import (
+    BATCH_JOB,
+    DOMAIN_LIMITS,
+    IN_PROGRESS,
+    Addressee,
+    CampaignState,
+    DeliveryState,
+    Why,
+    campaign_brake,
+)
+from incident.durable import JobState, braked, levels
 from incident.errors import BadInput
+from incident.record.holds import Cover, hold_brake
 from incident.store.change import open_row
 from incident.store.store import Store
 from incident.store.tables import (
@@ -20,6 +31,7 @@ from incident.store.tables import (
     Brake,
     Campaign,
     Delivery,
+    Job,
     Notice,
     Person,
     PublicNotice,
@@ -154,11 +166,38 @@ def progress(session: Session, campaign_id: str) -> tuple[int, int]:
     return settled, campaign.expected if campaign else 0
 
 
+def some_wait_for_a_limit(session: Session, incident_id: str, *, now: datetime) -> bool:
+    """Whether people of an incident could be told now but for a limit of their domain, while their batch sleeps."""
+    if not any(name.startswith(DOMAIN_LIMITS) for name in levels(session)):
+        return False
+    campaigns = [
+        each.id
+        for each in campaigns_of(session, incident_id)
+        if each.state == CampaignState.SENDING
+        and not braked(session, campaign_brake(each.id), hold_brake(incident_id, Cover.PEOPLE))
+    ]
+    due = (
+        select(Delivery.id)
+        .join(Batch, col(Batch.id) == col(Delivery.batch_id))
+        .join(Job, (col(Job.key) == col(Batch.id)) & (col(Job.kind) == BATCH_JOB))
+        .where(
+            col(Batch.campaign_id).in_(campaigns),
+            Job.state == JobState.OPEN,
+            Delivery.state == DeliveryState.PENDING,
+            col(Delivery.waits).is_(False),
+            or_(col(Delivery.next_at).is_(None), col(Delivery.next_at) <= now),
+        )
+        .limit(1)
+    )
+    return bool(campaigns) and session.exec(due).first() is not None
+
+
 @dataclass(frozen=True)
 class DeliveryLine:
     """One delivery for a list: the person's own reference is shown only to those who ask for it.
 
-    Code and words are the last that came: of an attempt, or of a receipt after it.
+    Code (of the reply), status (the enhanced code, RFC 3463) and words are the last that came: of an attempt, or of a
+    receipt after it, which has no reply.
 
     `version` is the notice's; `update` says whether it goes to somebody whom an earlier version had reached.
     """
@@ -171,7 +210,8 @@ class DeliveryLine:
     state: str
     reason: str
     attempts: int
-    last_code: str
+    last_code: int | None
+    last_status: str
     last_words: str
 
 
@@ -197,7 +237,7 @@ def deliveries(store: Store, incident_id: str, *, unreached: bool) -> Iterator[D
             )
         for row, version in session.exec(statement.execution_options(yield_per=_FETCHED)):
             person = session.get(Person, row.person_id)
-            code, words = _last_said(session, row, key=key)
+            code, status, words = _last_said(session, row, key=key)
             yield DeliveryLine(
                 version=version,
                 update=row.update_of is not None,
@@ -208,12 +248,13 @@ def deliveries(store: Store, incident_id: str, *, unreached: bool) -> Iterator[D
                 reason=row.reason,
                 attempts=row.attempts,
                 last_code=code,
+                last_status=status,
                 last_words=words,
             )
 
 
-def _last_said(session: Session, row: Delivery, *, key: bytes) -> tuple[str, str]:
-    """The other side's last code and words about a delivery: of a receipt where one changed where it stands."""
+def _last_said(session: Session, row: Delivery, *, key: bytes) -> tuple[int | None, str, str]:
+    """The other side's last code, status and words about a delivery: of a receipt, where one counts."""
     leading = row.leader_id or row.id
     if row.rank:
         receipt = session.exec(
@@ -222,12 +263,11 @@ def _last_said(session: Session, row: Delivery, *, key: bytes) -> tuple[str, str
             .order_by(col(Receipt.taken_at).desc(), col(Receipt.id))
         ).first()
         if receipt is not None:
-            return receipt.status or "", open_row(receipt, key=key).get("text", "")
+            return None, receipt.status or "", open_row(receipt, key=key).get("text", "")
     last = session.get(Attempt, (leading, row.attempts)) if row.attempts else None
     if last is None:
-        return "", ""
-    code = "" if last.code is None else str(last.code)
-    return code, open_row(last, key=key)["text"] if last.sealed else ""
+        return None, "", ""
+    return last.code, last.enhanced or "", open_row(last, key=key)["text"] if last.sealed else ""
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,8 @@ class Counts:
     """What came so far of those who were let go.
 
     `settled` are people a message was made for whose outcome is known; `failed` of them were refused, blocked, returned,
-    or never taken. Whom nothing could be sent to is in neither. `reports` are reports of suspicious messages.
+    or never taken. Whom a policy turned away is in both, also while it is tried again; whom nothing could be sent to is in
+    neither. `reports` are reports of suspicious messages.
     """
 
     settled: int = 0
@@ -104,12 +105,13 @@ class Counts:
 
 @dataclass(frozen=True)
 class Look:
-    """A campaign as it is seen: of those let go `in_progress`, whether some are `untried` yet, and who is `waiting`.
+    """A campaign as it is seen: of `let_go` people `in_progress`, whether some are `untried` yet, and who is `waiting`.
 
     `next_at`: the wave was found gone over, and the next may begin then.
     """
 
     counts: Counts
+    let_go: int
     in_progress: int
     untried: bool
     waiting: int
@@ -118,7 +120,7 @@ class Look:
     @property
     def gone_over(self) -> bool:
         """Whether all who were let go were tried, and but for a few it is known what came of it."""
-        return not self.untried and self.in_progress <= MAY_LAG * (self.counts.settled + self.in_progress)
+        return not self.untried and self.in_progress <= MAY_LAG * self.let_go
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ progress, and the campaign's job is theirs. A campaign without a row of `Waves` 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, exists, func, select
+from sqlmodel import Session, col, func, select
 
+from incident.delivery.following import leading
 from incident.delivery.states import (
     BATCH_JOB,
     IN_PROGRESS,
@@ -43,7 +44,8 @@ from incident.record.summons import Reason, settle_summons, summon
 from incident.settings import WaveSettings
 from incident.store.change import Change
 from incident.store.store import Store
-from incident.store.tables import Batch, Campaign, Delivery, Waves
+from incident.store.tables import Attempt, Batch, Campaign, Delivery, Job, Waves
+from notifiers.outcome import Result
 
 LOOK_SECONDS = 2.0
 """Between two looks while a wave is under way: so long a sending goes on that should stop."""
@@ -51,31 +53,6 @@ LOOK_SECONDS = 2.0
 _LAGGING_SECONDS = 30.0  # nothing leaves now; bounces still come
 # Whoever lets a paused sending go on, or lifts a hold, puts the job; this is only for one that nobody lets go on.
 _UNDER_A_BRAKE = 3600.0
-
-
-# -- what may be sent -----------------------------------------------------------------------------------
-
-
-def may_be_worked_on() -> sa.ColumnElement[bool]:
-    """The condition that a batch may have a job: it was let go, or its campaign is replaced and it only retires."""
-    return ~exists().where(
-        col(Waves.id) == col(Batch.campaign_id),
-        col(Waves.to_seq) < col(Batch.seq),
-        col(Campaign.id) == col(Batch.campaign_id),
-        col(Campaign.state) != CampaignState.REPLACED,
-    ).correlate(Batch)
-
-
-def is_let_go(session: Session, batch: Batch) -> bool:
-    """Whether what is in a batch may be sent now."""
-    row = session.get(Waves, batch.campaign_id)
-    return row is None or batch.seq <= row.to_seq
-
-
-def wake_the_waves(session: Session, campaign_id: str, incident_id: str) -> None:
-    """Let the campaign's job look at once, where it has one."""
-    if session.get(Waves, campaign_id) is not None:
-        put_job(session, WAVE_JOB, campaign_id, incident_id=incident_id)
 
 
 # -- changes --------------------------------------------------------------------------------------------
@@ -118,7 +95,7 @@ def forget_the_stop(change: Change, campaign_id: str) -> None:
     row = change.session.get(Waves, campaign_id)
     if row is None or row.stopped_by is None:
         return
-    counts = _counts(change.session, row)
+    counts = look_at(change.session, row).counts
     row.known_settled, row.known_failed = counts.settled, counts.failed
     row.known_complaints, row.known_reports = counts.complaints, counts.reports
     row.stopped_at, row.stopped_by, row.stopped_count, row.stopped_of = None, None, 0, 0
@@ -246,8 +223,7 @@ def _carry_out(
         change.put(row)
         change.note(wave=row.number, **vars(look.counts), in_progress=look.in_progress)
         return
-    let_go = look.counts.settled + look.in_progress
-    wave = next_wave(_waiting(change.session, row), let_go, growth=lookout.settings.growth)
+    wave = next_wave(_waiting(change.session, row), look.let_go, growth=lookout.settings.growth)
     _let_go(change, row, wave.first, wave.last, people=wave.people)
 
 
@@ -298,13 +274,43 @@ def look_at(session: Session, row: Waves) -> Look:
     pending = func.coalesce(func.sum(Batch.pending), 0)
     in_progress = session.exec(select(pending).where(mine, Batch.seq <= row.to_seq)).one()
     waiting = session.exec(select(pending).where(mine, Batch.seq > row.to_seq)).one()
+    settled = _settled(session, row)
+    turned_away = _turned_away(session, row) if in_progress else 0
+    counts = replace(settled, settled=settled.settled + turned_away, failed=settled.failed + turned_away)
     return Look(
-        counts=_counts(session, row),
+        counts=counts,
+        let_go=settled.settled + in_progress,
         in_progress=in_progress,
         untried=in_progress > 0 and _some_untried(session, row),
         waiting=waiting,
         next_at=row.next_at,
     )
+
+
+def _turned_away(session: Session, row: Waves) -> int:
+    """Those whom a server's policy turned away, so that it is tried again: it may be about us and meet everybody.
+
+    Only batches that were begun are looked through, of which few have somebody in progress.
+    """
+    begun = (
+        select(Batch.id)
+        .join(Job, (col(Job.key) == col(Batch.id)) & (col(Job.kind) == BATCH_JOB))
+        .where(Batch.campaign_id == row.id, Batch.seq <= row.to_seq, Batch.pending > 0, Job.attempt > 0)
+    )
+    last = (col(Attempt.delivery_id) == leading()) & (col(Attempt.n) == col(Delivery.attempts))
+    found = (
+        select(func.count())
+        .select_from(Delivery)
+        .join(Attempt, last)
+        .where(
+            col(Delivery.batch_id).in_(begun),
+            col(Delivery.principal).is_(True),
+            Delivery.state == DeliveryState.PENDING,
+            Delivery.strikes > 0,
+            Attempt.result == Result.permanent,
+        )
+    )
+    return session.exec(found).one()
 
 
 def _some_untried(session: Session, row: Waves) -> bool:
@@ -318,7 +324,7 @@ def _some_untried(session: Session, row: Waves) -> bool:
     return session.exec(found).first() is not None
 
 
-def _counts(session: Session, row: Waves) -> Counts:
+def _settled(session: Session, row: Waves) -> Counts:
     statement = select(
         *(
             func.coalesce(func.sum(each), 0)
@@ -372,9 +378,7 @@ def waves_now(session: Session, campaign_id: str, settings: WaveSettings) -> Wav
     here = select(func.coalesce(func.sum(people), 0)).where(
         Batch.campaign_id == row.id, Batch.seq >= row.from_seq, Batch.seq <= row.to_seq
     )
-    to_come = plan_waves(
-        _waiting(session, row), look.counts.settled + look.in_progress, growth=settings.growth
-    )
+    to_come = plan_waves(_waiting(session, row), look.let_go, growth=settings.growth)
     stop = Stop(StopReason(row.stopped_by), row.stopped_count, row.stopped_of) if row.stopped_by else None
     return WavesNow(
         number=row.number,

@@ -36,7 +36,17 @@ from incident.durable.jobs import (
     take_all_away,
 )
 from incident.durable.lease import Fenced, Lease, insist
-from incident.durable.limits import Grant, kind_limits, rates, set_at_once, set_rate, take_tokens
+from incident.durable.limits import (
+    Grant,
+    Level,
+    kind_limits,
+    levels,
+    rates,
+    set_at_once,
+    set_rate,
+    take_for_each,
+    take_tokens,
+)
 from incident.durable.runner import Runner
 from incident.durable.workers import Working, somebody_works, wait_for, workers
 
@@ -51,6 +61,7 @@ __all__ = [
     "JobCount",
     "JobState",
     "Lease",
+    "Level",
     "Patience",
     "Runner",
     "Working",
@@ -62,6 +73,7 @@ __all__ = [
     "insist",
     "job_counts",
     "kind_limits",
+    "levels",
     "lift_brake",
     "look_again",
     "open_jobs",
@@ -75,6 +87,7 @@ __all__ = [
     "set_rate",
     "somebody_works",
     "take_all_away",
+    "take_for_each",
     "take_tokens",
     "wait_for",
     "workers",

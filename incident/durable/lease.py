@@ -108,11 +108,14 @@ class Lease:
             f" state = CASE WHEN pokes = :pokes THEN '{JobState.DONE}' ELSE '{JobState.OPEN}' END WHERE {_OURS}",
         )
 
-    def again(self, session: Session, *, after: float = 0.0) -> None:
-        """Leave the job open and due in `after` seconds (at once, if it was poked meanwhile)."""
+    def again(self, session: Session, *, after: float = 0.0, untried: bool = False) -> None:
+        """Leave the job open and due in `after` seconds (at once, if it was poked meanwhile).
+
+        `untried`: nothing could be tried, so that the count of starts in vain is what it was before this start.
+        """
         self._leave(
             session,
-            f"UPDATE job SET {_LET_GO}, asked_at = <now>,"
+            f"UPDATE job SET {_LET_GO_UNTRIED if untried else _LET_GO}, asked_at = <now>,"
             " next_at = CASE WHEN pokes = :pokes AND :after > 0 THEN <now> + :after ELSE 0 END"
             f" WHERE {_OURS}",
             after=float(after),
@@ -177,6 +180,7 @@ class Lease:
 
 
 _LET_GO = "beat_at = 0, starts = 0"
+_LET_GO_UNTRIED = "beat_at = 0, starts = CASE WHEN starts > 0 THEN starts - 1 ELSE 0 END"
 _BEAT_BESIDE = f"""
     UPDATE job SET {_BEAT} WHERE (kind, key) IN (SELECT kind, key FROM job WHERE {_OURS} <locked if free>)"""
 _LAST_SECONDS = 20.0

@@ -7,7 +7,9 @@ here is hundreds of messages.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -23,30 +25,81 @@ class Grant:
     wait: float = 0.0
 
 
+@dataclass(frozen=True)
+class Level:
+    """What a bucket holds at a moment."""
+
+    tokens: float
+    per_second: float
+    burst: float
+
+    @property
+    def room(self) -> int:
+        """How many messages may leave."""
+        return math.floor(self.tokens)
+
+    def wait(self, wanted: int = 1) -> float:
+        """Seconds until it holds so many tokens, or as many as it can."""
+        return max((min(wanted, self.burst) - self.tokens) / self.per_second, 0.0)
+
+
+def levels(session: Session) -> dict[str, Level]:
+    """What each bucket holds, by name, while others may take of it: for who chooses what to ask for."""
+    rows = run_prepared(session, f"SELECT name, {_LEVEL}, <now> FROM token_bucket").fetchall()
+    return {name: _level(row, now) for name, *row, now in rows}
+
+
 def take_tokens(session: Session, name: str, wanted: int) -> Grant:
     """Take up to `wanted` whole tokens out of a bucket, in the transaction that writes their intent.
 
     In any time of t seconds at most `burst + per_second * t` are granted, by the database's clock; when that clock is
     set back the bucket does not refill until it goes on, when it is set forward it fills up to `burst`.
     """
-    row = run(
-        session,
-        "SELECT per_second, burst, tokens, refilled_at FROM token_bucket WHERE name = :name <locked>",
-        name=name,
-    ).first()
-    if row is None:
-        return Grant(wanted)
+    granted = sum(take_for_each(session, [(name,)] * wanted))
+    if granted or not wanted:
+        return Grant(granted)
+    found = levels(session).get(name)
+    return Grant(0, found.wait() if found is not None else 0.0)
+
+
+def take_for_each(session: Session, wanted: Sequence[Collection[str]]) -> list[bool]:
+    """Take for each message one token of each of its buckets, or none of any; whether it may leave.
+
+    A bucket that does not exist limits nothing. What is granted is as `take_tokens` says.
+    """
+    # In one order, so that two who ask for the same buckets never wait for each other.
+    names = sorted({name for each in wanted for name in each})
+    rows = {name: row for name in names if (row := _locked(session, name)) is not None}
+    if not rows:
+        return [True] * len(wanted)
     now = database_clock(session)
-    full = min(row.burst, row.tokens + max(now - row.refilled_at, 0.0) * row.per_second)
-    granted = min(wanted, math.floor(full))
-    run(
-        session,
-        "UPDATE token_bucket SET tokens = :left, refilled_at = :now WHERE name = :name",
-        left=full - granted,
-        now=now,
-        name=name,
-    )
-    return Grant(granted, 0.0 if granted else (1.0 - full) / row.per_second)
+    left = {name: _level(row, now).tokens for name, row in rows.items()}
+    granted = [_take(left, [name for name in each if name in left]) for each in wanted]
+    for name, tokens in left.items():
+        run_prepared(session, _TAKEN, left=tokens, now=now, name=name)
+    return granted
+
+
+def _take(left: dict[str, float], names: Sequence[str]) -> bool:
+    if any(left[name] < 1.0 for name in names):
+        return False
+    for name in names:
+        left[name] -= 1.0
+    return True
+
+
+def _locked(session: Session, name: str) -> Any:
+    statement = f"SELECT {_LEVEL} FROM token_bucket WHERE name = :name <locked>"
+    return run_prepared(session, statement, name=name).fetchone()
+
+
+def _level(row: Sequence[float], now: float) -> Level:
+    per_second, burst, tokens, refilled_at = row
+    return Level(min(burst, tokens + max(now - refilled_at, 0.0) * per_second), per_second, burst)
+
+
+_LEVEL = "per_second, burst, tokens, refilled_at"
+_TAKEN = "UPDATE token_bucket SET tokens = :left, refilled_at = :now WHERE name = :name"
 
 
 def set_rate(session: Session, name: str, per_second: float | None, *, burst: float | None = None) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from incident.delivery.mailroom import MailRoom, route_from
 from incident.delivery.promises import must_keep_promises
+from incident.delivery.return_path import bounce_mailbox_from
 from incident.durable import somebody_works
 from incident.duties.evaluating import rules_in_use, rules_with_reviews
 from incident.duties.explaining import off_for_organisation
@@ -18,6 +19,7 @@ from incident.duties.recipients import recipients_of_reports, without_contact
 from incident.errors import NotFound, Refused, TocsinError
 from incident.law.regimes import Status
 from incident.notice.paper_fonts import fonts_for
+from incident.ops.bounce_reading import bounces_of
 from incident.ops.house import read_playbook
 from incident.ops.worker import sources_of
 from incident.record.contacts import list_contacts
@@ -36,6 +38,7 @@ from incident.store.instance import objection
 from incident.store.keyring import WORKSPACE_KEY
 from incident.store.looking import look_at_database
 from incident.workspace import search_path
+from notifiers.email.bounce_texts import reads_other_texts
 from notifiers.errors import BadAddress, CarrierMissing
 from notifiers.responders import must_be_callable
 
@@ -70,6 +73,7 @@ def examine(house: House) -> list[Examined]:
         "contacts": _contacts,
         "organisation": _organisation,
         "mail relay": _mail,
+        "bounces": _bounces,
         "letters": _letters,
         "law": _law,
         "playbooks": _playbooks,
@@ -285,6 +289,33 @@ def _mail(house: House) -> Iterator[Examined]:
         else:
             told = f"{relay.host}:{relay.port}, {relay.processor}, {relay.country}"
             yield Examined("mail relay", State.OK, told)
+
+
+def _bounces(house: House) -> Iterator[Examined]:
+    """Who was not reached after all is known from bounces alone."""
+    mail = house.settings.mail
+    if not mail.host:
+        return
+    if bounce_mailbox_from(mail) is None:
+        finding = "they go to the sender's address, and nothing reads them"
+        yield Examined(
+            "bounces", State.WARN, finding, "set mail.return_path and mail.bounces (docs/bounces.md)"
+        )
+        return
+    if not mail.bounces:
+        finding = f"they go to {mail.return_path}, and nothing reads them"
+        yield Examined("bounces", State.WARN, finding, "set mail.bounces to its Maildir (docs/bounces.md)")
+        return
+    maildir = bounces_of(house)
+    maildir.must_be_there()
+    yield Examined("bounces", State.OK, f"read from {maildir.root}")
+    if waiting := len(maildir.put_aside()):
+        yield Examined(
+            "bounces", State.WARN, f"{waiting} wait for a person to look at them", "incident bounces list"
+        )
+    if not reads_other_texts():
+        finding = "those of programs that write no report (RFC 3464) are left to a person"
+        yield Examined("bounces", State.WARN, finding, "pip install 'tocsin[bounce]' reads most of them")
 
 
 def _letters(house: House) -> Iterator[Examined]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlmodel import Session
 
-from incident.delivery.states import BATCH_JOB, MAIL_LIMIT
+from incident.delivery.mailroom import Route
+from incident.delivery.states import BATCH_JOB, DOMAIN_LIMITS, MAIL_LIMIT, RELAY_LIMITS
 from incident.durable import (
     EVERYTHING,
     JobCount,
@@ -73,23 +74,49 @@ def take_the_brake_off(store: Store, *, by: str, reason: str, now: datetime) -> 
 
 @dataclass(frozen=True)
 class NewLimits:
-    """Limits to be set; None leaves one as it is, 0 lifts it."""
+    """Limits to be set; None leaves one as it is, 0 lifts it. `by_domain`: messages a second to each of these domains, as
+    `delivery.domains` reads them."""
 
     mail_per_second: float | None = None
     batches_at_once: int | None = None
+    by_domain: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def any(self) -> bool:
-        return self.mail_per_second is not None or self.batches_at_once is not None
+        return self.mail_per_second is not None or self.batches_at_once is not None or bool(self.by_domain)
 
 
 def change_limits(change: Change, new: NewLimits) -> None:
     """Set limits that all workers share; they hold from the next group of messages on."""
-    if new.mail_per_second is not None:
-        set_rate(change.session, MAIL_LIMIT, new.mail_per_second or None)
+    session = change.session
+    # In the order in which the workers hold these rows: who claims a job the first, who sends a group the others.
     if new.batches_at_once is not None:
-        set_at_once(change.session, BATCH_JOB, new.batches_at_once or None)
+        set_at_once(session, BATCH_JOB, new.batches_at_once or None)
+    if new.by_domain:
+        hold_jobs(session)
+    if new.mail_per_second is not None:
+        set_rate(session, MAIL_LIMIT, new.mail_per_second or None)
+    for domain, per_second in sorted(new.by_domain.items()):
+        set_rate(session, DOMAIN_LIMITS + domain, per_second or None)
+    if new.by_domain:
+        # Batches sleep until their turn under the limit that was.
+        look_again(session)
     change.note(mail_per_second=new.mail_per_second, batches_at_once=new.batches_at_once)
+    if new.by_domain:
+        change.note(by_domain=dict(new.by_domain))
+
+
+def keep_relay_limits(session: Session, routes: Sequence[Route]) -> None:
+    """Let the limits of relays be those of the settings: for a worker that starts. What is as it should be stays so."""
+    wanted: dict[str, float] = {}
+    for route in routes:
+        if route.per_second is not None:
+            name = RELAY_LIMITS + route.peer
+            wanted[name] = min(route.per_second, wanted.get(name, route.per_second))
+    found = {row.name: row.per_second for row in rates(session) if row.name.startswith(RELAY_LIMITS)}
+    for name in sorted({*wanted, *found}):
+        if wanted.get(name) != found.get(name):
+            set_rate(session, name, wanted.get(name))
 
 
 @dataclass(frozen=True)

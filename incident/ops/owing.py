@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, exists, select
 
+from incident.delivery.let_go import may_be_worked_on
 from incident.delivery.states import BATCH_JOB, IN_PROGRESS, PUBLISH_JOB, SETTLE_JOB, WAVE_JOB, CampaignState
-from incident.delivery.waving import may_be_worked_on
 from incident.durable import JobState, put_job
 from incident.duties.reminding import DUTIES_JOB
 from incident.hooks.receiving import ALERT_JOB, AlertState

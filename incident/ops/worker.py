@@ -39,6 +39,7 @@ from incident.notice.release import version_by_id
 from incident.ops.bounce_reading import BounceReading
 from incident.ops.containment_reminders import look_at_containment
 from incident.ops.duty_reminders import look_at_duties
+from incident.ops.engine import keep_relay_limits
 from incident.ops.escalation import SUMMONS_JOB, Caller, work_on_summons
 from incident.ops.hold_reminders import look_at_hold
 from incident.ops.house import evaluate, start_playbook
@@ -145,6 +146,8 @@ class Worker:
         calling = {SUMMONS_JOB: _CALLING_AT_ONCE, RUN_JOB: _RUNS_AT_ONCE}
         with self.house.store.transaction(in_turn="missing jobs") as session:
             put_missing_jobs(session)
+            if routes:
+                keep_relay_limits(session, routes)
         with collecting_seldom(), BounceReading(self.house, says=self.says):
             if not routes:
                 yield self._runner(self.handlers(None), self._patience.slots, at_once=calling)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_bytes
+from importlib.util import find_spec
 
 _LONGEST_TEXT = 64_000
 _LONGEST_FOR_PATTERNS = 32_000
@@ -49,6 +50,11 @@ def _recipient_paragraphs(paragraphs: list[str]) -> Iterator[Failure]:
         if paragraph.startswith("<") and colon and "@" in address and "\n" not in address:
             status = _STATUS.search(said)
             yield Failure(address[1:], status=status[1] if status else None, text=said.strip())
+
+
+def reads_other_texts() -> bool:
+    """Whether flufl.bounce is here, without which only reports and qmail's texts are read."""
+    return find_spec("flufl.bounce") is not None
 
 
 def known_failures(raw: bytes) -> list[Failure]:

@@ -18,7 +18,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from incident.delivery.sender import GROUP
 from incident.delivery.states import BATCH_JOB, IN_PROGRESS
 from incident.delivery.status import deliveries
 from incident.durable import parked_jobs
@@ -123,16 +122,11 @@ def test_nothing_of_anybody_is_found_in_the_store_the_workspace_the_queue_or_a_l
 
 
 def somebody_who_fails(scene: Scene) -> int:
-    """Somebody who was not told yet, and who is in no group with whoever is put off: a group that fails counts as tried
-    at each start, and whoever is put off would be given up on for it."""
+    """Somebody who was not told yet."""
     told = {mail.to for mail in scene.relay.taken}
     lines = deliveries(scene.breach.made.store, scene.breach.id, unreached=False)
-    # As they are sent, in the order of their ids.
-    waiting = [line.reference for line in lines if line.state in IN_PROGRESS]
-    put_off = reference(PUT_OFF)
-    at = waiting.index(put_off) if put_off in waiting else -2 * GROUP
-    far = {name for place, name in enumerate(waiting) if abs(place - at) > GROUP}
-    return next(n for n in range(10, PEOPLE) if reference(n) in far and address(n) not in told)
+    waiting = {line.reference for line in lines if line.state in IN_PROGRESS}
+    return next(n for n in range(10, PEOPLE) if reference(n) in waiting and address(n) not in told)
 
 
 def prepare(

@@ -63,6 +63,7 @@ class Mail:
 
     to: str
     raw: bytes
+    mail_from: str = ""
 
     @property
     def message(self) -> EmailMessage:
@@ -107,7 +108,7 @@ class RecordingRelay:
             return refusal
         content = envelope.content
         assert isinstance(content, bytes)
-        self.taken.append(Mail(to, content))
+        self.taken.append(Mail(to, content, envelope.mail_from or ""))
         return TAKEN
 
 

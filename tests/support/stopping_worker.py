@@ -111,9 +111,10 @@ def _watch_groups(stops: _Stops) -> None:
             stops.at(Window.BEFORE_INTENT, intents)
         stops.settled += len(outcomes)
 
-    def watched_send_group(group: Any, *given: Any, **named: Any) -> Any:
-        stops.at(Window.AFTER_INTENT, [due.id for due in group.due])
-        return send_group(group, *given, **named)
+    def watched_send_group(sending: Any, group: Any, *given: Any, **named: Any) -> Any:
+        intended = [*(due for due, _ in group.messages), *(each.due for each in group.settled)]
+        stops.at(Window.AFTER_INTENT, [due.id for due in intended])
+        return send_group(sending, group, *given, **named)
 
     sender._next_group, sender.write_outcomes = watched_next_group, watched_outcomes
     sender.write_intent, sender._send_group = watched_intent, watched_send_group

@@ -10,7 +10,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from incident.delivery.codes import code_mac, code_of
-from incident.delivery.ledger import LONGEST_PAUSE
+from incident.delivery.ledger import LONGEST_PAUSE, SERVICE_CLOSING
 from incident.delivery.states import (
     IN_PROGRESS,
     NEVER_TRIED,
@@ -57,10 +57,14 @@ _LEADING = sa.func.coalesce(d.leader_id, d.id)
 _SETTLED_STATES, _OPEN_STATES = sorted(SETTLED), sorted(IN_PROGRESS)
 _REASONS = sorted(set(Why) - {Why.NONE})
 # What a worker that died leaves, and what ends a try that the other side took part in, count as a strike.
+_TAKEN_PART = a.stage.is_not(None) & a.stage.not_in(sorted(BEFORE_THE_RECIPIENT))
+_BROKEN_OFF = sa.or_(a.result == Result.not_sent, a.code == SERVICE_CLOSING)
 _STRIKES = sa.or_(
     (a.result == Result.ambiguous) & a.stage.is_(None),
-    (a.result != Result.accepted) & a.stage.is_not(None) & a.stage.not_in(sorted(BEFORE_THE_RECIPIENT)),
+    (a.result != Result.accepted) & _TAKEN_PART & ~sa.func.coalesce(_BROKEN_OFF, sa.false()),
 )
+# Earlier releases counted a session that broke off too.
+_MAYBE_STRIKES = _TAKEN_PART & _BROKEN_OFF
 
 
 def _look_at_attempts(view: View, findings: Findings) -> None:
@@ -74,6 +78,7 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
             sa.func.max(sa.case((a.outcome_at.is_(None), a.n))).label("open_one"),
             one_if(a.result == Result.accepted).label("accepted"),
             one_if(_STRIKES).label("strikes"),
+            one_if(_MAYBE_STRIKES).label("maybe"),
             sa.func.min(a.job_attempt).label("earliest"),
         )
         .group_by(a.delivery_id)
@@ -81,6 +86,7 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
     )
     t = tried.c
     last = _attempt.alias()
+    strikes = sa.func.coalesce(t.strikes, 0)
     many, open_ones = sa.func.coalesce(t.many, 0), sa.func.coalesce(t.open, 0)
     accepted, settled = d.state == DeliveryState.ACCEPTED, d.state.in_(_SETTLED_STATES)
     settled_when = sa.case((many == 0, c.opened_at), else_=last.c.outcome_at)
@@ -108,7 +114,11 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
             Sign(
                 ATTEMPTS,
                 "its strikes are not those of its attempts",
-                d.strikes.is_distinct_from(sa.func.coalesce(t.strikes, 0)),
+                sa.or_(
+                    d.strikes.is_(None),
+                    d.strikes < strikes,
+                    d.strikes > strikes + sa.func.coalesce(t.maybe, 0),
+                ),
             ),
             Sign(
                 OPEN,
@@ -226,6 +236,8 @@ def _other_reason(many: sa.ColumnElement[int], last: sa.FromClause) -> sa.Column
         (many == 0, d.reason.not_in(sorted({*NEVER_TRIED, Why.REPLACED}))),
         # What a later version tells is told by that one, whatever came of the tries so far.
         (d.reason == Why.REPLACED, last.c.result == Result.accepted),
+        # A relay that says no to us says nothing of anybody.
+        (last.c.stage.in_(sorted(BEFORE_THE_RECIPIENT)), d.reason != Why.NO_ANSWER),
         (last.c.result == Result.permanent, d.reason != sa.case((blocked, Why.BLOCKED), else_=Why.REFUSED)),
         (last.c.stage.is_(None), d.reason.not_in([Why.BAD_ADDRESS, Why.DAMAGED])),
         else_=d.reason != Why.NO_ANSWER,

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from incident.delivery.let_go import may_be_worked_on
 from incident.delivery.states import (
     BATCH_JOB,
     BRAKED,
@@ -21,7 +22,6 @@ from incident.delivery.states import (
     DeliveryState,
     campaign_brake,
 )
-from incident.delivery.waving import may_be_worked_on
 from incident.durable import EVERYTHING, JobState
 from incident.ops.checks.base import Findings, Invariant, Survey, View, moment_of, table_of
 from incident.record.holds import BRAKES, Cover, hold_brake

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from incident.delivery import batching
 from incident.delivery.states import CampaignState
 from tests.support.breaches import Breach, make_breach, some_people
 from tests.support.commands import Answer, run, spawn
@@ -242,3 +243,36 @@ def test_limits_are_set_shown_and_lifted(tmp_path: Path, relay: RecordingRelay) 
     )
     assert lifted.document["limits"] == {"per_second": {}, "at_once": {}}
     assert incident(breach, "engine", "limits", "--mail-per-second", "-1").code == 2
+
+
+def test_a_domain_s_limit_is_set_shown_and_lifted(tmp_path: Path, relay: RecordingRelay) -> None:
+    breach = sending(tmp_path, relay, None)
+    answer = incident(
+        breach, "engine", "limits", "--domain", "QQ.com=50", "--domain", "邮箱.中国=2.5", "--json"
+    )
+    idn = "mail/xn--c0zu34b.xn--fiqs8s"
+    assert answer.document["limits"]["per_second"] == {"mail/qq.com": 50.0, idn: 2.5}
+    assert "limit: 50 mail/qq.com a second, 50 at once" in incident(breach, "engine", "status").out
+    [entry] = [each for each in breach.made.store.entries("workspace") if each.kind == "limits.changed"]
+    body = breach.made.store.body_of("workspace", entry.seq)
+    assert body is not None and body["by_domain"] == {"qq.com": 50.0, "xn--c0zu34b.xn--fiqs8s": 2.5}
+    lifted = incident(
+        breach, "engine", "limits", "--domain", "qq.com=0", "--domain", f"{idn[5:]}=0", "--json"
+    )
+    assert lifted.document["limits"]["per_second"] == {}
+    for wrong in ("qq.com", "*.qq.com=5", "qq.com=-1"):
+        refused = incident(breach, "engine", "limits", "--domain", wrong)
+        assert refused.code == 2 and "--domain" in refused.err, refused.text
+
+
+def test_a_send_goes_on_while_batches_of_a_limited_domain_sleep(
+    tmp_path: Path, relay: RecordingRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "BATCH_SIZE", 15)
+    breach = make_breach(tmp_path, people=some_people(60), relay_port=relay.port)
+    breach.release()
+    breach.open_sending()
+    assert incident(breach, "engine", "limits", "--domain", "example.org=20").code == 0
+    answer = incident(breach, "notice", "send", breach.id)
+    assert answer.code == 0, answer.text
+    assert (len(relay.taken), breach.account().state) == (60, CampaignState.ENDED)

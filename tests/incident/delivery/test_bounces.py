@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sqlmodel import select
 
 from incident.delivery.bounces import ROUND, Round
 from incident.delivery.receipts import VerifiedBy
+from incident.delivery.return_path import bounce_mailbox_from
 from incident.delivery.states import Why
 from incident.errors import BadInput, WorkspaceError
 from incident.ops.bounce_reading import BounceReading, take_bounces
@@ -76,7 +78,7 @@ def test_a_bounce_to_its_return_path_is_taken_and_removed(told: Breach) -> None:
     account = told.account()
     assert (account.accepted, account.returned) == (PEOPLE - 1, 1)
     assert account.unreachable == {Why.BAD_ADDRESS: 1} and account.adds_up
-    assert_the_check_holds(told.house)
+    assert_the_check_holds(told.made.workspace.root)
 
 
 def test_the_same_message_again_changes_nothing_and_is_removed(told: Breach) -> None:
@@ -116,7 +118,7 @@ def test_what_is_late_delivered_or_handed_on_leaves_nobody_unreached(
     assert take(told).new == 1
     account = told.account()
     assert (account.accepted, account.delivered, account.returned) == (PEOPLE, delivered, 0)
-    assert_the_check_holds(told.house)
+    assert_the_check_holds(told.made.workspace.root)
 
 
 def test_an_automatic_reply_is_no_bounce(told: Breach) -> None:
@@ -171,7 +173,7 @@ def test_a_bounce_that_comes_before_anything_was_sent_silences_nobody(
     breach.work()
     assert breach.account().accepted == PEOPLE
     assert {mail.to for mail in relay.taken} == {f"p0000{number}@example.org" for number in (1, 2, 3)}
-    assert_the_check_holds(breach.house)
+    assert_the_check_holds(breach.made.workspace.root)
 
 
 def test_what_nobody_can_read_is_put_aside_and_taken_once_it_is_clear(told: Breach) -> None:
@@ -188,7 +190,7 @@ def test_more_than_a_round_are_taken_and_the_sum_holds(told: Breach) -> None:
     for number in range(ROUND + 5):
         deliver(inbox(told), bounce(to=to, said=f"550 5.1.1 no such user {number}"), f"{number}.example")
     assert take(told) == Round(new=ROUND + 5, changed=1)
-    assert_the_check_holds(told.house)
+    assert_the_check_holds(told.made.workspace.root)
 
 
 def test_of_data_that_was_destroyed_nothing_is_kept(told: Breach) -> None:
@@ -215,7 +217,7 @@ def test_a_bounce_of_a_message_to_several_moves_all_of_them(tmp_path: Path, rela
     deliver(inbox(breach), bounce(to=return_path_of(breach, leader)))
     take(breach)
     assert breach.account().unreachable == {Why.BAD_ADDRESS: 3}
-    assert_the_check_holds(breach.house)
+    assert_the_check_holds(breach.made.workspace.root)
 
 
 def test_a_worker_reads_the_mailbox_by_itself_and_says_once_what_keeps_it_from_reading(told: Breach) -> None:
@@ -230,10 +232,7 @@ def test_a_worker_reads_the_mailbox_by_itself_and_says_once_what_keeps_it_from_r
     assert len(said) == 1 and "it cannot be read" in said[0]
 
 
-def wait_until(done: object) -> None:
-    import time
-
-    assert callable(done)
+def wait_until(done: Callable[[], object]) -> None:
     until = time.monotonic() + 10
     while not done():
         assert time.monotonic() < until
@@ -257,10 +256,6 @@ def test_a_maildir_that_is_none_is_a_clear_error(told: Breach) -> None:
 
 
 @pytest.mark.parametrize("path", ["no address", "a@", f"{'b' * 30}@example.com"])
-def test_a_return_path_that_cannot_be_one_is_refused_before_anything_is_sent(
-    tmp_path: Path, path: str
-) -> None:
-    from incident.delivery.return_path import bounce_mailbox_from
-
+def test_a_return_path_that_cannot_be_one_is_a_clear_error(path: str) -> None:
     with pytest.raises(BadInput, match=r"mail\.return_path"):
         bounce_mailbox_from(MailSettings(return_path=path))

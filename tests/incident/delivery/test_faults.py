@@ -117,11 +117,6 @@ def test_a_relay_that_never_says_what_it_took_is_given_up_after_a_few_copies(tmp
     assert_nobody_is_lost(breach, relay.copies, unreachable={Why.NO_ANSWER: 3})
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="judge() counts a connection that broke at RCPT or DATA, and a 421 there, against the recipient, though"
-    " neither says anything of them: after an hour and a half of such a relay everybody is given up",
-)
 @pytest.mark.parametrize(
     ("stage", "answer"), [("data", CLOSES), ("rcpt", CLOSING)], ids=["before 354", "421"]
 )

@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlmodel import Session, col, func, select
 
 from incident.delivery.ledger import (
+    GIVE_UP_AFTER,
     MOST_STRIKES,
     Due,
     Settled,
@@ -116,16 +117,52 @@ def test_every_outcome_settles_a_person_with_a_reason_or_gives_a_next_time(
     assert settled.strikes in (strikes, strikes + 1)
 
 
-@given(st.lists(possible().filter(lambda one: one.stage not in {Stage.connect, Stage.tls, Stage.auth})))
-def test_nobody_is_tried_for_ever_once_the_relay_listens(outcomes: list[Outcome]) -> None:
-    due = DUE
-    for number, one in enumerate(outcomes):
-        settled = judge(due, one, now=START)
+BROKEN_OFF = outcome(Result.not_sent, Stage.data)
+CLOSES_THE_SERVICE = outcome(Result.temporary, Stage.rcpt, 421, "4.3.2")
+SAYS_NO_TO_US = outcome(Result.permanent, Stage.mail, 530)
+
+
+@pytest.mark.parametrize("one", [BROKEN_OFF, CLOSES_THE_SERVICE, SAYS_NO_TO_US])
+def test_what_says_nothing_of_the_recipient_is_given_up_after_days_and_not_before(one: Outcome) -> None:
+    due, now = replace(DUE, first_intent_at=START), START
+    while (settled := judge(due, one, now=now)).state is DeliveryState.PENDING:
+        assert settled.next_at is not None and settled.strikes == 0
+        due, now = replace(due, attempts=due.attempts + 1), settled.next_at
+    assert (settled.state, settled.why) == (DeliveryState.UNREACHABLE, Why.NO_ANSWER)
+    assert GIVE_UP_AFTER <= now - START < GIVE_UP_AFTER + timedelta(hours=1)
+
+
+def test_a_clock_that_jumps_ahead_by_weeks_gives_nobody_up() -> None:
+    due = replace(DUE, first_intent_at=START, attempts=2)
+    settled = judge(due, BROKEN_OFF, now=START + timedelta(weeks=3))
+    assert settled.state is DeliveryState.PENDING
+
+
+# -- every delivery ends ------------------------------------------------------------------------------
+
+_MOST_TRIES_OF_AN_OUTAGE = 1500
+
+
+@given(st.lists(possible(), min_size=1, max_size=12), st.lists(st.integers(0, 11), max_size=40))
+def test_every_delivery_ends_whatever_the_relay_answers_for_ever(
+    answers: list[Outcome], order: list[int]
+) -> None:
+    """The answers come in any order first, then one after the other again and again: also always the same one."""
+    due, now = DUE, START
+    for number in range(_MOST_TRIES_OF_AN_OUTAGE):
+        which = order[number] if number < len(order) else number
+        settled = judge(due, answers[which % len(answers)], now=now)
         if settled.state in SETTLED:
             return
-        due = replace(due, strikes=settled.strikes, attempts=number + 1)
-    heard = [one for one in outcomes if one.stage is not Stage.mail]
-    assert len(heard) < MOST_STRIKES
+        assert settled.next_at is not None
+        due = replace(
+            due,
+            first_intent_at=due.first_intent_at or now,
+            strikes=settled.strikes,
+            attempts=due.attempts + 1,
+        )
+        now = settled.next_at
+    raise AssertionError(f"still tried after {now - START}")
 
 
 # -- the sum, with any order of events --------------------------------------------------------------

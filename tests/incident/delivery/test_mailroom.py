@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from incident.delivery import mailroom
+from incident.delivery import batching, mailroom
 from incident.delivery.mailroom import MailRoom, Route, routes_from
+from incident.durable import rates, set_rate
 from incident.errors import BadInput, CarrierUnavailable
+from incident.ops.engine import keep_relay_limits
 from incident.settings import MailSettings
 from notifiers.email.circuit import Circuit
 from notifiers.email.message import Envelope
@@ -20,13 +23,15 @@ from notifiers.email.relay import Relay, Timeouts, TlsMode
 from notifiers.outcome import Outcome, Result, Stage
 from tests.support.breaches import make_breach, some_people
 from tests.support.faulty_relay import STALLS, Fault, FaultyRelay
+from tests.support.postgres import PostgresServer
 from tests.support.relays import LOOPBACK, RecordingRelay, free_port, recording_relay, smtp_sink
+from tests.support.workspaces import make_workspace
 
 QUICK = Timeouts(connect=2, tls=2, auth=2, mail=2, rcpt=2, data=2, body=2, after_dot=2)
 
 
-def route(port: int, *, connections: int = 1) -> Route:
-    return Route(Relay(LOOPBACK, port, TlsMode.none, timeouts=QUICK), connections)
+def route(port: int, *, connections: int = 1, per_second: float | None = None) -> Route:
+    return Route(Relay(LOOPBACK, port, TlsMode.none, timeouts=QUICK), connections, per_second)
 
 
 def envelopes(count: int) -> list[Envelope]:
@@ -172,18 +177,122 @@ def test_a_brake_that_falls_while_a_relay_fails_keeps_the_message_from_every_rel
     assert (len(asked), second.taken) == (1, [])
 
 
+def test_a_limited_relay_gets_as_many_as_it_may_and_no_other_gets_the_rest() -> None:
+    asked: list[tuple[str, int]] = []
+
+    def three(relay: str, wanted: int) -> int:
+        asked.append((relay, wanted))
+        return 3
+
+    with two_relays() as (first, second):
+        routes = [route(first.port, per_second=5), route(second.port)]
+        with MailRoom(routes) as room:
+            assert room.limited_relay() == f"{LOOPBACK}:{first.port}"
+            outcomes = room.send(envelopes(5), may_take=three)
+    assert asked == [(f"{LOOPBACK}:{first.port}", 5)]
+    assert [(each.result, each.stage) for each in outcomes[3:]] == [(Result.not_sent, Stage.connect)] * 2
+    assert (len(first.taken), len(second.taken)) == (3, 0)
+
+
+def test_a_limited_relay_that_takes_over_is_asked_for_and_one_without_a_limit_is_not() -> None:
+    asked: list[tuple[str, int]] = []
+
+    def none(relay: str, wanted: int) -> int:
+        asked.append((relay, wanted))
+        return 0
+
+    nowhere = free_port()
+    with recording_relay() as second:
+        with MailRoom([route(nowhere), route(second.port, per_second=5)]) as room:
+            assert room.limited_relay() is None
+            assert [each.result for each in room.send(envelopes(2), may_take=none)] == [Result.not_sent] * 2
+            assert room.limited_relay() == f"{LOOPBACK}:{second.port}"
+        assert asked == [(f"{LOOPBACK}:{second.port}", 2)]
+        with MailRoom([route(nowhere, per_second=5), route(second.port)]) as room:
+            assert [each.result for each in room.send(envelopes(2))] == [Result.accepted] * 2
+
+
+def test_a_relay_is_given_no_more_a_second_than_the_settings_say_by_all_batches_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store_on: PostgresServer | None
+) -> None:
+    monkeypatch.setattr(batching, "BATCH_SIZE", 20)
+    taken: list[float] = []
+    with recording_relay() as relay:
+        breach = make_breach(
+            tmp_path, people=some_people(60), relay_port=relay.port, mail={"per_second": 25}, on=store_on
+        )
+        relay.at_rcpt = lambda address: taken.append(time.monotonic())
+        breach.release()
+        breach.open_sending()
+        began = time.monotonic()
+        breach.work()
+    assert all(number <= 25 * (when - began) + 1 for number, when in enumerate(taken, start=1))
+    account = breach.account()
+    assert (len(taken), account.accepted, account.adds_up) == (60, 60, True)
+    assert taken[-1] - began < 6
+    with breach.made.store.read() as session:
+        assert {row.name: row.per_second for row in rates(session)} == {f"relay/{LOOPBACK}:{relay.port}": 25}
+
+
+def test_where_a_limited_relay_takes_over_its_limit_holds_too_and_nobody_counts_a_try(tmp_path: Path) -> None:
+    taken: list[float] = []
+    with two_relays() as (first, second):
+        other = {
+            "host": LOOPBACK,
+            "port": second.port,
+            "tls": "none",
+            "processor": "our second relay",
+            "country": "cn",
+            "per_second": 30,
+        }
+        breach = make_breach(
+            tmp_path, people=some_people(60), relay_port=first.port, mail={"others": [other]}
+        )
+        first.at_mail = lambda sender: "421 4.3.2 going down" if len(first.taken) >= 10 else None
+        second.at_rcpt = lambda address: taken.append(time.monotonic())
+        breach.release()
+        breach.open_sending()
+        began = time.monotonic()
+        for _ in range(10):  # each begins at the first relay, and takes over for some of a group
+            breach.work()
+            breach.later(minutes=1)
+    assert all(number <= 30 * (when - began) + 1 for number, when in enumerate(taken, start=1))
+    account = breach.account()
+    assert (account.accepted, account.doubled_at_most, account.adds_up) == (60, 0, True)
+    assert (len(first.taken), len(second.taken)) == (10, 50)
+    assert {row.strikes for row in breach.deliveries()} == {0}
+
+
+def test_a_worker_that_starts_lets_the_limits_of_relays_be_those_of_the_settings(tmp_path: Path) -> None:
+    store = make_workspace(tmp_path).store
+
+    def kept(*routes: Route) -> dict[str, float]:
+        with store.transaction() as session:
+            keep_relay_limits(session, routes)
+        with store.read() as session:
+            return {row.name: row.per_second for row in rates(session)}
+
+    with store.transaction() as session:
+        set_rate(session, "mail", 7)
+    here = f"relay/{LOOPBACK}"
+    both = (route(1, per_second=5), route(2, per_second=3), route(2, per_second=9), route(3))
+    assert kept(*both) == {"mail": 7, f"{here}:1": 5, f"{here}:2": 3}
+    assert kept(route(1), route(2, per_second=4)) == {"mail": 7, f"{here}:2": 4}
+
+
 def test_relays_come_from_the_settings_in_their_order(tmp_path: Path) -> None:
     mail = MailSettings.model_validate(
         {
             "host": "one.example.com",
             "ca_file": "ca.pem",
             "connections": 3,
-            "others": [{"host": "two.example.com", "port": 25, "tls": "none"}],
+            "others": [{"host": "two.example.com", "port": 25, "tls": "none", "per_second": 2.5}],
         }
     )
     one, two = routes_from(mail, root=tmp_path)
     assert (one.relay.host, one.relay.ca_file, one.connections) == ("one.example.com", tmp_path / "ca.pem", 3)
     assert (two.relay.host, two.relay.port, two.relay.ca_file) == ("two.example.com", 25, None)
+    assert (one.per_second, two.per_second, two.peer) == (None, 2.5, "two.example.com:25")
     wrong = mail.model_copy(update={"others": [mail.others[0].model_copy(update={"username": "tocsin"})]})
     with pytest.raises(BadInput, match="come together") as refused:
         routes_from(wrong, root=tmp_path)

@@ -31,6 +31,7 @@ from tests.support.relays import parsed
 
 LANGUAGES = ("zh-Hans", "zh-Hant", "en")
 KEY = bytes(32)
+DELIVERY = "d1" * 16
 AT = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 TITLES = {
     "phone_number": {"zh-Hans": "手机号码", "zh-Hant": "手機號碼", "en": "phone number"},
@@ -116,7 +117,7 @@ def message_to(
     envelope = compose(
         stationery(version or frozen(), key=KEY),
         somebody(audience, language, name=name, guardian=guardian),
-        delivery_id="d1",
+        delivery_id=DELIVERY,
         addressee=Addressee.GUARDIAN if audience is Audience.GUARDIAN else Addressee.PERSON,
         first_intent_at=AT,
     )
@@ -140,7 +141,7 @@ def test_each_gets_the_version_for_them_in_their_language(audience: Audience, la
     assert message["Subject"] == mail.subject
     assert message["Content-Language"] == language
     text, page = bodies(message)
-    assert code_of(KEY, "d1") in text and code_of(KEY, "d1") in page
+    assert code_of(KEY, DELIVERY) in text and code_of(KEY, DELIVERY) in page
     assert TITLES["phone_number"][language] in text
     assert "Kim" in text
     assert ("Pat" in text) == (audience is Audience.GUARDIAN)
@@ -197,7 +198,7 @@ def test_who_reads_another_language_gets_the_nearest_and_else_the_first(
 def test_a_kind_of_data_without_a_name_in_the_language_is_told_as_all_that_is_concerned() -> None:
     kim = somebody(Audience.PERSON, "zh-Hant", name="Kim")
     person = kim._replace(categories=("phone_number", "signature"))
-    envelope = compose(PAPER, person, delivery_id="d1", addressee=Addressee.PERSON, first_intent_at=AT)
+    envelope = compose(PAPER, person, delivery_id=DELIVERY, addressee=Addressee.PERSON, first_intent_at=AT)
     text, _ = bodies(parsed(envelope.data))
     assert "all of it" in text and "签名" not in text and "signature" not in text
 
@@ -247,10 +248,10 @@ def test_a_name_stays_a_name_in_every_version(name: str, guardian: str) -> None:
 def compose_named(audience: Audience, language: str, name: str, guardian: str) -> EmailMessage:
     person = somebody(audience, language, name=name, guardian=guardian)
     to = Addressee.GUARDIAN if audience is Audience.GUARDIAN else Addressee.PERSON
-    envelope = compose(PAPER, person, delivery_id="d1", addressee=to, first_intent_at=AT)
-    assert envelope.data == compose(PAPER, person, delivery_id="d1", addressee=to, first_intent_at=AT).data, (
-        "made again it has the same bytes"
-    )
+    envelope = compose(PAPER, person, delivery_id=DELIVERY, addressee=to, first_intent_at=AT)
+    assert (
+        envelope.data == compose(PAPER, person, delivery_id=DELIVERY, addressee=to, first_intent_at=AT).data
+    ), "made again it has the same bytes"
     return parsed(envelope.data)
 
 
@@ -262,7 +263,7 @@ def test_a_guardian_of_several_reads_their_names_and_a_line_for_each() -> None:
     envelope = compose(
         PAPER,
         children[0],
-        delivery_id="d1",
+        delivery_id=DELIVERY,
         addressee=Addressee.GUARDIAN,
         first_intent_at=AT,
         others=children[1:],
@@ -279,11 +280,11 @@ def test_a_household_of_several_ages_reads_the_words_for_everybody() -> None:
     grown, young = (somebody(audience, "en", name="Kim") for audience in (Audience.PERSON, Audience.YOUNG))
     for others, audience in (((grown,), Audience.PERSON), ((young,), Audience.PERSON)):
         envelope = compose(
-            PAPER, grown, delivery_id="d1", addressee=Addressee.PERSON, first_intent_at=AT, others=others
+            PAPER, grown, delivery_id=DELIVERY, addressee=Addressee.PERSON, first_intent_at=AT, others=others
         )
         assert parsed(envelope.data)["Subject"] == frozen().email_for(audience, "en").subject
     envelope = compose(
-        PAPER, young, delivery_id="d1", addressee=Addressee.PERSON, first_intent_at=AT, others=(young,)
+        PAPER, young, delivery_id=DELIVERY, addressee=Addressee.PERSON, first_intent_at=AT, others=(young,)
     )
     assert parsed(envelope.data)["Subject"] == frozen().email_for(Audience.YOUNG, "en").subject
 
@@ -296,7 +297,9 @@ def test_each_version_is_marked_as_an_update_under_its_own_subject() -> None:
     for audience in Audience:
         person = somebody(audience, "en", name="Kim")
         to = Addressee.GUARDIAN if audience is Audience.GUARDIAN else Addressee.PERSON
-        envelope = compose(paper, person, delivery_id="d1", addressee=to, first_intent_at=AT, update_of="n1")
+        envelope = compose(
+            paper, person, delivery_id=DELIVERY, addressee=to, first_intent_at=AT, update_of="n1"
+        )
         message = parsed(envelope.data)
         own = frozen().email_for(audience, "en").subject
         assert message["Subject"] == f"Update to our notice of 2026-11-23: {own}"

@@ -192,6 +192,13 @@ def test_what_was_measured_counts_only_where_nobody_said_what_was_bought(
             Rate(3, RateSource.MEASURED),
         ]
         assert known_rates(session, told) == [Rate(5, RateSource.LIMIT), Rate(30, RateSource.CONTRACT)]
+        set_rate(session, f"{MAIL_LIMIT}/example.org", 1)
+        slow = told.model_copy(update={"mail": told.mail.model_copy(update={"per_second": 2.0})})
+        assert known_rates(session, slow) == [
+            Rate(5, RateSource.LIMIT),
+            Rate(2, RateSource.LIMIT),
+            Rate(30, RateSource.CONTRACT),
+        ]
 
 
 def test_the_deadline_is_the_earliest_end_or_target_of_our_own(tmp_path: Path) -> None:

@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import select
 
+from incident.delivery import sender
 from incident.delivery.codes import code_of
 from incident.delivery.ledger import MOST_STRIKES
+from incident.delivery.message import Stationery, compose
 from incident.delivery.sender import GROUP
-from incident.delivery.states import CampaignState, DeliveryState, Why
+from incident.delivery.states import BATCH_JOB, CampaignState, DeliveryState, Why
+from incident.durable import parked_jobs, retry_parked
 from incident.notice.release import latest_version
+from incident.ops.check import check
 from incident.ops.worker import Worker, WorksOn
+from incident.record.person import PersonRow
 from incident.store.change import open_row, seal_row
 from incident.store.tables import Attempt, Person
+from notifiers.email.message import Envelope
 from notifiers.outcome import Result, Stage
 from tests.support.breaches import QUICK, Affected, Breach, make_breach, some_people
+from tests.support.lived_in import broken
 from tests.support.relays import (
     RecordingRelay,
     code_in,
@@ -161,7 +169,7 @@ def test_a_relay_that_is_down_loses_nobody_and_burns_nobody(tmp_path: Path) -> N
     for _ in range(MOST_STRIKES + 2):
         breach.work()
         assert breach.account().in_progress == GROUP + 3
-        breach.later(minutes=1)
+        breach.later(minutes=5)
     assert {row.strikes for row in breach.deliveries()} == {0}
     with recording_relay(port=port) as relay:
         breach.work()
@@ -211,6 +219,39 @@ def spoil_address(breach: Breach) -> None:
         content["contact"]["email"] = "用户@example.org"
         seal_row(person, content, key=key)
         session.add(person)
+
+
+@pytest.mark.parametrize("place", [2, GROUP + 2])
+def test_a_fault_of_ours_parks_the_batch_and_costs_nobody_a_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    def damaged(paper: Stationery, person: PersonRow, **more: Any) -> Envelope:
+        if more["delivery_id"] == victim:
+            raise KeyError("the words of this language")
+        return compose(paper, person, **more)
+
+    count = GROUP + 5
+    with recording_relay() as relay:
+        breach = sending(tmp_path, relay.port, some_people(count))
+        victim = sorted(row.id for row in breach.deliveries())[place]
+        monkeypatch.setattr(sender, "compose", damaged)
+
+        def parked() -> dict[str, int]:
+            with breach.made.store.read() as session:
+                return parked_jobs(session)
+
+        breach.work(until=lambda: bool(parked()))
+        assert parked() == {BATCH_JOB: 1}
+        told = 0 if place < GROUP else GROUP
+        assert (breach.account().accepted, len(relay.taken)) == (told, told)
+        assert {row.attempts for row in breach.deliveries() if row.state == DeliveryState.PENDING} == {0}
+        assert set(broken(check(breach.house, pause=0.0))) == {"jobs.parked", "progress.owned"}
+        monkeypatch.undo()
+        with breach.made.store.transaction() as session:
+            retry_parked(session)
+        breach.work(until=lambda: breach.account().state == CampaignState.ENDED)
+    assert_all_told_once(breach, relay, count)
+    assert {(row.attempts, row.strikes) for row in breach.deliveries()} == {(1, 0)}
 
 
 def test_a_message_made_again_has_the_same_bytes_though_hours_passed(tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ def look(
     complaints: int = 0,
     reports: int = 0,
 ) -> Look:
-    return Look(Counts(settled, failed, complaints, reports), in_progress, untried, waiting, next_at)
+    counts = Counts(settled, failed, complaints, reports)
+    return Look(counts, settled + in_progress, in_progress, untried, waiting, next_at)
 
 
 # -- how large they are ------------------------------------------------------------------------------

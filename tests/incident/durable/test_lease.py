@@ -14,7 +14,7 @@ from incident.durable.jobs import held_jobs
 from incident.durable.watching import Moment
 from incident.errors import CarrierUnavailable, Collided, StoreUnavailable
 from incident.store.store import Store
-from tests.support.jobs import claim_by_hand, done, everybody_dies, is_over, job, put
+from tests.support.jobs import claim_by_hand, done, everybody_dies, fail_by_hand, is_over, job, lease_on, put
 from tests.support.postgres import PostgresServer
 from tests.support.workspaces import make_workspace
 
@@ -58,6 +58,19 @@ def test_a_fence_that_is_taken_back_confirms_nothing(store: Store) -> None:
         lease.fence(session)
         raise ZeroDivisionError
     assert not lease.may_act()
+
+
+def test_a_start_in_which_nothing_could_be_tried_is_neither_in_vain_nor_a_new_beginning(store: Store) -> None:
+    put(store)
+    for failures in (1, 2, 3):
+        for _ in range(3):
+            untried = lease_on(store)
+            with store.transaction() as session:
+                untried.again(session, untried=True)
+        assert job(store).starts == failures - 1
+        fail_by_hand(store, lease_on(store).claim)
+        assert job(store).starts == failures
+    assert job(store).state == "parked"
 
 
 def test_on_one_machine_nobody_takes_over_so_no_sign_is_needed(store: Store) -> None:

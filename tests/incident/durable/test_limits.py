@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from incident.durable import kind_limits, put_job, rates, set_at_once, set_rate, take_tokens
+from incident.durable import (
+    kind_limits,
+    levels,
+    put_job,
+    rates,
+    set_at_once,
+    set_rate,
+    take_for_each,
+    take_tokens,
+)
 from incident.durable.crew import Crew, KindIsFull
 from incident.durable.limits import Grant, is_full
 from incident.store.store import Store
@@ -110,6 +119,38 @@ def test_many_who_ask_at_once_get_no_more_than_the_bucket_holds(store: Store) ->
     for thread in threads:
         thread.join()
     assert sum(granted) == 50
+
+
+def test_a_message_takes_a_token_of_each_of_its_buckets_or_of_none(store: Store) -> None:
+    with store.transaction() as session:
+        set_rate(session, "all", 0.001, burst=10)
+        set_rate(session, "few", 0.001, burst=2)
+    an_hour_passes(store, hours=10_000)
+    with store.transaction() as session:
+        wanted = [("few", "all"), ("few", "all"), ("all", "few"), ("all",), ("nobody's",), ()]
+        assert take_for_each(session, wanted) == [True, True, False, True, True, True]
+    with store.read() as session:
+        assert {name: level.room for name, level in levels(session).items()} == {"all": 7, "few": 0}
+
+
+def test_those_who_take_of_the_same_buckets_at_once_never_block_each_other_for_good(store: Store) -> None:
+    with store.transaction() as session:
+        for name in ("a", "b"):
+            set_rate(session, name, 0.001, burst=40)
+    an_hour_passes(store, hours=10_000)
+    granted: list[int] = []
+
+    def ask(*names: str) -> None:
+        for _ in range(10):
+            with store.transaction() as session:
+                granted.append(sum(take_for_each(session, [names] * 2)))
+
+    threads = [threading.Thread(target=ask, args=names) for names in (("a", "b"), ("b", "a")) * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert (len(granted), sum(granted)) == (40, 40)
 
 
 def test_as_many_jobs_of_a_kind_are_claimed_as_may_be_at_once(store: Store) -> None:
