@@ -90,7 +90,7 @@ def test_a_sending_that_stopped_says_why_and_goes_on_when_it_is_resumed(
     tmp_path: Path, relay: RecordingRelay
 ) -> None:
     breach = released(tmp_path, relay, {**WATCHED, "watch_minutes": 0})
-    relay.at_rcpt = lambda address: "550 5.7.1 blocked"
+    relay.at_rcpt = lambda address: "550 5.1.1 unknown"
     sent = incident(breach, "notice", "send", breach.id)
     assert sent.code == 0, sent.text
     assert "stopped by itself: of 6 people written to, 6 refused, blocked or returned" in sent.out
