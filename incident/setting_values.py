@@ -17,6 +17,7 @@ POSTGRES_PREFIX = "postgresql://"
 _PASSWORD_IN_URL = re.compile(r"[^?]*://[^@?]*:[^@?]*@|.*[?&][a-z]*password=", re.IGNORECASE)
 _SECRET_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
 _LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2}|-[0-9]{3})?")
+_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _COUNTRY = re.compile(r"[a-z]{2}")
 _COUNTRY_OR_PART = re.compile(r"[a-z]{2}(-[a-z0-9]{1,3})?")
 
@@ -53,6 +54,15 @@ def _languages(tags: list[str]) -> list[str]:
             f"{strange[0]!r} is no language tag (BCP 47); write for example zh-Hans, zh-Hant or en"
         )
     return list(dict.fromkeys(tags))
+
+
+def _time_of_day_span(text: str) -> str:
+    if not text:
+        return text
+    begins, _, ends = text.partition("-")
+    if not (_TIME_OF_DAY.fullmatch(begins) and _TIME_OF_DAY.fullmatch(ends)) or begins == ends:
+        raise ValueError(f"{text!r} is no time of day; write for example 22:00-08:00")
+    return text
 
 
 def _host(text: str) -> str:
@@ -101,6 +111,8 @@ Country = Annotated[str, AfterValidator(_country)]
 CountryOrPart = Annotated[str, AfterValidator(_country_or_part)]
 SecretReference = Annotated[str, AfterValidator(_secret_reference)]
 Host = Annotated[str, AfterValidator(_host)]
+TimeOfDaySpan = Annotated[str, AfterValidator(_time_of_day_span)]
+"""A time of every day as `22:00-08:00`, over midnight where it ends earlier than it begins; empty: none."""
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
 CountryOrNone = Annotated[str, AfterValidator(_country_or_none)]
 LanguageTags = Annotated[list[str], AfterValidator(_languages)]

@@ -19,8 +19,8 @@ from incident.errors import Refused, WrongUsage
 from incident.record.showing import defused
 
 if TYPE_CHECKING:
+    from incident.cli.waves import Going
     from incident.delivery.status import Account
-    from incident.delivery.waving import WavesNow
     from incident.record.decisions import Signer
 
 GROUP = "notice"
@@ -351,7 +351,7 @@ def follow_campaign(desk: Desk, campaign_id: str, incident_id: str) -> None:
             if open_jobs(session, incident_id=incident_id):
                 return False
             # Between two waves nothing is due for a while.
-            if is_watched(session, campaign_id):
+            if is_watched(session, campaign_id, desk.settings, now=desk.now()):
                 return False
             return not some_wait_for_a_limit(session, incident_id, now=desk.now())
 
@@ -378,15 +378,14 @@ def follow_campaign(desk: Desk, campaign_id: str, incident_id: str) -> None:
 
 def _print_status(desk: Desk, incident_id: str) -> None:
     from incident.cli.hold import hold_document, one_line, standing_holds
-    from incident.cli.waves import wave_document
+    from incident.cli.waves import how_it_goes, wave_document
     from incident.delivery.status import account, campaigns_of
-    from incident.delivery.waving import waves_now
     from incident.record.incidents import must_exist
 
     with desk.store.read() as session:
         must_exist(session, incident_id)
         accounts = [account(session, campaign) for campaign in campaigns_of(session, incident_id)]
-        waves = [waves_now(session, each.campaign_id, desk.settings.waves) for each in accounts]
+        going = [how_it_goes(desk, session, each) for each in accounts]
     holds = standing_holds(desk, incident_id)
     shown = {"holds": [hold_document(desk, each) for each in holds]} if holds else {}
     if not desk.as_json:
@@ -400,16 +399,16 @@ def _print_status(desk: Desk, incident_id: str) -> None:
         return
     if desk.as_json:
         campaigns = [
-            {**_account_document(each), "waves": wave_document(now)}
-            for each, now in zip(accounts, waves, strict=True)
+            {**_account_document(each), **wave_document(goes)}
+            for each, goes in zip(accounts, going, strict=True)
         ]
         desk.document({"incident": incident_id, "campaigns": campaigns, **shown})
         return
-    for one, now in zip(accounts, waves, strict=True):
-        _print_account(desk, one, now)
+    for one, goes in zip(accounts, going, strict=True):
+        _print_account(desk, one, goes)
 
 
-def _print_account(desk: Desk, each: Account, waves: WavesNow | None) -> None:
+def _print_account(desk: Desk, each: Account, going: Going) -> None:
     from incident.cli.waves import wave_rows
     from incident.delivery.states import WHY_TEXTS, Why
 
@@ -431,7 +430,7 @@ def _print_account(desk: Desk, each: Account, waves: WavesNow | None) -> None:
     rows.append(("the sum holds", each.adds_up))
     if each.waiting_until is not None:
         rows.append(("next try not before", each.waiting_until))
-    rows += wave_rows(desk, waves, each.incident_id) if each.ended_at is None else []
+    rows += wave_rows(desk, going, each.incident_id) if each.ended_at is None else []
     if each.paused is not None:
         rows.append(("paused", f"since {desk.show(each.paused.set_at)}, by {each.paused.set_by}"))
         rows.append(("to go on", f"`incident notice resume {each.incident_id}`"))

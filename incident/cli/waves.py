@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -10,19 +11,42 @@ from incident.cli.desk import desk_of
 from incident.cli.record import ID
 
 if TYPE_CHECKING:
+    from sqlmodel import Session
+
     from incident.cli.desk import Desk
+    from incident.delivery.resting import Rest
+    from incident.delivery.status import Account
     from incident.delivery.waving import WavesNow
 
 
-def wave_rows(desk: Desk, now: WavesNow | None, incident_id: str) -> list[tuple[str, object]]:
+@dataclass(frozen=True)
+class Going:
+    """How a sending goes: its waves, where it has some, and what quiet hours mean for it now."""
+
+    waves: WavesNow | None
+    rest: Rest | None
+
+
+def how_it_goes(desk: Desk, session: Session, each: Account) -> Going:
+    """Look at how one sending goes."""
+    from incident.delivery.resting import rest_now
+    from incident.delivery.waving import waves_now
+
+    waves = waves_now(session, each.campaign_id, desk.settings.waves)
+    if each.ended_at is not None or not each.in_progress:
+        return Going(waves, None)
+    return Going(waves, rest_now(session, each.incident_id, desk.settings, now=desk.now()))
+
+
+def wave_rows(desk: Desk, going: Going, incident_id: str) -> list[tuple[str, object]]:
     """The lines of a table: which wave is under way and when the next one begins, or why it stopped."""
     from incident.delivery.waving import STOP_TEXTS
 
+    now, rows = going.waves, _rest_rows(desk, going.rest)
     if now is None:
-        return []
-    rows: list[tuple[str, object]] = []
+        return rows
     if now.of > 1:
-        rows.append((f"wave {now.number} of {now.of}", _where(desk, now)))
+        rows.append((f"wave {now.number} of {now.of}", _where(desk, now, going.rest)))
     if now.waiting:
         rows.append(("of those in progress, wait for a later wave", now.waiting))
     if now.stop is not None and now.stopped_at is not None:
@@ -39,7 +63,17 @@ def wave_rows(desk: Desk, now: WavesNow | None, incident_id: str) -> list[tuple[
     return rows
 
 
-def _where(desk: Desk, now: WavesNow) -> str:
+def _rest_rows(desk: Desk, rest: Rest | None) -> list[tuple[str, object]]:
+    if rest is None:
+        return []
+    until = desk.show(rest.until)
+    if rest.deadline is None:
+        return [("quiet hours: nothing leaves", f"until {until}")]
+    comes_first = f"{rest.deadline.duty} ends {desk.show(rest.deadline.at)}"
+    return [(f"quiet hours until {until} are not kept: the deadline comes first", comes_first)]
+
+
+def _where(desk: Desk, now: WavesNow, rest: Rest | None) -> str:
     people = f"{now.people} people"
     if not now.waiting:
         return f"{people}; the last one"
@@ -47,11 +81,18 @@ def _where(desk: Desk, now: WavesNow) -> str:
         return f"{people}; no further one begins"
     if now.next_at is None:
         return f"{people}; the next one when these are settled and were watched"
-    return f"{people}; the next one at {desk.show(now.next_at)} unless something is wrong"
+    begins = max(now.next_at, rest.until) if rest is not None and rest.holds else now.next_at
+    return f"{people}; the next one at {desk.show(begins)} unless something is wrong"
 
 
-def wave_document(now: WavesNow | None) -> dict[str, Any] | None:
-    """The same for scripts; None for a sending without waves."""
+def wave_document(going: Going) -> dict[str, Any]:
+    """The same for scripts: `waves` is None for a sending without them, `quiet` outside of quiet hours."""
+    rest = going.rest
+    quiet = rest and {"until": rest.until, "kept": rest.holds}
+    return {"waves": _waves_document(going.waves), "quiet": quiet}
+
+
+def _waves_document(now: WavesNow | None) -> dict[str, Any] | None:
     if now is None:
         return None
     stopped = None

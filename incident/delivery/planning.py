@@ -246,8 +246,13 @@ class Deadline:
     assumed: bool
 
 
-def deadline_to_tell_people(session: Session, incident_id: str, settings: Settings) -> Deadline | None:
-    """The earliest end of a standing duty to tell people, or target of our own where its law names no hours."""
+def deadline_to_tell_people(
+    session: Session, incident_id: str, settings: Settings, *, by_law: bool = False
+) -> Deadline | None:
+    """The earliest end of a standing duty to tell people, or target of our own where its law names no hours.
+
+    With `by_law` targets of our own do not count.
+    """
     targets = {
         Urgency.immediately: settings.targets.immediately_hours,
         Urgency.promptly: settings.targets.promptly_hours,
@@ -258,7 +263,7 @@ def deadline_to_tell_people(session: Session, incident_id: str, settings: Settin
             continue
         if row.due_at is not None:
             found.append(Deadline(row.due_at, row.duty_id, own=False, assumed=row.assumed))
-        elif row.anchor_at is not None and row.urgency in targets:
+        elif not by_law and row.anchor_at is not None and row.urgency in targets:
             target = row.anchor_at + timedelta(hours=targets[Urgency(row.urgency)])
             found.append(Deadline(target, row.duty_id, own=True, assumed=row.assumed))
     return min(found, key=lambda each: (each.at, each.duty), default=None)

@@ -68,13 +68,14 @@ def batches_at_once(connections: int) -> int:
 class Post:
     """What sending needs from outside, and what all batches of a worker share: whose turn comes when at a limit.
 
-    Without a mailbox for `bounces` they go to the sender.
+    Without a mailbox for `bounces` they go to the sender. `rests_until` says of an incident until when nothing leaves.
     """
 
     room: MailRoom
     clock: Callable[[], datetime]
     bounces: BounceMailbox | None = None
     line: Line = field(default_factory=Line)
+    rests_until: Callable[[Session, str, datetime], datetime | None] = lambda session, incident_id, now: None
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,9 @@ def _next_group(sending: _Sending, settled: list[Settled]) -> _Group | _Wait | _
                 _leave_to_the_later_version(session, lease, batch, now=now)
             else:
                 lease.again(session, after=_UNDER_A_BRAKE)
+            return None
+        if (until := sending.post.rests_until(session, batch.incident_id, now)) is not None:
+            lease.again(session, after=min((until - now).total_seconds(), _UNDER_A_BRAKE))
             return None
         relay = sending.post.room.limited_relay()
         limit = RELAY_LIMITS + relay if relay else None

@@ -140,13 +140,14 @@ class Watch:
 
 
 class Turn(StrEnum):
-    """What else can follow. `KEPT_BACK`: it is paused, or held."""
+    """What else can follow. `KEPT_BACK`: it is paused, or held; `RESTING`: quiet hours."""
 
     ENDED = "ended"
     UNDER_WAY = "under way"
     LAGGING = "lagging"
     WATCHING = "watching"
     KEPT_BACK = "kept back"
+    RESTING = "resting"
     GO_ON = "go on"
 
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from incident.delivery.following import leading
+from incident.delivery.resting import rests_until
 from incident.delivery.states import (
     BATCH_JOB,
     IN_PROGRESS,
@@ -41,7 +42,7 @@ from incident.errors import NotFound, Refused
 from incident.record.holds import Cover, is_held
 from incident.record.operators import Role
 from incident.record.summons import Reason, settle_summons, summon
-from incident.settings import WaveSettings
+from incident.settings import Settings, WaveSettings
 from incident.store.change import Change
 from incident.store.store import Store
 from incident.store.tables import Attempt, Batch, Campaign, Delivery, Job, Waves
@@ -53,6 +54,11 @@ LOOK_SECONDS = 2.0
 _LAGGING_SECONDS = 30.0  # nothing leaves now; bounces still come
 # Whoever lets a paused sending go on, or lifts a hold, puts the job; this is only for one that nobody lets go on.
 _UNDER_A_BRAKE = 3600.0
+_PAUSES = {
+    Turn.KEPT_BACK: _UNDER_A_BRAKE,
+    Turn.LAGGING: _LAGGING_SECONDS,
+    Turn.RESTING: _LAGGING_SECONDS,
+}
 
 
 # -- changes --------------------------------------------------------------------------------------------
@@ -138,7 +144,7 @@ def _let_go(change: Change, row: Waves, first: int, last: int, *, people: int) -
 class Lookout:
     """What the job needs from outside: the settings, the clock, and in whose name it acts."""
 
-    settings: WaveSettings
+    settings: Settings
     clock: Callable[[], datetime]
     actor: str
 
@@ -187,7 +193,12 @@ def _decide(session: Session, campaign: Campaign, lookout: Lookout) -> Stop | Wa
         return Turn.ENDED
     if is_kept_back(session, campaign):
         return Turn.KEPT_BACK
-    return decide(look_at(session, row), _known(row), lookout.settings, now=lookout.clock())
+    now = lookout.clock()
+    decision = decide(look_at(session, row), _known(row), lookout.settings.waves, now=now)
+    if not isinstance(decision, Turn) or decision is Turn.ENDED:
+        return decision
+    resting = rests_until(session, campaign.incident_id, lookout.settings, now=now) is not None
+    return Turn.RESTING if resting else decision
 
 
 def is_kept_back(session: Session, campaign: Campaign) -> bool:
@@ -203,7 +214,7 @@ def _wait(lease: Lease, session: Session, campaign: Campaign, turn: Turn, *, now
     if turn is Turn.ENDED:
         lease.done(session)
         return
-    seconds = {Turn.KEPT_BACK: _UNDER_A_BRAKE, Turn.LAGGING: _LAGGING_SECONDS}.get(turn, LOOK_SECONDS)
+    seconds = _PAUSES.get(turn, LOOK_SECONDS)
     row = session.get_one(Waves, campaign.id)
     if turn is Turn.WATCHING and row.next_at is not None:
         seconds = min(seconds, max((row.next_at - now).total_seconds(), 0.0))
@@ -223,7 +234,7 @@ def _carry_out(
         change.put(row)
         change.note(wave=row.number, **vars(look.counts), in_progress=look.in_progress)
         return
-    wave = next_wave(_waiting(change.session, row), look.let_go, growth=lookout.settings.growth)
+    wave = next_wave(_waiting(change.session, row), look.let_go, growth=lookout.settings.waves.growth)
     _let_go(change, row, wave.first, wave.last, people=wave.people)
 
 
@@ -345,12 +356,14 @@ def _waiting(session: Session, row: Waves) -> list[Waiting]:
     return [Waiting(seq, people) for seq, people in session.exec(found.order_by(col(Batch.seq))).all()]
 
 
-def is_watched(session: Session, campaign_id: str) -> bool:
+def is_watched(session: Session, campaign_id: str, settings: Settings, *, now: datetime) -> bool:
     """Whether a wave is gone over and the next one begins soon by itself."""
     row, campaign = session.get(Waves, campaign_id), session.get(Campaign, campaign_id)
     if row is None or campaign is None or campaign.state != CampaignState.SENDING or row.next_at is None:
         return False
-    return not is_kept_back(session, campaign)
+    if is_kept_back(session, campaign):
+        return False
+    return rests_until(session, campaign.incident_id, settings, now=now) is None
 
 
 @dataclass(frozen=True)

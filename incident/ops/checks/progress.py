@@ -1,7 +1,7 @@
 """Progress: whoever is not settled has an owner and a next time, and what can end, ends.
 
 The owner of people in progress is the open job of their batch, or of their campaign's waves while they wait for one, or
-whoever paused the campaign. Under a hold the job
+whoever paused the campaign. Under a hold and in quiet hours the job
 sleeps until the hold is lifted. A job that a killed
 worker left is still open: the next worker takes it over.
 """
@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from incident.delivery.let_go import may_be_worked_on
+from incident.delivery.resting import rests_until
 from incident.delivery.states import (
     BATCH_JOB,
     BRAKED,
@@ -60,7 +61,7 @@ def _look_at_batches(view: View, findings: Findings) -> None:
     waits = d.state == DeliveryState.PENDING
     on = {name for (name,) in view.rows(sa.select(_brake.c.name))}
     held = d.incident_id.in_(
-        [each for each in view.live() if hold_brake(each, Cover.PEOPLE) in on],
+        [each for each in view.live() if hold_brake(each, Cover.PEOPLE) in on or _rests(view, each)],
     )
     statement = (
         sa.select(
@@ -101,6 +102,10 @@ def _look_at_batches(view: View, findings: Findings) -> None:
                 findings.broken(
                     NEXT, f"batch {batch}", f"its job sleeps {late:.0f} seconds longer than its people wait"
                 )
+
+
+def _rests(view: View, incident_id: str) -> bool:
+    return rests_until(view.session, incident_id, view.house.settings, now=view.now) is not None
 
 
 def _next_step(job: str | None) -> str:
