@@ -222,6 +222,7 @@ class WaveSettings(Part):
     `canary`: people in the first wave; 0: all at once. `growth`: each further wave is so many times all before it.
     `watch_minutes`: how long a wave is watched once it is gone over. The stops hold from `stop_at_least` people on; a
     percentage or number of 0 stops nothing. `quiet_hours`: a time of every day in which nothing leaves.
+    `follow_call_centre`: waves are no larger and no quicker than those whom `[plan]` lets answer can bear.
     """
 
     canary: int = Field(default=50, ge=0, le=500)
@@ -232,6 +233,7 @@ class WaveSettings(Part):
     stop_reports: int = Field(default=5, ge=0, le=1_000_000)
     stop_at_least: int = Field(default=5, ge=1, le=1_000_000)
     quiet_hours: TimeOfDaySpan = ""
+    follow_call_centre: bool = False
 
     @property
     def can_stop(self) -> bool:

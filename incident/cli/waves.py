@@ -32,7 +32,7 @@ def how_it_goes(desk: Desk, session: Session, each: Account) -> Going:
     from incident.delivery.resting import rest_now
     from incident.delivery.waving import waves_now
 
-    waves = waves_now(session, each.campaign_id, desk.settings.waves)
+    waves = waves_now(session, each.campaign_id, desk.settings, now=desk.now())
     if each.ended_at is not None or not each.in_progress:
         return Going(waves, None)
     return Going(waves, rest_now(session, each.incident_id, desk.settings, now=desk.now()))

@@ -151,10 +151,18 @@ class Turn(StrEnum):
     GO_ON = "go on"
 
 
-def decide(look: Look, known: Counts, settings: WaveSettings, *, now: datetime) -> Stop | Watch | Turn:
+def decide(
+    look: Look,
+    known: Counts,
+    settings: WaveSettings,
+    *,
+    now: datetime,
+    calls_take: timedelta = timedelta(0),
+) -> Stop | Watch | Turn:
     """What follows from a look at a campaign that is being sent. `known` is what somebody went on in spite of.
 
-    Once nobody is left to be told there is nothing to stop.
+    The next wave waits too until the calls about this one can have been answered. Once nobody is left to be told there
+    is nothing to stop.
     """
     if not look.in_progress and not look.waiting:
         return Turn.ENDED
@@ -164,8 +172,9 @@ def decide(look: Look, known: Counts, settings: WaveSettings, *, now: datetime) 
         return Turn.UNDER_WAY
     if not look.waiting:
         return Turn.LAGGING
-    if look.next_at is None and settings.watch_minutes:
-        return Watch(now + timedelta(minutes=settings.watch_minutes))
+    watched = max(timedelta(minutes=settings.watch_minutes), calls_take)
+    if look.next_at is None and watched:
+        return Watch(now + watched)
     if look.next_at is not None and now < look.next_at:
         return Turn.WATCHING
     return Turn.GO_ON

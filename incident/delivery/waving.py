@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from incident.delivery.following import leading
+from incident.delivery.pacing import pace_now, time_to_answer
 from incident.delivery.resting import rests_until
 from incident.delivery.states import (
     BATCH_JOB,
@@ -193,8 +194,10 @@ def _decide(session: Session, campaign: Campaign, lookout: Lookout) -> Stop | Wa
         return Turn.ENDED
     if is_kept_back(session, campaign):
         return Turn.KEPT_BACK
-    now = lookout.clock()
-    decision = decide(look_at(session, row), _known(row), lookout.settings.waves, now=now)
+    now, look = lookout.clock(), look_at(session, row)
+    pace = _pace(session, row, look, lookout.settings, now=now)
+    calls_take = time_to_answer(_people_in(session, row), pace) if pace is not None else timedelta(0)
+    decision = decide(look, _known(row), lookout.settings.waves, now=now, calls_take=calls_take)
     if not isinstance(decision, Turn) or decision is Turn.ENDED:
         return decision
     resting = rests_until(session, campaign.incident_id, lookout.settings, now=now) is not None
@@ -234,7 +237,10 @@ def _carry_out(
         change.put(row)
         change.note(wave=row.number, **vars(look.counts), in_progress=look.in_progress)
         return
-    wave = next_wave(_waiting(change.session, row), look.let_go, growth=lookout.settings.waves.growth)
+    most = _pace(change.session, row, look, lookout.settings, now=lookout.clock())
+    wave = next_wave(
+        _waiting(change.session, row), look.let_go, growth=lookout.settings.waves.growth, most=most
+    )
     _let_go(change, row, wave.first, wave.last, people=wave.people)
 
 
@@ -324,6 +330,20 @@ def _turned_away(session: Session, row: Waves) -> int:
     return session.exec(found).one()
 
 
+def _pace(session: Session, row: Waves, look: Look, settings: Settings, *, now: datetime) -> float | None:
+    """People an hour that the call centre bears; None where that decides nothing."""
+    return (
+        pace_now(session, row.incident_id, settings, waiting=look.waiting, now=now) if look.waiting else None
+    )
+
+
+def _people_in(session: Session, row: Waves) -> int:
+    """How many people in the wave under way can be written to."""
+    people = Batch.pending + Batch.accepted + Batch.unreachable - Batch.never_tried
+    here = Batch.campaign_id == row.id, Batch.seq >= row.from_seq, Batch.seq <= row.to_seq
+    return session.exec(select(func.coalesce(func.sum(people), 0)).where(*here)).one()
+
+
 def _some_untried(session: Session, row: Waves) -> bool:
     """Whether somebody of those let go was not tried yet, or is with the relay now."""
     batches = select(Batch.id).where(Batch.campaign_id == row.id, Batch.seq <= row.to_seq, Batch.pending > 0)
@@ -381,22 +401,19 @@ class WavesNow:
     reports: int
 
 
-def waves_now(session: Session, campaign_id: str, settings: WaveSettings) -> WavesNow | None:
+def waves_now(session: Session, campaign_id: str, settings: Settings, *, now: datetime) -> WavesNow | None:
     """Where the waves of a campaign stand; None where it has none."""
     row = session.get(Waves, campaign_id)
     if row is None:
         return None
     look = look_at(session, row)
-    people = Batch.pending + Batch.accepted + Batch.unreachable - Batch.never_tried
-    here = select(func.coalesce(func.sum(people), 0)).where(
-        Batch.campaign_id == row.id, Batch.seq >= row.from_seq, Batch.seq <= row.to_seq
-    )
-    to_come = plan_waves(_waiting(session, row), look.let_go, growth=settings.growth)
+    most = _pace(session, row, look, settings, now=now)
+    to_come = plan_waves(_waiting(session, row), look.let_go, growth=settings.waves.growth, most=most)
     stop = Stop(StopReason(row.stopped_by), row.stopped_count, row.stopped_of) if row.stopped_by else None
     return WavesNow(
         number=row.number,
         of=row.number + len(to_come),
-        people=session.exec(here).one(),
+        people=_people_in(session, row),
         waiting=look.waiting,
         next_at=row.next_at,
         stop=stop,

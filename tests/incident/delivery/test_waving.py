@@ -59,7 +59,7 @@ def sending(
 
 def now_of(breach: Breach) -> WavesNow:
     with breach.made.store.read() as session:
-        now = waves_now(session, breach.account().campaign_id, breach.made.settings.waves)
+        now = waves_now(session, breach.account().campaign_id, breach.made.settings, now=breach.made.clock())
     assert now is not None
     return now
 
