@@ -114,6 +114,21 @@ def _waves_document(now: WavesNow | None) -> dict[str, Any] | None:
     }
 
 
+def planned_waves(desk: Desk, people: int) -> tuple[list[str], dict[str, Any]]:
+    """What `incident plan` says of the waves of a sending to so many people, as lines and for scripts."""
+    from incident.delivery.batching import BATCH_SIZE
+    from incident.delivery.waves import outlook
+
+    found = outlook(people, desk.settings.waves, batch_size=BATCH_SIZE)
+    minutes = found.watched.total_seconds() / 60
+    document = {"waves": found.waves, "watching_minutes": minutes}
+    if found.waves < 2:
+        return [], document
+    if desk.language == "zh-Hans":
+        return [f"分 {found.waves} 批发送，批次之间共观察 {minutes:g} 分钟（上述耗时之外）"], document
+    return [f"waves: {found.waves}, watching {minutes:g} minutes besides the time above"], document
+
+
 def report_phishing(
     ctx: typer.Context,
     incident_id: str = ID,

@@ -76,6 +76,24 @@ def plan_waves(
     return found
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """How many waves a sending would take, and how long it would be watched between them."""
+
+    waves: int
+    watched: timedelta
+
+
+def outlook(people: int, settings: WaveSettings, *, batch_size: int) -> Outlook:
+    """What to reckon with before a sending to so many people. How long the sending itself takes is not in it."""
+    first = min(people, settings.canary) if settings.canary else people
+    left, rest = divmod(people - first, batch_size)
+    sizes = [batch_size] * left + ([rest] if rest else [])
+    waiting = [Waiting(seq, size) for seq, size in enumerate(sizes, start=2)]
+    later = len(plan_waves(waiting, first, growth=settings.growth))
+    return Outlook(bool(people) + later, later * timedelta(minutes=settings.watch_minutes))
+
+
 # -- what a look decides --------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from incident.delivery.waves import (
     Counts,
     Look,
+    Outlook,
     Stop,
     StopReason,
     Turn,
@@ -18,6 +19,7 @@ from incident.delivery.waves import (
     Watch,
     decide,
     next_wave,
+    outlook,
     plan_waves,
     reason_to_stop,
 )
@@ -75,6 +77,13 @@ def test_batches_in_which_nobody_waits_make_no_wave_of_their_own() -> None:
     waiting = [Waiting(2, 0), Waiting(3, 10), Waiting(4, 0)]
     assert [(each.first, each.last) for each in plan_waves(waiting, 100, growth=10)] == [(2, 4)]
     assert plan_waves([Waiting(2, 0)], 50, growth=10) == []
+
+
+@pytest.mark.parametrize(
+    ("people", "waves", "minutes"), [(0, 0, 0), (50, 1, 0), (51, 2, 2), (6_050, 3, 4), (1_000_000, 6, 10)]
+)
+def test_what_to_reckon_with_before_a_sending(people: int, waves: int, minutes: int) -> None:
+    assert outlook(people, DEFAULT, batch_size=500) == Outlook(waves, timedelta(minutes=minutes))
 
 
 @given(
