@@ -1,4 +1,4 @@
-"""Whether time stays linear and memory flat as the list grows: import, opening the sending, sending, checking it all.
+"""Whether time stays linear and memory flat as the list grows: import, opening, sending, the account, the check.
 
 Each size is told whole over one connection to a Postfix `smtp-sink`. What the sink counted must be what the ledger says,
 and the check of the record must find nothing, or there is no figure.
@@ -20,16 +20,17 @@ from benchmarks.sink import counted, free_port, program, sink_on
 PEOPLE = 100_000
 _SMALLEST = 1_000
 _GROWS = 10
-STEPS = ("import", "open", "send", "check")
+STEPS = ("import", "open", "send", "status", "check")
 _CHECKOUT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
 class _Grown:
-    """One size: how many people, and what each step took."""
+    """One size: how many people, what each step took, and the database in bytes."""
 
     people: int
     steps: dict[str, Any]
+    disk: int
 
     def per_person(self, step: str) -> float:
         """Microseconds of processor time."""
@@ -66,6 +67,10 @@ def run(people: int = PEOPLE) -> Result:
         notes=(
             "a ratio is what a person takes in the largest list beside the smallest",
             *(f"{each.people} people: at most {_memory(each)}" for each in grown),
+            *(
+                f"{each.people} people: {each.disk / each.people:.0f} bytes of database each"
+                for each in grown
+            ),
         ),
     )
 
@@ -107,4 +112,4 @@ def _grow(people: int, folder: Path, sink: str) -> _Grown:
         raise CommandFailed(f"the sink counted {caught} messages, and the ledger says {told}")
     if told["broken"]:
         raise CommandFailed(f"the check of the record found {', '.join(told['broken'])}")
-    return _Grown(people, told["steps"])
+    return _Grown(people, told["steps"], told["disk"])

@@ -6,7 +6,6 @@ A process of its own for each size, so that the most memory it ever held is this
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 import time
@@ -16,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.email_workspace import has_ended, ledger, prepare
+from incident.delivery.status import account, campaigns_of
 from incident.ops.check import check
 from incident.ops.worker import Worker
 
@@ -37,12 +37,11 @@ class Watched:
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        begun, wall = os.times(), time.perf_counter()
+        begun, wall = time.process_time(), time.perf_counter()
         yield
-        ended = os.times()
+        cpu = time.process_time() - begun
         # In KiB on Linux (getrusage(2)).
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        cpu = ended.user + ended.system - begun.user - begun.system
         self.steps[name] = Step(cpu, time.perf_counter() - wall, most)
 
 
@@ -52,6 +51,8 @@ def main() -> None:
     prepared = prepare(folder, people=people, port=port, watch=watched)
     with watched("send"):
         Worker(prepared.house).work_until(lambda: has_ended(prepared))
+    with watched("status"), prepared.house.store.read() as session:
+        account(session, campaigns_of(session, prepared.incident_id)[0])
     with watched("check"):
         found = check(prepared.house, pause=0.0)
     told_of = ledger(prepared)
@@ -62,6 +63,7 @@ def main() -> None:
                 "accepted": told_of.accepted,
                 "attempts": told_of.attempts,
                 "adds_up": told_of.adds_up,
+                "disk": sum(file.stat().st_size for file in folder.glob("incident.db*")),
                 "broken": [each.invariant.name for each in found.verdicts if each.broken],
             }
         )

@@ -1,8 +1,9 @@
-"""What kinds of values settings hold, each checked as it is read: countries, zones, languages, hosts, references."""
+"""What kinds of values settings hold, each checked as it is read: countries, organisations, zones, times, hosts."""
 
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,26 @@ _LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2}|-[0-9]{3})?")
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _COUNTRY = re.compile(r"[a-z]{2}")
 _COUNTRY_OR_PART = re.compile(r"[a-z]{2}(-[a-z0-9]{1,3})?")
+
+
+class OrganisationKind(StrEnum):
+    """What an organisation is, where a law binds only some. A closed list: regimes and workspaces use the same words."""
+
+    telecom_operator = "telecom_operator"
+    internet_service = "internet_service"
+    platform_operator = "platform_operator"
+    central_enterprise = "central_enterprise"
+    cii_operator = "cii_operator"
+    industry_data_handler = "industry_data_handler"
+    payment_institution = "payment_institution"
+    nis2_entity = "nis2_entity"
+    trust_service_provider = "trust_service_provider"
+    financial_entity = "financial_entity"
+    digital_product_manufacturer = "digital_product_manufacturer"
+    health_care_entity = "health_care_entity"
+    nonbank_financial_institution = "nonbank_financial_institution"
+    listed_company = "listed_company"
+    critical_infrastructure_operator = "critical_infrastructure_operator"
 
 
 def _known_zone(name: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from incident.errors import BadInput, WorkspaceError
 from incident.setting_values import (
@@ -23,6 +23,7 @@ from incident.setting_values import (
     CountryOrPart,
     Host,
     LanguageTags,
+    OrganisationKind,
     SecretReference,
     StoreUrl,
     TimeOfDaySpan,
@@ -39,26 +40,6 @@ class Born(StrEnum):
 
     LIVE = "live"
     DRILL = "drill"
-
-
-class OrganisationKind(StrEnum):
-    """What an organisation is, where a law binds only some. A closed list: regimes and workspaces use the same words."""
-
-    telecom_operator = "telecom_operator"
-    internet_service = "internet_service"
-    platform_operator = "platform_operator"
-    central_enterprise = "central_enterprise"
-    cii_operator = "cii_operator"
-    industry_data_handler = "industry_data_handler"
-    payment_institution = "payment_institution"
-    nis2_entity = "nis2_entity"
-    trust_service_provider = "trust_service_provider"
-    financial_entity = "financial_entity"
-    digital_product_manufacturer = "digital_product_manufacturer"
-    health_care_entity = "health_care_entity"
-    nonbank_financial_institution = "nonbank_financial_institution"
-    listed_company = "listed_company"
-    critical_infrastructure_operator = "critical_infrastructure_operator"
 
 
 class Relation(StrEnum):
@@ -240,6 +221,32 @@ class WaveSettings(Part):
         return bool(self.stop_percent or self.stop_complaints_percent or self.stop_reports)
 
 
+class Means(StrEnum):
+    """A way to tell one person that needs a contact of theirs."""
+
+    EMAIL = "email"
+    SMS = "sms"
+    PUSH = "push"
+    PHONE = "phone"
+    LETTER = "letter"
+
+
+class Fallback(Part):
+    """By what means the organisation tells people, the first choice first, when those before did not reach somebody.
+
+    What no carrier sends from here, people of the organisation carry out.
+    """
+
+    means: list[Means] = Field(default_factory=lambda: [Means.EMAIL, Means.LETTER, Means.PHONE], min_length=1)
+
+    @field_validator("means")
+    @classmethod
+    def _each_once(cls, means: list[Means]) -> list[Means]:
+        if len(set(means)) < len(means):
+            raise ValueError("each means stands there once")
+        return means
+
+
 class Promises(Part):
     """What the organisation promised in public, checked before anything is sent.
 
@@ -389,6 +396,7 @@ class Settings(Part):
     paper: Paper = Paper()
     plan: Plan = Plan()
     waves: WaveSettings = WaveSettings()
+    fallback: Fallback = Fallback()
     targets: Targets = Targets()
     reminders: Reminders = Reminders()
     contacts: Contacts = Contacts()

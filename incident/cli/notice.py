@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from incident.cli.desk import Desk, desk_of
+from incident.cli.follow_campaign import follow_campaign
 from incident.cli.notice_languages import lint, new_language
 from incident.cli.notice_preview import HELP as PREVIEW_HELP
 from incident.cli.notice_preview import preview
@@ -20,7 +21,7 @@ from incident.record.showing import defused
 
 if TYPE_CHECKING:
     from incident.cli.waves import Going
-    from incident.delivery.status import Account
+    from incident.delivery.status import Account, DeliveryLine
     from incident.record.decisions import Signer
 
 GROUP = "notice"
@@ -285,10 +286,10 @@ def deliveries_(
     ),
     reason: str = typer.Option("", "--reason", help="Why they are looked at."),
 ) -> None:
+    from incident.cli.next_steps import NEXT_COLUMNS, cells_of, step_document
     from incident.cli.people import reveal_list
-    from incident.delivery.states import WHY_TEXTS, Why
+    from incident.delivery.next_steps import unreached_lines
     from incident.delivery.status import deliveries
-    from incident.masking import mask_reference
 
     desk = desk_of(ctx)
     if form not in ("table", "csv"):
@@ -296,29 +297,25 @@ def deliveries_(
     desk.must_be_readable(incident_id)
     if reveal:
         reveal_list(desk, incident_id, "deliveries", reason)
-    rows = []
-    for each in deliveries(desk.store, incident_id, unreached=unreached):
-        why = WHY_TEXTS[Why(each.reason)][desk.language] if each.reason else ""
-        rows.append(
-            (
-                each.reference if reveal else mask_reference(each.reference),
-                each.addressee,
-                each.channel,
-                each.state,
-                why,
-                each.attempts,
-                each.last_code,
-                each.last_status,
-                # A relay may quote the person's address or name.
-                each.last_words if reveal else "",
-                f"{each.version}{', update' if each.update else ''}",
-            )
-        )
-    columns = (
-        *("Reference", "Addressee", "Channel", "State", "Why", "Attempts", "Code", "Status", "Answer"),
-        "Version",
-    )
-    if form == "csv" and not desk.as_json:
+    columns: tuple[str, ...] = _LINE_COLUMNS
+    rows: list[tuple[object, ...]] = []
+    steps: list[dict[str, Any]] = []
+    if unreached:
+        columns += NEXT_COLUMNS
+        for each in unreached_lines(desk.store, desk.settings, incident_id, now=desk.now()):
+            rows.append((*_line_cells(desk, each.line, reveal=reveal), *cells_of(desk, each, reveal=reveal)))
+            steps.append(step_document(desk, each, reveal=reveal))
+    else:
+        rows += [
+            _line_cells(desk, line, reveal=reveal)
+            for line in deliveries(desk.store, incident_id, unreached=False)
+        ]
+    if desk.as_json:
+        names = [column.lower() for column in _LINE_COLUMNS]
+        lines = [dict(zip(names, row, strict=False)) for row in rows]
+        desk.document([line | step for line, step in zip(lines, steps, strict=True)] if unreached else lines)
+        return
+    if form == "csv":
         writer = csv.writer(sys.stdout)
         writer.writerow(columns)
         # A relay's own words stand in it, and spreadsheet programs run what begins like a formula.
@@ -329,55 +326,34 @@ def deliveries_(
     desk.table(columns, rows)
 
 
-def follow_campaign(desk: Desk, campaign_id: str, incident_id: str) -> None:
-    """Work on a campaign, with a progress bar, until it ends or only waits for a later time."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
+_LINE_COLUMNS = (
+    *("Reference", "Addressee", "Channel", "State", "Why", "Attempts", "Code", "Status", "Answer"),
+    "Version",
+)
+
+
+def _line_cells(desk: Desk, line: DeliveryLine, *, reveal: bool) -> tuple[object, ...]:
+    from incident.delivery.states import WHY_TEXTS, Why
+    from incident.masking import mask_reference
+
+    return (
+        line.reference if reveal else mask_reference(line.reference),
+        line.addressee,
+        line.channel,
+        line.state,
+        WHY_TEXTS[Why(line.reason)][desk.language] if line.reason else "",
+        line.attempts,
+        line.last_code,
+        line.last_status,
+        # A relay may quote the person's address or name.
+        line.last_words if reveal else "",
+        f"{line.version}{', update' if line.update else ''}",
     )
-
-    from incident.delivery.status import progress, some_wait_for_a_limit
-    from incident.delivery.waving import is_watched
-    from incident.durable import open_jobs
-    from incident.ops.worker import Worker
-
-    def settled() -> bool:
-        with desk.store.read() as session:
-            if open_jobs(session, incident_id=incident_id):
-                return False
-            # Between two waves nothing is due for a while.
-            if is_watched(session, campaign_id, desk.settings, now=desk.now()):
-                return False
-            return not some_wait_for_a_limit(session, incident_id, now=desk.now())
-
-    bar = Progress(
-        TextColumn("  sending"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty() and not desk.force_bar,
-    )
-    with bar:
-        task = bar.add_task("sending")
-
-        def beat() -> None:
-            with desk.store.read() as session:
-                done, expected = progress(session, campaign_id)
-            bar.update(task, completed=done, total=expected)
-
-        Worker(desk.house).work_until(settled, beat=beat)
-        beat()
 
 
 def _print_status(desk: Desk, incident_id: str) -> None:
     from incident.cli.hold import hold_document, one_line, standing_holds
+    from incident.cli.next_steps import next_steps_document, print_next_steps, what_comes_next
     from incident.cli.waves import how_it_goes, wave_document
     from incident.delivery.status import account, campaigns_of
     from incident.record.incidents import must_exist
@@ -397,15 +373,18 @@ def _print_status(desk: Desk, incident_id: str) -> None:
             document={"incident": incident_id, "campaigns": [], **shown},
         )
         return
+    found, substitutes = what_comes_next(desk, incident_id)
     if desk.as_json:
         campaigns = [
             {**_account_document(each), **wave_document(goes)}
             for each, goes in zip(accounts, going, strict=True)
         ]
-        desk.document({"incident": incident_id, "campaigns": campaigns, **shown})
+        steps = next_steps_document(incident_id, found, substitutes)
+        desk.document({"incident": incident_id, "campaigns": campaigns, **steps, **shown})
         return
     for one, goes in zip(accounts, going, strict=True):
         _print_account(desk, one, goes)
+    print_next_steps(desk, incident_id, found, substitutes)
 
 
 def _print_account(desk: Desk, each: Account, going: Going) -> None:

@@ -14,13 +14,19 @@ BATCH_SIZE = 500
 
 
 def people_in_batches(
-    session: Session, incident_id: str, sharing: Sharing, *, canary: int = 0
+    session: Session,
+    incident_id: str,
+    sharing: Sharing,
+    *,
+    canary: int = 0,
+    unwritten: frozenset[str] = frozenset(),
 ) -> Iterator[list[Person]]:
     """The people in the order of their ids, but whoever shares a message comes with the first of those who do.
 
-    With a canary the first batch holds about so many who can be written to, picked by `_canary`.
+    With a canary the first batch holds about so many who can be written to, picked by `_canary`. `unwritten` are people
+    (by id) to whom nothing is sent whatever their record says.
     """
-    picked = _canary(session, incident_id, canary) if canary else set()
+    picked = _canary(session, incident_id, canary, unwritten) if canary else set()
     first = picked | _company(picked, sharing)
     if first:
         yield _people(session, first)
@@ -65,7 +71,7 @@ def _people(session: Session, ids: set[str]) -> list[Person]:
     return list(found)
 
 
-def _canary(session: Session, incident_id: str, count: int) -> set[str]:
+def _canary(session: Session, incident_id: str, count: int, unwritten: frozenset[str]) -> set[str]:
     """Who goes first, by id: of each language, and of grown-ups and minors told through a guardian, as many as of the
     others, so that each text is read by some; of each the first of the list.
 
@@ -79,8 +85,9 @@ def _canary(session: Session, incident_id: str, count: int) -> set[str]:
     )
 
     def first(limit: int, *conditions: sa.ColumnElement[bool]) -> set[str]:
-        ids = sa.select(col(Person.id)).where(*can_be_told, *conditions).order_by(col(Person.id)).limit(limit)
-        return {person_id for (person_id,) in session.connection().execute(ids)}
+        ids = sa.select(col(Person.id)).where(*can_be_told, *conditions).order_by(col(Person.id))
+        found = session.connection().execute(ids.limit(limit + len(unwritten)))
+        return set([person_id for (person_id,) in found if person_id not in unwritten][:limit])
 
     kinds = sa.select(col(Person.language), through_guardian).where(*can_be_told).distinct()
     readers = sorted(tuple(each) for each in session.connection().execute(kinds))

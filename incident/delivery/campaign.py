@@ -32,6 +32,7 @@ from incident.delivery.states import (
     Why,
     campaign_brake,
 )
+from incident.delivery.suppression import suppressed_people
 from incident.delivery.waving import begin_waves
 from incident.durable import lift_brake, put_job
 from incident.duties.evaluating import meet_duty, stored_duties
@@ -59,12 +60,13 @@ class Opened:
 
 @dataclass(frozen=True)
 class _Basis:
-    """What decides over everybody of a campaign: when the leak ended, whether there are words for organisations, and
-    who shares a message."""
+    """What decides over everybody of a campaign: when the leak ended, whether there are words for organisations, who
+    shares a message, and whose address an earlier version found dead."""
 
     leak_ended_on: date | None
     organisations_told: bool
     sharing: Sharing
+    suppressed: frozenset[str]
 
 
 def open_campaign(
@@ -91,10 +93,13 @@ def open_campaign(
         leak_end(change.session, store, incident_id, zone=settings.zone),
         writes_to_organisations(version.frozen),
         sharing_of(change.session, incident_id, key=change.key),
+        suppressed_people(change.session, incident_id) if follows else frozenset(),
     )
     canary = 0 if all_at_once else settings.waves.canary
     expected = number = 0
-    for chunk in people_in_batches(change.session, incident_id, basis.sharing, canary=canary):
+    for chunk in people_in_batches(
+        change.session, incident_id, basis.sharing, canary=canary, unwritten=basis.suppressed
+    ):
         expected, number = expected + len(chunk), number + 1
         batch_id = f"{campaign_id}-{number:06d}"
         new_id = store.new_ids_together()
@@ -200,12 +205,17 @@ def _why_not(change: Change, person: Person, basis: _Basis) -> Why:
     if person.safe_contact:
         return Why.SAFE_CONTACT
     if person.has_email:
-        return Why.NONE
+        return Why.SUPPRESSED if _is_suppressed(person, basis) else Why.NONE
     if person.number_dated:
         row = person_from_content(open_row(person, key=change.key))
         if row.has_recycled_number(basis.leak_ended_on):
             return Why.RECYCLED_NUMBER
     return Why.NO_EMAIL
+
+
+def _is_suppressed(person: Person, basis: _Basis) -> bool:
+    """Whoever shares a message is tried again: one of them settled before the others would lead a group of the living."""
+    return person.id in basis.suppressed and person.id not in basis.sharing.company
 
 
 def _delivery(

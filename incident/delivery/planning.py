@@ -19,7 +19,7 @@ from incident.delivery.sharing import sharing_of
 from incident.delivery.states import IN_PROGRESS, MAIL_LIMIT
 from incident.delivery.status import campaigns_of
 from incident.durable import rates
-from incident.duties.evaluating import stored_duties
+from incident.duties.evaluating import MET, stored_duties
 from incident.law.clocks import Urgency
 from incident.law.findings import STANDING
 from incident.law.regimes import DutyKind
@@ -247,19 +247,21 @@ class Deadline:
 
 
 def deadline_to_tell_people(
-    session: Session, incident_id: str, settings: Settings, *, by_law: bool = False
+    session: Session, incident_id: str, settings: Settings, *, by_law: bool = False, met_too: bool = False
 ) -> Deadline | None:
     """The earliest end of a standing duty to tell people, or target of our own where its law names no hours.
 
-    With `by_law` targets of our own do not count.
+    With `by_law` targets of our own do not count. `met_too`: also of one that counts as met, since those whom the notice
+    did not reach are still to be told.
     """
+    counting = {*STANDING, MET} if met_too else STANDING
     targets = {
         Urgency.immediately: settings.targets.immediately_hours,
         Urgency.promptly: settings.targets.promptly_hours,
     }
     found = []
     for row in stored_duties(session, incident_id):
-        if row.kind != DutyKind.notify_people or row.state not in STANDING:
+        if row.kind != DutyKind.notify_people or row.state not in counting:
             continue
         if row.due_at is not None:
             found.append(Deadline(row.due_at, row.duty_id, own=False, assumed=row.assumed))

@@ -46,13 +46,14 @@ class Why(StrEnum):
     NO_ANSWER = "no_answer"
     DAMAGED = "damaged"
     REPLACED = "replaced"
+    SUPPRESSED = "suppressed"
 
 
 NOT_WRITTEN_TO = frozenset({Why.DECEASED, Why.ORGANISATION, Why.SAFE_CONTACT})
 """A letter to the dead hurts their family, a version without words for an organisation is written for people, and where
 the list says how somebody may be contacted without danger only a person can read it: no message is made for them."""
 
-NEVER_TRIED = NOT_WRITTEN_TO | {Why.NO_EMAIL, Why.RECYCLED_NUMBER}
+NEVER_TRIED = NOT_WRITTEN_TO | {Why.NO_EMAIL, Why.RECYCLED_NUMBER, Why.SUPPRESSED}
 """The reasons that stand when sending begins."""
 
 OF_A_RETURN = (Why.RETURNED, Why.BLOCKED, Why.BAD_ADDRESS)
@@ -80,6 +81,10 @@ WHY_TEXTS: dict[Why, dict[str, str]] = {
     Why.NO_ANSWER: {"zh-Hans": "多次发送仍未被接收", "en": "tried several times, never accepted"},
     Why.DAMAGED: {"zh-Hans": "此人的记录已损坏，无法读取", "en": "the record of this person is damaged"},
     Why.REPLACED: {"zh-Hans": "改由后续版本告知", "en": "told by a later version instead"},
+    Why.SUPPRESSED: {
+        "zh-Hans": "此前的邮件因邮箱地址不可用被退回，不再发往该地址",
+        "en": "an earlier version came back from this address as dead: not tried again",
+    },
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, or_, select
@@ -21,7 +22,7 @@ from incident.delivery.states import (
     campaign_brake,
 )
 from incident.durable import JobState, braked, levels
-from incident.errors import BadInput
+from incident.errors import BadInput, Unreadable
 from incident.record.holds import Cover, hold_brake
 from incident.store.change import open_row
 from incident.store.store import Store
@@ -102,7 +103,8 @@ def account(session: Session, campaign: Campaign) -> Account:
     reasons = session.exec(
         select(Delivery.reason, func.count())
         .where(
-            col(Delivery.batch_id).in_(batches),
+            # The counters say where to look: a long list is not read whole for the few who are meant.
+            col(Delivery.batch_id).in_(batches.where(Batch.unreachable > 0)),
             col(Delivery.principal).is_(True),
             Delivery.state == DeliveryState.UNREACHABLE,
         )
@@ -110,7 +112,8 @@ def account(session: Session, campaign: Campaign) -> Account:
     ).all()
     waiting = session.exec(
         select(func.min(Delivery.next_at)).where(
-            col(Delivery.batch_id).in_(batches), col(Delivery.state).in_(IN_PROGRESS)
+            col(Delivery.batch_id).in_(batches.where(Batch.pending > 0)),
+            col(Delivery.state).in_(IN_PROGRESS),
         )
     ).one()
     doubled = session.exec(
@@ -124,14 +127,9 @@ def account(session: Session, campaign: Campaign) -> Account:
         .select_from(Person)
         .where(Person.incident_id == campaign.incident_id, col(Person.minor).is_(True))
     ).one()
-    guarded = session.exec(
-        select(func.count()).where(
-            col(Delivery.batch_id).in_(batches), Delivery.addressee == Addressee.GUARDIAN
-        )
-    ).one()
-    updates = session.exec(
-        select(func.count()).where(col(Delivery.batch_id).in_(batches), col(Delivery.update_of).is_not(None))
-    ).one()
+    guarded = _count(session, batches, Delivery.addressee == Addressee.GUARDIAN) if minors else 0
+    is_alone = len(campaigns_of(session, campaign.incident_id)) == 1
+    updates = 0 if is_alone else _count(session, batches, col(Delivery.update_of).is_not(None))
     pages = session.exec(select(PublicNotice).where(PublicNotice.notice_id == campaign.notice_id)).all()
     return Account(
         campaign_id=campaign.id,
@@ -153,6 +151,11 @@ def account(session: Session, campaign: Campaign) -> Account:
         complaints=counted["complaints"],
         public_pages=tuple(pages),
     )
+
+
+def _count(session: Session, batches: Any, condition: Any) -> int:
+    statement = select(func.count()).where(col(Delivery.batch_id).in_(batches), condition)
+    return session.exec(statement).one()
 
 
 def progress(session: Session, campaign_id: str) -> tuple[int, int]:
@@ -222,35 +225,67 @@ def deliveries(store: Store, incident_id: str, *, unreached: bool) -> Iterator[D
     """
     key = store.key(incident_id)
     with store.read() as session:
-        statement = (
-            select(Delivery, Notice.version)
-            .join(Batch, col(Batch.id) == col(Delivery.batch_id))
-            .join(Campaign, col(Campaign.id) == col(Batch.campaign_id))
-            .join(Notice, col(Notice.id) == col(Campaign.notice_id))
-            .where(Delivery.incident_id == incident_id)
-            .order_by(col(Delivery.id))
+        wanted = of_newest(session, incident_id, UNREACHABLE) if unreached else sa.true()
+        for listed in listed_deliveries(session, incident_id, wanted, key=key):
+            yield listed.line
+
+
+@dataclass(frozen=True)
+class ListedDelivery:
+    """A delivery with its person and its line of a list."""
+
+    delivery: Delivery
+    person: Person | None
+    line: DeliveryLine
+
+
+UNREACHABLE = col(Delivery.state) == DeliveryState.UNREACHABLE
+
+
+def of_newest(
+    session: Session, incident_id: str, condition: sa.ColumnElement[bool]
+) -> sa.ColumnElement[bool]:
+    """The condition, for deliveries of the newest campaign alone."""
+    newest = [campaign.id for campaign in campaigns_of(session, incident_id)][:1]
+    return condition & col(Campaign.id).in_(newest)
+
+
+def listed_deliveries(
+    session: Session, incident_id: str, wanted: sa.ColumnElement[bool], *, key: bytes
+) -> Iterator[ListedDelivery]:
+    """The deliveries that meet a condition, in their order. Of a record that does not open the reference is empty."""
+    statement = (
+        select(Delivery, Notice.version)
+        .join(Batch, col(Batch.id) == col(Delivery.batch_id))
+        .join(Campaign, col(Campaign.id) == col(Batch.campaign_id))
+        .join(Notice, col(Notice.id) == col(Campaign.notice_id))
+        .where(Delivery.incident_id == incident_id, wanted)
+        .order_by(col(Delivery.id))
+    )
+    for row, version in session.exec(statement.execution_options(yield_per=_FETCHED)):
+        person = session.get(Person, row.person_id)
+        code, status, words = _last_said(session, row, key=key)
+        line = DeliveryLine(
+            version=version,
+            update=row.update_of is not None,
+            reference=_reference(person, key=key),
+            addressee=row.addressee,
+            channel=row.channel,
+            state=row.state,
+            reason=row.reason,
+            attempts=row.attempts,
+            last_code=code,
+            last_status=status,
+            last_words=words,
         )
-        if unreached:
-            newest = [campaign.id for campaign in campaigns_of(session, incident_id)][:1]
-            statement = statement.where(
-                col(Delivery.state) == DeliveryState.UNREACHABLE, col(Campaign.id).in_(newest)
-            )
-        for row, version in session.exec(statement.execution_options(yield_per=_FETCHED)):
-            person = session.get(Person, row.person_id)
-            code, status, words = _last_said(session, row, key=key)
-            yield DeliveryLine(
-                version=version,
-                update=row.update_of is not None,
-                reference=open_row(person, key=key)["reference"] if person else "",
-                addressee=row.addressee,
-                channel=row.channel,
-                state=row.state,
-                reason=row.reason,
-                attempts=row.attempts,
-                last_code=code,
-                last_status=status,
-                last_words=words,
-            )
+        yield ListedDelivery(row, person, line)
+
+
+def _reference(person: Person | None, *, key: bytes) -> str:
+    try:
+        return str(open_row(person, key=key)["reference"]) if person else ""
+    except Unreadable:
+        return ""
 
 
 def _last_said(session: Session, row: Delivery, *, key: bytes) -> tuple[int | None, str, str]:

@@ -240,7 +240,7 @@ def _exemption(rule: Exemption, given: _Given) -> ExemptionFinding:
     if rule.unless is not None:
         reopened = given.answer(rule.unless)
         shown = all_of((shown, negated(reopened, _NOT_REOPENED)), _SHOWN)
-    return ExemptionFinding(rule.effect, rule.title, rule.article, shown)
+    return ExemptionFinding(rule.effect, rule.title, rule.article, shown, rule.asks)
 
 
 def _state(

@@ -11,6 +11,7 @@ from incident.law.clocks import NOT_STARTED, AnchorTime, Urgency, Within
 from incident.law.grading import Confidence
 from incident.law.reasons import NOTHING, Answer, Reason
 from incident.law.regimes import Channel, DutyKind, Effect, Phase, ReportPoint
+from incident.law.substitutes import PublicAsk
 from incident.record.facts import FrozenText
 
 
@@ -57,12 +58,16 @@ class Branch:
 
 @dataclass(frozen=True)
 class ExemptionFinding:
-    """An exemption and whether it is shown. It has its effect only where `reason` is met."""
+    """An exemption and whether it is shown. It has its effect only where `reason` is met.
+
+    `asks`: what a public notice must be that takes the place of telling each person.
+    """
 
     effect: Effect
     title: FrozenText
     article: str
     reason: Reason
+    asks: tuple[PublicAsk, ...] = ()
 
     @property
     def decides(self) -> frozenset[str]:

@@ -22,9 +22,10 @@ from incident.law.conditions import Condition, scales_of
 from incident.law.data import Strict, checked, is_compiled, line_of, read_file
 from incident.law.elements import element_catalogue
 from incident.law.grading import AnyCondition, Confidence, Scale, Text, shipped_scales
+from incident.law.substitutes import PublicAsk
 from incident.law.working_days import known_calendar
 from incident.record.facts import FieldType, field_catalogue
-from incident.settings import OrganisationKind
+from incident.setting_values import OrganisationKind
 
 SHIPPED = Path(__file__).with_name("regimes")
 
@@ -183,13 +184,17 @@ class ReportPoint(Strict):
 
 
 class Exemption(Strict):
-    """Counts only where `if` is certainly met and `unless` certainly not: an exemption must be shown."""
+    """Counts only where `if` is certainly met and `unless` certainly not: an exemption must be shown.
+
+    `asks`: what the public notice must be that takes the place of telling each person; all of it.
+    """
 
     condition: AnyCondition = Field(alias="if")
     unless: AnyCondition | None = None
     effect: Effect
     title: Text
     article: Words
+    asks: tuple[PublicAsk, ...] = ()
 
 
 class ExtraFields(Strict):

@@ -24,7 +24,8 @@ def test_each_size_is_told_and_every_step_measured() -> None:
     assert [line.who for line in result.lines] == [f"{step}_60" for step in STEPS]
     assert all(line.figure > 0 for line in result.lines)
     assert result.ratios == {}, "one size has nothing beside it"
-    assert result.notes[-1].startswith("60 people: at most ")
+    assert result.notes[-2].startswith("60 people: at most ")
+    assert result.notes[-1].startswith("60 people: ") and result.notes[-1].endswith(" bytes of database each")
 
 
 @pytest.mark.parametrize(

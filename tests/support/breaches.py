@@ -67,6 +67,7 @@ class Affected:
     deceased: str = ""
     safe_contact: str = ""
     household: str = ""
+    address: str = ""
 
 
 def some_people(count: int) -> list[Affected]:
@@ -131,7 +132,16 @@ class Breach:
         with file.open("w", encoding="utf-8", newline="") as handle:
             writer = csv.writer(handle)
             names = ("reference", "name", "email", "language", "data", "birth_date")
-            more = ("phone", "kind", "age_class", "held_since", "deceased", "safe_contact", "household")
+            more = (
+                "phone",
+                "kind",
+                "age_class",
+                "held_since",
+                "deceased",
+                "safe_contact",
+                "household",
+                "address",
+            )
             writer.writerow([*names, "guardian_name", "guardian_email", "guardian_phone", *more])
             writer.writerows([list(vars(person).values()) for person in people])
         titles = {
