@@ -377,7 +377,9 @@ def _killed_in_the_middle(breach: Breach) -> None:
     store, now = breach.made.store, breach.made.clock()
     with store.transaction() as session:
         session.connection().execute(text("UPDATE job SET next_at = 0 WHERE state = 'open'"))
-        batches = session.exec(select(Batch).order_by(col(Batch.id))).all()
+        batches = session.exec(
+            select(Batch).where(Batch.incident_id == breach.id).order_by(col(Batch.id))
+        ).all()
         batch, due = next((each, due) for each in batches if (due := _due(session, each, now=now)))
         claimed = claim(session, BATCH_JOB, batch.id)
         assert claimed is not None
