@@ -1,8 +1,9 @@
-"""What kinds of values settings hold, each checked as it is read: countries, zones, languages, hosts, references."""
+"""What kinds of values settings hold, each checked as it is read: countries, organisations, zones, times, hosts."""
 
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -17,8 +18,29 @@ POSTGRES_PREFIX = "postgresql://"
 _PASSWORD_IN_URL = re.compile(r"[^?]*://[^@?]*:[^@?]*@|.*[?&][a-z]*password=", re.IGNORECASE)
 _SECRET_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
 _LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2}|-[0-9]{3})?")
+_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _COUNTRY = re.compile(r"[a-z]{2}")
 _COUNTRY_OR_PART = re.compile(r"[a-z]{2}(-[a-z0-9]{1,3})?")
+
+
+class OrganisationKind(StrEnum):
+    """What an organisation is, where a law binds only some. A closed list: regimes and workspaces use the same words."""
+
+    telecom_operator = "telecom_operator"
+    internet_service = "internet_service"
+    platform_operator = "platform_operator"
+    central_enterprise = "central_enterprise"
+    cii_operator = "cii_operator"
+    industry_data_handler = "industry_data_handler"
+    payment_institution = "payment_institution"
+    nis2_entity = "nis2_entity"
+    trust_service_provider = "trust_service_provider"
+    financial_entity = "financial_entity"
+    digital_product_manufacturer = "digital_product_manufacturer"
+    health_care_entity = "health_care_entity"
+    nonbank_financial_institution = "nonbank_financial_institution"
+    listed_company = "listed_company"
+    critical_infrastructure_operator = "critical_infrastructure_operator"
 
 
 def _known_zone(name: str) -> str:
@@ -53,6 +75,15 @@ def _languages(tags: list[str]) -> list[str]:
             f"{strange[0]!r} is no language tag (BCP 47); write for example zh-Hans, zh-Hant or en"
         )
     return list(dict.fromkeys(tags))
+
+
+def _time_of_day_span(text: str) -> str:
+    if not text:
+        return text
+    begins, _, ends = text.partition("-")
+    if not (_TIME_OF_DAY.fullmatch(begins) and _TIME_OF_DAY.fullmatch(ends)) or begins == ends:
+        raise ValueError(f"{text!r} is no time of day; write for example 22:00-08:00")
+    return text
 
 
 def _host(text: str) -> str:
@@ -101,6 +132,8 @@ Country = Annotated[str, AfterValidator(_country)]
 CountryOrPart = Annotated[str, AfterValidator(_country_or_part)]
 SecretReference = Annotated[str, AfterValidator(_secret_reference)]
 Host = Annotated[str, AfterValidator(_host)]
+TimeOfDaySpan = Annotated[str, AfterValidator(_time_of_day_span)]
+"""A time of every day as `22:00-08:00`, over midnight where it ends earlier than it begins; empty: none."""
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
 CountryOrNone = Annotated[str, AfterValidator(_country_or_none)]
 LanguageTags = Annotated[list[str], AfterValidator(_languages)]

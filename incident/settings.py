@@ -23,8 +23,10 @@ from incident.setting_values import (
     CountryOrPart,
     Host,
     LanguageTags,
+    OrganisationKind,
     SecretReference,
     StoreUrl,
+    TimeOfDaySpan,
     ZoneName,
 )
 
@@ -38,26 +40,6 @@ class Born(StrEnum):
 
     LIVE = "live"
     DRILL = "drill"
-
-
-class OrganisationKind(StrEnum):
-    """What an organisation is, where a law binds only some. A closed list: regimes and workspaces use the same words."""
-
-    telecom_operator = "telecom_operator"
-    internet_service = "internet_service"
-    platform_operator = "platform_operator"
-    central_enterprise = "central_enterprise"
-    cii_operator = "cii_operator"
-    industry_data_handler = "industry_data_handler"
-    payment_institution = "payment_institution"
-    nis2_entity = "nis2_entity"
-    trust_service_provider = "trust_service_provider"
-    financial_entity = "financial_entity"
-    digital_product_manufacturer = "digital_product_manufacturer"
-    health_care_entity = "health_care_entity"
-    nonbank_financial_institution = "nonbank_financial_institution"
-    listed_company = "listed_company"
-    critical_infrastructure_operator = "critical_infrastructure_operator"
 
 
 class Relation(StrEnum):
@@ -213,6 +195,30 @@ class Plan(Part):
     minutes_per_call: float = Field(default=8, gt=0, le=240)
     hours_a_day: float = Field(default=12, gt=0, le=24)
     callers_percent: Annotated[float, Field(ge=0, le=100)] | None = None
+
+
+class WaveSettings(Part):
+    """How a notice goes out in waves, and what stops it (docs/waves.md).
+
+    `canary`: people in the first wave; 0: all at once. `growth`: each further wave is so many times all before it.
+    `watch_minutes`: how long a wave is watched once it is gone over. The stops hold from `stop_at_least` people on; a
+    percentage or number of 0 stops nothing. `quiet_hours`: a time of every day in which nothing leaves.
+    `follow_call_centre`: waves are no larger and no quicker than those whom `[plan]` lets answer can bear.
+    """
+
+    canary: int = Field(default=50, ge=0, le=500)
+    growth: float = Field(default=10, ge=1, le=1000)
+    watch_minutes: float = Field(default=2, ge=0, le=1440)
+    stop_percent: float = Field(default=5, ge=0, le=100)
+    stop_complaints_percent: float = Field(default=0.3, ge=0, le=100)
+    stop_reports: int = Field(default=5, ge=0, le=1_000_000)
+    stop_at_least: int = Field(default=5, ge=1, le=1_000_000)
+    quiet_hours: TimeOfDaySpan = ""
+    follow_call_centre: bool = False
+
+    @property
+    def can_stop(self) -> bool:
+        return bool(self.stop_percent or self.stop_complaints_percent or self.stop_reports)
 
 
 class Means(StrEnum):
@@ -389,6 +395,7 @@ class Settings(Part):
     playbooks: Playbooks = Playbooks()
     paper: Paper = Paper()
     plan: Plan = Plan()
+    waves: WaveSettings = WaveSettings()
     fallback: Fallback = Fallback()
     targets: Targets = Targets()
     reminders: Reminders = Reminders()

@@ -74,7 +74,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "notice": (
         "notice",
-        "The notice: draft, check, edit, preview, lint, new-language, release, send, pause, resume, status, verify.",
+        "The notice: draft, check, edit, preview, lint, new-language, release, send, pause, resume, status, report-phishing, verify.",
     ),
     "plan": (
         "plan",

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from incident.cli.desk import Desk, desk_of
+from incident.cli.follow_campaign import follow_campaign
 from incident.cli.notice_languages import lint, new_language
 from incident.cli.notice_preview import HELP as PREVIEW_HELP
 from incident.cli.notice_preview import preview
 from incident.cli.record import ID
+from incident.cli.waves import report_phishing
 from incident.errors import Refused, WrongUsage
 from incident.record.showing import defused
 
 if TYPE_CHECKING:
+    from incident.cli.waves import Going
     from incident.delivery.status import Account, DeliveryLine
     from incident.record.decisions import Signer
 
@@ -25,12 +28,17 @@ GROUP = "notice"
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
-    help="The notice: draft, check, edit, preview, lint, new-language, release, send, pause, resume, status, verify.",
+    help="The notice: draft, check, edit, preview, lint, new-language, release, send, pause, resume, status, report-phishing, verify.",
     no_args_is_help=True,
 )
 WHY = typer.Option(False, "--why", help="Show where each sentence is from.")
 lists = typer.Typer(rich_markup_mode=None, add_completion=False)
 app.command("lint", help="Check the languages of notices: the workspace's own and the shipped.")(lint)
+app.command(
+    "report-phishing",
+    short_help="Count reports of suspicious messages.",
+    help="Count reports that our notice, or one that imitates it, looks like phishing; at a number it stops.",
+)(report_phishing)
 app.command("new-language", help="Begin a language of notices in this workspace.")(new_language)
 
 
@@ -162,10 +170,14 @@ def send(
     ctx: typer.Context,
     incident_id: str = ID,
     detach: bool = typer.Option(False, "--detach", help="Only begin; a worker does the rest."),
+    no_canary: bool = typer.Option(
+        False, "--no-canary", help="To everyone at once, without waves; also for what still waits for one."
+    ),
 ) -> None:
     from incident.delivery.campaign import open_campaign
     from incident.delivery.mailroom import MailRoom, routes_from
     from incident.delivery.promises import must_keep_promises
+    from incident.delivery.waving import let_all_go
     from incident.notice.release import must_be_released
     from incident.record.dossier import must_be_readable
     from incident.record.holds import Cover, must_not_be_held
@@ -185,7 +197,10 @@ def send(
         version, _ = must_be_released(
             change.session, desk.store, incident_id, settings=desk.settings, drill=desk.house.drill
         )
-        opened = open_campaign(change, desk.store, version, desk.settings)
+        opened = open_campaign(change, desk.store, version, desk.settings, all_at_once=no_canary)
+        if no_canary:
+            change.note(no_canary=True)
+            let_all_go(change, opened.campaign.id)
     which, people = f"notice version {version.row.version}", f"{opened.campaign.expected} people"
     if opened.new:
         desk.say(f"{which} goes to {people}")
@@ -336,58 +351,17 @@ def _line_cells(desk: Desk, line: DeliveryLine, *, reveal: bool) -> tuple[object
     )
 
 
-def follow_campaign(desk: Desk, campaign_id: str, incident_id: str) -> None:
-    """Work on a campaign, with a progress bar, until it ends or only waits for a later time."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    from incident.delivery.status import progress, some_wait_for_a_limit
-    from incident.durable import open_jobs
-    from incident.ops.worker import Worker
-
-    def settled() -> bool:
-        with desk.store.read() as session:
-            if open_jobs(session, incident_id=incident_id):
-                return False
-            return not some_wait_for_a_limit(session, incident_id, now=desk.now())
-
-    bar = Progress(
-        TextColumn("  sending"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty() and not desk.force_bar,
-    )
-    with bar:
-        task = bar.add_task("sending")
-
-        def beat() -> None:
-            with desk.store.read() as session:
-                done, expected = progress(session, campaign_id)
-            bar.update(task, completed=done, total=expected)
-
-        Worker(desk.house).work_until(settled, beat=beat)
-        beat()
-
-
 def _print_status(desk: Desk, incident_id: str) -> None:
     from incident.cli.hold import hold_document, one_line, standing_holds
     from incident.cli.next_steps import next_steps_document, print_next_steps, what_comes_next
+    from incident.cli.waves import how_it_goes, wave_document
     from incident.delivery.status import account, campaigns_of
     from incident.record.incidents import must_exist
 
     with desk.store.read() as session:
         must_exist(session, incident_id)
         accounts = [account(session, campaign) for campaign in campaigns_of(session, incident_id)]
+        going = [how_it_goes(desk, session, each) for each in accounts]
     holds = standing_holds(desk, incident_id)
     shown = {"holds": [hold_document(desk, each) for each in holds]} if holds else {}
     if not desk.as_json:
@@ -401,16 +375,20 @@ def _print_status(desk: Desk, incident_id: str) -> None:
         return
     found, substitutes = what_comes_next(desk, incident_id)
     if desk.as_json:
-        campaigns = [_account_document(each) for each in accounts]
+        campaigns = [
+            {**_account_document(each), **wave_document(goes)}
+            for each, goes in zip(accounts, going, strict=True)
+        ]
         steps = next_steps_document(incident_id, found, substitutes)
         desk.document({"incident": incident_id, "campaigns": campaigns, **steps, **shown})
         return
-    for one in accounts:
-        _print_account(desk, one)
+    for one, goes in zip(accounts, going, strict=True):
+        _print_account(desk, one, goes)
     print_next_steps(desk, incident_id, found, substitutes)
 
 
-def _print_account(desk: Desk, each: Account) -> None:
+def _print_account(desk: Desk, each: Account, going: Going) -> None:
+    from incident.cli.waves import wave_rows
     from incident.delivery.states import WHY_TEXTS, Why
 
     rows: list[tuple[str, object]] = [
@@ -431,6 +409,7 @@ def _print_account(desk: Desk, each: Account) -> None:
     rows.append(("the sum holds", each.adds_up))
     if each.waiting_until is not None:
         rows.append(("next try not before", each.waiting_until))
+    rows += wave_rows(desk, going, each.incident_id) if each.ended_at is None else []
     if each.paused is not None:
         rows.append(("paused", f"since {desk.show(each.paused.set_at)}, by {each.paused.set_by}"))
         rows.append(("to go on", f"`incident notice resume {each.incident_id}`"))

@@ -9,6 +9,7 @@ import typer
 
 from incident.cli.desk import Desk, desk_of
 from incident.cli.record import ID, read_time
+from incident.cli.waves import planned_waves
 from incident.cli.wording import span
 
 if TYPE_CHECKING:
@@ -67,8 +68,10 @@ def plan(
     found = paces(mailing)
     seats = seats_needed(mailing)
     begun = left is not None
+    waves, planned = ([], None) if begun else planned_waves(desk, mailing.people)
     if desk.as_json:
-        desk.document(_document(desk, reach, mailing, found, deadline, seats=seats, begun=begun, held=held))
+        document = _document(desk, reach, mailing, found, deadline, seats=seats, begun=begun, held=held)
+        desk.document({**document, "waves": planned})
         return
     _print_reach(desk, reach)
     typer.echo("")
@@ -84,7 +87,7 @@ def plan(
             if desk.language == "zh-Hans"
             else "a hold stands: nothing may be sent to people until it is lifted"
         )
-    for line in [*lines, *_unknown(desk, mailing, reach)]:
+    for line in [*waves, *lines, *_unknown(desk, mailing, reach)]:
         typer.echo(line)
 
 

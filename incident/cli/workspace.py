@@ -8,7 +8,7 @@ import typer
 
 from incident.cli.desk import desk_of
 from incident.errors import TocsinError, WrongUsage
-from incident.settings import OrganisationKind
+from incident.setting_values import OrganisationKind
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

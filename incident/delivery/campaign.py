@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
+from incident.delivery.batching import people_in_batches
 from incident.delivery.codes import code_mac, code_of
 from incident.delivery.following import open_batches, others_of, replace_earlier
 from incident.delivery.ledger_root import ledger_root, people_root
@@ -32,6 +33,7 @@ from incident.delivery.states import (
     campaign_brake,
 )
 from incident.delivery.suppression import suppressed_people
+from incident.delivery.waving import begin_waves
 from incident.durable import lift_brake, put_job
 from incident.duties.evaluating import meet_duty, stored_duties
 from incident.errors import Refused
@@ -46,8 +48,6 @@ from incident.store.change import Change, open_row
 from incident.store.store import Store
 from incident.store.tables import Batch, Campaign, Delivery, Person
 from notifiers.errors import BadMessage
-
-BATCH_SIZE = 500
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,12 @@ class _Basis:
     suppressed: frozenset[str]
 
 
-def open_campaign(change: Change, store: Store, version: Version, settings: Settings) -> Opened:
+def open_campaign(
+    change: Change, store: Store, version: Version, settings: Settings, *, all_at_once: bool = False
+) -> Opened:
     """Open the campaign of a released notice: a delivery for every person, also those without an address.
 
+    It begins with its first wave (`[waves]` in the settings), or `all_at_once` without a canary.
     Opening again returns the same campaign. Where an earlier version was sent, nothing more of that one leaves, and
     whom it has reached gets this one as an update (`delivery.following`). Raises `HeldBack` under a hold, `Refused` when
     a promise would be broken, the incident is closed, nobody is listed, or the sender's address is none.
@@ -92,9 +95,12 @@ def open_campaign(change: Change, store: Store, version: Version, settings: Sett
         sharing_of(change.session, incident_id, key=change.key),
         suppressed_people(change.session, incident_id) if follows else frozenset(),
     )
-    expected = 0
-    for number, chunk in enumerate(_people_in_batches(change.session, incident_id, basis.sharing), start=1):
-        expected += len(chunk)
+    canary = 0 if all_at_once else settings.waves.canary
+    expected = number = 0
+    for chunk in people_in_batches(
+        change.session, incident_id, basis.sharing, canary=canary, unwritten=basis.suppressed
+    ):
+        expected, number = expected + len(chunk), number + 1
         batch_id = f"{campaign_id}-{number:06d}"
         new_id = store.new_ids_together()
         rows = [row for each in chunk for row in _deliveries(change, new_id, batch_id, each, basis)]
@@ -102,6 +108,8 @@ def open_campaign(change: Change, store: Store, version: Version, settings: Sett
         for row in rows:
             row["waits"] = follows and row["state"] in IN_PROGRESS
         _open_batch(change, batch_id, campaign_id, incident_id, number, rows)
+        if number == 1 or not canary:
+            put_job(change.session, BATCH_JOB, batch_id, incident_id=incident_id, wake=False)
     if not expected:
         raise Refused(
             "the list of affected people is empty",
@@ -120,6 +128,7 @@ def open_campaign(change: Change, store: Store, version: Version, settings: Sett
     change.put(campaign)
     change.note(people_root=people_root(change.session, incident_id))
     put_job(change.session, PUBLISH_JOB, version.row.id, incident_id=incident_id)
+    begin_waves(change, campaign, settings.waves, batches=number, canary=canary)
     if follows:
         # Last: the jobs that it calls are kept from their workers until this is written.
         replace_earlier(change, campaign_id, incident_id)
@@ -137,41 +146,6 @@ def _must_be_a_sender(version: Version, *, key: bytes) -> None:
             where="mail.from_address, mail.reply_to",
             next_step="set it in incident.toml, and release the notice again",
         ) from error
-
-
-def _people_in_chunks(session: Session, incident_id: str) -> Iterator[list[Person]]:
-    last = ""
-    while True:
-        chunk = session.exec(
-            select(Person)
-            .where(Person.incident_id == incident_id, Person.id > last)
-            .order_by(col(Person.id))
-            .limit(BATCH_SIZE)
-        ).all()
-        if not chunk:
-            return
-        yield list(chunk)
-        last = chunk[-1].id
-        for person in chunk:
-            session.expunge(person)
-
-
-def _people_in_batches(session: Session, incident_id: str, sharing: Sharing) -> Iterator[list[Person]]:
-    """The people in the order of their ids, but whoever shares a message comes with the first of those who do."""
-    placed: set[str] = set()
-    for chunk in _people_in_chunks(session, incident_id):
-        here = [person for person in chunk if person.id not in placed]
-        together = {other for person in here for other in sharing.company.get(person.id, ())}
-        placed |= together
-        if elsewhere := together - {person.id for person in here}:
-            joining = session.exec(
-                select(Person).where(col(Person.id).in_(elsewhere)).order_by(col(Person.id))
-            ).all()
-            here += joining
-            for person in joining:
-                session.expunge(person)
-        if here:
-            yield here
 
 
 def _open_batch(
@@ -197,10 +171,10 @@ def _open_batch(
         "delivered": 0,
         "returned": 0,
         "complaints": 0,
+        "never_tried": unreachable,
     }
     change.put_bulk(Batch, [batch])
     change.put_bulk(Delivery, rows)
-    put_job(change.session, BATCH_JOB, batch_id, incident_id=incident_id, wake=False)
 
 
 def _deliveries(

@@ -27,6 +27,7 @@ from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
 from incident.delivery.ledger import recount
+from incident.delivery.let_go import may_be_worked_on
 from incident.delivery.states import (
     BATCH_JOB,
     IN_PROGRESS,
@@ -63,11 +64,11 @@ def replace_earlier(change: Change, campaign_id: str, incident_id: str) -> None:
 
 
 def open_batches(session: Session, campaign_id: str) -> list[str]:
-    """The batches of a campaign with somebody in progress."""
+    """The batches of a campaign with somebody in progress, without those that wait for a later wave."""
     found = (
         select(Batch.id)
         .join(Delivery, col(Delivery.batch_id) == col(Batch.id))
-        .where(Batch.campaign_id == campaign_id, col(Delivery.state).in_(IN_PROGRESS))
+        .where(Batch.campaign_id == campaign_id, col(Delivery.state).in_(IN_PROGRESS), may_be_worked_on())
         .order_by(col(Batch.id))
         .distinct()
     )

@@ -9,8 +9,10 @@ from __future__ import annotations
 from sqlmodel import Session, select
 
 from incident.delivery.following import open_batches
+from incident.delivery.let_go import wake_the_waves
 from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, CampaignState, campaign_brake
 from incident.delivery.status import campaigns_of
+from incident.delivery.waving import forget_the_stop
 from incident.durable import lift_brake, put_job, set_brake
 from incident.errors import Refused
 from incident.store.change import Change
@@ -38,15 +40,20 @@ def pause_campaign(change: Change, incident_id: str) -> str:
 
 
 def resume_campaign(change: Change, incident_id: str) -> str:
-    """Let a paused campaign go on; returns its id. Raises `Refused` when it is not paused."""
+    """Let a paused campaign go on, also one that stopped by itself; returns its id. Raises `Refused` when it is not paused.
+
+    What made it stop is known to who lets it go on: only what comes from here on can stop it again.
+    """
     campaign = _newest(change, incident_id)
     if campaign.state != CampaignState.PAUSED:
         raise Refused("the notice is not paused", where=incident_id)
     campaign.state = CampaignState.SENDING
     change.put(campaign)
     lift_brake(change.session, campaign_brake(campaign.id))
+    forget_the_stop(change, campaign.id)
     for batch_id in open_batches(change.session, campaign.id):
         put_job(change.session, BATCH_JOB, batch_id, incident_id=incident_id, wake=False)
+    wake_the_waves(change.session, campaign.id, incident_id)
     return campaign.id
 
 
@@ -58,6 +65,8 @@ def put_sending_again(session: Session, incident_id: str) -> None:
     for campaign in campaigns_of(session, incident_id):
         for batch_id in open_batches(session, campaign.id):
             put_job(session, BATCH_JOB, batch_id, incident_id=incident_id, wake=False)
+        if campaign.state != CampaignState.ENDED:
+            wake_the_waves(session, campaign.id, incident_id)
         published = select(PublicNotice.id).where(PublicNotice.notice_id == campaign.notice_id)
         if session.exec(published).first() is None:
             put_job(session, PUBLISH_JOB, campaign.notice_id, incident_id=incident_id)

@@ -247,11 +247,12 @@ class Deadline:
 
 
 def deadline_to_tell_people(
-    session: Session, incident_id: str, settings: Settings, *, met_too: bool = False
+    session: Session, incident_id: str, settings: Settings, *, by_law: bool = False, met_too: bool = False
 ) -> Deadline | None:
     """The earliest end of a standing duty to tell people, or target of our own where its law names no hours.
 
-    `met_too`: also of one that counts as met, since those whom the notice did not reach are still to be told.
+    With `by_law` targets of our own do not count. `met_too`: also of one that counts as met, since those whom the notice
+    did not reach are still to be told.
     """
     counting = {*STANDING, MET} if met_too else STANDING
     targets = {
@@ -264,7 +265,7 @@ def deadline_to_tell_people(
             continue
         if row.due_at is not None:
             found.append(Deadline(row.due_at, row.duty_id, own=False, assumed=row.assumed))
-        elif row.anchor_at is not None and row.urgency in targets:
+        elif not by_law and row.anchor_at is not None and row.urgency in targets:
             target = row.anchor_at + timedelta(hours=targets[Urgency(row.urgency)])
             found.append(Deadline(target, row.duty_id, own=True, assumed=row.assumed))
     return min(found, key=lambda each: (each.at, each.duty), default=None)

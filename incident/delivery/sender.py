@@ -32,6 +32,7 @@ from incident.delivery.ledger import (
     write_intent,
     write_outcomes,
 )
+from incident.delivery.let_go import is_let_go, wake_the_waves
 from incident.delivery.mailroom import MailRoom
 from incident.delivery.message import CannotBeAddressed, Stationery, compose, stationery
 from incident.delivery.picking import Behind, Picked, Picking, pick
@@ -67,13 +68,14 @@ def batches_at_once(connections: int) -> int:
 class Post:
     """What sending needs from outside, and what all batches of a worker share: whose turn comes when at a limit.
 
-    Without a mailbox for `bounces` they go to the sender.
+    Without a mailbox for `bounces` they go to the sender. `rests_until` says of an incident until when nothing leaves.
     """
 
     room: MailRoom
     clock: Callable[[], datetime]
     bounces: BounceMailbox | None = None
     line: Line = field(default_factory=Line)
+    rests_until: Callable[[Session, str, datetime], datetime | None] = lambda session, incident_id, now: None
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,10 @@ def send_batch(lease: Lease, store: Store, batch_id: str, post: Post) -> None:
         if campaign.state == CampaignState.REPLACED:
             _leave_to_the_later_version(session, lease, batch, now=post.clock())
             return
+        if not is_let_go(session, batch):
+            # Its wave puts the job again.
+            lease.done(session)
+            return
         if others_of(session, campaign.id, campaign.incident_id):
             decide_updates(session, campaign, batch_id)
         earlier = {
@@ -169,6 +175,9 @@ def _next_group(sending: _Sending, settled: list[Settled]) -> _Group | _Wait | _
             else:
                 lease.again(session, after=_UNDER_A_BRAKE)
             return None
+        if (until := sending.post.rests_until(session, batch.incident_id, now)) is not None:
+            lease.again(session, after=min((until - now).total_seconds(), _UNDER_A_BRAKE))
+            return None
         relay = sending.post.room.limited_relay()
         limit = RELAY_LIMITS + relay if relay else None
         picked = pick(session, sending.picking, relay_limit=limit, now=now)
@@ -176,6 +185,7 @@ def _next_group(sending: _Sending, settled: list[Settled]) -> _Group | _Wait | _
             return _begin(session, sending, picked, paid=relay, now=now)
         if picked.behind is not None:
             return _wait_or_let_go(session, sending, picked.behind, now=now)
+        wake_the_waves(session, batch.campaign_id, batch.incident_id)
         if open_deliveries(session, batch.id):
             lease.again(session, after=_until_next(session, batch, now=now))
             return None

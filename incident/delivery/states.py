@@ -124,4 +124,5 @@ def campaign_brake(campaign_id: str) -> str:
 
 BATCH_JOB = "delivery.batch"
 SETTLE_JOB = "delivery.settle"
+WAVE_JOB = "delivery.wave"
 PUBLISH_JOB = "notice.publish"

@@ -20,7 +20,7 @@ from incident.law.conditions import Condition, evaluate_condition, fields_of, pa
 from incident.law.data import Strict, both_languages, checked, read_file
 from incident.law.reasons import NOTHING, Answer, Reason, union, with_answer
 from incident.record.facts import FactSheet, FrozenText, field_catalogue
-from incident.settings import OrganisationKind
+from incident.setting_values import OrganisationKind
 
 SHIPPED = Path(__file__).with_name("grades")
 

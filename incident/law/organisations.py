@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from incident.record.facts import FrozenText
-from incident.settings import OrganisationKind
+from incident.setting_values import OrganisationKind
 
 
 def _title(chinese: str, english: str) -> FrozenText:

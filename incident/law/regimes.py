@@ -25,7 +25,7 @@ from incident.law.grading import AnyCondition, Confidence, Scale, Text, shipped_
 from incident.law.substitutes import PublicAsk
 from incident.law.working_days import known_calendar
 from incident.record.facts import FieldType, field_catalogue
-from incident.settings import OrganisationKind
+from incident.setting_values import OrganisationKind
 
 SHIPPED = Path(__file__).with_name("regimes")
 

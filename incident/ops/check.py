@@ -44,6 +44,7 @@ from incident.ops.checks import (
     sealed,
     tasks,
     updates,
+    waves,
 )
 from incident.ops.checks.base import Findings, Invariant, State, Survey, Verdict, View
 from incident.record.incidents import must_exist
@@ -58,6 +59,7 @@ SURVEYS: tuple[Survey, ...] = tuple(
         receipts,
         updates,
         progress,
+        waves,
         people,
         releases,
         runs,

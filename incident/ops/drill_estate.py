@@ -55,6 +55,9 @@ processor = "mail catcher of the drill"
 country = "cn"
 relation = "own"
 
+[waves]
+{waves}
+
 [promises]
 keep_in = ["cn"]
 share_with_no_one = true
@@ -67,6 +70,8 @@ containment_url = "http://127.0.0.1:{containment_port}/"
 endpoint = "{endpoint}"
 """
 
+# A rehearsal shows the canary, and waits for nothing.
+WAVES = "watch_minutes = 0"
 
 ALERT: dict[str, object] = {
     "timestamp": "2026-01-01T02:41:17.306+0000",
@@ -84,9 +89,11 @@ ALERT: dict[str, object] = {
 }
 
 
-def settings_text(*, mail_port: int, containment_port: int) -> str:
-    """The settings of a drill's workspace."""
-    return SETTINGS.format(mail_port=mail_port, containment_port=containment_port, endpoint=ENDPOINT)
+def settings_text(*, mail_port: int, containment_port: int, waves: str = WAVES) -> str:
+    """The settings of a drill's workspace; `waves` are the lines of their table."""
+    return SETTINGS.format(
+        mail_port=mail_port, containment_port=containment_port, endpoint=ENDPOINT, waves=waves
+    )
 
 
 def write_people(file: Path, *, count: int) -> None:

@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from incident.errors import BadInput, WorkspaceError
-from incident.settings import Born, OrganisationKind, parse_settings, read_settings
+from incident.setting_values import OrganisationKind
+from incident.settings import Born, parse_settings, read_settings
 from incident.store.opening import create_store
 from incident.workspace import Workspace
 

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, exists, select
 
-from incident.delivery.states import BATCH_JOB, IN_PROGRESS, PUBLISH_JOB, SETTLE_JOB, CampaignState
+from incident.delivery.let_go import may_be_worked_on
+from incident.delivery.states import BATCH_JOB, IN_PROGRESS, PUBLISH_JOB, SETTLE_JOB, WAVE_JOB, CampaignState
 from incident.durable import JobState, put_job
 from incident.duties.reminding import DUTIES_JOB
 from incident.hooks.receiving import ALERT_JOB, AlertState
@@ -36,6 +37,7 @@ from incident.store.tables import (
     PublicNotice,
     Run,
     Summons,
+    Waves,
 )
 
 
@@ -69,9 +71,22 @@ def work_without_a_job(session: Session) -> Iterator[Owed]:
         col(Delivery.batch_id) == col(Batch.id), col(Delivery.state).in_(sorted(IN_PROGRESS))
     )
     for batch_id, incident_id in session.exec(
-        select(Batch.id, Batch.incident_id).where(to_send, ~_has_job(BATCH_JOB, col(Batch.id)))
+        select(Batch.id, Batch.incident_id).where(
+            to_send, may_be_worked_on(), ~_has_job(BATCH_JOB, col(Batch.id))
+        )
     ):
         yield Owed(BATCH_JOB, batch_id, incident_id)
+    unsettled = exists().where(col(Batch.campaign_id) == col(Waves.id), col(Batch.pending) > 0)
+    for campaign_id, incident_id in session.exec(
+        select(Waves.id, Waves.incident_id)
+        .join(Campaign, col(Campaign.id) == col(Waves.id))
+        .where(
+            col(Campaign.state).in_([CampaignState.SENDING, CampaignState.PAUSED]),
+            unsettled,
+            ~_has_job(WAVE_JOB, col(Waves.id)),
+        )
+    ):
+        yield Owed(WAVE_JOB, campaign_id, incident_id)
     to_settle = (
         exists()
         .where(col(Batch.campaign_id) == col(Campaign.id))

@@ -14,9 +14,11 @@ from typing import Protocol
 
 from incident.delivery.campaign import end_campaign, is_settled
 from incident.delivery.mailroom import MailRoom, Route, routes_from
+from incident.delivery.resting import rests_until
 from incident.delivery.return_path import bounce_mailbox_from
 from incident.delivery.sender import Post, batches_at_once, send_batch
-from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB
+from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB, WAVE_JOB
+from incident.delivery.waving import Lookout, look_at_waves
 from incident.durable import (
     Handler,
     Lease,
@@ -120,18 +122,27 @@ class Worker:
             start_playbook=lambda change, incident_id, name: start_playbook(house, change, incident_id, name),
         )
         caller = Caller(house.settings, house.clock)
+        lookout = Lookout(house.settings, house.clock, ENGINE)
         handlers: dict[str, Handler] = {
             ALERT_JOB: lambda lease: work_on_alert(lease, store, lease.claim.key, desk),
             SUMMONS_JOB: lambda lease: work_on_summons(lease, store, lease.claim.key, caller),
             RUN_JOB: _unless_braked(lambda lease: advance_run(lease, store, lease.claim.key, around)),
             PUBLISH_JOB: _unless_braked(self._publish),
             SETTLE_JOB: self._settle,
+            WAVE_JOB: lambda lease: look_at_waves(lease, store, lease.claim.key, lookout),
             CONTAINMENT_JOB: lambda lease: look_at_containment(lease, store, lease.claim.key, house.clock),
             HOLD_JOB: lambda lease: look_at_hold(lease, store, lease.claim.key, house.clock),
             DUTIES_JOB: lambda lease: look_at_duties(lease, house, lease.claim.key),
         }
         if room is not None:
-            post = Post(room, house.clock, bounce_mailbox_from(house.settings.mail))
+            post = Post(
+                room,
+                house.clock,
+                bounce_mailbox_from(house.settings.mail),
+                rests_until=lambda session, incident_id, now: rests_until(
+                    session, incident_id, house.settings, now=now
+                ),
+            )
             handlers[BATCH_JOB] = lambda lease: send_batch(lease, store, lease.claim.key, post)
         return handlers
 

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     ALERT = "alert"
     PERSON = "person"
     CONTAINMENT_ENDED = "containment-ended"
+    SENDING_STOPPED = "sending-stopped"
 
 
 class CallState(StrEnum):
@@ -63,6 +64,10 @@ REASON_TITLES: Mapping[Reason, Mapping[str, str]] = {
     Reason.CONTAINMENT_ENDED: {
         "zh-Hans": "有一项遏制措施已经到期",
         "en": "the time of a containment measure is over",
+    },
+    Reason.SENDING_STOPPED: {
+        "zh-Hans": "通知的发送已自动暂停",
+        "en": "the sending of a notice stopped by itself",
     },
     Reason.PERSON: {"zh-Hans": "有人请您处理", "en": "somebody asks for you"},
 }

@@ -42,6 +42,8 @@ ORGANISATION = {
 }
 NO_REMINDERS = {"before_minutes": [], "after_times": 0}
 """Most tests ask who is called for something else. `make_breach(..., reminders={})` has them as they are by default."""
+AT_ONCE = {"canary": 0, "stop_percent": 0, "stop_complaints_percent": 0, "stop_reports": 0}
+"""No waves, and nothing stops by itself. `make_breach(..., waves={"watch_minutes": 0})` has the rest as it is by default."""
 QUICK = Patience(poll=0.01, retry=0.0)
 
 
@@ -249,6 +251,7 @@ def make_breach(
         "scope": {"countries": ["cn", "eu"]},
         "mail": relay,
         "reminders": NO_REMINDERS,
+        "waves": AT_ONCE,
         "playbooks": {"hosts": ["127.0.0.1", "localhost"]},
         **settings,
     }

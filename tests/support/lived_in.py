@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from incident.delivery import campaign as campaigns
+from incident.delivery import batching
 from incident.delivery.ledger import Due, due_deliveries, write_intent
 from incident.delivery.receipts import COMPLAINT, NewReceipt, VerifiedBy, put_receipts
 from incident.delivery.states import BATCH_JOB, Rank, Why
@@ -46,7 +46,7 @@ from incident.record.tasks import TaskState, add_task, end_task
 from incident.report.versions import fill_report, keep_version, report_duties
 from incident.response.housework import House
 from incident.response.runner import cancel_run, run_named
-from incident.settings import Reminders
+from incident.settings import Reminders, WaveSettings
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.moment import Moment
 from incident.store.tables import Batch
@@ -85,6 +85,7 @@ class LivedIn:
     waived: str
     destroyed: str
     updated: Breach
+    waved: Breach
 
     @property
     def house(self) -> House:
@@ -106,13 +107,14 @@ def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
         gone = _destroyed(_another(sending))
         waived = _waived(sending)
         updated = _updated(sending, relay)
+        waved = _waved(sending)
         _approved(sending)
         _reminded(told)
         _alerts(sending)
         sending.made.clock.move(minutes=2)
         _killed_in_the_middle(sending)
         _post(sending, {"title": "it has just come in"}, delivery="new")
-    return LivedIn(sending, running, told, waived, gone, updated)
+    return LivedIn(sending, running, told, waived, gone, updated, waved)
 
 
 def _reminded(breach: Breach) -> None:
@@ -163,11 +165,11 @@ def _answers(address: str) -> str | None:
 @contextmanager
 def _small_batches() -> Iterator[None]:
     """Several batches for a few people, so that what goes wrong between them can go wrong."""
-    before, campaigns.BATCH_SIZE = campaigns.BATCH_SIZE, _A_BATCH
+    before, batching.BATCH_SIZE = batching.BATCH_SIZE, _A_BATCH
     try:
         yield
     finally:
-        campaigns.BATCH_SIZE = before
+        batching.BATCH_SIZE = before
 
 
 def _send_by_playbook(breach: Breach, service: CalledService) -> Running:
@@ -337,6 +339,22 @@ def _updated(breach: Breach, relay: RecordingRelay) -> Breach:
     return other
 
 
+def _waved(breach: Breach) -> Breach:
+    """One was told as a canary, and four wait for a later wave."""
+    made = breach.made
+    facts = facts_text(now=made.clock(), zone=made.settings.zone, people=2)
+    known = read_facts_file(facts, name="facts.yaml", zone=made.settings.zone, known_at=made.clock())
+    canary = made.settings.model_copy(update={"waves": WaveSettings(canary=1)})
+    other = replace(breach, id=open_one(made, facts=known), made=replace(made, settings=canary))
+    other.log("closed it at the gateway", "contain.disable-endpoint")
+    other.state(discovered_at="2026-11-23 15:00")
+    other.people(some_people(5))
+    other.release()
+    other.open_sending()
+    other.work()
+    return other
+
+
 def _alerts(breach: Breach) -> None:
     for title in ("too many look-ups", "the same again"):
         _post(breach, {"title": title, "host": "crm-1"}, delivery=title)
@@ -359,7 +377,9 @@ def _killed_in_the_middle(breach: Breach) -> None:
     store, now = breach.made.store, breach.made.clock()
     with store.transaction() as session:
         session.connection().execute(text("UPDATE job SET next_at = 0 WHERE state = 'open'"))
-        batches = session.exec(select(Batch).order_by(col(Batch.id))).all()
+        batches = session.exec(
+            select(Batch).where(Batch.incident_id == breach.id).order_by(col(Batch.id))
+        ).all()
         batch, due = next((each, due) for each in batches if (due := _due(session, each, now=now)))
         claimed = claim(session, BATCH_JOB, batch.id)
         assert claimed is not None

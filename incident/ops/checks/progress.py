@@ -1,6 +1,7 @@
 """Progress: whoever is not settled has an owner and a next time, and what can end, ends.
 
-The owner of people in progress is the open job of their batch, or whoever paused the campaign. Under a hold the job
+The owner of people in progress is the open job of their batch, or of their campaign's waves while they wait for one, or
+whoever paused the campaign. Under a hold and in quiet hours the job
 sleeps until the hold is lifted. A job that a killed
 worker left is still open: the next worker takes it over.
 """
@@ -11,6 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from incident.delivery.let_go import may_be_worked_on
+from incident.delivery.resting import rests_until
 from incident.delivery.states import (
     BATCH_JOB,
     BRAKED,
@@ -58,7 +61,7 @@ def _look_at_batches(view: View, findings: Findings) -> None:
     waits = d.state == DeliveryState.PENDING
     on = {name for (name,) in view.rows(sa.select(_brake.c.name))}
     held = d.incident_id.in_(
-        [each for each in view.live() if hold_brake(each, Cover.PEOPLE) in on],
+        [each for each in view.live() if hold_brake(each, Cover.PEOPLE) in on or _rests(view, each)],
     )
     statement = (
         sa.select(
@@ -76,7 +79,13 @@ def _look_at_batches(view: View, findings: Findings) -> None:
             .join(_campaign, c.id == b.campaign_id)
             .outerjoin(_job, (j.kind == BATCH_JOB) & (j.key == b.id))
         )
-        .where(view.mine(d.incident_id), d.state.in_(sorted(IN_PROGRESS)), c.state.in_(_UNPAUSED))
+        .where(
+            view.mine(d.incident_id),
+            d.state.in_(sorted(IN_PROGRESS)),
+            c.state.in_(_UNPAUSED),
+            # Who waits for a later wave is looked at with the waves.
+            may_be_worked_on(),
+        )
         .group_by(b.id, j.state, j.next_at, j.beat_at)
         .order_by(b.id)
     )
@@ -93,6 +102,10 @@ def _look_at_batches(view: View, findings: Findings) -> None:
                 findings.broken(
                     NEXT, f"batch {batch}", f"its job sleeps {late:.0f} seconds longer than its people wait"
                 )
+
+
+def _rests(view: View, incident_id: str) -> bool:
+    return rests_until(view.session, incident_id, view.house.settings, now=view.now) is not None
 
 
 def _next_step(job: str | None) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from incident.store.tables.calling import Summons, SummonsCall
     from incident.store.tables.coordinating import PrivilegedNote, Resolution, Task
     from incident.store.tables.deciding import Decision, Operator
-    from incident.store.tables.delivering import Attempt, Batch, Campaign, Delivery, Receipt
+    from incident.store.tables.delivering import Attempt, Batch, Campaign, Delivery, Receipt, Waves
     from incident.store.tables.evidence import Evidence
     from incident.store.tables.intake import Alert, AlertItem
     from incident.store.tables.journalling import JournalBody, JournalEntry, JournalHead
@@ -37,7 +37,7 @@ _MODULES = {
     "calling": ("Summons", "SummonsCall"),
     "coordinating": ("PrivilegedNote", "Resolution", "Task"),
     "deciding": ("Decision", "Operator"),
-    "delivering": ("Attempt", "Batch", "Campaign", "Delivery", "Receipt"),
+    "delivering": ("Attempt", "Batch", "Campaign", "Delivery", "Receipt", "Waves"),
     "evidence": ("Evidence",),
     "intake": ("Alert", "AlertItem"),
     "journalling": ("JournalBody", "JournalEntry", "JournalHead"),
@@ -136,6 +136,7 @@ __all__ = [
     "Task",
     "TokenBucket",
     "Waiver",
+    "Waves",
     "Worker",
     "load_all",
 ]

@@ -23,11 +23,40 @@ class Campaign(SQLModel, table=True):
     ended_at: datetime | None = optional_time()
 
 
+class Waves(SQLModel, table=True):
+    """How far a campaign (`id`) was let go, and what stopped it. One without such a row goes out at once, unwatched.
+
+    `number` is the wave under way, which begins with batch `from_seq`; batches beyond `to_seq` wait for a later one.
+    `next_at`: the wave is gone over, and the next may begin then. `reports` are reports of suspicious messages.
+
+    `stopped_by` is the reason of a stop that stands (`delivery.waves.StopReason`): `stopped_count` of `stopped_of`. The
+    counts in `known_` stood when somebody let the sending go on after a stop; only what came since then counts.
+    """
+
+    __tablename__ = "waves"
+
+    id: str = Field(primary_key=True)
+    incident_id: str = Field(index=True)
+    number: int
+    from_seq: int
+    to_seq: int
+    next_at: datetime | None = optional_time()
+    reports: int = Field(default=0)
+    stopped_at: datetime | None = optional_time()
+    stopped_by: str | None = None
+    stopped_count: int = Field(default=0)
+    stopped_of: int = Field(default=0)
+    known_settled: int = Field(default=0)
+    known_failed: int = Field(default=0)
+    known_complaints: int = Field(default=0)
+    known_reports: int = Field(default=0)
+
+
 class Batch(SQLModel, table=True):
     """A part of a campaign that one job sends.
 
     Its counters are people, by their principal delivery; `pending` is in progress. `delivered` and `returned` are those
-    whose highest receipt says so; `complaints` are receipts.
+    whose highest receipt says so; `complaints` are receipts. `never_tried` is `unreachable` as it was at the beginning.
     """
 
     __tablename__ = "batch"
@@ -42,6 +71,7 @@ class Batch(SQLModel, table=True):
     delivered: int = Field(default=0)
     returned: int = Field(default=0)
     complaints: int = Field(default=0)
+    never_tried: int = Field(default=0)
 
 
 class Delivery(SQLModel, table=True):

@@ -215,6 +215,7 @@ JSON: list[tuple[list[str], int]] = [
     (["worker", "--brake", "--release"], 2),
     (["notice", "pause", "{id}"], 1),
     (["notice", "resume", "{id}"], 1),
+    (["notice", "report-phishing", "{id}"], 1),
     (["law", "list"], 0),
     (["law", "lint"], 0),
     (["notice", "lint"], 0),

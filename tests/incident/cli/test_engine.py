@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from incident.delivery import campaign
+from incident.delivery import batching
 from incident.delivery.states import CampaignState
 from tests.support.breaches import Breach, make_breach, some_people
 from tests.support.commands import Answer, run, spawn
@@ -268,7 +268,7 @@ def test_a_domain_s_limit_is_set_shown_and_lifted(tmp_path: Path, relay: Recordi
 def test_a_send_goes_on_while_batches_of_a_limited_domain_sleep(
     tmp_path: Path, relay: RecordingRelay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(campaign, "BATCH_SIZE", 15)
+    monkeypatch.setattr(batching, "BATCH_SIZE", 15)
     breach = make_breach(tmp_path, people=some_people(60), relay_port=relay.port)
     breach.release()
     breach.open_sending()

@@ -55,6 +55,13 @@ def test_what_was_bought_says_how_long_it_takes_and_whether_it_holds(estate: Est
     assert "1 seat answers 60 calls a day" in text
 
 
+def test_waves_and_the_time_between_them_are_told_before_a_sending(estate: Estate) -> None:
+    bought(with_people(estate))
+    assert estate.done("plan", estate.id, "--json").document["waves"] == {"waves": 1, "watching_minutes": 0}
+    bought(estate, "\n[waves]\ncanary = 2\n")
+    assert "waves: 2, watching 2 minutes" in estate.done("plan", estate.id).out
+
+
 def test_a_start_after_the_deadline_does_not_hold(estate: Estate) -> None:
     bought(with_people(estate))
     document = estate.done("plan", estate.id, "--start", "+400d", "--json").document

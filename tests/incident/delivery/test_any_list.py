@@ -13,7 +13,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from incident.delivery import campaign as campaigns
+from incident.delivery import batching
 from incident.delivery.states import CampaignState, DeliveryState, Why
 from incident.ops.check import check
 from tests.support.breaches import Affected, Breach, make_breach
@@ -83,7 +83,7 @@ def test_each_mailbox_gets_one_message_a_version_that_names_each_of_its_people_o
     people: list[Drawn], answers: dict[str, list[str]], batch_size: int, rounds_before: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder, recording_relay() as relay:
-        before, campaigns.BATCH_SIZE = campaigns.BATCH_SIZE, batch_size
+        before, batching.BATCH_SIZE = batching.BATCH_SIZE, batch_size
         try:
             scripts = {address: itertools.cycle(each) for address, each in answers.items()}
             relay.at_rcpt = lambda address: ANSWERS[next(scripts[address])] if address in scripts else None
@@ -97,7 +97,7 @@ def test_each_mailbox_gets_one_message_a_version_that_names_each_of_its_people_o
             must_add_up(breach)
             go_on(breach, ROUNDS)
         finally:
-            campaigns.BATCH_SIZE = before
+            batching.BATCH_SIZE = before
     assert {each.state for each in accounts(breach)} == {CampaignState.ENDED}
     second = relay.taken[len(first) :]
     told = {message_of(mail) for mail in first}

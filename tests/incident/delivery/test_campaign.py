@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlmodel import select
 
-from incident.delivery import campaign
-from incident.delivery.campaign import BATCH_SIZE, end_campaign, is_settled
+from incident.delivery import batching
+from incident.delivery.batching import BATCH_SIZE
+from incident.delivery.campaign import end_campaign, is_settled
 from incident.delivery.codes import code_of
 from incident.delivery.states import PUBLISH_JOB, Addressee, CampaignState, DeliveryState, Why
 from incident.delivery.status import CodeAnswer, check_code, deliveries, progress
@@ -123,7 +124,7 @@ def test_whether_a_campaign_is_settled_costs_the_same_with_any_number_of_batches
     """It is asked whenever a batch ends: a look at each batch would make a long list take the square of its time."""
     asked: list[int] = []
     for batches in (2, 20):
-        monkeypatch.setattr(campaign, "BATCH_SIZE", 40 // batches)
+        monkeypatch.setattr(batching, "BATCH_SIZE", 40 // batches)
         breach = released(tmp_path / str(batches), some_people(40))
         campaign_id = breach.open_sending()
         run_sql(breach.made.store, "UPDATE batch SET pending = 0")

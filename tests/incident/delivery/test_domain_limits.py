@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from incident.delivery import campaign
+from incident.delivery import batching
 from incident.delivery.domains import Aside, Line, limit_for, read_limits
 from incident.delivery.pausing import pause_campaign, resume_campaign
 from incident.delivery.sender import GROUP
@@ -139,7 +139,7 @@ def test_the_others_are_told_while_those_of_a_limited_domain_are_still_under_way
 def test_batches_of_a_limited_domain_keep_no_place_from_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store_on: PostgresServer | None
 ) -> None:
-    monkeypatch.setattr(campaign, "BATCH_SIZE", 20)
+    monkeypatch.setattr(batching, "BATCH_SIZE", 20)
     with recording_relay() as relay:
         breach = opened(tmp_path, relay.port, people_at(LIMITED, 120) + people_at(FREE, 60), on=store_on)
         limit(breach, qq_example=1)
@@ -172,7 +172,7 @@ def test_a_limit_that_is_lifted_lets_those_who_wait_go_within_a_second(
 def test_two_workers_share_a_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: PostgresServer
 ) -> None:
-    monkeypatch.setattr(campaign, "BATCH_SIZE", 10)
+    monkeypatch.setattr(batching, "BATCH_SIZE", 10)
     with recording_relay() as relay:
         people = people_at(LIMITED, 30) + people_at(FREE, 20) + people_at("163.example", 30)
         breach = opened(tmp_path, relay.port, people, on=postgres)
@@ -195,7 +195,7 @@ def test_two_workers_share_a_limit(
 def test_who_follows_a_sending_knows_that_people_wait_for_a_limit_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(campaign, "BATCH_SIZE", 10)
+    monkeypatch.setattr(batching, "BATCH_SIZE", 10)
     with recording_relay() as relay:
         breach = opened(tmp_path, relay.port, people_at(LIMITED, 30) + people_at(FREE, 10))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from incident.delivery import campaign, mailroom
+from incident.delivery import batching, mailroom
 from incident.delivery.mailroom import MailRoom, Route, routes_from
 from incident.durable import rates, set_rate
 from incident.errors import BadInput, CarrierUnavailable
@@ -215,7 +215,7 @@ def test_a_limited_relay_that_takes_over_is_asked_for_and_one_without_a_limit_is
 def test_a_relay_is_given_no_more_a_second_than_the_settings_say_by_all_batches_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store_on: PostgresServer | None
 ) -> None:
-    monkeypatch.setattr(campaign, "BATCH_SIZE", 20)
+    monkeypatch.setattr(batching, "BATCH_SIZE", 20)
     taken: list[float] = []
     with recording_relay() as relay:
         breach = make_breach(

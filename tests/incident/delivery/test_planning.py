@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 from sqlmodel import col, select
 
-from incident.delivery import campaign, planning
+from incident.delivery import batching, planning
 from incident.delivery.forecast import Rate, RateSource
 from incident.delivery.planning import (
     Deadline,
@@ -148,7 +148,7 @@ def test_the_sending_of_any_list_does_what_the_plan_said(
 def test_a_rate_is_measured_from_what_the_relay_took_and_the_time_between_batches_is_left_out(
     tmp_path: Path, store_on: PostgresServer | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(campaign, "BATCH_SIZE", 60)
+    monkeypatch.setattr(batching, "BATCH_SIZE", 60)
     with recording_relay() as relay:
         breach = make_breach(tmp_path, people=some_people(120), relay_port=relay.port, on=store_on)
         with breach.made.store.read() as session:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from incident.delivery import campaign as campaigns
+from incident.delivery import batching
 from incident.delivery.states import Addressee, CampaignState, DeliveryState, Why
 from incident.delivery.status import check_code, deliveries
 from incident.proof.verify import verify
@@ -95,7 +95,7 @@ def test_what_becomes_of_the_message_becomes_of_everybody_in_it(tmp_path: Path) 
 def test_a_batch_holds_all_of_a_message_however_the_list_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(campaigns, "BATCH_SIZE", 2)
+    monkeypatch.setattr(batching, "BATCH_SIZE", 2)
     families = [
         child(f"{family}{n}", f"Child {family}{n}", guardian=f"g{family}@example.org")
         for n in range(4)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB, CampaignState
+from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB, WAVE_JOB, CampaignState
 from incident.durable import Patience, Runner
 from incident.duties.reminding import DUTIES_JOB
 from incident.errors import Refused
@@ -32,6 +32,7 @@ def test_every_kind_of_job_has_a_handler(tmp_path: Path) -> None:
     without_mail = worker.handlers(None)
     assert set(without_mail) == {
         SETTLE_JOB,
+        WAVE_JOB,
         PUBLISH_JOB,
         RUN_JOB,
         ALERT_JOB,

@@ -239,6 +239,7 @@ _CHANGES = {
     "run_effect": "state = 'settled'",
     "run_playbook": "sealed = x'00'",
     "task": "state = 'done'",
+    "waves": "number = number + 1",
     "waiver": "duty_id = 'eu-gdpr/people'",
     "summons": "answered_by = 'mallory'",
     "summons_call": "outcome = 'unknown'",

@@ -1,6 +1,6 @@
 """What somebody could do to a store behind its back, and what a check must then find: exactly these invariants.
 
-Statements run on both engines. In braces stand words of this module: `{sending}`, `{told}`, `{updated}`, `{waived}` and `{destroyed}` are the
+Statements run on both engines. In braces stand words of this module: `{sending}`, `{told}`, `{updated}`, `{waved}`, `{waived}` and `{destroyed}` are the
 incidents of `tests.support.lived_in`, `{run}` the run that waits for the end of the sending, `{one}` and `{its_try}`
 select a delivery to a grown-up that was accepted, and its only attempt.
 """
@@ -50,6 +50,7 @@ class Damage:
             "{sending}": lived.sending.id,
             "{told}": lived.told.id,
             "{updated}": lived.updated.id,
+            "{waved}": lived.waved.id,
             "{waived}": lived.waived,
             "{destroyed}": lived.destroyed,
             "{run}": lived.running.id,

@@ -9,12 +9,14 @@ from tests.support.damages.holds import HOLDS
 from tests.support.damages.ledger import ATTEMPTS, LEDGER
 from tests.support.damages.record import DUTIES, PEOPLE, PROOFS, RELEASED, REMINDERS, SEALED
 from tests.support.damages.tasks import TASKS
+from tests.support.damages.waves import WAVES
 from tests.support.damages.work import ALERTS, JOBS, PROGRESS, RUNS
 
 DAMAGES = (
     *LEDGER,
     *ATTEMPTS,
     *PROGRESS,
+    *WAVES,
     *PEOPLE,
     *RELEASED,
     *RUNS,
