@@ -48,6 +48,8 @@ NO_COPY_TAKEN = frozenset({Result.temporary, Result.permanent, Result.not_sent})
 
 BEFORE_THE_RECIPIENT = frozenset({Stage.connect, Stage.tls, Stage.auth, Stage.mail})
 """What ends there is the relay's matter or ours, whoever the message is for."""
+SERVICE_CLOSING = 421
+"""The reply by which a server says that it closes the connection (RFC 5321 section 3.8)."""
 _SESSION_STAGES = frozenset({Stage.connect, Stage.tls, Stage.auth})
 _RECIPIENT_STAGES = frozenset({Stage.rcpt, Stage.reply})
 
@@ -87,6 +89,20 @@ class Outcome:
         A refusal at an earlier stage is about our sender or our session, and would meet everybody.
         """
         return self.result is Result.permanent and self.stage in _RECIPIENT_STAGES and not self.blocked
+
+    @property
+    def about_relay(self) -> bool:
+        """Whether it certainly took nothing, and nobody said that the recipient is why.
+
+        No session came about, it broke off, the relay refused us, or it closes: another relay may take the message.
+        """
+        if self.result not in NO_COPY_TAKEN:
+            return False
+        return (
+            self.result is Result.not_sent
+            or self.stage in BEFORE_THE_RECIPIENT
+            or self.code == SERVICE_CLOSING
+        )
 
     @property
     def about_session(self) -> bool:

@@ -22,7 +22,7 @@ from incident.delivery.states import IN_PROGRESS, DeliveryState, Rank, Why
 from incident.store.prepared import Prepared
 from incident.store.sealing import seal_json
 from incident.store.tables import Attempt, Batch, Delivery
-from notifiers.outcome import BEFORE_THE_RECIPIENT, Outcome, Result
+from notifiers.outcome import Outcome, Result
 
 MOST_STRIKES = 5
 _FIRST_PAUSE = timedelta(seconds=60)
@@ -32,7 +32,6 @@ _LONGEST_OUTAGE_PAUSE = timedelta(minutes=5)
 _LONGEST_RELAY_PAUSE = timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=5)
 _LEAST_TRIES = 20
-SERVICE_CLOSING = 421  # RFC 5321 section 3.8
 LONGEST_PAUSE = max(_LONGEST_RELAY_PAUSE, _FIRST_PAUSE * _PAUSE_GROWS ** (MOST_STRIKES - 2))
 
 
@@ -249,7 +248,7 @@ def judge(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
     """
     if outcome.result is Result.accepted:
         return Settled(due, outcome, DeliveryState.ACCEPTED, Why.NONE, due.strikes, None)
-    if _is_the_relays_matter(outcome):
+    if outcome.about_relay:
         if _was_long_enough(due, now=now):
             return Settled(due, outcome, DeliveryState.UNREACHABLE, Why.NO_ANSWER, due.strikes, None)
         return Settled(
@@ -264,15 +263,6 @@ def judge(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
     if due.strikes + 1 >= MOST_STRIKES:
         return Settled(due, outcome, DeliveryState.UNREACHABLE, Why.NO_ANSWER, due.strikes + 1, None)
     return _again(due, outcome, now=now)
-
-
-def _is_the_relays_matter(outcome: Outcome) -> bool:
-    """Whether it says nothing of whom the message was for: no session, one that broke off, a relay that closes."""
-    return (
-        outcome.stage in BEFORE_THE_RECIPIENT
-        or outcome.result is Result.not_sent
-        or outcome.code == SERVICE_CLOSING
-    )
 
 
 def _was_long_enough(due: Due, *, now: datetime) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,9 +18,10 @@ from incident.settings import MailSettings, RelaySettings, resolve_secret
 from notifiers.email.circuit import Circuit
 from notifiers.email.message import Envelope
 from notifiers.email.relay import Relay, TlsMode
+from notifiers.email.replies import shortened
 from notifiers.email.session import SmtpSession
 from notifiers.errors import BadRelay, CarrierUnreachable
-from notifiers.outcome import BEFORE_THE_RECIPIENT, Outcome, Result, Stage
+from notifiers.outcome import Outcome, Result, Stage
 
 MayTake = Callable[[str, int], int]
 """How many of so many messages a relay, named as host:port, may be given now."""
@@ -59,6 +60,14 @@ def route_from(relay: RelaySettings, *, root: Path, where: str) -> Route:
     except BadRelay as error:
         raise BadInput(str(error), where=f"[{where}] in incident.toml") from error
     return Route(found, relay.connections, relay.per_second)
+
+
+@dataclass(frozen=True)
+class _Over:
+    """What became of a group over one relay: outcomes in order, and why the rest is `left` to the next relay."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    left: list[Outcome] = field(default_factory=list)
 
 
 class _Line:
@@ -117,7 +126,8 @@ class MailRoom:
         its end has left.
 
         Where a relay cannot be reached, breaks off, or refuses before it hears of a recipient, the rest of the group
-        goes to the next one, and this one is left alone for a while. What a relay may hold is given to no other.
+        goes to the next one, and this one is left alone for a while. What a relay may hold is given to no other. The
+        first message that another relay got tells in its outcome's text what was said before.
 
         `may_take` is asked, on another thread, before a relay with a limit gets any of the group. What is beyond the limit
         is `not_sent`, and goes to no other relay: this one can be used.
@@ -158,14 +168,18 @@ class MailRoom:
     ) -> list[Outcome]:
         until = self._loop.time() + self._longest
         outcomes: list[Outcome] = []
+        before: list[Outcome] = []
         lines = self._lines_to_try()
         for line in lines:
             left = envelopes[len(outcomes) :]
             many = await asyncio.to_thread(may_take, line.peer, len(left)) if line.limited else len(left)
-            came = await self._send_over(line, left[:many], may_go, until, is_last=line is lines[-1])
-            outcomes += came
-            if len(came) == many:
+            over = await self._send_over(line, left[:many], may_go, until, is_last=line is lines[-1])
+            if over.outcomes:
+                outcomes += [_after(before, over.outcomes[0]), *over.outcomes[1:]]
+                before = []
+            if len(over.outcomes) == many:
                 return outcomes + [_not_sent(line, _BEYOND_THE_LIMIT)] * (len(left) - many)
+            before += over.left
         return outcomes
 
     def _lines_to_try(self) -> list[_Line]:
@@ -182,30 +196,30 @@ class MailRoom:
         until: float,
         *,
         is_last: bool,
-    ) -> list[Outcome]:
-        """What became of the envelopes over one relay; of those for the next relay there is nothing yet."""
+    ) -> _Over:
+        """What became of the envelopes over one relay; those for the next one have no outcome yet."""
         try:
             async with asyncio.timeout_at(until):
                 session = await line.free.get()
         except TimeoutError:
-            why = "every connection was in use for too long"
-            return [_not_sent(line, why)] * len(envelopes) if is_last else []
+            busy = _not_sent(line, "every connection was in use for too long")
+            return _Over([busy] * len(envelopes)) if is_last else _Over(left=[busy])
         outcomes: list[Outcome] = []
         unusable: Outcome | None = None
         try:
             for envelope in envelopes:
                 if why := self._held_back(may_go, until):
-                    return outcomes + [_not_sent(line, why)] * (len(envelopes) - len(outcomes))
+                    return _Over(outcomes + [_not_sent(line, why)] * (len(envelopes) - len(outcomes)))
                 outcome = await self._send_one(line, session, envelope, until)
-                if _is_about_the_relay(outcome) and not is_last and not self._held_back(may_go, until):
+                if outcome.about_relay and not is_last and not self._held_back(may_go, until):
                     # A connection may have been cut, which says little of the relay.
                     outcome = await self._send_one(line, session, envelope, until)
-                if not _is_about_the_relay(outcome):
+                if not outcome.about_relay:
                     line.circuit.worked()
                 else:
                     line.circuit.failed(self._loop.time())
                     if not is_last:
-                        return outcomes
+                        return _Over(outcomes, left=[outcome])
                 outcomes.append(outcome)
         except CarrierUnreachable as error:
             unusable = error.outcome
@@ -216,9 +230,10 @@ class MailRoom:
             line.free.put_nowait(session)
         if unusable is not None:
             line.circuit.failed(self._loop.time())
-            if is_last:
-                outcomes += [unusable] * (len(envelopes) - len(outcomes))
-        return outcomes
+            if not is_last:
+                return _Over(outcomes, left=[unusable])
+            outcomes += [unusable] * (len(envelopes) - len(outcomes))
+        return _Over(outcomes)
 
     def _held_back(self, may_go: Callable[[], bool], until: float) -> str:
         if self._loop.time() >= until:
@@ -243,11 +258,12 @@ class MailRoom:
                 await session.close()
 
 
-def _is_about_the_relay(outcome: Outcome) -> bool:
-    """Whether it took nothing and nobody said that the recipient is why: another relay may take the message."""
-    if outcome.result is Result.not_sent:
-        return True
-    return outcome.result is not Result.accepted and outcome.stage in BEFORE_THE_RECIPIENT
+def _after(before: Sequence[Outcome], outcome: Outcome) -> Outcome:
+    """An outcome with what the relays said that were tried before: their words would be lost with them."""
+    if not before:
+        return outcome
+    said = "; ".join(f"{each.peer} before, at {each.stage}: {each.text}" for each in before)
+    return replace(outcome, text=shortened(f"{outcome.text} ({said})"))
 
 
 _BEYOND_THE_LIMIT = "held back: this relay takes no more messages a second"

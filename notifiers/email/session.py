@@ -13,10 +13,9 @@ from notifiers.email.message import Envelope, xtext
 from notifiers.email.relay import Relay, TlsMode, tls_context
 from notifiers.email.replies import enhanced_code, shortened
 from notifiers.email.wire import Break, LinkBroken, Reply
-from notifiers.outcome import Outcome, Result, Stage
+from notifiers.outcome import SERVICE_CLOSING, Outcome, Result, Stage
 
 _QUIT_TIMEOUT = 2.0
-_SERVICE_CLOSING = 421  # RFC 5321 section 3.8: the relay closes the connection after it
 _GO_AHEAD = 354
 _WITH_ITS_DOT = 64 * 1024  # up to here one write; above, the dot waits until the body has left
 
@@ -230,7 +229,7 @@ class SmtpSession:
         That holds after the dot as well: whoever answers 4yz or 5yz there must not deliver (RFC 5321
         section 4.2.5), and 421 is such an answer.
         """
-        if reply.code == _SERVICE_CLOSING:
+        if reply.code == SERVICE_CLOSING:
             self._drop()
         if reply.code // 100 == 4:
             return self._said(link, Result.temporary, stage, reply)

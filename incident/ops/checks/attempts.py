@@ -10,7 +10,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from incident.delivery.codes import code_mac, code_of
-from incident.delivery.ledger import LONGEST_PAUSE, SERVICE_CLOSING
+from incident.delivery.ledger import LONGEST_PAUSE
 from incident.delivery.states import (
     IN_PROGRESS,
     NEVER_TRIED,
@@ -33,7 +33,7 @@ from incident.ops.checks.base import (
     table_of,
 )
 from incident.store.tables import Attempt, Batch, Campaign, Delivery
-from notifiers.outcome import BEFORE_THE_RECIPIENT, Result, Stage
+from notifiers.outcome import BEFORE_THE_RECIPIENT, SERVICE_CLOSING, Result, Stage
 
 _attempt, _batch, _campaign, _delivery = map(table_of, (Attempt, Batch, Campaign, Delivery))
 a, b, c, d = (table.c for table in (_attempt, _batch, _campaign, _delivery))

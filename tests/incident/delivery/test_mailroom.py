@@ -96,6 +96,21 @@ def test_a_relay_that_stops_in_the_middle_of_a_group_keeps_what_it_has_and_the_n
     assert sorted(to) == sorted(set(to)), "nobody is given to both"
 
 
+def test_what_the_first_relay_said_is_kept_with_the_message_that_the_second_took() -> None:
+    with two_relays() as (first, second), MailRoom([route(first.port), route(second.port)]) as room:
+        first.at_mail = lambda sender: "530 5.7.0 sign in first"
+        outcomes = room.send(envelopes(2))
+    assert told(outcomes) == [(Result.accepted, second.port)] * 2
+    assert f":{first.port} before, at mail: 5.7.0 sign in first" in outcomes[0].text
+    assert "before" not in outcomes[1].text
+
+
+def test_a_relay_that_closes_at_a_recipient_says_nothing_of_them_and_the_next_one_takes_over() -> None:
+    with two_relays() as (first, second), MailRoom([route(first.port), route(second.port)]) as room:
+        first.at_rcpt = lambda address: "421 4.3.2 shutting down"
+        assert told(room.send(envelopes(2))) == [(Result.accepted, second.port)] * 2
+
+
 def test_a_recipient_who_is_refused_is_not_offered_to_another_relay() -> None:
     with two_relays() as (first, second), MailRoom([route(first.port), route(second.port)]) as room:
         first.at_rcpt = lambda address: "550 5.1.1 unknown" if address.startswith("p1@") else None
