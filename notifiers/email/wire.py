@@ -53,6 +53,8 @@ class Wire(asyncio.Protocol):
         self._replies: deque[Reply] = deque()
         self._owed = 0
         self._waiter: asyncio.Future[None] | None = None
+        self._deadline = 0.0
+        self._watchdog: asyncio.TimerHandle | None = None
         self._paused = False
         self._broken: Break | None = None
         transport.set_protocol(self)
@@ -91,12 +93,29 @@ class Wire(asyncio.Protocol):
         if self._broken is not None:
             raise LinkBroken(self._broken)
         self._waiter = self._loop.create_future()
-        timer = self._loop.call_later(within, self._break, Break.timeout)
+        self._watch_until(self._loop.time() + within)
         try:
             await self._waiter
         finally:
-            timer.cancel()
             self._waiter = None
+
+    def _watch_until(self, deadline: float) -> None:
+        """One timer goes on over many waits: making and ending one for each would take as long as the rest of it."""
+        self._deadline = deadline
+        if self._watchdog is not None and self._watchdog.when() <= deadline:
+            return
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        self._watchdog = self._loop.call_at(deadline, self._look_at_the_clock)
+
+    def _look_at_the_clock(self) -> None:
+        self._watchdog = None
+        if self._waiter is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._watch_until(self._deadline)
+        else:
+            self._break(Break.timeout)
 
     async def quit(self, within: float) -> None:
         """Take leave politely and close, whatever the answer is."""
@@ -116,6 +135,9 @@ class Wire(asyncio.Protocol):
     def _break(self, why: Break) -> None:
         if self._broken is None:
             self._broken = why
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            self._watchdog = None
         self._transport.abort()
         self._wake()
 

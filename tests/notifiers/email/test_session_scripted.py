@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -439,3 +440,31 @@ def test_a_stuffed_message_never_ends_early_and_unstuffs_to_itself(body: list[by
     lines = dot_stuffed(data).split(b"\r\n")
     assert b"." not in lines
     assert b"\r\n".join(line[1:] if line.startswith(b".") else line for line in lines) == data
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    ("verb", "patient", "ends"),
+    [
+        ("dot", ("mail", "rcpt", "data"), Stage.after_dot),
+        ("mail", ("rcpt", "data", "after_dot"), Stage.mail),
+    ],
+)
+def test_each_stage_has_its_own_patience_whatever_those_before_had(
+    scripted: Any, extensions: tuple[str, ...], verb: str, patient: tuple[str, ...], ends: Stage
+) -> None:
+    """The second message stalls where the relay may take half a second; the other stages may take minutes."""
+    timeouts = replace(IMPATIENT, **dict.fromkeys(patient, 300.0))
+    answers = {verb: [b"250 2.0.0 Ok", STALL]}
+
+    async def go() -> Outcome:
+        async with (
+            scripted(extensions=extensions, **answers) as server,
+            SmtpSession(a_relay(server.port, timeouts=timeouts)) as session,
+        ):
+            assert (await session.send(ENVELOPE)).result is Result.accepted
+            return await session.send(ENVELOPE)
+
+    began = time.monotonic()
+    assert asyncio.run(go()).stage is ends
+    assert time.monotonic() - began < 60
