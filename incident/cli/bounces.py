@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,23 +144,30 @@ def _take_mailbox(desk: Desk) -> Round:
 
 
 def _take_files(desk: Desk, files: list[Path]) -> Round:
-    from incident.delivery.bounces import take_messages
-    from incident.delivery.maildir import Maildir
+    from incident.delivery.bounces import ROUND, Round, take_messages
     from incident.delivery.return_path import bounce_mailbox_from
 
-    messages = []
+    mailbox, done = bounce_mailbox_from(desk.settings.mail), Round()
     for file in files:
-        message = Maildir(file.parent).read(file)
-        if message is None:
+        if not file.is_file():
             raise BadInput(
                 "there is no such file", where=str(file), next_step="name plain files, one message each"
             )
-        messages.append(message)
-    mailbox = bounce_mailbox_from(desk.settings.mail)
-    done, unclear = take_messages(messages, desk.store, mailbox, now=desk.now(), actor=desk.actor)
-    for path, why in unclear.items():
-        desk.say(f"{path}: {_WHY[why][desk.language]}")
+    for begin in range(0, len(files), ROUND):
+        messages = _read_files(files[begin : begin + ROUND])
+        taken, unclear = take_messages(messages, desk.store, mailbox, now=desk.now(), actor=desk.actor)
+        done += taken
+        for path, why in unclear.items():
+            desk.say(f"{path}: {_WHY[why][desk.language]}")
     return done
+
+
+def _read_files(files: Sequence[Path]) -> Iterator[Message]:
+    from incident.delivery.maildir import Maildir
+
+    for file in files:
+        if (message := Maildir(file.parent).read(file)) is not None:
+            yield message
 
 
 def _print(desk: Desk, done: Round) -> None:

@@ -7,10 +7,9 @@ matched, or says nothing, is left to a person.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -184,14 +183,36 @@ def take_from(
     A crash at any point loses none and counts none twice: a message is removed only once its receipt is committed, and
     the same message makes the same receipt.
     """
-    messages = list(maildir.messages(most=ROUND))
-    done, unclear = take_messages(messages, store, mailbox, now=now, actor=actor)
-    for message in messages:
-        if message.path in unclear:
-            maildir.set_aside(message.path)
-        else:
-            maildir.remove(message.path)
+    done, unclear, clear = _take_files(
+        maildir, maildir.inbox(most=ROUND), store, mailbox, now=now, actor=actor
+    )
+    for path in clear:
+        maildir.remove(path)
+    for path in unclear:
+        maildir.set_aside(path)
     return done
+
+
+def _take_files(
+    maildir: Maildir,
+    paths: Sequence[Path],
+    store: Store,
+    mailbox: BounceMailbox | None,
+    *,
+    now: datetime,
+    actor: str,
+) -> tuple[Round, list[Path], list[Path]]:
+    """Take the messages in some files, one in memory at a time; the files that are unclear, and those that are taken."""
+    read: list[Path] = []
+
+    def messages() -> Iterator[Message]:
+        for path in paths:
+            if (message := maildir.read(path)) is not None:
+                read.append(path)
+                yield message
+
+    done, unclear = take_messages(messages(), store, mailbox, now=now, actor=actor)
+    return done, list(unclear), [path for path in read if path not in unclear]
 
 
 def take_messages(
@@ -222,11 +243,13 @@ def take_what_became_clear(
     maildir: Maildir, store: Store, mailbox: BounceMailbox | None, *, now: datetime, actor: str
 ) -> Round:
     """Take of what was put aside all that can be matched and read by now."""
-    messages = [found for path in maildir.put_aside() if (found := maildir.read(path)) is not None]
-    done, unclear = take_messages(messages, store, mailbox, now=now, actor=actor)
-    for message in messages:
-        if message.path not in unclear:
-            maildir.remove(message.path)
+    aside, done = maildir.put_aside(), Round()
+    for begin in range(0, len(aside), ROUND):
+        some = aside[begin : begin + ROUND]
+        taken, _, clear = _take_files(maildir, some, store, mailbox, now=now, actor=actor)
+        done += taken
+        for path in clear:
+            maildir.remove(path)
     return done
 
 
@@ -258,5 +281,5 @@ def _read(session: Session, store: Store, message: Message, mailbox: BounceMailb
         return Unclear.OF_NOTHING
     if found.destroyed:
         return _Read(found.incident_id, None)
-    receipt = receipt_of(report, found, raw_sha256=hashlib.sha256(message.raw).hexdigest())
+    receipt = receipt_of(report, found, raw_sha256=message.sha256)
     return _Read(found.incident_id, receipt) if receipt is not None else Unclear.SAYS_NOTHING

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from enum import StrEnum
 
@@ -84,18 +83,17 @@ def settle_by_hand(
     now: datetime,
 ) -> Taken:
     """Keep a person's verdict as a receipt: it counts as one that was matched by a mark does."""
-    raw_sha256 = hashlib.sha256(message.raw).hexdigest()
     returned = verdict is not Verdict.DELIVERED
     receipt = NewReceipt(
         delivery_id=delivery_id,
         channel=EMAIL,
-        event=f"by hand {raw_sha256}",
+        event=f"by hand {message.sha256}",
         kind="failed" if returned else "delivered",
         rank=Rank.RETURNED if returned else Rank.DELIVERED,
         why=_REASONS.get(verdict, Why.NONE),
         status=None,
         verified_by=VerifiedBy.PERSON,
-        raw_sha256=raw_sha256,
+        raw_sha256=message.sha256,
         words={"by": actor},
     )
     with store.write(incident_id, kind=SETTLED, actor=actor, now=now) as change:

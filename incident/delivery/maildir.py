@@ -6,9 +6,9 @@ put aside into the folder `.Unclear` (Maildir++), where any mail program shows i
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +16,20 @@ from pathlib import Path
 from incident.errors import WorkspaceError
 
 MOST_BYTES = 32 << 20
+"""A message that is larger is left to a person."""
+_READ_BYTES = 2 << 20  # what a report says stands before that; the rest is a message that is returned whole
 _PARTS = ("tmp", "new", "cur")
 _UNCLEAR = ".Unclear"
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message in its file. `too_large` when it was not read."""
+    """One message in its file: its first two MiB, and the SHA-256 of all of it in hexadecimal. One that is `too_large`
+    is not looked into."""
 
     path: Path
     raw: bytes
+    sha256: str
     too_large: bool = False
 
 
@@ -54,15 +58,12 @@ class Maildir:
                     "give the worker's user the right to it: what is taken is removed",
                 )
 
-    def messages(self, *, most: int) -> Iterator[Message]:
-        """The first messages of the inbox by their names, those before that were delivered before.
+    def inbox(self, *, most: int) -> list[Path]:
+        """The files of the first messages by their names, those before that were delivered before.
 
-        Raises `WorkspaceError` when the folder cannot be read. A file that goes away meanwhile is left out, and so is
-        what is no plain file.
+        Raises `WorkspaceError` when the folder cannot be read.
         """
-        for path in self._paths(self.root)[:most]:
-            if (found := self.read(path)) is not None:
-                yield found
+        return self._paths(self.root)[:most]
 
     def put_aside(self) -> list[Path]:
         """The files in `.Unclear`, by their names."""
@@ -83,12 +84,15 @@ class Maildir:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 return None
-            if status.st_size > MOST_BYTES:
-                return Message(path, b"", too_large=True)
             try:
-                return Message(path, file.read(MOST_BYTES))
+                raw = file.read(_READ_BYTES)
+                digest = hashlib.sha256(raw)
+                while more := file.read(_READ_BYTES):
+                    digest.update(more)
             except OSError as error:
                 raise self._error(f"{path.name} cannot be read ({error.strerror})", _MEND) from error
+        too_large = status.st_size > MOST_BYTES
+        return Message(path, b"" if too_large else raw, digest.hexdigest(), too_large)
 
     def remove(self, path: Path) -> None:
         """Remove a message that is on record. Raises `WorkspaceError`."""
@@ -117,7 +121,11 @@ class Maildir:
             for part in ("new", "cur"):
                 with os.scandir(folder / part) as entries:
                     # No name of a message begins with a dot (maildir(5)).
-                    found += [Path(each.path) for each in entries if not each.name.startswith(".")]
+                    found += [
+                        Path(each.path)
+                        for each in entries
+                        if not each.name.startswith(".") and each.is_file(follow_symlinks=False)
+                    ]
         except OSError as error:
             raise self._error(f"it cannot be read ({error.strerror})", _MEND) from error
         return sorted(found, key=lambda path: path.name)

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from incident.delivery.bounces import ROUND, Round
+from incident.delivery.bounces import ROUND, Round, Unclear, look_aside
+from incident.delivery.maildir import MOST_BYTES
 from incident.delivery.receipts import VerifiedBy
 from incident.delivery.return_path import bounce_mailbox_from
 from incident.delivery.states import Why
 from incident.errors import BadInput, WorkspaceError
-from incident.ops.bounce_reading import BounceReading, take_bounces
+from incident.ops.bounce_reading import BounceReading, bounces_of, take_bounces
 from incident.ops.retention import destroy
 from incident.record.incidents import close_incident
 from incident.settings import MailSettings
@@ -183,6 +184,24 @@ def test_what_nobody_can_read_is_put_aside_and_taken_once_it_is_clear(told: Brea
     assert take(told) == Round(unclear=1)
     assert take(told) == Round(unclear=1)
     assert told.account().accepted == PEOPLE
+
+
+def test_what_is_no_message_stands_in_nobodys_way(told: Breach) -> None:
+    for number in range(ROUND + 1):
+        (inbox(told) / f"new/{number}.link").symlink_to("/etc/hostname")
+    deliver(inbox(told), bounce(to=return_path_of(told, first(told))), "z.example")
+    assert take(told) == Round(new=1, changed=1)
+
+
+def test_one_that_is_far_too_large_is_left_to_a_person_and_one_with_a_large_message_is_read(
+    told: Breach,
+) -> None:
+    to = return_path_of(told, first(told))
+    deliver(inbox(told), bounce(to=to) + b"x" * MOST_BYTES, "large.example")
+    deliver(inbox(told), bounce(to=to) + b"x\r\n" * (1 << 20), "read.example")
+    assert take(told) == Round(new=1, changed=1, unclear=1)
+    [message, why] = next(iter(look_aside(bounces_of(told.house), told.made.store, None)))
+    assert (message.path.name, why) == ("large.example", Unclear.TOO_LARGE)
 
 
 def test_more_than_a_round_are_taken_and_the_sum_holds(told: Breach) -> None:
