@@ -18,6 +18,7 @@ from incident.delivery.states import CampaignState, DeliveryState, Why
 from incident.ops.check import check
 from tests.support.breaches import Affected, Breach, make_breach
 from tests.support.lived_in import broken
+from tests.support.quick_disk import quick_folder
 from tests.support.relays import Mail, part_of, recording_relay
 from tests.support.versions import accounts, next_version
 
@@ -82,7 +83,7 @@ def on_the_list(number: int, one: Drawn) -> Affected:
 def test_each_mailbox_gets_one_message_a_version_that_names_each_of_its_people_once(
     people: list[Drawn], answers: dict[str, list[str]], batch_size: int, rounds_before: int
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder, recording_relay() as relay:
+    with tempfile.TemporaryDirectory(dir=quick_folder()) as folder, recording_relay() as relay:
         before, batching.BATCH_SIZE = batching.BATCH_SIZE, batch_size
         try:
             scripts = {address: itertools.cycle(each) for address, each in answers.items()}

@@ -19,6 +19,7 @@ from incident.ops.bounce_reading import take_bounces
 from tests.support.bounced import MAIL, bounce, deliver, make_maildir, return_path_of
 from tests.support.breaches import Breach, make_breach, some_people
 from tests.support.ledgers import assert_the_check_holds
+from tests.support.quick_disk import quick_folder
 from tests.support.relays import free_port, recording_relay
 
 ANSWERS: dict[str, str | None] = {
@@ -41,7 +42,7 @@ what_happens = st.sampled_from(
 @given(st.lists(a_script, min_size=1, max_size=5), st.lists(what_happens, max_size=6))
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_campaign_ends_whatever_the_relay_answers(scripts: list[list[str]], events: list[str]) -> None:
-    with tempfile.TemporaryDirectory() as folder, recording_relay() as relay:
+    with tempfile.TemporaryDirectory(dir=quick_folder()) as folder, recording_relay() as relay:
         people = some_people(len(scripts))
         answers = {each.email: itertools.cycle(script) for each, script in zip(people, scripts, strict=True)}
         relay.at_rcpt = lambda address: ANSWERS[next(answers[address])]
@@ -49,7 +50,10 @@ def test_every_campaign_ends_whatever_the_relay_answers(scripts: list[list[str]]
         make_maildir(breach.made.workspace.root / "bounces")
         breach.release()
         breach.open_sending()
-        for number, event in enumerate(events):
+        # The measure that makes a new version is new once.
+        first = events.index("next version") if "next version" in events else len(events)
+        once = [event for at, event in enumerate(events) if event != "next version" or at == first]
+        for number, event in enumerate(once):
             let_happen(breach, event, number)
             go_on(breach)
         resume(breach)

@@ -37,6 +37,7 @@ from incident.delivery.status import account
 from incident.store.tables import Attempt, Batch, Campaign, Delivery
 from notifiers.outcome import Outcome, Result, Stage
 from tests.support.postgres import PostgresServer, session_server
+from tests.support.quick_disk import quick_folder
 from tests.support.workspaces import START, Made, make_workspace, open_one, stored_bytes
 
 RELAY = "relay.example[127.0.0.1]:25"
@@ -251,7 +252,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = tempfile.TemporaryDirectory(dir=quick_folder())
         self.open: list[Due] = []
         self.kills = 0
 
