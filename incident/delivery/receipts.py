@@ -150,9 +150,10 @@ def put_receipts(change: Change, incident_id: str, receipts: Sequence[NewReceipt
     _wake_those_who_wait(change.session, incident_id, leaders)
     _lock(change.session, leaders)
     arrived = _may_have_arrived(change.session, leaders)
+    complained = _new_complaints(change.session, fresh, arrived)
     change.put_bulk(Receipt, [_row(each, incident_id, arrived, change) for each in fresh])
     changed = settle_by_receipts(change.session, leaders, now=change.at)
-    _count_complaints(change.session, fresh, arrived)
+    _count_complaints(change.session, complained)
     if roots := _roots_of_ended(change.session, leaders):
         change.note(ledger_roots=roots)
     change.note(receipts=_counts_by_kind(fresh))
@@ -304,9 +305,17 @@ def _row(receipt: NewReceipt, incident_id: str, arrived: set[str], change: Chang
     }
 
 
-def _count_complaints(session: Session, fresh: Sequence[NewReceipt], arrived: set[str]) -> None:
-    about = [each.delivery_id for each in fresh if each.kind == COMPLAINT and each.delivery_id in arrived]
-    for delivery_id in about:
+def _new_complaints(session: Session, fresh: Sequence[NewReceipt], arrived: set[str]) -> list[str]:
+    """The deliveries that are complained about for the first time: who complains often must not stop a sending alone."""
+    about = {each.delivery_id for each in fresh if each.kind == COMPLAINT} & arrived
+    before = select(Receipt.delivery_id).where(
+        col(Receipt.delivery_id).in_(about), Receipt.kind == COMPLAINT, col(Receipt.counts).is_(True)
+    )
+    return sorted(about - set(session.exec(before).all())) if about else []
+
+
+def _count_complaints(session: Session, delivery_ids: Sequence[str]) -> None:
+    for delivery_id in delivery_ids:
         batch = select(Delivery.batch_id).where(Delivery.id == delivery_id, col(Delivery.principal).is_(True))
         session.connection().execute(
             update(Batch).where(col(Batch.id).in_(batch)).values(complaints=col(Batch.complaints) + 1)

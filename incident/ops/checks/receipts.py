@@ -101,7 +101,7 @@ def _look_at_ranks(view: View, findings: Findings) -> None:
 
 def _look_at_complaints(view: View, findings: Findings) -> None:
     counted = (
-        sa.select(d.batch_id, sa.func.count().label("many"))
+        sa.select(d.batch_id, sa.func.count(d.id.distinct()).label("many"))
         .join_from(_receipt, _delivery, d.id == r.delivery_id)
         .where(r.kind == COMPLAINT, r.counts.is_(True), d.principal.is_(True))
         .group_by(d.batch_id)

@@ -56,7 +56,8 @@ class Batch(SQLModel, table=True):
     """A part of a campaign that one job sends.
 
     Its counters are people, by their principal delivery; `pending` is in progress. `delivered` and `returned` are those
-    whose highest receipt says so; `complaints` are receipts. `never_tried` is `unreachable` as it was at the beginning.
+    whose highest receipt says so; `complaints` are people about whose message somebody complained, each once.
+    `never_tried` is `unreachable` as it was at the beginning.
     """
 
     __tablename__ = "batch"

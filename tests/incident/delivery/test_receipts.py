@@ -225,6 +225,21 @@ def test_a_complaint_is_counted_and_shows_that_it_arrived(ledger: Ledger) -> Non
     assert counters(ledger) == {"pending": 2, "accepted": 1, "delivered": 1, "complaints": 1}
 
 
+def test_who_complains_again_and_again_counts_once(ledger: Ledger) -> None:
+    """One mailbox that sends a thousand complaints must not stop a sending to everybody."""
+    first, second = ledger.due(2)
+    ledger.settle([judge(each, ACCEPTED, now=ledger.now) for each in (first, second)])
+    for number in range(3):
+        take(
+            ledger,
+            about(first, Rank.DELIVERED, kind="complaint", event=f"a{number}"),
+            about(first, Rank.DELIVERED, kind="complaint", event=f"b{number}"),
+        )
+    assert counters(ledger)["complaints"] == 1
+    take(ledger, about(second, Rank.DELIVERED, kind="complaint"))
+    assert counters(ledger)["complaints"] == 2
+
+
 def test_the_other_sides_words_are_sealed(ledger: Ledger) -> None:
     [due] = ledger.due(1)
     take(ledger, returned(due))
