@@ -71,6 +71,7 @@ class Outcome:
     text: str
     peer: str
     tls: bool
+    held_back: bool = False
 
     @property
     def safe_to_retry(self) -> bool:

@@ -244,12 +244,13 @@ def judge(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
 
     Accepted and permanently refused are settled. What is the relay's matter or ours would meet everybody: it counts
     against nobody, and is tried again until it has failed for `GIVE_UP_AFTER` (RFC 5321 section 4.5.4.1 asks for four
-    to five days). Everything else is tried again with growing pauses, `MOST_STRIKES` times in all.
+    to five days); what we held back ourselves is never given up. Everything else is tried again with growing pauses,
+    `MOST_STRIKES` times in all.
     """
     if outcome.result is Result.accepted:
         return Settled(due, outcome, DeliveryState.ACCEPTED, Why.NONE, due.strikes, None)
     if outcome.about_relay:
-        if _was_long_enough(due, now=now):
+        if not outcome.held_back and _was_long_enough(due, now=now):
             return Settled(due, outcome, DeliveryState.UNREACHABLE, Why.NO_ANSWER, due.strikes, None)
         return Settled(
             due, outcome, DeliveryState.PENDING, Why.NONE, due.strikes, now + _relay_pause(due, outcome)

@@ -178,7 +178,7 @@ class MailRoom:
                 outcomes += [_after(before, over.outcomes[0]), *over.outcomes[1:]]
                 before = []
             if len(over.outcomes) == many:
-                return outcomes + [_not_sent(line, _BEYOND_THE_LIMIT)] * (len(left) - many)
+                return outcomes + [_held_back(line, _BEYOND_THE_LIMIT)] * (len(left) - many)
             before += over.left
         return outcomes
 
@@ -208,10 +208,10 @@ class MailRoom:
         unusable: Outcome | None = None
         try:
             for envelope in envelopes:
-                if why := self._held_back(may_go, until):
-                    return _Over(outcomes + [_not_sent(line, why)] * (len(envelopes) - len(outcomes)))
+                if kept := self._keeps(line, may_go, until):
+                    return _Over(outcomes + [kept] * (len(envelopes) - len(outcomes)))
                 outcome = await self._send_one(line, session, envelope, until)
-                if outcome.about_relay and not is_last and not self._held_back(may_go, until):
+                if outcome.about_relay and not is_last and not self._keeps(line, may_go, until):
                     # A connection may have been cut, which says little of the relay.
                     outcome = await self._send_one(line, session, envelope, until)
                 if not outcome.about_relay:
@@ -235,12 +235,13 @@ class MailRoom:
             outcomes += [unusable] * (len(envelopes) - len(outcomes))
         return _Over(outcomes)
 
-    def _held_back(self, may_go: Callable[[], bool], until: float) -> str:
+    def _keeps(self, line: _Line, may_go: Callable[[], bool], until: float) -> Outcome | None:
+        """What becomes of the messages that may not leave any more; None while they may."""
         if self._loop.time() >= until:
-            return "held back: the messages before it took too long"
+            return _not_sent(line, "held back: the messages before it took too long")
         if not may_go():
-            return "held back: a brake is on, or this worker may not act any more"
-        return ""
+            return _held_back(line, "held back: a brake is on, or this worker may not act any more")
+        return None
 
     async def _send_one(self, line: _Line, session: SmtpSession, envelope: Envelope, until: float) -> Outcome:
         try:
@@ -271,6 +272,10 @@ _BEYOND_THE_LIMIT = "held back: this relay takes no more messages a second"
 
 def _not_sent(line: _Line, why: str) -> Outcome:
     return _outcome(line, Result.not_sent, Stage.connect, why)
+
+
+def _held_back(line: _Line, why: str) -> Outcome:
+    return replace(_not_sent(line, why), held_back=True)
 
 
 def _outcome(line: _Line, result: Result, stage: Stage, text: str) -> Outcome:

@@ -133,6 +133,13 @@ def test_what_says_nothing_of_the_recipient_is_given_up_after_days_and_not_befor
     assert GIVE_UP_AFTER <= now - START < GIVE_UP_AFTER + timedelta(hours=1)
 
 
+def test_nobody_is_given_up_for_being_held_back_by_ourselves() -> None:
+    due = replace(DUE, first_intent_at=START, attempts=2000)
+    ours = replace(outcome(Result.not_sent, Stage.connect), held_back=True)
+    settled = judge(due, ours, now=START + timedelta(days=30))
+    assert (settled.state, settled.strikes) == (DeliveryState.PENDING, 0)
+
+
 def test_a_clock_that_jumps_ahead_by_weeks_gives_nobody_up() -> None:
     due = replace(DUE, first_intent_at=START, attempts=2)
     settled = judge(due, BROKEN_OFF, now=START + timedelta(weeks=3))

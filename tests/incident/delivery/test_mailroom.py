@@ -175,6 +175,7 @@ def test_a_brake_stops_the_group_and_no_other_relay_gets_the_rest() -> None:
         may_go: Callable[[], bool] = lambda: len(first.taken) < 2  # noqa: E731 - as the caller gives it
         outcomes = room.send(envelopes(4), may_go=may_go)
     assert [each.result for each in outcomes] == [Result.accepted] * 2 + [Result.not_sent] * 2
+    assert [each.held_back for each in outcomes] == [False] * 2 + [True] * 2
     assert second.taken == []
 
 
@@ -206,6 +207,7 @@ def test_a_limited_relay_gets_as_many_as_it_may_and_no_other_gets_the_rest() -> 
             outcomes = room.send(envelopes(5), may_take=three)
     assert asked == [(f"{LOOPBACK}:{first.port}", 5)]
     assert [(each.result, each.stage) for each in outcomes[3:]] == [(Result.not_sent, Stage.connect)] * 2
+    assert [each.held_back for each in outcomes] == [False] * 3 + [True] * 2
     assert (len(first.taken), len(second.taken)) == (3, 0)
 
 
