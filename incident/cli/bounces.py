@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,12 +84,13 @@ def settle(
     verdict: str = typer.Option("", "--means", help="returned, dead_address, blocked or delivered."),
     discard: bool = typer.Option(False, "--discard", help="It is about none of our notices: remove it."),
 ) -> None:
+    from incident.delivery.maildir import read_message
     from incident.ops.bounce_reading import bounces_of
 
     desk = desk_of(ctx)
     maildir = bounces_of(desk.house)
     path = next((each for each in maildir.put_aside() if each.name == name), None)
-    message = maildir.read(path) if path is not None else None
+    message = read_message(path) if path is not None else None
     if path is None or message is None:
         raise NotFound(
             "no such message was put aside",
@@ -144,30 +144,19 @@ def _take_mailbox(desk: Desk) -> Round:
 
 
 def _take_files(desk: Desk, files: list[Path]) -> Round:
-    from incident.delivery.bounces import ROUND, Round, take_messages
+    from incident.delivery.bounces import take_files
     from incident.delivery.return_path import bounce_mailbox_from
 
-    mailbox, done = bounce_mailbox_from(desk.settings.mail), Round()
     for file in files:
         if not file.is_file():
             raise BadInput(
                 "there is no such file", where=str(file), next_step="name plain files, one message each"
             )
-    for begin in range(0, len(files), ROUND):
-        messages = _read_files(files[begin : begin + ROUND])
-        taken, unclear = take_messages(messages, desk.store, mailbox, now=desk.now(), actor=desk.actor)
-        done += taken
-        for path, why in unclear.items():
-            desk.say(f"{path}: {_WHY[why][desk.language]}")
-    return done
-
-
-def _read_files(files: Sequence[Path]) -> Iterator[Message]:
-    from incident.delivery.maildir import Maildir
-
-    for file in files:
-        if (message := Maildir(file.parent).read(file)) is not None:
-            yield message
+    mailbox = bounce_mailbox_from(desk.settings.mail)
+    taken = take_files(files, desk.store, mailbox, now=desk.now(), actor=desk.actor)
+    for path, why in taken.unclear.items():
+        desk.say(f"{path}: {_WHY[why][desk.language]}")
+    return taken.done
 
 
 def _print(desk: Desk, done: Round) -> None:

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
 from sqlmodel import Session
 
-from incident.delivery.maildir import Maildir, Message
+from incident.delivery.maildir import Maildir, Message, read_message
 from incident.delivery.receipts import COMPLAINT, NewReceipt, VerifiedBy, put_receipts
 from incident.delivery.return_path import BounceMailbox, is_ours
 from incident.delivery.states import EMAIL, Rank, Why
 from incident.errors import KeyDestroyed
+from incident.store.instance import must_be_in_charge
 from incident.store.store import Store
 from incident.store.tables import Delivery
 from notifiers.email.bounces import By, Kind, RecipientReport, Report, read_report
@@ -181,48 +182,69 @@ def take_from(
     """Take up to `ROUND` messages: what is on record is removed, what is unclear put aside.
 
     A crash at any point loses none and counts none twice: a message is removed only once its receipt is committed, and
-    the same message makes the same receipt.
+    the same message makes the same receipt. Raises `NotInCharge` for a copy of the record that may not act.
     """
-    done, unclear, clear = _take_files(
-        maildir, maildir.inbox(most=ROUND), store, mailbox, now=now, actor=actor
-    )
-    for path in clear:
+    taken = take_files(maildir.inbox(most=ROUND), store, mailbox, now=now, actor=actor)
+    for path in taken.clear:
         maildir.remove(path)
-    for path in unclear:
+    for path in taken.unclear:
         maildir.set_aside(path)
-    return done
+    return taken.done
 
 
-def _take_files(
-    maildir: Maildir,
-    paths: Sequence[Path],
-    store: Store,
-    mailbox: BounceMailbox | None,
-    *,
-    now: datetime,
-    actor: str,
-) -> tuple[Round, list[Path], list[Path]]:
-    """Take the messages in some files, one in memory at a time; the files that are unclear, and those that are taken."""
-    read: list[Path] = []
-
-    def messages() -> Iterator[Message]:
-        for path in paths:
-            if (message := maildir.read(path)) is not None:
-                read.append(path)
-                yield message
-
-    done, unclear = take_messages(messages(), store, mailbox, now=now, actor=actor)
-    return done, list(unclear), [path for path in read if path not in unclear]
+def take_what_became_clear(
+    maildir: Maildir, store: Store, mailbox: BounceMailbox | None, *, now: datetime, actor: str
+) -> Round:
+    """Take of what was put aside all that can be matched and read by now."""
+    taken = take_files(maildir.put_aside(), store, mailbox, now=now, actor=actor)
+    for path in taken.clear:
+        maildir.remove(path)
+    return taken.done
 
 
-def take_messages(
-    messages: Iterable[Message], store: Store, mailbox: BounceMailbox | None, *, now: datetime, actor: str
+@dataclass(frozen=True)
+class TakenFiles:
+    """What became of the messages in some files: `clear` are those that nobody needs any more."""
+
+    done: Round = Round()
+    clear: tuple[Path, ...] = ()
+    unclear: Mapping[Path, Unclear] = field(default_factory=dict)
+
+
+def take_files(
+    paths: Sequence[Path], store: Store, mailbox: BounceMailbox | None, *, now: datetime, actor: str
+) -> TakenFiles:
+    """Keep the receipts that the messages in files make, `ROUND` at a time and one in memory; the files stay.
+
+    Raises `WorkspaceError` for a file that cannot be read; one that is gone by now, or no plain file, is left out.
+    """
+    done, clear, unclear = Round(), list[Path](), dict[Path, Unclear]()
+    for begin in range(0, len(paths), ROUND):
+        read: list[Path] = []
+        taken, doubtful = _take(_read_each(paths[begin : begin + ROUND], read), store, mailbox, now, actor)
+        done += taken
+        unclear |= doubtful
+        clear += [path for path in read if path not in doubtful]
+    return TakenFiles(done, tuple(clear), unclear)
+
+
+def _read_each(paths: Sequence[Path], read: list[Path]) -> Iterator[Message]:
+    """The messages in these files; `read` gets those that there are."""
+    for path in paths:
+        if (message := read_message(path)) is not None:
+            read.append(path)
+            yield message
+
+
+def _take(
+    messages: Iterable[Message], store: Store, mailbox: BounceMailbox | None, now: datetime, actor: str
 ) -> tuple[Round, dict[Path, Unclear]]:
-    """Keep the receipts that messages make. Returns what became of them, and by their paths those that are unclear."""
     receipts: dict[str, list[NewReceipt]] = defaultdict(list)
     unclear: dict[Path, Unclear] = {}
     destroyed = 0
     with store.read() as session:
+        # Another copy knows what was sent since this one was made: to this one it would be about nothing.
+        must_be_in_charge(store, session)
         for message in messages:
             read = _read(session, store, message, mailbox)
             if isinstance(read, Unclear):
@@ -239,27 +261,13 @@ def take_messages(
     return done, unclear
 
 
-def take_what_became_clear(
-    maildir: Maildir, store: Store, mailbox: BounceMailbox | None, *, now: datetime, actor: str
-) -> Round:
-    """Take of what was put aside all that can be matched and read by now."""
-    aside, done = maildir.put_aside(), Round()
-    for begin in range(0, len(aside), ROUND):
-        some = aside[begin : begin + ROUND]
-        taken, _, clear = _take_files(maildir, some, store, mailbox, now=now, actor=actor)
-        done += taken
-        for path in clear:
-            maildir.remove(path)
-    return done
-
-
 def look_aside(
     maildir: Maildir, store: Store, mailbox: BounceMailbox | None
 ) -> Iterator[tuple[Message, Unclear | None]]:
     """What was put aside, with the reason; None where there is none any more. Nothing is changed."""
     with store.read() as session:
         for path in maildir.put_aside():
-            if (message := maildir.read(path)) is not None:
+            if (message := read_message(path)) is not None:
                 read = _read(session, store, message, mailbox)
                 yield message, read if isinstance(read, Unclear) else None
 

@@ -69,31 +69,6 @@ class Maildir:
         """The files in `.Unclear`, by their names."""
         return self._paths(self.unclear) if self.unclear.is_dir() else []
 
-    def read(self, path: Path) -> Message | None:
-        """A message from its file; None when it is gone, or no plain file. Raises `WorkspaceError`."""
-        try:
-            # A link could lead anywhere, and a pipe would never end.
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            if path.is_symlink():
-                return None
-            raise self._error(f"{path.name} cannot be read ({error.strerror})", _MEND) from error
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                return None
-            try:
-                raw = file.read(_READ_BYTES)
-                digest = hashlib.sha256(raw)
-                while more := file.read(_READ_BYTES):
-                    digest.update(more)
-            except OSError as error:
-                raise self._error(f"{path.name} cannot be read ({error.strerror})", _MEND) from error
-        too_large = status.st_size > MOST_BYTES
-        return Message(path, b"" if too_large else raw, digest.hexdigest(), too_large)
-
     def remove(self, path: Path) -> None:
         """Remove a message that is on record. Raises `WorkspaceError`."""
         try:
@@ -110,8 +85,11 @@ class Maildir:
                 (self.unclear / part).mkdir(mode=0o700, parents=True, exist_ok=True)
             # What marks a Maildir++ folder for the mail programs that show it.
             (self.unclear / "maildirfolder").touch(mode=0o600)
+            target = self.unclear / "new" / path.name.partition(":")[0]
+            while target.exists():
+                target = target.with_name(f"{target.name}.again")
             with suppress(FileNotFoundError):
-                path.rename(self.unclear / "new" / path.name.partition(":")[0])
+                path.rename(target)
         except OSError as error:
             raise self._error(f"{path.name} cannot be put aside ({error.strerror})", _MEND) from error
 
@@ -135,3 +113,33 @@ class Maildir:
 
 
 _MEND = "nothing is lost; mend it, and the message is taken at the next look"
+
+
+def read_message(path: Path) -> Message | None:
+    """A message from its file; None when it is gone, or no plain file. Raises `WorkspaceError`."""
+    try:
+        # A link could lead anywhere, and a pipe would never end.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if path.is_symlink():
+            return None
+        raise _unreadable(path, error) from error
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        try:
+            raw = file.read(_READ_BYTES)
+            digest = hashlib.sha256(raw)
+            while more := file.read(_READ_BYTES):
+                digest.update(more)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+    too_large = status.st_size > MOST_BYTES
+    return Message(path, b"" if too_large else raw, digest.hexdigest(), too_large)
+
+
+def _unreadable(path: Path, error: OSError) -> WorkspaceError:
+    return WorkspaceError(f"the message cannot be read ({error.strerror})", where=str(path), next_step=_MEND)

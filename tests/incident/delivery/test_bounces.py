@@ -20,12 +20,14 @@ from incident.ops.bounce_reading import BounceReading, bounces_of, take_bounces
 from incident.ops.retention import destroy
 from incident.record.incidents import close_incident
 from incident.settings import MailSettings
+from incident.store.instance import NotInCharge
 from incident.store.tables import Delivery, Receipt
 from notifiers.email.verp import mark_of
 from tests.support.bounced import MAIL, MAILBOX, bounce, deliver, make_maildir, return_path_of
 from tests.support.breaches import Affected, Breach, make_breach, some_people
 from tests.support.ledgers import assert_the_check_holds
 from tests.support.relays import RecordingRelay, recording_relay
+from tests.support.workspaces import run_sql
 
 PEOPLE = 3
 
@@ -202,6 +204,26 @@ def test_one_that_is_far_too_large_is_left_to_a_person_and_one_with_a_large_mess
     assert take(told) == Round(new=1, changed=1, unclear=1)
     [message, why] = next(iter(look_aside(bounces_of(told.house), told.made.store, None)))
     assert (message.path.name, why) == ("large.example", Unclear.TOO_LARGE)
+
+
+def test_a_copy_that_is_not_in_charge_leaves_the_mailbox_alone(told: Breach) -> None:
+    """It may not know what was sent since it was made."""
+    files = [
+        deliver(inbox(told), bounce(to=return_path_of(told, first(told))), "1.example"),
+        deliver(inbox(told), bounce(to=f"someone@{MAILBOX.partition('@')[2]}"), "2.example"),
+    ]
+    run_sql(told.made.store, "UPDATE instance SET standing = 'copy'")
+    with pytest.raises(NotInCharge):
+        take(told)
+    assert all(file.exists() for file in files)
+
+
+def test_two_messages_of_one_name_are_both_put_aside(told: Breach) -> None:
+    for text in (b"one", b"two"):
+        deliver(inbox(told), text)
+        assert take(told).unclear
+    kept = {path.read_bytes() for path in (inbox(told) / ".Unclear/new").iterdir()}
+    assert kept == {b"one", b"two"}
 
 
 def test_more_than_a_round_are_taken_and_the_sum_holds(told: Breach) -> None:
