@@ -52,14 +52,11 @@ def list_(ctx: typer.Context) -> None:
     from datetime import UTC, datetime
 
     from incident.delivery.bounces import look_aside
-    from incident.delivery.return_path import bounce_mailbox_from
-    from incident.ops.bounce_reading import bounces_of
+    from incident.ops.bounce_reading import bounce_desk, bounces_of
 
     desk = desk_of(ctx)
     rows = []
-    for message, why in look_aside(
-        bounces_of(desk.house), desk.store, bounce_mailbox_from(desk.settings.mail)
-    ):
+    for message, why in look_aside(bounces_of(desk.house), bounce_desk(desk.house)):
         arrived = datetime.fromtimestamp(message.path.stat().st_mtime, UTC)
         rows.append((message.path.name, arrived, _WHY[why or "clear"][desk.language]))
     desk.table(("Message", "Arrived", "Why"), rows, title=str(bounces_of(desk.house).unclear))
@@ -145,15 +142,14 @@ def _take_mailbox(desk: Desk) -> Round:
 
 def _take_files(desk: Desk, files: list[Path]) -> Round:
     from incident.delivery.bounces import take_files
-    from incident.delivery.return_path import bounce_mailbox_from
+    from incident.ops.bounce_reading import bounce_desk
 
     for file in files:
         if not file.is_file():
             raise BadInput(
                 "there is no such file", where=str(file), next_step="name plain files, one message each"
             )
-    mailbox = bounce_mailbox_from(desk.settings.mail)
-    taken = take_files(files, desk.store, mailbox, now=desk.now(), actor=desk.actor)
+    taken = take_files(files, bounce_desk(desk.house, actor=desk.actor), now=desk.now())
     for path, why in taken.unclear.items():
         desk.say(f"{path}: {_WHY[why][desk.language]}")
     return taken.done

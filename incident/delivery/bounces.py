@@ -20,8 +20,10 @@ from sqlmodel import Session
 from incident.delivery.maildir import Maildir, Message, read_message
 from incident.delivery.receipts import COMPLAINT, NewReceipt, VerifiedBy, put_receipts
 from incident.delivery.return_path import BounceMailbox, is_ours
+from incident.delivery.returns import call_about_returns
 from incident.delivery.states import EMAIL, Rank, Why
 from incident.errors import KeyDestroyed
+from incident.settings import WaveSettings
 from incident.store.instance import must_be_in_charge
 from incident.store.store import Store
 from incident.store.tables import Delivery
@@ -176,15 +178,23 @@ def _words(report: Report, about: RecipientReport | None) -> dict[str, str]:
 # -- many -----------------------------------------------------------------------------------------------
 
 
-def take_from(
-    maildir: Maildir, store: Store, mailbox: BounceMailbox | None, *, now: datetime, actor: str = ENGINE
-) -> Round:
+@dataclass(frozen=True)
+class BounceDesk:
+    """What taking needs: the record, the mailbox of all return paths, what is too much (`[waves]`), and who takes."""
+
+    store: Store
+    mailbox: BounceMailbox | None
+    waves: WaveSettings
+    actor: str = ENGINE
+
+
+def take_from(maildir: Maildir, desk: BounceDesk, *, now: datetime) -> Round:
     """Take up to `ROUND` messages: what is on record is removed, what is unclear put aside.
 
     A crash at any point loses none and counts none twice: a message is removed only once its receipt is committed, and
     the same message makes the same receipt. Raises `NotInCharge` for a copy of the record that may not act.
     """
-    taken = take_files(maildir.inbox(most=ROUND), store, mailbox, now=now, actor=actor)
+    taken = take_files(maildir.inbox(most=ROUND), desk, now=now)
     for path in taken.clear:
         maildir.remove(path)
     for path in taken.unclear:
@@ -192,11 +202,9 @@ def take_from(
     return taken.done
 
 
-def take_what_became_clear(
-    maildir: Maildir, store: Store, mailbox: BounceMailbox | None, *, now: datetime, actor: str
-) -> Round:
+def take_what_became_clear(maildir: Maildir, desk: BounceDesk, *, now: datetime) -> Round:
     """Take of what was put aside all that can be matched and read by now."""
-    taken = take_files(maildir.put_aside(), store, mailbox, now=now, actor=actor)
+    taken = take_files(maildir.put_aside(), desk, now=now)
     for path in taken.clear:
         maildir.remove(path)
     return taken.done
@@ -211,9 +219,7 @@ class TakenFiles:
     unclear: Mapping[Path, Unclear] = field(default_factory=dict)
 
 
-def take_files(
-    paths: Sequence[Path], store: Store, mailbox: BounceMailbox | None, *, now: datetime, actor: str
-) -> TakenFiles:
+def take_files(paths: Sequence[Path], desk: BounceDesk, *, now: datetime) -> TakenFiles:
     """Keep the receipts that the messages in files make, `ROUND` at a time and one in memory; the files stay.
 
     Raises `WorkspaceError` for a file that cannot be read; one that is gone by now, or no plain file, is left out.
@@ -221,7 +227,7 @@ def take_files(
     done, clear, unclear = Round(), list[Path](), dict[Path, Unclear]()
     for begin in range(0, len(paths), ROUND):
         read: list[Path] = []
-        taken, doubtful = _take(_read_each(paths[begin : begin + ROUND], read), store, mailbox, now, actor)
+        taken, doubtful = _take(_read_each(paths[begin : begin + ROUND], read), desk, now=now)
         done += taken
         unclear |= doubtful
         clear += [path for path in read if path not in doubtful]
@@ -237,16 +243,16 @@ def _read_each(paths: Sequence[Path], read: list[Path]) -> Iterator[Message]:
 
 
 def _take(
-    messages: Iterable[Message], store: Store, mailbox: BounceMailbox | None, now: datetime, actor: str
+    messages: Iterable[Message], desk: BounceDesk, *, now: datetime
 ) -> tuple[Round, dict[Path, Unclear]]:
     receipts: dict[str, list[NewReceipt]] = defaultdict(list)
     unclear: dict[Path, Unclear] = {}
     destroyed = 0
-    with store.read() as session:
+    with desk.store.read() as session:
         # Another copy knows what was sent since this one was made: to this one it would be about nothing.
-        must_be_in_charge(store, session)
+        must_be_in_charge(desk.store, session)
         for message in messages:
-            read = _read(session, store, message, mailbox)
+            read = _read(session, desk.store, message, desk.mailbox)
             if isinstance(read, Unclear):
                 unclear[message.path] = read
             elif read.receipt is None:
@@ -255,20 +261,20 @@ def _take(
                 receipts[read.incident_id].append(read.receipt)
     done = Round(unclear=len(unclear), destroyed=destroyed)
     for incident_id in sorted(receipts):
-        with store.write(incident_id, kind=TAKEN, actor=actor, now=now) as change:
+        with desk.store.write(incident_id, kind=TAKEN, actor=desk.actor, now=now) as change:
             taken = put_receipts(change, incident_id, receipts[incident_id])
+            if taken.new:
+                call_about_returns(change, desk.store, incident_id, desk.waves)
         done += Round(taken.new, taken.known, taken.changed)
     return done, unclear
 
 
-def look_aside(
-    maildir: Maildir, store: Store, mailbox: BounceMailbox | None
-) -> Iterator[tuple[Message, Unclear | None]]:
+def look_aside(maildir: Maildir, desk: BounceDesk) -> Iterator[tuple[Message, Unclear | None]]:
     """What was put aside, with the reason; None where there is none any more. Nothing is changed."""
-    with store.read() as session:
+    with desk.store.read() as session:
         for path in maildir.put_aside():
             if (message := read_message(path)) is not None:
-                read = _read(session, store, message, mailbox)
+                read = _read(session, desk.store, message, desk.mailbox)
                 yield message, read if isinstance(read, Unclear) else None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from incident.delivery.bounces import ROUND, Round, take_from, take_what_became_clear
+from incident.delivery.bounces import ENGINE, ROUND, BounceDesk, Round, take_from, take_what_became_clear
 from incident.delivery.maildir import Maildir
 from incident.delivery.return_path import bounce_mailbox_from
 from incident.errors import BadInput, TocsinError
@@ -31,15 +31,21 @@ def bounces_of(house: House) -> Maildir:
     return Maildir(house.workspace.under(house.settings.mail.bounces))
 
 
+def bounce_desk(house: House, *, actor: str = ENGINE) -> BounceDesk:
+    """What taking bounces needs, by the settings. Raises `BadInput` for a return path that cannot be one."""
+    settings = house.settings
+    return BounceDesk(house.store, bounce_mailbox_from(settings.mail), settings.waves, actor)
+
+
 def take_bounces(house: House, *, actor: str) -> Round:
     """Take all that lies in the mailbox, also what was put aside and is clear by now.
 
     Raises `WorkspaceError` where it cannot be read.
     """
-    maildir, mailbox = bounces_of(house), bounce_mailbox_from(house.settings.mail)
+    maildir, desk = bounces_of(house), bounce_desk(house, actor=actor)
     maildir.must_be_there()
-    done = take_what_became_clear(maildir, house.store, mailbox, now=house.clock(), actor=actor)
-    while (taken := take_from(maildir, house.store, mailbox, now=house.clock(), actor=actor)).messages:
+    done = take_what_became_clear(maildir, desk, now=house.clock())
+    while (taken := take_from(maildir, desk, now=house.clock())).messages:
         done += taken
     return done
 
@@ -54,7 +60,7 @@ class BounceReading:
         """Raises `BadInput` for a return path that cannot be one."""
         self._house = house
         self._says = says
-        self._mailbox = bounce_mailbox_from(house.settings.mail)
+        self._desk = bounce_desk(house)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, name="bounces", daemon=True)
 
@@ -74,7 +80,7 @@ class BounceReading:
         maildir, told = bounces_of(self._house), ""
         while not self._stop.is_set():
             try:
-                done = take_from(maildir, self._house.store, self._mailbox, now=self._house.clock())
+                done = take_from(maildir, self._desk, now=self._house.clock())
                 told = ""
             except (TocsinError, OSError) as error:
                 if str(error) != told:

@@ -36,6 +36,7 @@ class Reason(StrEnum):
     PERSON = "person"
     CONTAINMENT_ENDED = "containment-ended"
     SENDING_STOPPED = "sending-stopped"
+    MUCH_RETURNED = "much-returned"
 
 
 class CallState(StrEnum):
@@ -68,6 +69,10 @@ REASON_TITLES: Mapping[Reason, Mapping[str, str]] = {
     Reason.SENDING_STOPPED: {
         "zh-Hans": "通知的发送已自动暂停",
         "en": "the sending of a notice stopped by itself",
+    },
+    Reason.MUCH_RETURNED: {
+        "zh-Hans": "通知发送结束后有较多退回或投诉",
+        "en": "much of a notice came back after its sending",
     },
     Reason.PERSON: {"zh-Hans": "有人请您处理", "en": "somebody asks for you"},
 }

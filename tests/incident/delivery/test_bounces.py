@@ -16,7 +16,7 @@ from incident.delivery.receipts import VerifiedBy
 from incident.delivery.return_path import bounce_mailbox_from
 from incident.delivery.states import Why
 from incident.errors import BadInput, WorkspaceError
-from incident.ops.bounce_reading import BounceReading, bounces_of, take_bounces
+from incident.ops.bounce_reading import BounceReading, bounce_desk, bounces_of, take_bounces
 from incident.ops.retention import destroy
 from incident.record.incidents import close_incident
 from incident.settings import MailSettings
@@ -202,7 +202,7 @@ def test_one_that_is_far_too_large_is_left_to_a_person_and_one_with_a_large_mess
     deliver(inbox(told), bounce(to=to) + b"x" * MOST_BYTES, "large.example")
     deliver(inbox(told), bounce(to=to) + b"x\r\n" * (1 << 20), "read.example")
     assert take(told) == Round(new=1, changed=1, unclear=1)
-    [message, why] = next(iter(look_aside(bounces_of(told.house), told.made.store, None)))
+    [message, why] = next(iter(look_aside(bounces_of(told.house), bounce_desk(told.house))))
     assert (message.path.name, why) == ("large.example", Unclear.TOO_LARGE)
 
 
