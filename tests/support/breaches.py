@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from incident.delivery.campaign import open_campaign
 from incident.delivery.status import Account, account, campaigns_of
 from incident.durable import Patience, open_jobs
 from incident.law.categories import category_catalogue
+from incident.law.regimes import DutyKind
 from incident.notice.editing import edit_notice
 from incident.notice.release import ReleaseResult, release
 from incident.ops.drill_estate import facts_text
@@ -28,7 +30,7 @@ from incident.record.people import import_people
 from incident.record.people_file import Defaults
 from incident.response.housework import House
 from incident.response.runner import poke_runs
-from incident.store.tables import Delivery
+from incident.store.tables import Delivery, DutyRow
 from tests.support.postgres import PostgresServer
 from tests.support.workspaces import Made, make_signer, make_workspace, open_one, run_sql
 
@@ -195,6 +197,14 @@ class Breach:
                 change.session, store, self.id, settings=self.made.settings, drill=self.house.drill
             )
             return open_campaign(change, store, version, self.made.settings).campaign.id
+
+    def must_tell_people_within(self, time: timedelta) -> None:
+        """Let the first duty to tell people end so much later than now."""
+        with self.made.store.transaction() as session:
+            row = session.exec(select(DutyRow).where(DutyRow.kind == DutyKind.notify_people)).first()
+            assert row is not None
+            row.due_at = self.made.clock() + time
+            session.add(row)
 
     def work(self, *, until: Callable[[], bool] | None = None) -> None:
         """Be the worker until no job is due."""

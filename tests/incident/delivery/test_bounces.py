@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,16 +26,10 @@ from notifiers.email.verp import mark_of
 from tests.support.bounced import MAIL, MAILBOX, bounce, deliver, make_maildir, return_path_of
 from tests.support.breaches import Affected, Breach, make_breach, some_people
 from tests.support.ledgers import assert_the_check_holds
-from tests.support.relays import RecordingRelay, recording_relay
+from tests.support.relays import RecordingRelay
 from tests.support.workspaces import run_sql
 
 PEOPLE = 3
-
-
-@pytest.fixture
-def relay() -> Iterator[RecordingRelay]:
-    with recording_relay() as found:
-        yield found
 
 
 @pytest.fixture

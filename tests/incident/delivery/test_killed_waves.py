@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from tests.support.breaches import Breach, make_breach, some_people
 from tests.support.journals import sound
 from tests.support.lived_in import must_hold
 from tests.support.postgres import PostgresServer
-from tests.support.relays import RecordingRelay, recording_relay
+from tests.support.relays import RecordingRelay
 from tests.support.stopping_wave import StoppingWave, WaveWindow
 from tests.support.working_process import kill, start_worker
 
@@ -28,12 +27,6 @@ WAVES = {"canary": 6, "growth": 2, "watch_minutes": 2 / 60}
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "BATCH_SIZE", 12)
-
-
-@pytest.fixture
-def relay() -> Iterator[RecordingRelay]:
-    with recording_relay() as relay:
-        yield relay
 
 
 def sending(tmp_path: Path, relay: RecordingRelay, on: PostgresServer | None) -> Breach:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlmodel import select
 
 from incident.delivery import batching
 from incident.delivery.forecast import CallCentre
 from incident.delivery.pacing import people_an_hour, time_to_answer
-from incident.store.tables import DutyRow
 from tests.support.breaches import AT_ONCE, Breach, make_breach, some_people
 from tests.support.lived_in import must_hold
-from tests.support.relays import RecordingRelay, recording_relay
+from tests.support.relays import RecordingRelay
 from tests.support.workspaces import run_sql
 
 WAVES = {**AT_ONCE, "canary": 8, "watch_minutes": 0, "follow_call_centre": True}
@@ -28,22 +25,12 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "BATCH_SIZE", 10)
 
 
-@pytest.fixture
-def relay() -> Iterator[RecordingRelay]:
-    with recording_relay() as relay:
-        yield relay
-
-
 def sending(tmp_path: Path, relay: RecordingRelay, *, due_in: timedelta | None = None) -> Breach:
     breach = make_breach(tmp_path, people=some_people(60), relay_port=relay.port, waves=WAVES, plan=PLAN)
     breach.release()
     run_sql(breach.made.store, "UPDATE duty SET due_at = NULL WHERE kind = 'notify_people'")
     if due_in is not None:
-        with breach.made.store.transaction() as session:
-            row = session.exec(select(DutyRow).where(DutyRow.kind == "notify_people")).first()
-            assert row is not None
-            row.due_at = breach.made.clock() + due_in
-            session.add(row)
+        breach.must_tell_people_within(due_in)
     breach.open_sending()
     return breach
 

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlmodel import select
 
 from incident.delivery.resting import rest_now
 from incident.delivery.states import CampaignState
-from incident.store.tables import DutyRow
 from tests.support.breaches import AT_ONCE, Breach, make_breach, some_people
 from tests.support.commands import run
 from tests.support.lived_in import must_hold
-from tests.support.relays import RecordingRelay, recording_relay
+from tests.support.relays import RecordingRelay
 from tests.support.workspaces import run_sql
 
 # The clock of these tests stands at 17:00 in Shanghai.
 EVENING, MORNING = "16:00-08:00", "08:00-16:00"
-
-
-@pytest.fixture
-def relay() -> Iterator[RecordingRelay]:
-    with recording_relay() as relay:
-        yield relay
 
 
 def sending(tmp_path: Path, relay: RecordingRelay, quiet_hours: str, **waves: float) -> Breach:
@@ -84,11 +75,7 @@ def test_a_deadline_that_would_be_missed_comes_first(
 ) -> None:
     breach = sending(tmp_path, relay, EVENING)
     store, now = breach.made.store, breach.made.clock()
-    with store.transaction() as session:
-        row = session.exec(select(DutyRow).where(DutyRow.kind == "notify_people")).first()
-        assert row is not None
-        row.due_at = now + timedelta(hours=hours)
-        session.add(row)
+    breach.must_tell_people_within(timedelta(hours=hours))
     with store.read() as session:
         rest = rest_now(session, breach.id, breach.made.settings, now=now)
     assert rest is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from tests.support.bounced import MAIL, bounce, deliver, make_maildir, return_pa
 from tests.support.breaches import Affected, Breach, make_breach
 from tests.support.lived_in import must_hold
 from tests.support.postgres import PostgresServer
-from tests.support.relays import RecordingRelay, recording_relay
+from tests.support.relays import RecordingRelay
 from tests.support.versions import accounts, next_version
 from tests.support.workspaces import run_sql
 
@@ -28,12 +27,6 @@ PEOPLE = [
     Affected("home 2", email="home@example.org", household="yes"),
     Affected("ward", guardian_email="gee@example.org", born="2016-01-01"),
 ]
-
-
-@pytest.fixture
-def relay() -> Iterator[RecordingRelay]:
-    with recording_relay() as found:
-        yield found
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from incident.store.tables import Batch, Job, JournalEntry, Waves
 from tests.support.breaches import Affected, Breach, make_breach, some_people
 from tests.support.lived_in import must_hold
 from tests.support.postgres import PostgresServer
-from tests.support.relays import RecordingRelay, recording_relay
+from tests.support.relays import RecordingRelay
 
 NO_WATCH = {"canary": 4, "growth": 2, "watch_minutes": 0}
 WATCHED = {"canary": 4, "growth": 2}
@@ -34,12 +34,6 @@ WATCHED = {"canary": 4, "growth": 2}
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "BATCH_SIZE", 8)
-
-
-@pytest.fixture
-def relay() -> Iterator[RecordingRelay]:
-    with recording_relay() as relay:
-        yield relay
 
 
 def sending(
