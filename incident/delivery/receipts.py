@@ -175,41 +175,62 @@ def settle_by_receipts(session: Session, delivery_ids: Sequence[str], *, now: da
     receipts: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for delivery_id, rank, why in session.connection().execute(_COUNTING, {"ids": list(delivery_ids)}):
         receipts[delivery_id].append((rank, why))
-    changes: list[dict[str, Any]] = []
-    counters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for row in _lock(session, delivery_ids):
-        leading = row.leader_id or row.id
-        if leading not in arrived or not receipts[leading]:
+    proved = {each: proved_by(receipts[each]) for each in arrived if receipts[each]}
+    moves = [
+        move for row in _lock(session, delivery_ids) if (move := _move(row, proved, now=now)) is not None
+    ]
+    if moves:
+        _SETTLE.run_each(session.connection(), [move.values for move in moves])
+        _count(session, moves)
+    return len(moves)
+
+
+@dataclass(frozen=True)
+class _Move:
+    """A delivery that stands elsewhere from now on: its row before, and what it is then."""
+
+    row: Any
+    state: DeliveryState
+    why: Why
+    rank: Rank
+    settled_at: datetime | None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {
+            "which": self.row.id,
+            "new_rank": self.rank,
+            "new_state": self.state,
+            "new_reason": self.why,
+            "new_next_at": self.row.next_at if self.state == self.row.state else None,
+            "new_settled_at": self.settled_at,
+        }
+
+
+def _move(row: Any, proved: Mapping[str, Proved], *, now: datetime) -> _Move | None:
+    """Where a row goes by what is proved, by the delivery whose message it was; None where it stays."""
+    by = proved.get(row.leader_id or row.id)
+    if by is None:
+        return None
+    before = DeliveryState(row.state), Why(row.reason)
+    state, why = standing(*before, by)
+    if (state, why, by.rank) == (*before, row.rank):
+        return None
+    return _Move(row, state, why, by.rank, row.settled_at if (state, why) == before else now)
+
+
+def _count(session: Session, moves: Iterable[_Move]) -> None:
+    counters: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(_COUNTERS, 0))
+    for move in moves:
+        if not move.row.principal:
             continue
-        before = DeliveryState(row.state), Why(row.reason)
-        proved = proved_by(receipts[leading])
-        state, why = standing(*before, proved)
-        if (state, why, proved.rank) == (*before, row.rank):
-            continue
-        settles = (state, why) != before
-        changes.append(
-            {
-                "which": row.id,
-                "new_rank": proved.rank,
-                "new_state": state,
-                "new_reason": why,
-                "new_next_at": None if settles else row.next_at,
-                "new_settled_at": now if settles else row.settled_at,
-            }
-        )
-        if row.principal:
-            counted = counters[row.batch_id]
-            for name, number in _counted(state, proved.rank).items():
-                counted[name] += number
-            for name, number in _counted(before[0], Rank(row.rank)).items():
-                counted[name] -= number
-    if changes:
-        connection = session.connection()
-        _SETTLE.run_each(connection, changes)
-        for batch_id in sorted(counters):
-            values = {f"more_{name}": counters[batch_id][name] for name in _COUNTERS}
-            _COUNT.run(connection, {"which": batch_id, **values})
-    return len(changes)
+        counted = counters[move.row.batch_id]
+        before = _counted(DeliveryState(move.row.state), Rank(move.row.rank))
+        for name, number in _counted(move.state, move.rank).items():
+            counted[name] += number - before[name]
+    for batch_id in sorted(counters):
+        values = {f"more_{name}": number for name, number in counters[batch_id].items()}
+        _COUNT.run(session.connection(), {"which": batch_id, **values})
 
 
 _COUNTERS = ("pending", "accepted", "unreachable", "delivered", "returned")
