@@ -1,8 +1,7 @@
 """Progress: whoever is not settled has an owner and a next time, and what can end, ends.
 
 The owner of people in progress is the open job of their batch, or of their campaign's waves while they wait for one, or
-whoever paused the campaign. Under a hold and in quiet hours the job
-sleeps until the hold is lifted. A job that a killed
+whoever paused the campaign. Under a hold and in quiet hours the job sleeps until that is over. A job that a killed
 worker left is still open: the next worker takes it over.
 """
 
