@@ -207,20 +207,23 @@ class MailRoom:
         outcomes: list[Outcome] = []
         unusable: Outcome | None = None
         try:
-            for envelope in envelopes:
-                if kept := self._keeps(line, may_go, until):
-                    return _Over(outcomes + [kept] * (len(envelopes) - len(outcomes)))
-                outcome = await self._send_one(line, session, envelope, until)
-                if outcome.about_relay and not is_last and not self._keeps(line, may_go, until):
-                    # A connection may have been cut, which says little of the relay.
-                    outcome = await self._send_one(line, session, envelope, until)
-                if not outcome.about_relay:
-                    line.circuit.worked()
-                else:
+            async with asyncio.timeout_at(until):
+                left = await self._hand_over(
+                    line,
+                    session,
+                    envelopes,
+                    outcomes,
+                    lambda: self._keeps(line, may_go, until),
+                    is_last=is_last,
+                )
+                if left is not None:
+                    return _Over(outcomes, left=[left])
+        except TimeoutError:
+            if len(outcomes) < len(envelopes):
+                outcomes.append(_broken_off(line, session.stage))
+                if outcomes[-1].about_relay:
                     line.circuit.failed(self._loop.time())
-                    if not is_last:
-                        return _Over(outcomes, left=[outcome])
-                outcomes.append(outcome)
+            outcomes += [_not_sent(line, _TOO_LONG)] * (len(envelopes) - len(outcomes))
         except CarrierUnreachable as error:
             unusable = error.outcome
         except BadRelay as error:
@@ -235,22 +238,43 @@ class MailRoom:
             outcomes += [unusable] * (len(envelopes) - len(outcomes))
         return _Over(outcomes)
 
+    async def _hand_over(
+        self,
+        line: _Line,
+        session: SmtpSession,
+        envelopes: Sequence[Envelope],
+        outcomes: list[Outcome],
+        keeps: Callable[[], Outcome | None],
+        *,
+        is_last: bool,
+    ) -> Outcome | None:
+        """Append to `outcomes` what becomes of each envelope; what this relay said where the rest is left to the next."""
+        while (before := len(outcomes)) < len(envelopes):
+            if kept := keeps():
+                outcomes += [kept] * (len(envelopes) - before)
+                return None
+            await session.send_each(envelopes[before:], outcomes, may_go=lambda: keeps() is None)
+            if len(outcomes) == before:
+                continue
+            if outcomes[-1].about_relay and not is_last and keeps() is None:
+                # A connection may have been cut, which says little of the relay.
+                outcomes.pop()
+                outcomes.append(await session.send(envelopes[len(outcomes)]))
+            if len(outcomes) - before > 1 or not outcomes[-1].about_relay:
+                line.circuit.worked()
+            if outcomes[-1].about_relay:
+                line.circuit.failed(self._loop.time())
+                if not is_last:
+                    return outcomes.pop()
+        return None
+
     def _keeps(self, line: _Line, may_go: Callable[[], bool], until: float) -> Outcome | None:
         """What becomes of the messages that may not leave any more; None while they may."""
         if self._loop.time() >= until:
-            return _not_sent(line, "held back: the messages before it took too long")
+            return _not_sent(line, _TOO_LONG)
         if not may_go():
             return _held_back(line, "held back: a brake is on, or this worker may not act any more")
         return None
-
-    async def _send_one(self, line: _Line, session: SmtpSession, envelope: Envelope, until: float) -> Outcome:
-        try:
-            async with asyncio.timeout_at(until):
-                return await session.send(envelope)
-        except TimeoutError:
-            # Broken off by us, wherever it stood.
-            result = Result.ambiguous if session.stage is Stage.after_dot else Result.not_sent
-            return _outcome(line, result, session.stage, "broken off: the relay took too long")
 
     async def _close(self) -> None:
         await self._loop.shutdown_default_executor()
@@ -267,7 +291,14 @@ def _after(before: Sequence[Outcome], outcome: Outcome) -> Outcome:
     return replace(outcome, text=shortened(f"{outcome.text} ({said})"))
 
 
+_TOO_LONG = "held back: the messages before it took too long"
 _BEYOND_THE_LIMIT = "held back: this relay takes no more messages a second"
+
+
+def _broken_off(line: _Line, stage: Stage) -> Outcome:
+    """Of a message that we broke off ourselves, at that stage."""
+    result = Result.ambiguous if stage is Stage.after_dot else Result.not_sent
+    return _outcome(line, result, stage, "broken off: the relay took too long")
 
 
 def _not_sent(line: _Line, why: str) -> Outcome:

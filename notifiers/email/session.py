@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from notifiers.email.connect import Link, open_link
 from notifiers.email.message import Envelope, xtext
@@ -26,8 +26,7 @@ _BROKEN = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     stage: Stage
     command: bytes
     timeout: float
@@ -43,6 +42,7 @@ class SmtpSession:
     message raises CarrierUnreachable, on entering or when a lost connection cannot be opened again; then
     nothing of the message has left. A send that is cancelled closes the connection; `stage` then says how
     far its message came: at `after_dot` the relay may have taken it, before that it cannot have.
+    `send_each` does the same for many, at less cost a message.
 
     Where the relay offers PIPELINING (RFC 2920), MAIL, RCPT and DATA travel together; otherwise each
     waits for its answer. `connections` counts how often a connection was opened.
@@ -80,25 +80,56 @@ class SmtpSession:
 
     async def send(self, envelope: Envelope) -> Outcome:
         """Hand over one message and say what became of it."""
+        outcomes: list[Outcome] = []
+        await self.send_each([envelope], outcomes)
+        return outcomes[0]
+
+    async def send_each(
+        self,
+        envelopes: Sequence[Envelope],
+        outcomes: list[Outcome],
+        *,
+        may_go: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Hand over messages one after the other, and append to `outcomes` what became of each as soon as it is known.
+
+        Ends before all have left when `may_go`, which is asked before each, says no; and after an outcome that is
+        `about_relay`, or one that leaves the connection to be opened anew. Whatever is raised, and also when it is
+        cancelled, `outcomes` tells of the messages before, and `stage` how far the one after them came.
+        """
         if self._busy:
             raise RuntimeError("a session is used by one task at a time")
         self._busy = True
         self.stage = Stage.connect
         try:
             link = await self._ready()
-            outcome = await self._transact(link, envelope)
-            self._sent += 1
-            self._last_used = asyncio.get_running_loop().time()
-            return outcome
+            await link.wire.carry(self._converse(link, envelopes, outcomes, may_go))
         except BaseException:
             self._drop()
             raise
         finally:
             self._busy = False
 
+    async def _converse(
+        self, link: Link, envelopes: Sequence[Envelope], outcomes: list[Outcome], may_go: Callable[[], bool]
+    ) -> None:
+        for envelope in envelopes:
+            if not may_go():
+                return
+            if not await self._reset(link):
+                self._drop()
+                return
+            outcome = await self._transact(link, envelope)
+            outcomes.append(outcome)
+            self.stage = Stage.connect
+            self._sent += 1
+            self._last_used = asyncio.get_running_loop().time()
+            if outcome.about_relay or self._link is None or self._worn_out():
+                return
+
     async def _ready(self) -> Link:
         link = self._link
-        if link is not None and link.wire.usable and not self._worn_out() and await self._reset(link):
+        if link is not None and await self._can_go_on(link):
             return link
         await self.close()
         if self._relay.tls is not TlsMode.none and self._context is None:
@@ -109,6 +140,11 @@ class SmtpSession:
         self._needs_reset = False
         self._last_used = asyncio.get_running_loop().time()
         return link
+
+    async def _can_go_on(self, link: Link) -> bool:
+        if not link.wire.usable or self._worn_out():
+            return False
+        return not self._needs_reset or await link.wire.carry(self._reset(link))
 
     async def _reset(self, link: Link) -> bool:
         """End the transaction that a refusal left open; False if the connection does not obey."""

@@ -8,18 +8,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Coroutine, Generator
 from enum import StrEnum
-from typing import NamedTuple
+from types import coroutine
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 _LONGEST_LINE = 8192  # far above RFC 5321 section 4.5.3.1.5, and a bound on memory
 _MOST_LINES = 100
 
 
 class Reply(NamedTuple):
-    """A reply: its code, and its text with the lines joined by a space."""
+    """A reply: its code, and its lines as they came."""
 
     code: int
-    text: str
+    lines: list[bytes]
+
+    @property
+    def text(self) -> str:
+        """What the lines say, joined by a space."""
+        return " ".join([line[4:].decode("utf-8", "replace").strip() for line in self.lines])
 
 
 class Break(StrEnum):
@@ -39,7 +48,12 @@ class LinkBroken(Exception):
 
 
 class Wire(asyncio.Protocol):
-    """One connection's commands and replies. Used by one task.
+    """One connection's commands and replies. Used by one task, which holds one conversation after the other:
+
+        outcome = await wire.carry(conversation())
+
+    A conversation is a coroutine that waits for nothing but `reply` and `drained`. It goes on within the very call that
+    brings the reply: waking a task for each would cost two more turns of the event loop a message, half of all.
 
     Every write says how many replies it will bring; a reply that nobody asked for breaks the link, since
     no later one could be matched to its command. Replies read before a break are still handed out.
@@ -52,7 +66,9 @@ class Wire(asyncio.Protocol):
         self._lines: list[bytes] = []
         self._replies: deque[Reply] = deque()
         self._owed = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._conversation: Coroutine[None, None, object] | None = None
+        self._ended: asyncio.Future[object] | None = None
+        self._waiting = False
         self._deadline = 0.0
         self._watchdog: asyncio.TimerHandle | None = None
         self._paused = False
@@ -78,6 +94,18 @@ class Wire(asyncio.Protocol):
         self._owed += replies
         self._transport.write(data)
 
+    async def carry(self, conversation: Coroutine[None, None, T]) -> T:
+        """Hold a conversation to its end; whatever it raises is raised here. A cancel ends it where it stands."""
+        ended: asyncio.Future[object] = self._loop.create_future()
+        self._conversation, self._ended = conversation, ended
+        try:
+            self._go_on()
+            return await ended  # type: ignore[return-value]
+        finally:
+            self._conversation = self._ended = None
+            self._waiting = False
+            conversation.close()
+
     async def reply(self, within: float) -> Reply:
         """The next reply, waiting so many seconds. Raises LinkBroken; after a timeout the link is gone too."""
         while not self._replies:
@@ -92,12 +120,9 @@ class Wire(asyncio.Protocol):
     async def _changed(self, within: float) -> None:
         if self._broken is not None:
             raise LinkBroken(self._broken)
-        self._waiter = self._loop.create_future()
         self._watch_until(self._loop.time() + within)
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        self._waiting = True
+        await _something_new()
 
     def _watch_until(self, deadline: float) -> None:
         """One timer goes on over many waits: making and ending one for each would take as long as the rest of it."""
@@ -110,7 +135,7 @@ class Wire(asyncio.Protocol):
 
     def _look_at_the_clock(self) -> None:
         self._watchdog = None
-        if self._waiter is None:
+        if not self._waiting:
             return
         if self._loop.time() < self._deadline:
             self._watch_until(self._deadline)
@@ -121,12 +146,15 @@ class Wire(asyncio.Protocol):
         """Take leave politely and close, whatever the answer is."""
         try:
             if self.usable:
-                self.write(b"QUIT\r\n", replies=1)
-                await self.reply(within)
+                await self.carry(self._take_leave(within))
         except LinkBroken:
             return
         finally:
             self.abort()
+
+    async def _take_leave(self, within: float) -> None:
+        self.write(b"QUIT\r\n", replies=1)
+        await self.reply(within)
 
     def abort(self) -> None:
         """Close at once; nothing that still waits in the buffer is sent."""
@@ -142,8 +170,21 @@ class Wire(asyncio.Protocol):
         self._wake()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._waiting:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Let the conversation go on until it waits again or ends."""
+        conversation, ended = self._conversation, self._ended
+        if conversation is None or ended is None or ended.done():
+            return
+        self._waiting = False
+        try:
+            conversation.send(None)
+        except StopIteration as end:
+            ended.set_result(end.value)
+        except Exception as error:
+            ended.set_exception(error)
 
     # asyncio calls the rest.
 
@@ -172,7 +213,7 @@ class Wire(asyncio.Protocol):
         if not self._owed:
             return False
         self._owed -= 1
-        self._replies.append(Reply(int(code), _text_of(self._lines)))
+        self._replies.append(Reply(int(code), self._lines))
         self._lines = []
         return True
 
@@ -190,5 +231,7 @@ class Wire(asyncio.Protocol):
         self._wake()
 
 
-def _text_of(lines: list[bytes]) -> str:
-    return " ".join([line[4:].decode("utf-8", "replace").strip() for line in lines])
+@coroutine
+def _something_new() -> Generator[None, None, None]:
+    """Stand still until the wire goes on with the conversation."""
+    yield
