@@ -19,8 +19,8 @@ from sqlmodel import Session, col, func, insert, or_, select
 
 from incident.delivery.receipts import early_receipts, settle_by_receipts
 from incident.delivery.states import IN_PROGRESS, DeliveryState, Rank, Why
-from incident.store.prepared import Prepared
-from incident.store.sealing import seal_json
+from incident.store.prepared import Prepared, PreparedQuery
+from incident.store.sealing import seal_json_rows
 from incident.store.tables import Attempt, Batch, Delivery
 from notifiers.outcome import Outcome, Result
 
@@ -132,8 +132,9 @@ def due_deliveries(
     values: dict[str, Any] = {"batch": batch_id, "now": now, "most": limit}
     if leave_out:
         values["leave_out"] = leave_out
-    statement = _DUE_BUT_FOR_SOME if leave_out else _DUE
-    found = [Due(*row) for row in session.connection().execute(statement, values)]
+    connection = session.connection()
+    rows = connection.execute(_DUE_BUT_FOR_SOME, values) if leave_out else _DUE_READY.all(connection, values)
+    found = [Due(*row) for row in rows]
     if not any(due.shared for due in found):
         return found
     members = _members(session, batch_id, [due.id for due in found if due.shared])
@@ -195,6 +196,7 @@ _DUE = (
     .order_by(col(Delivery.id))
     .limit(bindparam("most", type_=sa.Integer))
 )
+_DUE_READY = PreparedQuery(_DUE)
 _DUE_BUT_FOR_SOME = _DUE.where(col(Delivery.id).not_in(bindparam("leave_out", expanding=True)))
 
 
@@ -300,7 +302,7 @@ def write_outcomes(
     if not settled:
         return
     connection = session.connection()
-    ended = _END_ATTEMPT.run_each(connection, [_attempt_values(each, key=key, now=now) for each in settled])
+    ended = _END_ATTEMPT.run_each(connection, _attempt_values(settled, key=key, now=now))
     if ended != len(settled):
         # This was written before, and only the answer to the commit was lost: counting again would count twice.
         recount(session, batch.id)
@@ -344,18 +346,32 @@ _END = Prepared(
 )
 
 
-def _attempt_values(each: Settled, *, key: bytes, now: datetime) -> dict[str, Any]:
-    number = each.due.attempts + 1
-    outcome = each.outcome
-    if outcome is None:
-        nothing = dict.fromkeys(f"new_{name}" for name in _OUTCOME_COLUMNS)
-        not_made = {"new_outcome_at": now, "new_result": Result.not_sent, "new_sealed": b""}
-        return {**nothing, **not_made, "which": each.due.id, "number": number}
+def _attempt_values(settled: Sequence[Settled], *, key: bytes, now: datetime) -> list[dict[str, Any]]:
     # The other side's words may quote the address, so they are sealed.
-    sealed = seal_json(key, {"text": outcome.text}, bound_to=f"attempt/{each.due.id}/{number}")
+    said = [
+        (
+            f"attempt/{each.due.id}/{each.due.attempts + 1}",
+            {"text": each.outcome.text if each.outcome else ""},
+        )
+        for each in settled
+    ]
+    return [
+        {
+            "which": each.due.id,
+            "number": each.due.attempts + 1,
+            **(_not_made(now) if each.outcome is None else _values_of(each.outcome, sealed, now)),
+        }
+        for each, sealed in zip(settled, seal_json_rows(key, said), strict=True)
+    ]
+
+
+def _not_made(now: datetime) -> dict[str, Any]:
+    nothing = dict.fromkeys(f"new_{name}" for name in _OUTCOME_COLUMNS)
+    return {**nothing, "new_outcome_at": now, "new_result": Result.not_sent, "new_sealed": b""}
+
+
+def _values_of(outcome: Outcome, sealed: bytes, now: datetime) -> dict[str, Any]:
     return {
-        "which": each.due.id,
-        "number": number,
         "new_outcome_at": now,
         "new_stage": outcome.stage,
         "new_result": outcome.result,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -18,35 +20,88 @@ def ledger_root(session: Session, batch_id: str) -> str:
     The journal names it when a campaign ends, and anew when receipts come after that.
     """
     connection = session.connection()
-    deliveries = connection.execute(_ROOT_DELIVERIES, {"batch": batch_id})
-    attempts = connection.execute(_ROOT_ATTEMPTS, {"batch": batch_id})
-    digest = hashlib.sha256()
-    for each in deliveries:
-        told = f"{each.id} {each.person_id} {each.person_version} {each.addressee} {each.principal}"
-        more = f" {each.waits} {each.update_of}" if each.waits or each.update_of else ""
-        if each.reason == Why.REPLACED and each.settled_at:
-            # No attempt says when: it was left to a later version.
-            more += f" {each.settled_at.isoformat()}"
-        if each.leader_id or each.shared:
-            more += f" with {each.leader_id} {each.shared}"
-        if each.rank:
-            more += f" rank {each.rank}"
-        digest.update(f"{told} {each.channel} {each.state} {each.reason} {each.attempts}{more}\n".encode())
-    for one in attempts:
-        at = one.outcome_at.isoformat() if one.outcome_at else "-"
-        digest.update(f"{one.delivery_id} {one.n} {one.result} {one.stage} {one.code} {at}\n".encode())
-    for receipt in connection.execute(_ROOT_RECEIPTS, {"batch": batch_id}):
-        digest.update(f"receipt {' '.join(map(str, receipt))}\n".encode())
-    return digest.hexdigest()
+    wanted = {"batch": batch_id}
+    lines = [_of_delivery(*row) for row in connection.execute(_ROOT_DELIVERIES, wanted).all()]
+    lines += [
+        f"{delivery_id} {n} {result} {stage} {code} {_written(outcome_at) if outcome_at else '-'}\n"
+        for delivery_id, n, result, stage, code, outcome_at in connection.execute(
+            _ROOT_ATTEMPTS, wanted
+        ).all()
+    ]
+    lines += [
+        f"receipt {' '.join(map(str, receipt))}\n" for receipt in connection.execute(_ROOT_RECEIPTS, wanted)
+    ]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-_ROOT_DELIVERIES = (
-    sa.select(*(column for column in sa.inspect(Delivery).columns if column.name != "code_mac"))
+def _of_delivery(
+    delivery_id: str,
+    person_id: str,
+    person_version: int,
+    addressee: str,
+    principal: bool,
+    channel: str,
+    state: str,
+    reason: str,
+    attempts: int,
+    waits: bool,
+    update_of: str | None,
+    settled_at: datetime | None,
+    leader_id: str | None,
+    shared: int,
+    rank: int,
+) -> str:
+    """The line of a delivery; what most do not have stands at its end, so that older roots hold."""
+    more = f" {waits} {update_of}" if waits or update_of else ""
+    if reason == Why.REPLACED and settled_at:
+        # No attempt says when: it was left to a later version.
+        more += f" {_written(settled_at)}"
+    if leader_id or shared:
+        more += f" with {leader_id} {shared}"
+    if rank:
+        more += f" rank {rank}"
+    told = f"{delivery_id} {person_id} {person_version} {addressee} {principal}"
+    return f"{told} {channel} {state} {reason} {attempts}{more}\n"
+
+
+def _written(at: datetime) -> str:
+    return f"{at.isoformat()}+00:00"
+
+
+def _as_stored(column: Any) -> sa.ColumnElement[datetime]:
+    """A time as the database has it, in UTC without saying so: making each aware would take longer than its hash."""
+    return sa.type_coerce(column, sa.DateTime())
+
+
+_ROOT_DELIVERIES: sa.Executable = (
+    sa.select(
+        *map(
+            col,
+            (
+                Delivery.id,
+                Delivery.person_id,
+                Delivery.person_version,
+                Delivery.addressee,
+                Delivery.principal,
+                Delivery.channel,
+                Delivery.state,
+                Delivery.reason,
+                Delivery.attempts,
+                Delivery.waits,
+                Delivery.update_of,
+            ),
+        ),
+        _as_stored(Delivery.settled_at),
+        *map(col, (Delivery.leader_id, Delivery.shared, Delivery.rank)),
+    )
     .where(col(Delivery.batch_id) == bindparam("batch"))
     .order_by(col(Delivery.id))
 )
-_ROOT_ATTEMPTS = (
-    sa.select(*(column for column in sa.inspect(Attempt).columns if column.name != "sealed"))
+_ROOT_ATTEMPTS: sa.Executable = (
+    sa.select(
+        *map(col, (Attempt.delivery_id, Attempt.n, Attempt.result, Attempt.stage, Attempt.code)),
+        _as_stored(Attempt.outcome_at),
+    )
     .join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
     .where(col(Delivery.batch_id) == bindparam("batch"))
     .order_by(col(Attempt.delivery_id), col(Attempt.n))

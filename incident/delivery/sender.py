@@ -12,7 +12,7 @@ Messages are made before their intent is written: where making one fails, nothin
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -64,11 +64,41 @@ def batches_at_once(connections: int) -> int:
     return connections + 1
 
 
+class LastPaper:
+    """What was made ready last to write on. A version never changes, and making it ready takes as long as some hundred
+    messages: batches of one sending share it."""
+
+    def __init__(self) -> None:
+        self._last: tuple[object, Stationery] | None = None
+
+    def paper_for(
+        self,
+        session: Session,
+        store: Store,
+        notice_id: str,
+        earlier: Collection[str],
+        *,
+        key: bytes,
+        bounces: BounceMailbox | None,
+    ) -> Stationery:
+        """The paper of a version, also as updates of the `earlier` ones. Raises as `version_by_id` and `stationery`."""
+        wanted = (notice_id, frozenset(earlier), key, bounces)
+        last = self._last
+        if last is not None and last[0] == wanted:
+            return last[1]
+        version = version_by_id(session, store, notice_id).frozen
+        befores = {each: version_by_id(session, store, each).frozen for each in earlier}
+        paper = stationery(version, key=key, earlier=befores, bounces=bounces)
+        self._last = (wanted, paper)
+        return paper
+
+
 @dataclass(frozen=True)
 class Post:
     """What sending needs from outside, and what all batches of a worker share: whose turn comes when at a limit.
 
     Without a mailbox for `bounces` they go to the sender. `rests_until` says of an incident until when nothing leaves.
+    `papers` keeps what was made ready for the last batch, which is mostly what the next one needs.
     """
 
     room: MailRoom
@@ -76,6 +106,7 @@ class Post:
     bounces: BounceMailbox | None = None
     line: Line = field(default_factory=Line)
     rests_until: Callable[[Session, str, datetime], datetime | None] = lambda session, incident_id, now: None
+    papers: LastPaper = field(default_factory=LastPaper)
 
 
 @dataclass(frozen=True)
@@ -135,13 +166,11 @@ def send_batch(lease: Lease, store: Store, batch_id: str, post: Post) -> None:
             return
         if others_of(session, campaign.id, campaign.incident_id):
             decide_updates(session, campaign, batch_id)
-        earlier = {
-            notice_id: version_by_id(session, store, notice_id).frozen
-            for notice_id in updates_in(session, batch_id)
-        }
-        version = version_by_id(session, store, campaign.notice_id)
-    key = store.key(batch.incident_id)
-    paper = stationery(version.frozen, key=key, earlier=earlier, bounces=post.bounces)
+        earlier = updates_in(session, batch_id)
+        key = store.key(batch.incident_id)
+        paper = post.papers.paper_for(
+            session, store, campaign.notice_id, earlier, key=key, bounces=post.bounces
+        )
     sending = _Sending(lease, store, batch, paper, post, Picking(batch_id, key, GROUP))
     settled: list[Settled] = []
     while True:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Protocol
 
 from incident.delivery.campaign import end_campaign, is_settled
@@ -100,6 +101,19 @@ class Worker:
         """Whether the store is a file of this machine, which has one worker at a time."""
         return self.house.store.engine.dialect.name == "sqlite"
 
+    @cached_property
+    def _desk(self) -> AlertDesk:
+        """Where alerts are worked on. Reading all sources takes longer than telling some hundred people, so it is left
+        to the first alert; who stays at work does it at once."""
+        house = self.house
+        return AlertDesk(
+            settings=house.settings,
+            sources=sources_of(house),
+            clock=house.clock,
+            evaluate=lambda change, incident_id: evaluate(house, change, incident_id),
+            start_playbook=lambda change, incident_id, name: start_playbook(house, change, incident_id, name),
+        )
+
     def handlers(self, room: MailRoom | None) -> dict[str, Handler]:
         """Every kind of job and what does it, the most urgent first.
 
@@ -114,17 +128,10 @@ class Worker:
             self.on_step,
             lambda change, incident_id: evaluate(house, change, incident_id),
         )
-        desk = AlertDesk(
-            settings=house.settings,
-            sources=sources_of(house),
-            clock=house.clock,
-            evaluate=lambda change, incident_id: evaluate(house, change, incident_id),
-            start_playbook=lambda change, incident_id, name: start_playbook(house, change, incident_id, name),
-        )
         caller = Caller(house.settings, house.clock)
         lookout = Lookout(house.settings, house.clock, ENGINE)
         handlers: dict[str, Handler] = {
-            ALERT_JOB: lambda lease: work_on_alert(lease, store, lease.claim.key, desk),
+            ALERT_JOB: lambda lease: work_on_alert(lease, store, lease.claim.key, self._desk),
             SUMMONS_JOB: lambda lease: work_on_summons(lease, store, lease.claim.key, caller),
             RUN_JOB: _unless_braked(lambda lease: advance_run(lease, store, lease.claim.key, around)),
             PUBLISH_JOB: _unless_braked(self._publish),
@@ -216,6 +223,7 @@ class Worker:
                     where=str(self.house.workspace.root),
                     next_step="one worker is enough on one machine; stop the other one first",
                 )
+            _ = self._desk  # a source that cannot be read is told now
             with self.runner() as runner:
                 until_stopped(runner)
                 runner.work()

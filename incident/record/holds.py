@@ -28,6 +28,7 @@ from incident.record.summons import settle_summons
 from incident.settings import Born
 from incident.store.change import Change, Content
 from incident.store.opening import born_as
+from incident.store.prepared import Prepared
 from incident.store.store import Store
 from incident.store.tables import Hold
 
@@ -289,11 +290,13 @@ def held(session: Session, incident_id: str, cover: Cover | str) -> Hold | None:
 
 def is_held(session: Session, incident_id: str, cover: Cover) -> bool:
     """As `held`, without reading a hold: it is asked for every group of messages."""
-    found = session.connection().execute(_COVERS, {"incident": incident_id})
+    found = _COVERS.run(session.connection(), {"incident": incident_id}).fetchall()
     return any(cover in covers.split(",") for (covers,) in found)
 
 
-_COVERS = select(Hold.covers).where(Hold.incident_id == bindparam("incident"), col(Hold.lifted_at).is_(None))
+_COVERS = Prepared(
+    select(Hold.covers).where(Hold.incident_id == bindparam("incident"), col(Hold.lifted_at).is_(None))
+)
 
 
 def must_not_be_held(session: Session, store: Store, incident_id: str, cover: Cover | str) -> None:

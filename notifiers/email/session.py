@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from notifiers.email.connect import Link, open_link
-from notifiers.email.message import Envelope, xtext
+from notifiers.email.message import Envelope, SkeletonMessage, xtext
 from notifiers.email.relay import Relay, TlsMode, tls_context
 from notifiers.email.replies import enhanced_code, shortened
 from notifiers.email.wire import Break, LinkBroken, Reply
@@ -288,6 +288,8 @@ def _goes_on(stage: Stage, code: int) -> bool:
 
 def dot_stuffed(data: bytes) -> bytes:
     """`data` with a second dot where a line begins with one, and a CRLF at its end (RFC 5321 section 4.5.2)."""
+    if isinstance(data, SkeletonMessage):
+        return data
     if not data.endswith(b"\r\n"):
         data += b"\r\n"
     if b"\r\n." in data:

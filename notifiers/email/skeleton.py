@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from notifiers.email.headers import address_field, date_field, message_id_field, text_field, token_field
-from notifiers.email.message import NOT_IN_A_LINE, SLOT, Address, MailTemplate
+from notifiers.email.message import NOT_IN_A_LINE, SLOT, Address, MailTemplate, SkeletonMessage
 from notifiers.errors import BadMessage
 
 _LINE_BYTES = 57  # 76 base64 characters, the longest line of RFC 2045 section 6.8
@@ -132,7 +132,9 @@ class Skeleton:
             digest.update(hashlib.sha256(part.encode("utf-8")).digest())
         return b"=_" + digest.hexdigest()[:32].encode("ascii")
 
-    def render(self, values: Mapping[str, str], *, to: Address, message_id: str, date: datetime) -> bytes:
+    def render(
+        self, values: Mapping[str, str], *, to: Address, message_id: str, date: datetime
+    ) -> SkeletonMessage:
         """The message of one person: CRLF line ends, pure ASCII, the same bytes for the same arguments.
 
         Values stand verbatim in the subject and the text and HTML-escaped in the HTML; they are never
@@ -150,7 +152,7 @@ class Skeleton:
             out.append(self._between)
             self._html.fill(self._escaped(raw, plain), out)
             out.append(self._end)
-        return b"".join(out)
+        return SkeletonMessage(b"".join(out))
 
     def _checked(self, name: str, values: Mapping[str, str]) -> str:
         value = values.get(name)
