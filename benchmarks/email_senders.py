@@ -88,6 +88,7 @@ def tocsin(job: Job) -> Send:
         with house.store.read() as session:
             return set(session.exec(select(Campaign.state)).all()) == {CampaignState.ENDED}
 
+    ended()  # SQLAlchemy makes its tables ready at the first look: that is loading, as the imports are
     return lambda: Worker(house).work_until(ended)
 
 

@@ -209,17 +209,8 @@ def write_intent(
     connection = session.connection()
     _INTEND.run_each(
         connection,
-        [
-            {
-                "delivery_id": due.id,
-                "n": due.attempts + 1,
-                "incident_id": incident_id,
-                "job_attempt": job_attempt,
-                "intent_at": now,
-                "sealed": b"",
-            }
-            for due in group
-        ],
+        [{"delivery_id": due.id, "n": due.attempts + 1} for due in group],
+        {"incident_id": incident_id, "job_attempt": job_attempt, "intent_at": now, "sealed": b""},
     )
     _BEGIN.run_each(
         connection, [{"which": each, "tried": due.attempts + 1} for due in group for each in due.ids]
@@ -302,7 +293,7 @@ def write_outcomes(
     if not settled:
         return
     connection = session.connection()
-    ended = _END_ATTEMPT.run_each(connection, _attempt_values(settled, key=key, now=now))
+    ended = _END_ATTEMPT.run_each(connection, _attempt_values(settled, key=key), {"new_outcome_at": now})
     if ended != len(settled):
         # This was written before, and only the answer to the commit was lost: counting again would count twice.
         recount(session, batch.id)
@@ -346,7 +337,7 @@ _END = Prepared(
 )
 
 
-def _attempt_values(settled: Sequence[Settled], *, key: bytes, now: datetime) -> list[dict[str, Any]]:
+def _attempt_values(settled: Sequence[Settled], *, key: bytes) -> list[dict[str, Any]]:
     # The other side's words may quote the address, so they are sealed.
     said = [
         (
@@ -359,20 +350,21 @@ def _attempt_values(settled: Sequence[Settled], *, key: bytes, now: datetime) ->
         {
             "which": each.due.id,
             "number": each.due.attempts + 1,
-            **(_not_made(now) if each.outcome is None else _values_of(each.outcome, sealed, now)),
+            **(_NOT_MADE if each.outcome is None else _values_of(each.outcome, sealed)),
         }
         for each, sealed in zip(settled, seal_json_rows(key, said), strict=True)
     ]
 
 
-def _not_made(now: datetime) -> dict[str, Any]:
-    nothing = dict.fromkeys(f"new_{name}" for name in _OUTCOME_COLUMNS)
-    return {**nothing, "new_outcome_at": now, "new_result": Result.not_sent, "new_sealed": b""}
+_NOT_MADE: dict[str, Any] = {
+    **dict.fromkeys(f"new_{name}" for name in _OUTCOME_COLUMNS if name != "outcome_at"),
+    "new_result": Result.not_sent,
+    "new_sealed": b"",
+}
 
 
-def _values_of(outcome: Outcome, sealed: bytes, now: datetime) -> dict[str, Any]:
+def _values_of(outcome: Outcome, sealed: bytes) -> dict[str, Any]:
     return {
-        "new_outcome_at": now,
         "new_stage": outcome.stage,
         "new_result": outcome.result,
         "new_code": outcome.code,

@@ -47,7 +47,7 @@ from incident.store.tables import Batch, Campaign
 from notifiers.email.message import Envelope
 from notifiers.outcome import Outcome
 
-GROUP = 20
+GROUP = 40
 _LONGEST_WAIT = 1.0  # between two looks at the limit: a sign of life, and a look whether to stop
 _SHORTEST_WAIT = 0.05
 # Whoever lifts a brake makes every open job due at once; this is only for one that nobody lifts.

@@ -24,6 +24,7 @@ from incident.store.database import is_postgres, often_on_sqlite, on_sqlite
 
 R = TypeVar("R", bound=SQLModel)
 _Convert = Callable[[Any], Any]
+_NOTHING: Mapping[str, Any] = {}
 
 
 class Rows(Protocol):
@@ -45,9 +46,19 @@ class _ForSqlite:
     converted: Mapping[str, _Convert]
 
     def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        values = {**self.constants, **given}
-        for name, convert in self.converted.items():
-            values[name] = convert(values[name])
+        return self.rows([given], {})[0]
+
+    def rows(self, given: Sequence[Mapping[str, Any]], same: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The values of each row, with those that are the `same` for all: these are converted once."""
+        shared = self._written({**self.constants, **same}, self.converted)
+        of_rows = {name: convert for name, convert in self.converted.items() if name not in shared}
+        return [self._written({**shared, **row}, of_rows) for row in given]
+
+    @staticmethod
+    def _written(values: dict[str, Any], converted: Mapping[str, _Convert]) -> dict[str, Any]:
+        for name, convert in converted.items():
+            if name in values:
+                values[name] = convert(values[name])
         return values
 
 
@@ -63,12 +74,15 @@ class Prepared:
             return connection.execute(self._statement, dict(values))
         return on_sqlite(connection, self._for_sqlite.text, self._for_sqlite.values(values))
 
-    def run_each(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Carry it out once for each of at least one row of values; how many rows of the table that changed."""
+    def run_each(
+        self, connection: Connection, rows: Sequence[Mapping[str, Any]], same: Mapping[str, Any] = _NOTHING
+    ) -> int:
+        """Carry it out once for each of at least one row of values, with those that are the `same` for all rows; how many
+        rows of the table that changed."""
         if is_postgres(connection):
-            return connection.execute(self._statement, list(rows)).rowcount
+            return connection.execute(self._statement, [{**same, **row} for row in rows]).rowcount
         statement = self._for_sqlite
-        return often_on_sqlite(connection, statement.text, [statement.values(row) for row in rows])
+        return often_on_sqlite(connection, statement.text, statement.rows(rows, same))
 
     @cached_property
     def _for_sqlite(self) -> _ForSqlite:
