@@ -20,7 +20,8 @@ from benchmarks.email_workspace import Prepared, example, ledger, prepare, reade
 from benchmarks.measure import CommandFailed, Line, Result, Sample, median_of, run_command
 from benchmarks.sink import counted, free_port, program, sink_on
 
-PEOPLE = 3_000
+# So many that the start of the program is no part of a rate.
+PEOPLE = 10_000
 ROUNDS = 3
 # Slow peers send fewer, so that no round takes minutes: what is compared is messages a second.
 _FEWER = {"smtplib_loop": 600, "apprise": 200}

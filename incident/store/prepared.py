@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import Connection, Executable, Select, bindparam, inspect, select, update
+from sqlalchemy import Connection, Executable, SelectBase, bindparam, inspect, select, update
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.orm import Mapped
 from sqlalchemy.sql import ClauseElement, ColumnElement
@@ -107,7 +107,7 @@ def _remembering(kind: TypeEngine[Any], convert: _Convert) -> _Convert:
 class PreparedQuery:
     """A query for some columns: rows as tuples, converted as SQLAlchemy would."""
 
-    def __init__(self, query: Select[Any]) -> None:
+    def __init__(self, query: Executable) -> None:
         self._query = query
         self._ready = Prepared(query)
 
@@ -126,6 +126,7 @@ class PreparedQuery:
 
     @cached_property
     def _read_from_sqlite(self) -> tuple[_Convert | None, ...]:
+        assert isinstance(self._query, SelectBase)  # noqa: S101 - every query for columns is one
         return _readers(self._query.selected_columns)
 
 

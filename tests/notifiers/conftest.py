@@ -54,6 +54,8 @@ class ScriptedRelay:
     port: int = 0
     commands: list[str] = field(default_factory=list)
     messages: list[bytes] = field(default_factory=list)
+    more_came: list[bool] = field(default_factory=list)
+    """For each message whether more was there already when its end was read."""
     connections: int = 0
     taken: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -86,6 +88,7 @@ class ScriptedRelay:
                     if message is None:
                         break
                     self.messages.append(message)
+                    self.more_came.append(bool(reader._buffer))  # type: ignore[attr-defined]
                     self.taken.set()
                     verb = "dot"
                     continue

@@ -129,13 +129,15 @@ def _watch_the_wire(stops: _Stops) -> None:
     write = wires.write
 
     def watched_write(wire: Any, data: bytes, *, replies: int) -> None:
-        delivery = _DELIVERY.search(data) if data.endswith(b"\r\n.\r\n") else None
+        # After its end may come the beginning of the next one.
+        text, end, _ = data.partition(b"\r\n.\r\n")
+        delivery = _DELIVERY.search(text) if end else None
         if delivery is None:
             write(wire, data, replies=replies)
             return
         ids = [delivery[1].decode()]
         if stops.due(Window.ON_THE_WIRE):
-            wire._transport.write(data[:-_HELD_BACK])
+            wire._transport.write((text + end)[:-_HELD_BACK])
             stops.at(Window.ON_THE_WIRE, ids)
         write(wire, data, replies=replies)
         stops.at(Window.AFTER_THE_DOT, ids)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from incident.delivery import sender
+from incident.delivery import batching, sender
 from incident.delivery.codes import code_of
 from incident.delivery.ledger import MOST_STRIKES
-from incident.delivery.message import Stationery, compose
+from incident.delivery.message import Stationery, compose, stationery
 from incident.delivery.sender import GROUP
 from incident.delivery.states import BATCH_JOB, CampaignState, DeliveryState, Why
 from incident.durable import parked_jobs, retry_parked
@@ -77,6 +77,24 @@ def test_each_person_gets_one_message_in_their_language_with_their_own_data_and_
         seen.add(code_in(text))
     assert seen == codes
     assert len({mail.message["Message-ID"] for mail in relay.taken}) == len(people)
+
+
+def test_batches_of_one_sending_are_written_on_paper_that_is_made_ready_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "BATCH_SIZE", 5)
+    made: list[Stationery] = []
+
+    def counted(*given: Any, **named: Any) -> Stationery:
+        made.append(stationery(*given, **named))
+        return made[-1]
+
+    monkeypatch.setattr(sender, "stationery", counted)
+    with recording_relay() as relay:
+        breach = sending(tmp_path, relay.port, some_people(40))
+        breach.work()
+    assert len(relay.taken) == 40
+    assert 1 <= len(made) <= 2  # two batches begin at the same time
 
 
 def test_the_relay_s_answer_is_in_the_ledger_sealed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB, WAVE_JOB, CampaignState
 from incident.durable import Patience, Runner
 from incident.duties.reminding import DUTIES_JOB
-from incident.errors import Refused
+from incident.errors import BadInput, Refused
 from incident.hooks.receiving import ALERT_JOB
 from incident.ops.worker import Worker, WorksOn, sources_of, utc_now
 from incident.record.holds import HOLD_JOB
@@ -190,6 +190,22 @@ def test_a_workspace_s_own_source_wins(tmp_path: Path) -> None:
         text.replace("samples: [samples/generic.json]\n", ""), encoding="utf-8"
     )
     assert sources_of(breach.house)["generic"].source.title["en"] == "Our own form"
+
+
+def test_a_source_that_cannot_be_read_keeps_no_notice_from_its_people_and_is_told_to_who_stays_at_work(
+    tmp_path: Path,
+) -> None:
+    with recording_relay() as relay:
+        breach = make_breach(tmp_path, people=some_people(3), relay_port=relay.port)
+        folder = breach.made.workspace.root / "sources"
+        folder.mkdir()
+        (folder / "ours.yaml").write_text("id: [", encoding="utf-8")
+        breach.release()
+        breach.open_sending()
+        breach.work()
+        assert breach.account().accepted == len(relay.taken) == 3
+        with pytest.raises(BadInput, match=r"ours\.yaml"):
+            Worker(breach.house).work_forever(until_stopped=lambda runner: runner.stop())
 
 
 def test_the_clock_of_the_worker_is_utc() -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import bindparam, update
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlmodel import col, insert, select
@@ -13,7 +14,7 @@ from sqlmodel import col, insert, select
 from incident.durable.jobs import put_job, run_prepared
 from incident.errors import ConflictingWrite
 from incident.store.database import is_postgres, on_sqlite
-from incident.store.prepared import Prepared, PreparedLookup, PreparedRows
+from incident.store.prepared import Prepared, PreparedLookup, PreparedQuery, PreparedRows
 from incident.store.tables import Run, RunEffect
 from tests.support.postgres import PostgresServer
 from tests.support.workspaces import Made, make_workspace
@@ -91,6 +92,36 @@ def test_a_statement_for_each_of_many_rows_says_how_many_it_changed(made: Made) 
         ("failed", NOON),
         ("running", None),
     ]
+
+
+def test_what_is_the_same_for_all_rows_is_given_once(made: Made) -> None:
+    add(made, *(run(f"r{number}") for number in range(3)))
+    in_beijing = NOON.astimezone(timezone(timedelta(hours=8)))
+    with made.store.transaction() as session:
+        rows = [{"run": "r0", "to": "failed"}, {"run": "r2", "to": "ended"}]
+        assert ENDED.run_each(session.connection(), rows, {"at": in_beijing}) == 2
+    assert [(row["state"], row["ended_at"]) for row in stored(made)] == [
+        ("failed", NOON),
+        ("running", None),
+        ("ended", NOON),
+    ]
+
+
+def test_a_query_for_columns_reads_them_as_the_session_does(made: Made) -> None:
+    add(made, run("r1"), run("r2", ended_at=NOON))
+    query = PreparedQuery(
+        sa.select(col(Run.id), col(Run.ended_at), col(Run.sealed))
+        .where(col(Run.state) == bindparam("state"))
+        .order_by(col(Run.id))
+    )
+    known = {row["id"]: row["sealed"] for row in stored(made)}
+    with made.store.read() as session:
+        connection = session.connection()
+        assert query.all(connection, {"state": "running"}) == [
+            ("r1", None, known["r1"]),
+            ("r2", NOON, known["r2"]),
+        ]
+        assert list(query.all(connection, {"state": "gone"})) == []
 
 
 def test_a_lookup_finds_the_rows_of_many_keys_and_of_none(made: Made) -> None:

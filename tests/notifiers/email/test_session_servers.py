@@ -22,6 +22,7 @@ from notifiers.email.skeleton import Skeleton
 from notifiers.errors import BadRelay, CarrierUnreachable
 from notifiers.outcome import Outcome, Result, Stage
 from tests.support.certificates import Authority, make_authority
+from tests.support.scratch_postfix import scratch_postfix
 
 USER, PASSWORD = "tocsin", "correct horse 电池"
 SKELETON = Skeleton(
@@ -254,3 +255,24 @@ def test_every_fault_of_postfix_gets_its_name(
     assert [(o.result, o.stage, o.code) for o in outcomes] == [(result, stage, code)] * 2
     assert opened == connections
     assert all(o.blocked == ("policy" in o.text) for o in outcomes)
+
+
+def test_a_postfix_that_forbids_wrong_pipelining_takes_what_is_begun_ahead() -> None:
+    strict = {
+        "smtpd_forbid_unauth_pipelining": "yes",
+        "smtpd_forbid_bare_newline": "yes",
+        "smtpd_data_restrictions": "reject_unauth_pipelining",
+        "defer_transports": "smtp",
+    }
+    outcomes: list[Outcome] = []
+
+    async def go(port: int) -> int:
+        async with SmtpSession(Relay("127.0.0.1", port, TlsMode.none, timeouts=Timeouts())) as session:
+            await session.send_each([a_message(number) for number in range(50)], outcomes)
+            return session.connections
+
+    with scratch_postfix(strict) as postfix:
+        assert asyncio.run(go(postfix.port)) == 1
+        assert "improper command pipelining" not in postfix.log
+    assert {(o.result, o.stage, o.code) for o in outcomes} == {(Result.accepted, Stage.reply, 250)}
+    assert len({o.text for o in outcomes}) == len(outcomes) == 50

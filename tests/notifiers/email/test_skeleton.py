@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from notifiers.email.message import NOT_IN_A_LINE, Address, MailTemplate, slot
+from notifiers.email.message import NOT_IN_A_LINE, Address, MailTemplate, SkeletonMessage, slot
 from notifiers.email.skeleton import Skeleton
 from notifiers.errors import BadMessage
 
@@ -81,6 +81,10 @@ def mailbox(message: EmailMessage, header: str) -> tuple[str, str]:
 def assert_fit_for_the_wire(data: bytes) -> None:
     assert data.isascii()
     assert data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r")
+    # So much is taken for granted of it from here on.
+    assert isinstance(data, SkeletonMessage)
+    assert data.endswith(b"\r\n")
+    assert not any(line.startswith(b".") for line in data.split(b"\r\n"))
     head, _, rest = data.partition(b"\r\n\r\n")
     for line in head.split(b"\r\n"):
         assert len(line) <= (76 if b"=?" in line else 998), line
@@ -235,8 +239,8 @@ def test_a_time_needs_its_zone_and_keeps_it() -> None:
     skeleton = Skeleton(a_template("t"))
     with pytest.raises(BadMessage):
         skeleton.render({}, to=TO, message_id=MESSAGE_ID, date=WHEN.replace(tzinfo=None))
-    in_utc = skeleton.render({}, to=TO, message_id=MESSAGE_ID, date=WHEN.astimezone(UTC))
-    in_china = skeleton.render({}, to=TO, message_id=MESSAGE_ID, date=WHEN)
+    in_utc: bytes = skeleton.render({}, to=TO, message_id=MESSAGE_ID, date=WHEN.astimezone(UTC))
+    in_china: bytes = skeleton.render({}, to=TO, message_id=MESSAGE_ID, date=WHEN)
     assert b"Date: Tue, 03 Mar 2026 21:06:07 +0000\r\n" in in_utc
     assert b"Date: Wed, 04 Mar 2026 05:06:07 +0800\r\n" in in_china
 
