@@ -25,7 +25,8 @@ from tests.support.estates import Estate, make_key, with_people, with_release
 AUDIENCES = tuple(Audience)
 OUTSIDE = (Audience.CALLCENTRE, Audience.PRESS)
 LANGUAGES = ("en", "zh-Hans")
-MARK = "Zqx"
+# So long that no key or hash holds it by chance.
+MARK = "Zqxplanted"
 NOTE = f"{MARK}privilegednote"
 
 
