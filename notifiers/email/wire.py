@@ -47,7 +47,7 @@ class LinkBroken(Exception):
         self.why = why
 
 
-class Wire(asyncio.BufferedProtocol):
+class Wire(asyncio.Protocol):
     """One connection's commands and replies. Used by one task, which holds one conversation after the other:
 
         outcome = await wire.carry(conversation())
@@ -62,8 +62,6 @@ class Wire(asyncio.BufferedProtocol):
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
-        # asyncio would make a buffer of 256 KiB for every reply.
-        self._buffer = bytearray(_LONGEST_LINE)
         self._rest = b""
         self._lines: list[bytes] = []
         self._replies: deque[Reply] = deque()
@@ -190,11 +188,8 @@ class Wire(asyncio.BufferedProtocol):
 
     # asyncio calls the rest.
 
-    def get_buffer(self, sizehint: int) -> bytearray:
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        *lines, self._rest = (self._rest + self._buffer[:nbytes]).split(b"\n")
+    def data_received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             if not self._take(line.rstrip(b"\r")):
                 self._break(Break.garbled)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from notifiers.email.relay import Relay, Timeouts, TlsMode
 from notifiers.email.session import SmtpSession, dot_stuffed
 from notifiers.outcome import Outcome, Result, Stage
 from tests.notifiers.conftest import CLOSE, ScriptedRelay
+from tests.support.certificates import make_authority
 
 IMPATIENT = Timeouts(connect=0.5, tls=0.5, auth=0.5, mail=0.5, rcpt=0.5, data=0.5, body=0.5, after_dot=0.5)
 PIPELINED = ("PIPELINING",)
@@ -107,6 +109,31 @@ def test_a_send_that_is_cancelled_tells_of_those_before_and_how_far_the_next_cam
                 await asyncio.wait_for(session.send_each([envelope(n) for n in range(3)], outcomes), 0.3)
             assert [each.result for each in outcomes] == [Result.accepted] * 2
             assert session.stage is Stage.mail
+
+    asyncio.run(go())
+
+
+def test_over_tls_every_reply_is_read_however_many_come_at_once(tmp_path: Path) -> None:
+    """Each reply is a record of its own, and those to commands that travelled together arrive together."""
+    authority = make_authority(tmp_path)
+
+    async def go() -> None:
+        relay = ScriptedRelay({}, PIPELINED)
+
+        async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await relay.converse(reader, writer)
+            writer.close()
+
+        server = await asyncio.start_server(converse, "127.0.0.1", 0, ssl=authority.server("127.0.0.1"))
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            over_tls = a_relay(port, tls=TlsMode.implicit, ca_file=authority.file)
+            outcomes: list[Outcome] = []
+            async with SmtpSession(over_tls) as session:
+                await session.send_each([envelope(number) for number in range(100)], outcomes)
+                assert session.connections == 1
+        assert {(each.result, each.tls) for each in outcomes} == {(Result.accepted, True)}
+        assert len(outcomes) == len(relay.messages) == 100
 
     asyncio.run(go())
 
