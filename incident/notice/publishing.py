@@ -6,13 +6,13 @@ import hashlib
 import os
 from pathlib import Path
 
-from sqlmodel import select
+from sqlmodel import Session, col, select
 
 from incident.notice.public_page import page_name
 from incident.notice.release import Version
 from incident.store.change import Change
 from incident.store.store import Store
-from incident.store.tables import PublicNotice
+from incident.store.tables import Notice, PublicNotice
 from incident.workspace import Workspace
 
 
@@ -34,10 +34,29 @@ def write_pages(workspace: Workspace, version: Version) -> dict[str, Path]:
     return written
 
 
+def followed_by(session: Session, notice_id: str) -> str | None:
+    """The newest later version (by id) whose pages were published, which lie where this one's would; None without one."""
+    this = session.get(Notice, notice_id)
+    if this is None:
+        return None
+    later = (
+        select(Notice.id)
+        .join(PublicNotice, col(PublicNotice.notice_id) == col(Notice.id))
+        .where(Notice.incident_id == this.incident_id, Notice.version > this.version)
+        .order_by(col(Notice.version).desc())
+    )
+    return session.exec(later).first()
+
+
 def record_pages(
     change: Change, store: Store, workspace: Workspace, version: Version, pages: dict[str, Path]
 ) -> None:
     """Record what was published, once a version and language."""
+    # Of the words themselves: in the file a later version's may stand already.
+    hashes = {
+        language: hashlib.sha256(version.frozen.pages[page_name(language)].encode()).hexdigest()
+        for language in pages
+    }
     known = {
         row.language
         for row in change.session.exec(
@@ -54,7 +73,7 @@ def record_pages(
                 notice_id=version.row.id,
                 language=language,
                 file=str(file.relative_to(workspace.public)),
-                sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+                sha256=hashes[language],
                 published_at=change.at,
             )
         )

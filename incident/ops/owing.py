@@ -19,6 +19,7 @@ from incident.durable import JobState, put_job
 from incident.duties.reminding import DUTIES_JOB
 from incident.hooks.receiving import ALERT_JOB, AlertState
 from incident.law.findings import STANDING
+from incident.notice.publishing import followed_by
 from incident.record.holds import HOLD_JOB
 from incident.record.incidents import IncidentState
 from incident.record.summons import SUMMONS_JOB
@@ -65,8 +66,9 @@ def work_without_a_job(session: Session) -> Iterator[Owed]:
         select(Campaign.notice_id, Campaign.incident_id).where(
             ~published, ~_has_job(PUBLISH_JOB, col(Campaign.notice_id))
         )
-    ):
-        yield Owed(PUBLISH_JOB, notice_id, incident_id)
+    ).all():
+        if followed_by(session, notice_id) is None:
+            yield Owed(PUBLISH_JOB, notice_id, incident_id)
     to_send = exists().where(
         col(Delivery.batch_id) == col(Batch.id), col(Delivery.state).in_(sorted(IN_PROGRESS))
     )

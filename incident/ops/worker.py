@@ -36,7 +36,7 @@ from incident.hooks.library import SHIPPED as SHIPPED_SOURCES
 from incident.hooks.library import read_sources
 from incident.hooks.mapping import CompiledSource
 from incident.hooks.receiving import ALERT_JOB, AlertDesk, work_on_alert
-from incident.notice.publishing import record_pages, write_pages
+from incident.notice.publishing import followed_by, record_pages, write_pages
 from incident.notice.release import version_by_id
 from incident.ops.bounce_reading import BounceReading
 from incident.ops.containment_reminders import look_at_containment
@@ -258,14 +258,22 @@ class Worker:
         if not lease.may_act(hold_brake(incident_id, Cover.PUBLIC)):
             self._publish_later(lease)
             return
-        pages = write_pages(house.workspace, version)
-        with house.store.write(
-            incident_id, kind="notice.published", actor=ENGINE, now=house.clock()
-        ) as change:
-            lease.fence(change.session, progress=True)
-            record_pages(change, house.store, house.workspace, version, pages)
-            poke_runs(change.session, incident_id)
-            lease.done(change.session)
+        try:
+            with house.store.write(
+                incident_id, kind="notice.published", actor=ENGINE, now=house.clock()
+            ) as change:
+                lease.fence(change.session, progress=True)
+                if followed_by(change.session, notice_id) is not None:
+                    raise _LaterVersionIsOnline
+                # Within it, since all versions lie in one place: an older one, or a worker that was taken over, must not
+                # write over what came meanwhile.
+                pages = write_pages(house.workspace, version)
+                record_pages(change, house.store, house.workspace, version, pages)
+                poke_runs(change.session, incident_id)
+                lease.done(change.session)
+        except _LaterVersionIsOnline:
+            with house.store.transaction() as session:
+                lease.done(session)
 
     def _publish_later(self, lease: Lease) -> None:
         """A hold or a brake came between: nothing was written."""
@@ -289,6 +297,10 @@ class Worker:
             end_campaign(change, house.store, campaign_id)
             poke_runs(change.session, campaign.incident_id)
             lease.done(change.session)
+
+
+class _LaterVersionIsOnline(Exception):
+    """This version was not published in time, and is not any more."""
 
 
 def _unless_braked(handler: Handler) -> Handler:

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from incident.delivery.states import PUBLISH_JOB
 from incident.durable import JobState
 from incident.errors import Refused, Unreadable
+from incident.notice.publishing import followed_by
 from incident.notice.release import SUBJECT_KIND, NoticeState, version_by_id
 from incident.ops.checks.base import DAMAGED, Findings, Invariant, Sign, Survey, View, scan, table_of
 from incident.record.decisions import Subject, approvals, voices
@@ -33,7 +34,8 @@ SIGNED = Invariant(
     "stop the sending (`incident verify` shows what was changed); the notice must be released again",
 )
 PUBLISHED = Invariant(
-    "released.published", "a notice that is sent has its public pages, or a job that makes them"
+    "released.published",
+    "a notice that is sent has its public pages, or a job that makes them, or a later one took its place before",
 )
 PAGES = Invariant(
     "released.pages",
@@ -121,6 +123,8 @@ def _must_be_published(view: View, findings: Findings, notice_id: str, languages
     pages = set(
         view.session.exec(select(PublicNotice.language).where(PublicNotice.notice_id == notice_id)).all()
     )
+    if not pages and followed_by(view.session, notice_id) is not None:
+        return
     job = view.session.get(Job, (PUBLISH_JOB, notice_id))
     if pages != languages and (job is None or job.state != JobState.OPEN):
         missing = ", ".join(sorted(languages - pages)) or "one too many"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from incident.delivery import batching
+from incident.delivery.sender import GROUP
 from incident.delivery.states import CampaignState
 from tests.support.breaches import Breach, make_breach, some_people
 from tests.support.commands import Answer, run, spawn
@@ -144,7 +145,7 @@ def test_a_reset_in_the_middle_loses_nobody(
         until(is_told(breach))
     account = breach.account()
     assert {mail.to for mail in relay.taken} == {person.email for person in some_people(PEOPLE)}
-    assert account.adds_up and len(relay.taken) - PEOPLE <= account.doubled_at_most <= 20
+    assert account.adds_up and len(relay.taken) - PEOPLE <= account.doubled_at_most <= GROUP
 
 
 def test_a_reset_puts_the_jobs_that_somebody_took_out(tmp_path: Path, relay: RecordingRelay) -> None:
