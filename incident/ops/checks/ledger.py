@@ -7,15 +7,24 @@ from typing import Any
 import sqlalchemy as sa
 
 from incident.delivery.message import writes_to_organisations
-from incident.delivery.states import EMAIL, IN_PROGRESS, NOT_WRITTEN_TO, Addressee, DeliveryState, Rank, Why
+from incident.delivery.states import (
+    EMAIL,
+    IN_PROGRESS,
+    NEVER_TRIED,
+    NOT_WRITTEN_TO,
+    Addressee,
+    DeliveryState,
+    Rank,
+    Why,
+)
 from incident.errors import KeyMissing, NotFound, Refused, Unreadable
 from incident.notice.release import version_by_id
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, one_if, scan, table_of
-from incident.store.tables import Batch, Campaign, Delivery, Person
+from incident.store.tables import Batch, Campaign, Delivery, Person, Waves
 
-_batch, _campaign, _delivery, _person = map(table_of, (Batch, Campaign, Delivery, Person))
+_batch, _campaign, _delivery, _person, _waves = map(table_of, (Batch, Campaign, Delivery, Person, Waves))
 _NO_ADDRESS = (Why.NO_EMAIL, Why.RECYCLED_NUMBER)
-b, c, d, p = (table.c for table in (_batch, _campaign, _delivery, _person))
+b, c, d, p, w = (table.c for table in (_batch, _campaign, _delivery, _person, _waves))
 
 SUM = Invariant("ledger.sum", "expected = handed over + in progress + unreachable, for each campaign")
 BATCHES = Invariant("ledger.batches", "each batch counts what its rows say, and no batch is missing")
@@ -61,19 +70,23 @@ def _look_at_batches(view: View, findings: Findings) -> None:
             one_if(d.principal.is_(True) & (d.state == DeliveryState.UNREACHABLE)).label("unreachable"),
             one_if(d.principal.is_(True) & (d.rank >= Rank.DELIVERED)).label("delivered"),
             one_if(d.principal.is_(True) & (d.rank == Rank.RETURNED)).label("returned"),
+            one_if(d.principal.is_(True) & d.reason.in_(sorted(NEVER_TRIED))).label("never_tried"),
         )
         .group_by(d.batch_id)
         .subquery()
     )
-    names = ("accepted", "pending", "unreachable", "delivered", "returned")
+    names = ("accepted", "pending", "unreachable", "delivered", "returned", "never_tried")
     counters = [_batch.c[name] for name in names]
     rows = [sa.func.coalesce(by_rows.c[name], 0) for name in names]
+    differs = [one.is_distinct_from(other) for one, other in zip(counters, rows, strict=True)]
+    # Sendings from before there were waves did not count it, and are not told from those that nothing could stop.
+    differs[-1] &= (b.never_tried != 0) | sa.exists().where(w.id == b.campaign_id)
     statement = (
         sa.select(b.id, *counters, *rows)
         .outerjoin_from(_batch, by_rows, by_rows.c.batch_id == b.id)
         .where(
             view.mine(b.incident_id),
-            sa.or_(*(one.is_distinct_from(other) for one, other in zip(counters, rows, strict=True))),
+            sa.or_(*differs),
         )
     )
     for batch, *figures in view.rows(statement):

@@ -99,6 +99,12 @@ EXCUSES = [
     Excuse("attempt", "peer", "which relay it was is only shown", lambda cell, new: new is not None),
     Excuse("attempt", "tls", "how the relay was spoken to is only shown", lambda cell, new: new is not None),
     Excuse(
+        "batch",
+        "never_tried",
+        "sendings from before there were waves did not count it; only what stops a wave looks at it",
+        lambda cell, new: new == 0,
+    ),
+    Excuse(
         "delivery",
         "next_at",
         "a try that comes sooner, or within the longest pause there is, harms nobody",
