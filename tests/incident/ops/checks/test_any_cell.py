@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from incident.delivery.ledger import LONGEST_PAUSE
+from incident.delivery.states import CampaignState
 from incident.ops.check import check_moment
 from incident.ops.checks.base import table_of
 from incident.store.columns import UtcDateTime
@@ -138,12 +139,16 @@ def cells(lived: LivedIn) -> list[Cell]:
     """Every cell of the ledger, those of one column after the other."""
     found = []
     with lived.house.store.read() as session:
+        going_on = set(
+            session.exec(select(Campaign.incident_id).where(Campaign.state != CampaignState.ENDED)).all()
+        )
+        assert lived.sending.id in going_on
         for name, table in LEDGER.items():
             rows = (
                 session.connection().execute(sa.select(table).order_by(*table.primary_key.columns)).mappings()
             )
             for row in rows.all():
-                goes_on = row["incident_id"] == lived.sending.id
+                goes_on = row["incident_id"] in going_on
                 found += [Cell(name, column.name, dict(row), goes_on) for column in table.columns]
     return sorted(found, key=lambda cell: (cell.table, cell.column))
 
