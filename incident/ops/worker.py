@@ -263,6 +263,8 @@ class Worker:
                 incident_id, kind="notice.published", actor=ENGINE, now=house.clock()
             ) as change:
                 lease.fence(change.session, progress=True)
+                if held(change.session, incident_id, Cover.PUBLIC) is not None:
+                    raise _HeldMeanwhile
                 if followed_by(change.session, notice_id) is not None:
                     raise _LaterVersionIsOnline
                 # Within it, since all versions lie in one place: an older one, or a worker that was taken over, must not
@@ -271,6 +273,8 @@ class Worker:
                 record_pages(change, house.store, house.workspace, version, pages)
                 poke_runs(change.session, incident_id)
                 lease.done(change.session)
+        except _HeldMeanwhile:
+            self._publish_later(lease)
         except _LaterVersionIsOnline:
             with house.store.transaction() as session:
                 lease.done(session)
@@ -297,6 +301,10 @@ class Worker:
             end_campaign(change, house.store, campaign_id)
             poke_runs(change.session, campaign.incident_id)
             lease.done(change.session)
+
+
+class _HeldMeanwhile(Exception):
+    """Somebody asked for silence after the look at the holds and before the pages were written."""
 
 
 class _LaterVersionIsOnline(Exception):

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from incident.delivery.states import CampaignState, DeliveryState
+from incident.delivery.states import PUBLISH_JOB, CampaignState, DeliveryState
+from incident.durable import Lease
 from incident.ops import worker
 from incident.ops.check import check
 from incident.record.holds import Cover, HeldBack
@@ -183,6 +184,28 @@ def test_a_second_hold_keeps_back_what_the_lifting_of_the_first_would_free(
     breach.work()
     assert len(relay.taken) == 5
     assert [each.stands for each in holds(breach).values()] == [False, False]
+
+
+def test_a_hold_that_comes_at_the_last_moment_still_keeps_the_pages_from_being_published(
+    tmp_path: Path, relay: RecordingRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay.at_rcpt = lambda address: None
+    breach = sending(tmp_path, relay, None, people=5)
+    placed: list[str] = []
+
+    def may_act(lease: Lease, *under: str) -> bool:
+        """Asked after the look at the holds and before the pages are written."""
+        if lease.claim.kind == PUBLISH_JOB and not placed:
+            placed.append(hold(breach, Cover.PUBLIC))
+        return True
+
+    monkeypatch.setattr(Lease, "may_act", may_act)
+    breach.work()
+    assert len(placed) == 1
+    assert pages(breach) == [] and not list(breach.made.workspace.public.rglob("*.html"))
+    lift(breach, placed[0])
+    breach.work()
+    assert sorted(pages(breach)) == ["en", "zh-Hans"]
 
 
 def test_a_brake_that_somebody_removed_does_not_open_a_hold(tmp_path: Path, relay: RecordingRelay) -> None:
