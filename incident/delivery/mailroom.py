@@ -15,7 +15,7 @@ from typing import Self
 
 from incident.errors import BadInput, CarrierUnavailable
 from incident.settings import MailSettings, RelaySettings, resolve_secret
-from notifiers.email.circuit import Circuit
+from notifiers.circuit import Circuit
 from notifiers.email.message import Envelope
 from notifiers.email.relay import Relay, TlsMode
 from notifiers.email.replies import shortened
