@@ -196,7 +196,7 @@ def test_a_centre_abroad_needs_a_reference_too() -> None:
 
 
 def test_everything_that_a_centre_lacks_is_named_at_once() -> None:
-    empty = dict.fromkeys(("host", "processor", "country", "sender", "system_id"), "")
+    empty: dict[str, Any] = dict.fromkeys(("host", "processor", "country", "sender", "system_id"), "")
     [(_, broken)] = broken_promises(with_centre(**empty))
     for name in empty:
         assert f"sms.smpp.{name}" in broken.what
