@@ -1,4 +1,5 @@
-"""What kinds of values settings hold, each checked as it is read: countries, organisations, zones, times, hosts."""
+"""What kinds of values settings hold, each checked as it is read: countries, organisations, zones, times, hosts; and the
+base of the tables that hold them."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from incident.errors import BadInput
 from incident.hosts import host_rule
@@ -21,6 +22,12 @@ _LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2}|-[0-9]{3})?")
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _COUNTRY = re.compile(r"[a-z]{2}")
 _COUNTRY_OR_PART = re.compile(r"[a-z]{2}(-[a-z0-9]{1,3})?")
+
+
+class Part(BaseModel):
+    """One table of the settings file: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class OrganisationKind(StrEnum):

@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from incident.carrier_settings import MailSettings, PerSecond, SmsSettings
 from incident.errors import BadInput, WorkspaceError
 from incident.setting_values import (
     Country,
-    CountryOrNone,
     CountryOrPart,
     Host,
     LanguageTags,
     OrganisationKind,
+    Part,
     SecretReference,
     StoreUrl,
     TimeOfDaySpan,
@@ -40,20 +41,6 @@ class Born(StrEnum):
 
     LIVE = "live"
     DRILL = "drill"
-
-
-class Relation(StrEnum):
-    """Who a carrier is to the organisation (PIPL 21 and 23): its own, entrusted by contract, or a third party."""
-
-    OWN = "own"
-    ENTRUSTED = "entrusted"
-    PROVIDED = "provided"
-
-
-class Part(BaseModel):
-    """One table of the settings file: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def own_language(tag: str) -> str:
@@ -131,64 +118,14 @@ class Engine(Part):
     longest_step_seconds: float = Field(default=300, ge=10, le=3600)
 
 
-class RelaySettings(Part):
-    """A mail relay: how to reach it, and where the data goes (rule 12 of the design).
-
-    `per_second`: the messages a second that it is given at most, by all workers together; None: no limit.
-    """
-
-    host: str = ""
-    port: int = Field(default=587, ge=1, le=65535)
-    tls: str = Field(default="starttls", pattern="^(none|starttls|implicit)$")
-    username: str | None = None
-    password: SecretReference | None = None
-    ca_file: str | None = None
-    processor: str = ""
-    country: CountryOrNone = ""
-    relation: Relation = Relation.OWN
-    contract: str = ""
-    connections: int = Field(default=1, ge=1, le=50)
-    per_second: Annotated[float, Field(ge=0.001, le=1_000_000)] | None = None
-
-
-class MailSettings(RelaySettings):
-    """Who sends, the relay, and `others` that take over in their order while those before them cannot be used.
-
-    `return_path` is the mailbox that bounces go to; each message has a mark of its own there, after the separator.
-    `bounces` is the Maildir into which the mail server delivers that mailbox, counted from the workspace.
-    """
-
-    return_path: str = ""
-    return_path_separator: str = Field(default="+", pattern=r"^[+=._-]$")
-    bounces: str = ""
-    from_name: dict[str, str] = Field(default_factory=dict)
-    from_address: str = ""
-    reply_to: str | None = None
-    others: list[RelaySettings] = Field(default_factory=list, max_length=4)
-
-    @property
-    def relays(self) -> Mapping[str, RelaySettings]:
-        """All relays in their order, by the name of their table."""
-        return {"mail": self, **{f"mail.others.{at}": each for at, each in enumerate(self.others)}}
-
-
-class SmsSettings(Part):
-    """What an SMS costs, so that a preview can say what telling everybody costs, and from how many segments on the gate
-    warns. `price` is for one segment in `currency`; None: not known."""
-
-    price: Annotated[Decimal, Field(ge=0, le=1000)] | None = None
-    currency: str = Field(default="CNY", min_length=1, max_length=12)
-    most_segments: int = Field(default=4, ge=1, le=20)
-
-
 class Plan(Part):
     """What `incident plan` reckons with: what was bought beforehand, and how many people are expected to call.
 
     None: nobody said, and nothing is made up. `letter_price` is in the currency of `[sms]`.
     """
 
-    mail_per_second: Annotated[float, Field(ge=0.001, le=1_000_000)] | None = None
-    sms_per_second: Annotated[float, Field(ge=0.001, le=1_000_000)] | None = None
+    mail_per_second: PerSecond | None = None
+    sms_per_second: PerSecond | None = None
     letters_per_day: Annotated[int, Field(ge=1)] | None = None
     letter_price: Annotated[Decimal, Field(ge=0, le=1000)] | None = None
     seats: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
@@ -251,13 +188,15 @@ class Promises(Part):
     """What the organisation promised in public, checked before anything is sent.
 
     `keep_in` lists countries that personal data may go to (empty: no promise); `share_with_no_one` refuses
-    carriers that are third parties (relation `provided`). `notice_contains` lists the elements that every notice
+    carriers that are third parties (relation `provided`). `wording` is the sentence of the organisation's own privacy
+    policy that says so, by language; a refusal quotes it. `notice_contains` lists the elements that every notice
     to people must hold, whatever a law asks for; the default is what GB/T 35273-2020 10.2 recommends and the
     privacy policies of carriers in China repeat.
     """
 
     keep_in: list[Country] = Field(default_factory=list)
     share_with_no_one: bool = True
+    wording: dict[str, str] = Field(default_factory=dict)
     notice_contains: list[str] = Field(
         default_factory=lambda: [
             "what_happened",

@@ -73,7 +73,8 @@ def init(
 
 @app.command("doctor", help="Say what is ready and what is missing.")
 def doctor(ctx: typer.Context) -> None:
-    from incident.ops.doctor import examine, unusable
+    from incident.ops.doctor import examine
+    from incident.ops.examined import unusable
 
     desk = desk_of(ctx)
     desk.settings  # noqa: B018 - without a workspace and its settings there is nothing to look at

@@ -13,8 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from incident.carrier_settings import MailSettings, RelaySettings
 from incident.errors import BadInput, CarrierUnavailable
-from incident.settings import MailSettings, RelaySettings, resolve_secret
+from incident.settings import resolve_secret
 from notifiers.circuit import Circuit
 from notifiers.email.message import Envelope
 from notifiers.email.relay import Relay, TlsMode

@@ -13,11 +13,11 @@ from sqlmodel import Session, col, func, select
 
 from incident.delivery.fallback import NUMBERED, Case, Ground, PersonPlan, Tried, Way, plan_of
 from incident.delivery.planning import Deadline, deadline_to_tell_people
-from incident.delivery.promises import must_keep_promises
+from incident.delivery.promises import promised_away
 from incident.delivery.states import NEVER_TRIED, DeliveryState, Why, failed_before
 from incident.delivery.status import campaigns_of
 from incident.duties.evaluating import MET, stored_duties
-from incident.errors import Refused, Unreadable
+from incident.errors import Unreadable
 from incident.law.findings import STANDING
 from incident.law.regimes import DutyKind
 from incident.record.people_stats import leak_end
@@ -200,7 +200,7 @@ def planner_of(
         deadline=deadline.at if deadline else None,
         takes=times_needed(settings.plan, unreached),
         lawful=_lawful(session, store, incident_id),
-        promised_away=_promised_away(settings),
+        promised_away=frozenset(Way(means) for means in promised_away(settings)),
         controlled=frozenset(Way(name) for name in _stated(session, store, incident_id, CONTROLLED)),
         public_since=public_since(session, incident_id),
     )
@@ -260,15 +260,6 @@ def duties_on_people(session: Session, incident_id: str) -> list[DutyRow]:
         for row in stored_duties(session, incident_id)
         if row.kind == DutyKind.notify_people and row.state in {*STANDING, MET}
     ]
-
-
-def _promised_away(settings: Settings) -> frozenset[Way]:
-    """Only e-mail leaves over a processor that is declared here."""
-    try:
-        must_keep_promises(settings)
-    except Refused:
-        return frozenset({Way.EMAIL})
-    return frozenset()
 
 
 def _stated(session: Session, store: Store, incident_id: str, name: str) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from incident.carrier_settings import MailSettings
 from incident.errors import BadInput
-from incident.settings import MailSettings
 from incident.store.sealing import derive_key
 from notifiers.email.verp import Mark, is_genuine, mark_in, mark_of, return_path
 from notifiers.errors import BadMessage

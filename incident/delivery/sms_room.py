@@ -89,6 +89,7 @@ class SmsRoom:
         self._take = take
         self._says = says
         self._stays = stays
+        self._places = threading.BoundedSemaphore(centre.window)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="sms", daemon=True)
         self._receipts: SimpleQueue[_Waiting] = SimpleQueue()
@@ -96,14 +97,9 @@ class SmsRoom:
         self._taker = threading.Thread(target=self._take_receipts, name="sms receipts", daemon=True)
 
     @property
-    def window(self) -> int:
-        """How many messages may be with the centre without an answer."""
-        return self._centre.window
-
-    @property
     def peer(self) -> str:
         """The centre as host:port."""
-        return f"{self._centre.host}:{self._centre.port}"
+        return self._centre.peer
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -123,6 +119,18 @@ class SmsRoom:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def take_place(self) -> bool:
+        """Take one of the window's places for a message; False while all are taken.
+
+        A place is kept until what became of its message is written down, so that no more than a window of messages ever
+        stands without an outcome.
+        """
+        return self._places.acquire(blocking=False)
+
+    def leave_place(self) -> None:
+        """Give a place back."""
+        self._places.release()
 
     def hand_over(self, message: SmsMessage, *, may_go: Callable[[], bool]) -> Future[Outcome]:
         """Begin to send one message; `may_go` is asked right before its first part leaves."""

@@ -141,18 +141,32 @@ def send_sms_batch(lease: Lease, store: Store, batch_id: str, post: SmsPost) -> 
             decide_updates(session, campaign, batch_id)
         version = version_by_id(session, store, campaign.notice_id)
         paper = sms_paper(version.frozen, key=store.key(batch.incident_id))
-    _send_all(_Sending(lease, store, batch, paper, post))
+    sending = _Sending(lease, store, batch, paper, post)
+    try:
+        _send_all(sending)
+    finally:
+        _give_up_places(sending)
 
 
 def _send_all(sending: _Sending) -> None:
     unsent: list[Settled] = []
+    room = sending.post.room
     while True:
         done = [each for each in sending.under_way if each.done()]
         settled = [*unsent, *(_settled(sending, each) for each in done)]
         still = len(sending.under_way) - len(done)
-        found = sending.lease.insist(partial(_next, sending, settled, still))
+        has_place = room.take_place()
+        try:
+            found = sending.lease.insist(partial(_next, sending, settled, still, has_place=has_place))
+        except BaseException:
+            if has_place:
+                room.leave_place()
+            raise
+        if has_place and not isinstance(found, _Next):
+            room.leave_place()
         for each in done:
             del sending.under_way[each]
+            room.leave_place()
         unsent = []
         if isinstance(found, _Left):
             return
@@ -163,7 +177,7 @@ def _send_all(sending: _Sending) -> None:
             unsent = [found]
         elif isinstance(found, _Next):
             may_go = partial(sending.lease.may_act, *sending.brakes)
-            future = sending.post.room.hand_over(found.message, may_go=may_go)
+            future = room.hand_over(found.message, may_go=may_go)
             sending.under_way[future] = found.under_way
         elif sending.under_way:
             wait(sending.under_way, timeout=found.seconds, return_when=FIRST_COMPLETED)
@@ -182,6 +196,13 @@ def _finish(sending: _Sending) -> None:
             _write(session, sending, settled, now=_now(sending))
 
     sending.lease.insist(write)
+    _give_up_places(sending)
+
+
+def _give_up_places(sending: _Sending) -> None:
+    """Nothing is under way any more, or who took over answers for it."""
+    for _ in sending.under_way:
+        sending.post.room.leave_place()
     sending.under_way.clear()
 
 
@@ -204,7 +225,7 @@ def _write(session: Session, sending: _Sending, settled: Sequence[Settled], *, n
 
 
 def _next(
-    sending: _Sending, settled: Sequence[Settled], still_under_way: int
+    sending: _Sending, settled: Sequence[Settled], still_under_way: int, *, has_place: bool
 ) -> _Next | _Pause | _Fault | Settled | _Left:
     """Write what is known by now, and the intent of the next SMS if one may leave.
 
@@ -215,10 +236,10 @@ def _next(
     with sending.store.transaction() as session:
         lease.fence(session, progress=bool(settled))
         _write(session, sending, settled, now=now)
-        if still_under_way >= post.room.window:
-            return _Pause()
         if _may_begin(session, sending, now=now):
             due = due_deliveries(session, batch.id, now=now, limit=1, channel=SMS)
+            if due and not has_place:
+                return _Pause(_LONGEST_WAIT if still_under_way else _SHORTEST_WAIT)
             if due:
                 return _begin(session, sending, due[0], now=now)
         if still_under_way:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import importlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from incident.delivery.mailroom import MailRoom, route_from
-from incident.delivery.promises import must_keep_promises
+from incident.delivery.promises import broken_promises
 from incident.delivery.return_path import bounce_mailbox_from
 from incident.durable import somebody_works
 from incident.duties.evaluating import rules_in_use, rules_with_reviews
@@ -20,6 +18,8 @@ from incident.errors import NotFound, Refused, TocsinError
 from incident.law.regimes import Status
 from incident.notice.paper_fonts import fonts_for
 from incident.ops.bounce_reading import bounces_of
+from incident.ops.doctor_sms import examine_sms
+from incident.ops.examined import Examined, State, unusable
 from incident.ops.house import read_playbook
 from incident.ops.worker import sources_of
 from incident.record.contacts import list_contacts
@@ -33,7 +33,7 @@ from incident.response.commands.http_api import trusted
 from incident.response.housework import House
 from incident.response.model import commands_in
 from incident.response.shelf import playbook_names
-from incident.settings import resolve_secret
+from incident.settings import Means, resolve_secret
 from incident.store.instance import objection
 from incident.store.keyring import WORKSPACE_KEY
 from incident.store.looking import look_at_database
@@ -43,22 +43,6 @@ from notifiers.errors import BadAddress, CarrierMissing
 from notifiers.responders import must_be_callable
 
 _ROOM = 1 << 30
-
-
-class State(StrEnum):
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True)
-class Examined:
-    """One thing that was looked at."""
-
-    what: str
-    state: State
-    finding: str
-    next_step: str = ""
 
 
 def examine(house: House) -> list[Examined]:
@@ -74,6 +58,7 @@ def examine(house: House) -> list[Examined]:
         "organisation": _organisation,
         "mail relay": _mail,
         "bounces": _bounces,
+        "SMS": examine_sms,
         "letters": _letters,
         "law": _law,
         "playbooks": _playbooks,
@@ -87,12 +72,6 @@ def examine(house: House) -> list[Examined]:
             found.append(unusable(what, error))
     order = [State.FAIL, State.WARN, State.OK]
     return sorted(found, key=lambda each: order.index(each.state))
-
-
-def unusable(what: str, error: TocsinError) -> Examined:
-    """A thing that could not even be looked at."""
-    finding = f"{error.where}: {error.what}" if error.where else error.what
-    return Examined(what, State.FAIL, finding, error.next_step or "")
 
 
 def _installation(_house: House) -> Iterator[Examined]:
@@ -275,10 +254,9 @@ def _organisation(house: House) -> Iterator[Examined]:
 
 def _mail(house: House) -> Iterator[Examined]:
     """Each relay by itself: one that takes over is needed when it is too late to look at it."""
-    try:
-        must_keep_promises(house.settings)
-    except TocsinError as error:
-        yield unusable("mail relay", error)
+    broken = [each for means, each in broken_promises(house.settings) if means is Means.EMAIL]
+    if broken:
+        yield from (unusable("mail relay", each.refusal) for each in broken)
         return
     for where, relay in house.settings.mail.relays.items():
         try:

@@ -13,7 +13,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 ROOMS = (
-    ("errors", "hosts", "setting_values", "settings", "workspace", "masking", "folding", "garbage"),
+    (
+        "errors",
+        "hosts",
+        "setting_values",
+        "carrier_settings",
+        "settings",
+        "workspace",
+        "masking",
+        "folding",
+        "garbage",
+    ),
     ("store",),
     ("durable",),
     ("record",),

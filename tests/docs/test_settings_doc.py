@@ -8,7 +8,8 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
@@ -41,11 +42,17 @@ def documented() -> dict[str, Documented]:
 
 def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from keys_of(kind, f"{prefix}{name}.")
+        if table := table_of(field):
+            yield from keys_of(table, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", field
+
+
+def table_of(field: FieldInfo) -> type[BaseModel] | None:
+    """The table that a key is, also one that may be left out."""
+    kind = field.annotation
+    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    return next((each for each in kinds if isinstance(each, type) and issubclass(each, BaseModel)), None)
 
 
 def default_of(field: FieldInfo) -> str:

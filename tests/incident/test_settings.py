@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from incident.carrier_settings import Relation
 from incident.errors import BadInput, WorkspaceError
 from incident.settings import (
     Born,
     Playbooks,
-    Relation,
     parse_settings,
     read_settings,
     resolve_secret,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from incident.carrier_settings import MailSettings
 from incident.delivery.bounces import ROUND, Round, Unclear, look_aside
 from incident.delivery.maildir import MOST_BYTES
 from incident.delivery.receipts import VerifiedBy
@@ -19,7 +20,6 @@ from incident.errors import BadInput, WorkspaceError
 from incident.ops.bounce_reading import BounceReading, bounce_desk, bounces_of, take_bounces
 from incident.ops.retention import destroy
 from incident.record.incidents import close_incident
-from incident.settings import MailSettings
 from incident.store.instance import NotInCharge
 from incident.store.tables import Delivery, Receipt
 from notifiers.email.verp import mark_of

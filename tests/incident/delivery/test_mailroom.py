@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from incident.carrier_settings import MailSettings
 from incident.delivery import batching, mailroom
 from incident.delivery.mailroom import MailRoom, Route, routes_from
 from incident.durable import rates, set_rate
 from incident.errors import BadInput, CarrierUnavailable
 from incident.ops.engine import keep_relay_limits
-from incident.settings import MailSettings
 from notifiers.circuit import Circuit
 from notifiers.email.message import Envelope
 from notifiers.email.relay import Relay, Timeouts, TlsMode

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from incident.delivery.promises import must_keep_promises
+from incident.delivery.promises import (
+    Rule,
+    broken_promises,
+    carriers_of,
+    is_this_machine,
+    must_keep_promises,
+    promised_away,
+)
 from incident.errors import Refused
 from incident.settings import Settings
 from tests.support.breaches import make_breach, some_people
@@ -19,13 +26,37 @@ DECLARED: dict[str, Any] = {
     "processor": "our own relay",
     "country": "cn",
 }
+CENTRE: dict[str, Any] = {
+    "host": "smsc.example.com",
+    "tls": True,
+    "system_id": "tocsin",
+    "sender": "10000",
+    "processor": "our own centre",
+    "country": "cn",
+}
+POLICY = "我们会将收集到的个人信息存储于中华人民共和国境内。"
 
 
-def settings(promises: dict[str, Any] | None = None, **mail: Any) -> Settings:
+def settings(promises: dict[str, Any] | None = None, scope: str = "cn", **mail: Any) -> Settings:
     return Settings.model_validate(
         {
             "workspace": {"id": "t", "name": "T"},
+            "scope": {"countries": [scope]},
             "mail": {**DECLARED, **mail},
+            "promises": promises or {},
+        }
+    )
+
+
+def with_centre(
+    promises: dict[str, Any] | None = None, means: tuple[str, ...] = ("email", "sms"), **smpp: Any
+) -> Settings:
+    return Settings.model_validate(
+        {
+            "workspace": {"id": "t", "name": "T"},
+            "mail": DECLARED,
+            "sms": {"smpp": {**CENTRE, **smpp}},
+            "fallback": {"means": means},
             "promises": promises or {},
         }
     )
@@ -61,8 +92,41 @@ def test_everything_that_is_not_declared_is_named_at_once() -> None:
     assert "processor" in str(refused.value.next_step) or "processes" in str(refused.value.next_step)
 
 
-def test_without_that_promise_a_relay_abroad_is_no_matter_of_promises() -> None:
-    must_keep_promises(settings({"keep_in": []}, country="us"))
+@pytest.mark.parametrize("promises", [{}, {"keep_in": ["cn", "us"]}])
+def test_what_goes_abroad_needs_what_the_law_asks_for_by_reference(promises: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match="abroad for an organisation in 'cn'") as refused:
+        must_keep_promises(settings(promises, country="us"))
+    assert refused.value.where == "mail.transfer"
+    assert "a reason is not enough" in (refused.value.next_step or "")
+    must_keep_promises(settings(promises, country="us", transfer="CAC-SC-2026-0031"))
+
+
+def test_no_reference_undoes_a_promise() -> None:
+    with pytest.raises(Refused) as refused:
+        must_keep_promises(settings({"keep_in": ["cn"]}, country="us", transfer="CAC-SC-2026-0031"))
+    assert refused.value.where == "mail.country"
+
+
+@pytest.mark.parametrize(
+    ("home", "country"), [("eu", "de"), ("fr", "is"), ("us-ca", "us"), ("hk", "hk"), ("eu", "eu")]
+)
+def test_what_stays_at_home_is_no_transfer(home: str, country: str) -> None:
+    must_keep_promises(settings(scope=home, country=country))
+
+
+@pytest.mark.parametrize(("home", "country"), [("eu", "gb"), ("cn", "hk"), ("us", "de")])
+def test_another_country_is_abroad_also_a_near_one(home: str, country: str) -> None:
+    with pytest.raises(Refused) as refused:
+        must_keep_promises(settings(scope=home, country=country))
+    assert refused.value.where == "mail.transfer"
+
+
+@pytest.mark.parametrize("mail", [{"country": "us"}, {"relation": "provided"}])
+def test_the_words_of_the_privacy_policy_are_quoted(mail: dict[str, str]) -> None:
+    wording = {"en": "Kept in the Chinese mainland.", "zh-Hans": POLICY}
+    with pytest.raises(Refused) as refused:
+        must_keep_promises(settings({"keep_in": ["cn"], "wording": wording}, **mail))
+    assert f"“{POLICY}”" in refused.value.what
 
 
 def test_a_third_party_breaks_the_promise_to_share_with_no_one() -> None:
@@ -97,3 +161,75 @@ def test_a_campaign_that_would_break_a_promise_is_not_opened(tmp_path: Path, mai
     with pytest.raises(Refused):
         breach.open_sending()
     assert all_rows(breach.made.store) == before
+
+
+def test_a_centre_declared_at_home_over_tls_keeps_every_promise() -> None:
+    promises = {"keep_in": ["cn"], "share_with_no_one": True}
+    must_keep_promises(with_centre(promises))
+    assert promised_away(with_centre(promises)) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("smpp", "rule", "where"),
+    [
+        ({"country": "sg"}, Rule.KEEP_IN, "sms.smpp.country"),
+        ({"relation": "provided"}, Rule.SHARE_WITH_NO_ONE, "sms.smpp.relation"),
+        ({"relation": "entrusted"}, Rule.CONTRACT, "sms.smpp.contract"),
+        ({"tls": False}, Rule.IN_CLEAR, "sms.smpp.tls"),
+        ({"sender": ""}, Rule.DECLARED, "incident.toml"),
+    ],
+)
+def test_a_centre_is_held_against_the_same_rules(smpp: dict[str, Any], rule: Rule, where: str) -> None:
+    found = with_centre({"keep_in": ["cn"], "wording": {"zh-Hans": POLICY}}, **smpp)
+    [(means, broken)] = broken_promises(found)
+    assert (means, broken.rule, broken.where) == ("sms", rule, where)
+    assert promised_away(found) == {"sms"}
+    with pytest.raises(Refused) as refused:
+        must_keep_promises(found)
+    assert refused.value.where == where
+
+
+def test_a_centre_abroad_needs_a_reference_too() -> None:
+    [(_, broken)] = broken_promises(with_centre(country="sg"))
+    assert (broken.rule, broken.where) == (Rule.TRANSFER, "sms.smpp.transfer")
+    must_keep_promises(with_centre(country="sg", transfer="CAC-SC-2026-0031"))
+
+
+def test_everything_that_a_centre_lacks_is_named_at_once() -> None:
+    empty: dict[str, Any] = dict.fromkeys(("host", "processor", "country", "sender", "system_id"), "")
+    [(_, broken)] = broken_promises(with_centre(**empty))
+    for name in empty:
+        assert f"sms.smpp.{name}" in broken.what
+
+
+@pytest.mark.parametrize(
+    "smpp", [{"private_line": True}, {"host": "127.0.0.1"}, {"host": "localhost"}, {"host": "[::1]"}]
+)
+def test_in_clear_goes_only_what_stays_here_or_on_a_line_declared_as_private(smpp: dict[str, Any]) -> None:
+    must_keep_promises(with_centre(**{**smpp, "tls": False}))
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1.example.com", "localhost.example.com", "10.0.0.1", "::ffff:192.0.2.1"]
+)
+def test_a_host_that_only_looks_like_this_machine_is_another(host: str) -> None:
+    assert not is_this_machine(host)
+
+
+def test_a_centre_that_no_means_uses_is_in_nobody_s_way() -> None:
+    found = with_centre(means=("email", "letter"), country="")
+    assert [each.where for each in carriers_of(found)] == ["mail"]
+    must_keep_promises(found)
+
+
+def test_texts_that_people_send_by_hand_have_no_carrier_here() -> None:
+    found = settings()
+    assert [each.where for each in carriers_of(found)] == ["mail"]
+    assert promised_away(found) == frozenset()
+
+
+def test_a_relay_that_breaks_a_promise_takes_only_its_own_means_away() -> None:
+    found = Settings.model_validate(
+        {**with_centre().model_dump(), "mail": {**DECLARED, "relation": "provided"}}
+    )
+    assert promised_away(found) == {"email"}

@@ -7,7 +7,8 @@ import pytest
 from incident.errors import NotFound, Refused
 from incident.notice.paper_fonts import FontShelf
 from incident.ops import doctor
-from incident.ops.doctor import Examined, State, examine
+from incident.ops.doctor import examine
+from incident.ops.examined import Examined, State
 from incident.response.housework import House
 from incident.settings import Paper
 from tests.support.breaches import make_breach

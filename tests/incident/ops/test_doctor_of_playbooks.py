@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from incident.ops.doctor import Examined, State, _playbooks
+from incident.ops.doctor import _playbooks
+from incident.ops.examined import Examined, State
 from incident.response.housework import House
 from incident.settings import Playbooks
 from tests.support.breaches import make_breach

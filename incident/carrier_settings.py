@@ -1,0 +1,131 @@
+"""The settings of carriers: mail relays, and an operator's short-message centre. What each declares stands in `Declared`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from incident.setting_values import CountryOrNone, Part, SecretReference
+
+PerSecond = Annotated[float, Field(ge=0.001, le=1_000_000)]
+
+
+class Relation(StrEnum):
+    """Who a carrier is to the organisation (PIPL 21 and 23): its own, entrusted by contract, or a third party."""
+
+    OWN = "own"
+    ENTRUSTED = "entrusted"
+    PROVIDED = "provided"
+
+
+class Declared(Part):
+    """What every carrier says of where the data goes (rule 12 of the design).
+
+    `processor`: who runs it, in `country`. `contract`: the processing contract of an entrusted one (PIPL 21, GDPR 28).
+    `transfer`: the reference of what sending abroad rests on: the consent, the security assessment, the standard
+    contract or the certification (PIPL 38, 39; GDPR 44-46). `NEEDED`: what must be set before anything is sent.
+    """
+
+    NEEDED: ClassVar[tuple[str, ...]] = ("processor", "country")
+
+    processor: str = ""
+    country: CountryOrNone = ""
+    relation: Relation = Relation.OWN
+    contract: str = ""
+    transfer: str = ""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The keys of `NEEDED` that are not set."""
+        return tuple(name for name in self.NEEDED if not getattr(self, name))
+
+
+class RelaySettings(Declared):
+    """A mail relay, and how to reach it.
+
+    `per_second`: the messages a second that it is given at most, by all workers together; None: no limit.
+    """
+
+    NEEDED: ClassVar[tuple[str, ...]] = ("host", "processor", "country")
+
+    host: str = ""
+    port: int = Field(default=587, ge=1, le=65535)
+    tls: str = Field(default="starttls", pattern="^(none|starttls|implicit)$")
+    username: str | None = None
+    password: SecretReference | None = None
+    ca_file: str | None = None
+    connections: int = Field(default=1, ge=1, le=50)
+    per_second: PerSecond | None = None
+
+
+class MailSettings(RelaySettings):
+    """Who sends, the relay, and `others` that take over in their order while those before them cannot be used.
+
+    `return_path` is the mailbox that bounces go to; each message has a mark of its own there, after the separator.
+    `bounces` is the Maildir into which the mail server delivers that mailbox, counted from the workspace.
+    """
+
+    NEEDED: ClassVar[tuple[str, ...]] = ("from_address", *RelaySettings.NEEDED)
+
+    return_path: str = ""
+    return_path_separator: str = Field(default="+", pattern=r"^[+=._-]$")
+    bounces: str = ""
+    from_name: dict[str, str] = Field(default_factory=dict)
+    from_address: str = ""
+    reply_to: str | None = None
+    others: list[RelaySettings] = Field(default_factory=list, max_length=4)
+
+    @property
+    def relays(self) -> Mapping[str, RelaySettings]:
+        """All relays in their order, by the name of their table."""
+        return {"mail": self, **{f"mail.others.{at}": each for at, each in enumerate(self.others)}}
+
+
+class SmppSettings(Declared):
+    """An operator's short-message centre, spoken to by SMPP 3.4.
+
+    `tls`: TLS from the first octet, verified against `ca_file` where it is given. `private_line` says that a connection
+    without TLS to another machine goes over a private line or a VPN; without it such a connection is refused.
+    `system_id`, `password` and `system_type` are those of the bind (SMPP 3.4, 4.1.5). `sender`: the number, short code or
+    name that people see. `alphabet`: what the centre takes for data_coding 0; text that it cannot hold goes as UCS-2, and
+    with `ucs-2` all does. `number_format`: with the country code, without `country_code`, or as bare digits of unknown
+    type. `window`: parts that may wait for an answer at a time. `per_second`: parts a second, by all workers together;
+    None: no limit. `validity_hours`: how long the centre goes on trying. `reply_wait_seconds`: how long an answer to a
+    submit_sm is waited for. `sender_registered`, `template_approved`: references of the sender's (signature's)
+    registration and of the text's approval, which no centre can be asked for; sending does not need them.
+    """
+
+    NEEDED: ClassVar[tuple[str, ...]] = ("host", "system_id", "sender", "processor", "country")
+
+    host: str = ""
+    port: int = Field(default=2775, ge=1, le=65535)
+    tls: bool = False
+    ca_file: str | None = None
+    private_line: bool = False
+    system_id: str = ""
+    password: SecretReference | None = None
+    system_type: str = ""
+    sender: str = ""
+    alphabet: Literal["gsm", "latin-1", "ucs-2"] = "gsm"
+    number_format: Literal["international", "national", "plain"] = "international"
+    country_code: str = Field(default="86", pattern="^[1-9][0-9]{0,2}$")
+    window: int = Field(default=10, ge=1, le=1000)
+    per_second: PerSecond | None = None
+    validity_hours: int = Field(default=48, ge=1, le=720)
+    reply_wait_seconds: float = Field(default=30, ge=1, le=240)
+    sender_registered: str = ""
+    template_approved: str = ""
+
+
+class SmsSettings(Part):
+    """By which centre SMS leave (None: none do), and what one costs, so that a preview can say what telling everybody
+    costs. `price` is for one segment in `currency`; None: not known. The gate warns of more than `most_segments`."""
+
+    price: Annotated[Decimal, Field(ge=0, le=1000)] | None = None
+    currency: str = Field(default="CNY", min_length=1, max_length=12)
+    most_segments: int = Field(default=4, ge=1, le=20)
+    smpp: SmppSettings | None = None

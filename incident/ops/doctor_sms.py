@@ -1,0 +1,154 @@
+"""The doctor's look at SMS: whether the centre is declared and may be used, and whether the texts are ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from incident.carrier_settings import SmppSettings
+from incident.delivery.promises import broken_promises, is_this_machine
+from incident.errors import TocsinError
+from incident.law.categories import category_catalogue
+from incident.notice.draft import draft
+from incident.notice.inputs import NoticeInputs
+from incident.notice.languages import languages_in
+from incident.notice.render_small import render_small
+from incident.notice.sms_text import sms_text
+from incident.notice.stand_ins import sample_values
+from incident.ops.examined import Examined, State, unusable
+from incident.record.facts import Certainty, Fact
+from incident.response.housework import House
+from incident.settings import Means, resolve_secret
+from incident.workspace import search_path
+
+_CENTRE, _TEXTS, _APPROVALS = "SMS centre", "SMS texts", "SMS approvals"
+_TYPICAL_KINDS = ("name", "id_number", "phone_number")
+"""What leaks together most, and what most people of an operator's list are told of."""
+
+
+def examine_sms(house: House) -> Iterator[Examined]:
+    """What SMS to people need. Nothing is said of them where they are neither a means of the workspace nor set up."""
+    centre, is_means = house.settings.sms.smpp, Means.SMS in house.settings.fallback.means
+    if centre is None:
+        if is_means:
+            finding = "sms stands in [fallback] means, and no centre is declared: people send them by hand"
+            yield Examined(_CENTRE, State.WARN, finding, "fill [sms.smpp] in incident.toml (docs/sms.md)")
+            yield from _texts(house)
+        return
+    if not is_means:
+        finding = "declared, and nothing goes over it: sms does not stand in [fallback] means"
+        yield Examined(_CENTRE, State.WARN, finding, "add it where your privacy policy names SMS")
+        return
+    yield from _centre(house, centre)
+    yield from _approvals(centre)
+    yield from _texts(house)
+
+
+def _centre(house: House, centre: SmppSettings) -> Iterator[Examined]:
+    faults = [
+        unusable(_CENTRE, broken.refusal)
+        for means, broken in broken_promises(house.settings)
+        if means is Means.SMS
+    ]
+    faults += _sign_in(centre)
+    faults += _certificates(house, centre)
+    if faults:
+        yield from faults
+        return
+    told = f"{centre.host}:{centre.port}, {centre.processor}, {centre.country}"
+    if not centre.tls and not is_this_machine(centre.host):
+        told += ", in clear over a line declared as private"
+    yield Examined(_CENTRE, State.OK, f"declared: {told}")
+
+
+def _sign_in(centre: SmppSettings) -> Iterator[Examined]:
+    if centre.password is None:
+        step = 'write password = "env:NAME" or "file:PATH" under [sms.smpp]'
+        yield Examined(_CENTRE, State.FAIL, "sms.smpp.password: no password to bind with is named", step)
+        return
+    try:
+        resolve_secret(centre.password)
+    except TocsinError as error:
+        yield unusable(_CENTRE, error)
+
+
+def _certificates(house: House, centre: SmppSettings) -> Iterator[Examined]:
+    if centre.ca_file is None:
+        return
+    if not centre.tls:
+        finding = "sms.smpp.ca_file: certificates are named, but TLS is off"
+        yield Examined(_CENTRE, State.FAIL, finding, "set tls = true, or take ca_file out")
+    elif not (place := house.workspace.under(centre.ca_file)).is_file():
+        finding = f"sms.smpp.ca_file: there is no file {place}"
+        yield Examined(_CENTRE, State.FAIL, finding, "put the certificates of the centre's authority there")
+
+
+def _approvals(centre: SmppSettings) -> Iterator[Examined]:
+    """A centre cannot be asked what is registered and approved, so the settings say it."""
+    for key, what in (
+        ("sender_registered", "the sender is registered"),
+        ("template_approved", "the text is approved"),
+    ):
+        if getattr(centre, key):
+            continue
+        finding = (
+            f"nobody said that {what}. Where operators ask for it (in mainland China they and the platform approve "
+            "signature and text beforehand) it takes weeks, and what is not approved is dropped"
+        )
+        step = f'have it done now, then write its reference: {key} = "REFERENCE" under [sms.smpp]'
+        yield Examined(_APPROVALS, State.WARN, finding, step)
+    if centre.sender_registered and centre.template_approved:
+        told = f"sender {centre.sender_registered}, text {centre.template_approved}, as declared"
+        yield Examined(_APPROVALS, State.OK, told)
+
+
+def _texts(house: House) -> Iterator[Examined]:
+    """Each language's text, filled with a typical case: what does not fit before a breach fits less on the day."""
+    most, found = house.settings.sms.most_segments, []
+    for language in house.settings.workspace.languages:
+        try:
+            segments = typical_segments(house, language)
+        except TocsinError as error:
+            yield unusable(_TEXTS, error)
+            continue
+        if segments is None:
+            finding = f"no text in {language}: who reads it gets no SMS"
+            step = f"write templates/notice/{language}/sms.txt.j2 in the workspace"
+            yield Examined(_TEXTS, State.WARN, finding, step)
+            continue
+        found.append(f"{language} in {segments} segments")
+        if segments > most:
+            finding = (
+                f"{language}: a typical one needs {segments} segments, more than [sms] most_segments ({most})"
+            )
+            step = f"shorten templates/notice/{language}/sms.txt.j2, or allow for more"
+            yield Examined(_TEXTS, State.WARN, finding, step)
+    if found:
+        yield Examined(_TEXTS, State.OK, ", ".join(found))
+
+
+def typical_segments(house: House, language: str) -> int | None:
+    """The segments of the SMS about a breach of a few common kinds of data, to somebody with a long name.
+
+    None where the language has no template for SMS. Raises `BadInput` or `NotFound` for one that cannot be used.
+    """
+    templates = search_path(house.workspace, "templates")
+    now, languages = house.clock(), languages_in(templates)
+    kinds = Fact("data_categories", _TYPICAL_KINDS, "doctor", "made up", Certainty.confirmed, now)
+    content = draft(
+        NoticeInputs(
+            reference="INC-0000-0000",
+            facts={kinds.field: kinds},
+            measures=(),
+            organisation=house.settings.organisation,
+            categories=category_catalogue(),
+            written_at=now,
+            zone=house.settings.zone,
+            languages=languages,
+        ),
+        language,
+    )
+    sms = render_small(content, templates=templates).sms
+    if sms is None:
+        return None
+    values = sample_values(content, size="longest", languages=languages)
+    return len(sms_text(sms.filled(values).text).segments)
