@@ -6,8 +6,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from notifiers.smpp.message import SmsMessage
-
 from incident.delivery.codes import code_of
 from incident.delivery.message import CannotBeAddressed
 from incident.notice.audience import Audience
@@ -17,6 +15,7 @@ from incident.notice.frozen import FrozenNotice
 from incident.notice.sms_text import SmsEncoding, sms_text
 from incident.record.person import PersonRow
 from notifiers.errors import BadAddress
+from notifiers.smpp.message import SmsMessage
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from notifiers.smpp.receipts import MessageState, SmsReceipt, id_forms
 from sqlmodel import Session, col, select
 
 from incident.delivery.ledger import Settled
@@ -28,6 +27,7 @@ from incident.store.change import open_row
 from incident.store.store import Store
 from incident.store.tables import Attempt, Delivery, MessagePart, Person
 from notifiers.outcome import Result
+from notifiers.smpp.receipts import MessageState, SmsReceipt, id_forms
 
 ENGINE = "engine"
 TAKEN = "receipts.sms"

@@ -10,34 +10,37 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from time import monotonic
 from types import TracebackType
-from typing import Self
-
-from notifiers.smpp.centre import Alphabet, Centre, NumberFormat, Timeouts
-from notifiers.smpp.message import SmsMessage
-from notifiers.smpp.receipts import SmsReceipt
-from notifiers.smpp.session import SmppSession
+from typing import Any, Self, TypeVar
 
 from incident.carrier_settings import SmppSettings
 from incident.errors import BadInput, CarrierUnavailable, TocsinError
 from incident.settings import resolve_secret
 from notifiers.errors import BadCentre, CarrierUnreachable
 from notifiers.outcome import Outcome
+from notifiers.smpp.centre import Alphabet, Centre, NumberFormat, Timeouts
+from notifiers.smpp.message import SmsMessage
+from notifiers.smpp.receipts import SmsReceipt
+from notifiers.smpp.session import SmppSession
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 TAKEN_TOGETHER = 100
 _LOOKS_EVERY = 0.5
 _AFTER_TROUBLE = 5.0
+# A receipt may come before what became of its own message is written down.
+_OUTCOME_IS_WRITTEN = 3.0
 
 TakeReceipts = Callable[[Sequence[SmsReceipt]], Sequence[bool]]
-"""Writes down what some receipts say, and tells of each whether it need not come again. Raises `TocsinError`."""
+"""Writes down what some receipts say, and tells of each whether its message was found. Raises `TocsinError`."""
 
 
 def centre_from(sms: SmppSettings, *, root: Path) -> Centre:
@@ -73,6 +76,7 @@ class _Waiting:
 
     receipt: SmsReceipt
     answer: Future[bool] = field(default_factory=Future)
+    since: float = field(default_factory=monotonic)
 
 
 class SmsRoom:
@@ -88,6 +92,8 @@ class SmsRoom:
         self._centre = centre
         self._take = take
         self._says = says
+        self.strays = 0
+        """Receipts for what is not on record: of others who use the account, or of messages before the record."""
         self._stays = stays
         self._places = threading.BoundedSemaphore(centre.window)
         self._loop = asyncio.new_event_loop()
@@ -162,7 +168,7 @@ class SmsRoom:
                     told = True
             await asyncio.sleep(_AFTER_TROUBLE)
 
-    def _on_loop(self, coroutine):  # type: ignore[no-untyped-def]  # any coroutine's result, as asyncio has it
+    def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     # -- receipts ---------------------------------------------------------------------------------------
@@ -188,10 +194,18 @@ class SmsRoom:
                     told = True
                 if not isinstance(error, TocsinError):
                     log.exception("a fault while receipts of SMS were taken")
-                taken = [False] * len(waiting)
+                for each in waiting:
+                    each.answer.set_result(False)
                 self._closing.wait(_AFTER_TROUBLE)
-            for each, is_taken in zip(waiting, taken, strict=True):
-                each.answer.set_result(is_taken)
+                continue
+            for each, is_found in zip(waiting, taken, strict=True):
+                if is_found or monotonic() - each.since > _OUTCOME_IS_WRITTEN:
+                    self.strays += not is_found
+                    each.answer.set_result(True)
+                else:
+                    self._receipts.put(each)
+            if not any(taken):
+                self._closing.wait(_LOOKS_EVERY)
 
     def _next_receipts(self) -> list[_Waiting]:
         """Some receipts that came, together with those that come at the same time."""

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
-from notifiers.smpp.message import SmsMessage
 from sqlmodel import Session
 
 from incident.delivery.following import decide_updates, others_of, retire, some_wait
@@ -46,6 +45,7 @@ from incident.store.change import open_row
 from incident.store.store import Store
 from incident.store.tables import Batch, Campaign, Person
 from notifiers.outcome import Outcome
+from notifiers.smpp.message import SmsMessage
 
 _UNDER_A_BRAKE = (
     3600.0  # whoever lifts a brake makes every open job due at once; this is for one that nobody lifts
@@ -231,7 +231,7 @@ def _next(
 
     As long as some are under way the job is not left: their outcomes are still to be written.
     """
-    lease, batch, post = sending.lease, sending.batch, sending.post
+    lease, batch = sending.lease, sending.batch
     now = _now(sending)
     with sending.store.transaction() as session:
         lease.fence(session, progress=bool(settled))
