@@ -14,7 +14,17 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, exists, select
 
 from incident.delivery.let_go import may_be_worked_on
-from incident.delivery.states import BATCH_JOB, IN_PROGRESS, PUBLISH_JOB, SETTLE_JOB, WAVE_JOB, CampaignState
+from incident.delivery.states import (
+    BATCH_JOB,
+    EMAIL,
+    IN_PROGRESS,
+    PUBLISH_JOB,
+    SETTLE_JOB,
+    SMS,
+    SMS_JOB,
+    WAVE_JOB,
+    CampaignState,
+)
 from incident.durable import JobState, put_job
 from incident.duties.reminding import DUTIES_JOB
 from incident.hooks.receiving import ALERT_JOB, AlertState
@@ -69,15 +79,18 @@ def work_without_a_job(session: Session) -> Iterator[Owed]:
     ).all():
         if followed_by(session, notice_id) is None:
             yield Owed(PUBLISH_JOB, notice_id, incident_id)
-    to_send = exists().where(
-        col(Delivery.batch_id) == col(Batch.id), col(Delivery.state).in_(sorted(IN_PROGRESS))
-    )
-    for batch_id, incident_id in session.exec(
-        select(Batch.id, Batch.incident_id).where(
-            to_send, may_be_worked_on(), ~_has_job(BATCH_JOB, col(Batch.id))
+    for channel, job in ((EMAIL, BATCH_JOB), (SMS, SMS_JOB)):
+        to_send = exists().where(
+            col(Delivery.batch_id) == col(Batch.id),
+            col(Delivery.channel) == channel,
+            col(Delivery.state).in_(sorted(IN_PROGRESS)),
         )
-    ):
-        yield Owed(BATCH_JOB, batch_id, incident_id)
+        for batch_id, incident_id in session.exec(
+            select(Batch.id, Batch.incident_id).where(
+                to_send, may_be_worked_on(), ~_has_job(job, col(Batch.id))
+            )
+        ):
+            yield Owed(job, batch_id, incident_id)
     unsettled = exists().where(col(Batch.campaign_id) == col(Waves.id), col(Batch.pending) > 0)
     for campaign_id, incident_id in session.exec(
         select(Waves.id, Waves.incident_id)

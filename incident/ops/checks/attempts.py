@@ -12,10 +12,13 @@ import sqlalchemy as sa
 from incident.delivery.codes import code_mac, code_of
 from incident.delivery.ledger import LONGEST_PAUSE
 from incident.delivery.states import (
+    EMAIL,
     IN_PROGRESS,
+    NEVER_MOVED,
     NEVER_TRIED,
     OF_A_RETURN,
     SETTLED,
+    SMS,
     CampaignState,
     DeliveryState,
     Rank,
@@ -68,19 +71,24 @@ _MAYBE_STRIKES = _TAKEN_PART & _BROKEN_OFF
 
 
 def _look_at_attempts(view: View, findings: Findings) -> None:
+    of = _delivery.alias()
+    # What was tried over a means before says nothing of how the present one stands.
+    now_over = a.channel == of.c.channel
     tried = (
         sa.select(
             a.delivery_id,
             sa.func.count().label("many"),
+            one_if(now_over).label("over_this"),
             sa.func.min(a.n).label("first"),
             sa.func.max(a.n).label("last"),
             one_if(a.outcome_at.is_(None)).label("open"),
             sa.func.max(sa.case((a.outcome_at.is_(None), a.n))).label("open_one"),
-            one_if(a.result == Result.accepted).label("accepted"),
-            one_if(_STRIKES).label("strikes"),
-            one_if(_MAYBE_STRIKES).label("maybe"),
+            one_if((a.result == Result.accepted) & now_over).label("accepted"),
+            one_if(_STRIKES & now_over).label("strikes"),
+            one_if(_MAYBE_STRIKES & now_over).label("maybe"),
             sa.func.min(a.job_attempt).label("earliest"),
         )
+        .outerjoin_from(_attempt, of, of.c.id == a.delivery_id)
         .group_by(a.delivery_id)
         .subquery()
     )
@@ -206,6 +214,11 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
             ),
             Sign(
                 STATES,
+                "it went on from a means by which nothing was tried",
+                d.tried_before.not_in(NEVER_MOVED) & (many == sa.func.coalesce(t.over_this, 0)),
+            ),
+            Sign(
+                STATES,
                 "unreachable for a reason that its last attempt does not give",
                 (d.state == DeliveryState.UNREACHABLE)
                 & ~((d.rank == Rank.RETURNED) & d.reason.in_(OF_A_RETURN))
@@ -256,6 +269,7 @@ def _look_at_outcomes(view: View, findings: Findings) -> None:
         _attempt.outerjoin(_delivery, d.id == a.delivery_id),
         [
             Sign(ATTEMPTS, "its delivery does not exist", d.id.is_(None)),
+            Sign(ATTEMPTS, "it names no channel that is known", a.channel.not_in([EMAIL, SMS])),
             Sign(ATTEMPTS, "its delivery has its message from another", d.leader_id.is_not(None)),
             Sign(ATTEMPTS, "it and its delivery name different incidents", a.incident_id != d.incident_id),
             Sign(
@@ -286,9 +300,30 @@ def _look_at_outcomes(view: View, findings: Findings) -> None:
 
 
 def _goes_together() -> sa.ColumnElement[bool]:
-    """What an attempt by e-mail can end as: RFC 5321 sections 4.2.1 and 6.1, as `notifiers.email` reads them."""
+    """What an attempt can end as.
+
+    By e-mail: RFC 5321 sections 4.2.1 and 6.1, as `notifiers.email` reads them. By SMS: SMPP 3.4, 5.1.3, as
+    `notifiers.smpp` does.
+    """
     code, stage = sa.func.coalesce(a.code, 0), sa.func.coalesce(a.stage, "")
+    before = ["", Stage.connect, Stage.tls, Stage.auth]
     return sa.case(
+        (
+            a.channel == SMS,
+            sa.case(
+                (a.result == Result.accepted, (stage == Stage.reply) & (code == 0)),
+                (
+                    a.result.in_([Result.temporary, Result.permanent]),
+                    stage.in_([Stage.account, Stage.reply]) & (code != 0),
+                ),
+                (a.result == Result.ambiguous, stage.in_(["", Stage.submitted])),
+                (
+                    a.result == Result.not_sent,
+                    stage.in_([*before, Stage.submitted, Stage.account, Stage.reply]),
+                ),
+                else_=sa.false(),
+            ),
+        ),
         (a.result == Result.accepted, (stage == Stage.reply) & code.between(200, 299)),
         (a.result == Result.temporary, stage.not_in(["", Stage.after_dot]) & code.between(400, 499)),
         (a.result == Result.permanent, stage.not_in(["", Stage.after_dot]) & code.between(500, 599)),
@@ -296,8 +331,7 @@ def _goes_together() -> sa.ColumnElement[bool]:
         (
             a.result == Result.not_sent,
             # Of a session that did not come about the relay may say anything.
-            stage.in_(["", Stage.connect, Stage.tls, Stage.auth])
-            | stage.in_([Stage.mail, Stage.rcpt, Stage.data]) & ~code.between(400, 599),
+            stage.in_(before) | stage.in_([Stage.mail, Stage.rcpt, Stage.data]) & ~code.between(400, 599),
         ),
         else_=sa.false(),
     )

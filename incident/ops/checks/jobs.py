@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
-from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB, WAVE_JOB
+from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB, SMS_JOB, WAVE_JOB
 from incident.durable import JobState
 from incident.duties.reminding import DUTIES_JOB, LONGEST_SLEEP
 from incident.hooks.receiving import ALERT_JOB
@@ -57,6 +57,7 @@ TARGETS: Mapping[str, sa.Table] = {
     PUBLISH_JOB: table_of(Notice),
     SETTLE_JOB: table_of(Campaign),
     BATCH_JOB: table_of(Batch),
+    SMS_JOB: table_of(Batch),
     WAVE_JOB: table_of(Waves),
     CONTAINMENT_JOB: table_of(Containment),
     HOLD_JOB: table_of(Hold),

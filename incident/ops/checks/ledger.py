@@ -10,8 +10,10 @@ from incident.delivery.message import writes_to_organisations
 from incident.delivery.states import (
     EMAIL,
     IN_PROGRESS,
+    NEVER_MOVED,
     NEVER_TRIED,
     NOT_WRITTEN_TO,
+    SMS,
     Addressee,
     DeliveryState,
     Rank,
@@ -71,11 +73,12 @@ def _look_at_batches(view: View, findings: Findings) -> None:
             one_if(d.principal.is_(True) & (d.rank >= Rank.DELIVERED)).label("delivered"),
             one_if(d.principal.is_(True) & (d.rank == Rank.RETURNED)).label("returned"),
             one_if(d.principal.is_(True) & d.reason.in_(sorted(NEVER_TRIED))).label("never_tried"),
+            one_if(d.principal.is_(True) & d.tried_before.not_in(NEVER_MOVED)).label("moved_on"),
         )
         .group_by(d.batch_id)
         .subquery()
     )
-    names = ("accepted", "pending", "unreachable", "delivered", "returned", "never_tried")
+    names = ("accepted", "pending", "unreachable", "delivered", "returned", "moved_on", "never_tried")
     counters = [_batch.c[name] for name in names]
     rows = [sa.func.coalesce(by_rows.c[name], 0) for name in names]
     differs = [one.is_distinct_from(other) for one, other in zip(counters, rows, strict=True)]
@@ -153,7 +156,23 @@ def _look_at_orphans(view: View, findings: Findings) -> None:
             Sign(PEOPLE, "its batch does not exist", b.id.is_(None)),
             Sign(PEOPLE, "it and its batch name different incidents", b.incident_id != d.incident_id),
             Sign(PEOPLE, "it names no addressee that is known", d.addressee.not_in(sorted(Addressee))),
-            Sign(PEOPLE, "it names no channel that is known", d.channel != EMAIL),
+            Sign(PEOPLE, "it names no channel that is known", d.channel.not_in([EMAIL, SMS])),
+            Sign(
+                PEOPLE,
+                "an SMS to who is not told by one: it has words for the person concerned alone",
+                (d.channel == SMS)
+                & sa.or_(
+                    d.addressee != Addressee.PERSON,
+                    d.principal.is_(False),
+                    d.leader_id.is_not(None),
+                    d.shared != 0,
+                ),
+            ),
+            Sign(
+                PEOPLE,
+                "it went on from a means to the same one",
+                d.tried_before.like(d.channel + ":%") | d.tried_before.like("%," + d.channel + ":%"),
+            ),
         ],
         view.mine(d.incident_id),
     )
@@ -169,6 +188,7 @@ def _look_at_told(view: View, findings: Findings, campaign: str, incident: str) 
             one_if(d.addressee == Addressee.GUARDIAN).label("guardians"),
             one_if((d.addressee == Addressee.GUARDIAN) & d.principal.is_(True)).label("guardian_leads"),
             one_if((d.addressee == Addressee.PERSON) & d.reason.in_(_NO_ADDRESS)).label("without"),
+            one_if(d.channel == SMS).label("by_sms"),
             one_if(d.reason.in_(sorted(NOT_WRITTEN_TO))).label("spared"),
             one_if(d.reason == Why.DECEASED).label("dead"),
             one_if(d.reason == Why.ORGANISATION).label("organisations"),
@@ -215,7 +235,8 @@ def _look_at_told(view: View, findings: Findings, campaign: str, incident: str) 
                 "the list has an address, or has none, other than the delivery says",
                 sa.or_(
                     p.has_email.is_(True) & (told.without != 0),
-                    p.has_email.is_(False) & (told.without != told.rows - told.guardians - told.spared),
+                    p.has_email.is_(False)
+                    & (told.without != told.rows - told.guardians - told.spared - told.by_sms),
                 ),
             ),
             Sign(

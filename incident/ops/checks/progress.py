@@ -18,6 +18,8 @@ from incident.delivery.states import (
     BRAKED,
     IN_PROGRESS,
     SETTLE_JOB,
+    SMS,
+    SMS_JOB,
     CampaignState,
     DeliveryState,
     campaign_brake,
@@ -76,7 +78,7 @@ def _look_at_batches(view: View, findings: Findings) -> None:
         .select_from(
             _delivery.join(_batch, b.id == d.batch_id)
             .join(_campaign, c.id == b.campaign_id)
-            .outerjoin(_job, (j.kind == BATCH_JOB) & (j.key == b.id))
+            .outerjoin(_job, (j.kind == _job_of(d.channel)) & (j.key == b.id))
         )
         .where(
             view.mine(d.incident_id),
@@ -85,8 +87,8 @@ def _look_at_batches(view: View, findings: Findings) -> None:
             # Who waits for a later wave is looked at with the waves.
             may_be_worked_on(),
         )
-        .group_by(b.id, j.state, j.next_at, j.beat_at)
-        .order_by(b.id)
+        .group_by(b.id, j.kind, j.state, j.next_at, j.beat_at)
+        .order_by(b.id, j.kind)
     )
     for batch, job, next_at, beat_at, people, at_once, earliest, under_a_hold in view.rows(statement):
         if job != JobState.OPEN:
@@ -101,6 +103,11 @@ def _look_at_batches(view: View, findings: Findings) -> None:
                 findings.broken(
                     NEXT, f"batch {batch}", f"its job sleeps {late:.0f} seconds longer than its people wait"
                 )
+
+
+def _job_of(channel: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """The kind of job that sends over a channel."""
+    return sa.case((channel == SMS, SMS_JOB), else_=BATCH_JOB)
 
 
 def _rests(view: View, incident_id: str) -> bool:
@@ -128,7 +135,9 @@ def _look_at_campaigns(view: View, findings: Findings) -> None:
     settling = sa.exists().where(j.kind == SETTLE_JOB, j.key == c.id, j.state == JobState.OPEN)
     sending = (
         sa.exists()
-        .where(b.campaign_id == c.id, j.kind == BATCH_JOB, j.key == b.id, j.state == JobState.OPEN)
+        .where(
+            b.campaign_id == c.id, j.kind.in_([BATCH_JOB, SMS_JOB]), j.key == b.id, j.state == JobState.OPEN
+        )
         .correlate(_campaign)
     )
     statement: sa.Select[Any] = (

@@ -29,7 +29,14 @@ def _look_at_receipts(view: View, findings: Findings) -> None:
         [
             Sign(RECEIPTS, "its delivery does not exist", d.id.is_(None)),
             Sign(RECEIPTS, "it and its delivery name different incidents", d.incident_id != r.incident_id),
-            Sign(RECEIPTS, "it and its delivery are of different channels", d.channel != r.channel),
+            Sign(
+                RECEIPTS,
+                "its delivery was never sent over its channel",
+                (d.channel != r.channel)
+                & ~sa.exists()
+                .where(a.delivery_id == d.id, a.channel == r.channel)
+                .correlate(_delivery, _receipt),
+            ),
             Sign(RECEIPTS, "its delivery has its message from another", d.leader_id.is_not(None)),
             Sign(RECEIPTS, "its rank is unknown", r.rank.not_in([int(rank) for rank in Rank])),
             Sign(
@@ -47,9 +54,12 @@ def _look_at_receipts(view: View, findings: Findings) -> None:
 
 
 def _look_at_ranks(view: View, findings: Findings) -> None:
+    of = _delivery.alias()
     proved = (
         sa.select(r.delivery_id, sa.func.max(r.rank).label("rank"))
-        .where(r.counts.is_(True))
+        .join_from(_receipt, of, of.c.id == r.delivery_id)
+        # Of a means before, only that it was delivered after all still matters.
+        .where(r.counts.is_(True), (r.channel == of.c.channel) | (r.rank >= Rank.DELIVERED))
         .group_by(r.delivery_id)
         .subquery()
     )

@@ -1,0 +1,294 @@
+"""Sending by SMS over a real message centre: everybody once, the next means where one fails, receipts that count."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from incident.delivery.fallback import Way
+from incident.delivery.next_steps import next_steps
+from incident.delivery.pausing import pause_campaign, resume_campaign
+from incident.delivery.sms_rules import DOUBT_PAUSE, MOST_DOUBTS
+from incident.delivery.states import SMS, CampaignState, DeliveryState, Rank, Why
+from incident.ops.check import check
+from incident.store.tables import Attempt, Delivery, MessagePart
+from notifiers.outcome import Result
+from tests.support.breaches import Affected, Breach, some_people
+from tests.support.lived_in import broken
+from tests.support.message_centre import (
+    ANSWERS,
+    Act,
+    Answer,
+    Receipts,
+    message_centre,
+    refused,
+)
+from tests.support.postgres import PostgresServer
+from tests.support.relays import RecordingRelay
+from tests.support.sms_sendings import by_sms_only, live_to_the_end, number, sms_breach, work_until
+
+
+def assert_sound(breach: Breach) -> None:
+    assert breach.account().adds_up
+    assert broken(check(breach.house)) == {}
+
+
+def attempts_of(breach: Breach, delivery: Delivery) -> list[tuple[str, Result | None]]:
+    """The channel and the result of each attempt, in order."""
+    with breach.made.store.read() as session:
+        rows = session.exec(
+            select(Attempt).where(Attempt.delivery_id == delivery.id).order_by(Attempt.n)  # type: ignore[arg-type]
+        ).all()
+    return [(row.channel, Result(row.result) if row.result else None) for row in rows]
+
+
+def person(phone: str, *, email: str = "", name: str = "Ann") -> Affected:
+    return Affected("C00001", name=name, email=email, phone=phone)
+
+
+def only(breach: Breach) -> Delivery:
+    [row] = breach.deliveries()
+    return row
+
+
+def test_who_has_no_address_is_told_by_sms_once(
+    tmp_path: Path, relay: RecordingRelay, store_on: PostgresServer | None
+) -> None:
+    people = [*some_people(5), *by_sms_only(40)[5:]]
+    with message_centre() as centre:
+        breach = sms_breach(tmp_path, people, centre_port=centre.port, relay_port=relay.port, on=store_on)
+        live_to_the_end(breach)
+        texts = centre.texts()
+    assert set(texts) == {each.phone.lstrip("+") for each in people if each.phone}
+    assert {len(copies) for copies in texts.values()} == {1}
+    account = breach.account()
+    assert (account.expected, account.accepted, account.unreachable) == (40, 40, {})
+    assert len(relay.taken) == 5
+    assert_sound(breach)
+
+
+def test_an_sms_says_what_was_released_with_the_persons_own_words(tmp_path: Path) -> None:
+    with message_centre() as centre:
+        breach = sms_breach(
+            tmp_path, [replace(person(number(20), name="李雷"), language="zh-Hans")], centre_port=centre.port
+        )
+        live_to_the_end(breach)
+        [[text]] = centre.texts().values()
+        taken = centre.taken()
+    assert text.startswith("【示例移动】李雷您好：")
+    assert "手机号码" in text and "核验码：" in text
+    assert len(taken) > 1 and {each.data_coding for each in taken} == {8}
+    with breach.made.store.read() as session:
+        parts = session.exec(select(MessagePart)).all()
+    assert sorted(each.ref for each in parts) == sorted(each.message_id for each in taken)
+
+
+def test_whom_e_mail_does_not_reach_is_told_by_sms(
+    tmp_path: Path, relay: RecordingRelay, store_on: PostgresServer | None
+) -> None:
+    relay.at_rcpt = lambda address: "550 5.1.1 unknown"
+    people = [replace(each, phone=number(20 + at)) for at, each in enumerate(some_people(6))]
+    people[5] = replace(people[5], phone="")
+    with message_centre() as centre:
+        breach = sms_breach(tmp_path, people, centre_port=centre.port, relay_port=relay.port, on=store_on)
+        live_to_the_end(breach)
+        assert centre.copies() == {each.phone.lstrip("+"): 1 for each in people[:5]}
+    account = breach.account()
+    assert (account.accepted, account.unreachable) == (5, {Why.REFUSED: 1})
+    moved = [row for row in breach.deliveries() if row.channel == SMS]
+    assert {row.tried_before for row in moved} == {"email:refused"}
+    assert attempts_of(breach, moved[0]) == [("email", Result.permanent), ("sms", Result.accepted)]
+    assert_sound(breach)
+
+
+def test_an_organisation_that_begins_with_sms_goes_on_by_e_mail(
+    tmp_path: Path, relay: RecordingRelay
+) -> None:
+    people = [person(number(13), email="ann@example.org"), replace(person(number(20)), reference="C2")]
+    with message_centre(answers=ANSWERS) as centre:
+        breach = sms_breach(
+            tmp_path, people, centre_port=centre.port, relay_port=relay.port, means=["sms", "email"]
+        )
+        live_to_the_end(breach)
+        assert list(centre.copies()) == [number(20).lstrip("+")]
+    assert [mail.to for mail in relay.taken] == ["ann@example.org"]
+    assert breach.account().accepted == 2
+    by_mail = next(row for row in breach.deliveries() if row.channel == "email")
+    assert by_mail.tried_before == "sms:refused"
+    assert_sound(breach)
+
+
+def test_minors_and_organisations_are_not_told_in_words_that_are_not_for_them(tmp_path: Path) -> None:
+    people = [
+        replace(person(number(20)), born="2015-01-01"),
+        replace(person(number(21)), reference="C2", kind="organisation"),
+        replace(person(number(22)), reference="C3", deceased="yes"),
+    ]
+    with message_centre() as centre:
+        breach = sms_breach(tmp_path, people, centre_port=centre.port)
+        live_to_the_end(breach)
+        assert centre.taken() == []
+    assert breach.account().accepted == 0
+    assert_sound(breach)
+
+
+def test_a_number_that_is_refused_leaves_the_person_to_the_next_means(tmp_path: Path) -> None:
+    with message_centre(answers=ANSWERS) as centre:
+        breach = sms_breach(
+            tmp_path, [replace(person(number(13)), address="示例路1号")], centre_port=centre.port
+        )
+        live_to_the_end(breach)
+    row = only(breach)
+    assert (row.state, row.reason, row.channel) == (DeliveryState.UNREACHABLE, Why.REFUSED, SMS)
+    with breach.made.store.read() as session:
+        steps = next_steps(
+            session, breach.made.store, breach.made.settings, breach.id, now=breach.made.clock()
+        )
+    assert steps is not None and steps.ways == {Way.LETTER: 1}
+    assert_sound(breach)
+
+
+def test_a_throttled_sms_is_sent_once_the_centre_takes_it(tmp_path: Path) -> None:
+    with message_centre(answers=ANSWERS) as centre:
+        breach = sms_breach(tmp_path, [person(number(58))], centre_port=centre.port)
+        live_to_the_end(breach)
+        assert centre.copies() == {number(58).lstrip("+"): 1}
+    assert only(breach).state == DeliveryState.ACCEPTED
+
+
+def test_an_sms_in_doubt_is_sent_once_more_and_never_again(tmp_path: Path) -> None:
+    with message_centre(answers=ANSWERS) as centre:
+        breach = sms_breach(tmp_path, [person(number(0))], centre_port=centre.port)
+        breach.work()
+        row = only(breach)
+        assert row.next_at == breach.made.clock() + DOUBT_PAUSE
+        breach.later(minutes=4)
+        breach.work()
+        assert only(breach).attempts == 1
+        live_to_the_end(breach)
+        assert centre.copies() == {number(0).lstrip("+"): MOST_DOUBTS}
+    row = only(breach)
+    assert (row.state, row.reason) == (DeliveryState.UNREACHABLE, Why.NO_ANSWER)
+    assert attempts_of(breach, row) == [(SMS, Result.ambiguous)] * MOST_DOUBTS
+    assert_sound(breach)
+
+
+def test_a_receipt_settles_an_sms_in_doubt_so_that_no_second_one_leaves(tmp_path: Path) -> None:
+    """The centre took it and never answered: its id is not on record, and the receipt is known by the number."""
+    with message_centre(answers=ANSWERS, receipts=Receipts(delay_ms=1500)) as centre:
+        breach = sms_breach(tmp_path, [person(number(0))], centre_port=centre.port)
+        work_until(breach, lambda: breach.account().state == CampaignState.ENDED)
+        breach.later(hours=1)
+        breach.work()
+        assert centre.copies() == {number(0).lstrip("+"): 1}
+    row = only(breach)
+    assert (row.state, row.rank) == (DeliveryState.ACCEPTED, Rank.DELIVERED)
+    assert_sound(breach)
+
+
+@pytest.mark.parametrize("shape", ["text", "tlv", "both"])
+@pytest.mark.parametrize("id_in", ["hex", "decimal"])
+def test_receipts_say_who_was_reached_and_who_was_not(tmp_path: Path, shape: str, id_in: str) -> None:
+    undelivered = number(31)
+    people = [*by_sms_only(6), replace(person(undelivered), reference="C9")]
+    states = Receipts(by_ending={"31": "UNDELIV"}, shape=shape, id_in=id_in)
+    with message_centre(receipts=states) as centre:
+        breach = sms_breach(tmp_path, people, centre_port=centre.port)
+        work_until(breach, lambda: breach.account().delivered == 6 and breach.account().returned == 1)
+        centre.await_events("receipted", len(centre.taken()))
+    account = breach.account()
+    assert (account.accepted, account.unreachable) == (6, {Why.RETURNED: 1})
+    assert_sound(breach)
+
+
+def test_a_receipt_before_the_answer_counts(tmp_path: Path) -> None:
+    with message_centre(receipts=Receipts(before_answer=True)) as centre:
+        breach = sms_breach(tmp_path, by_sms_only(5), centre_port=centre.port)
+        work_until(breach, lambda: breach.account().delivered == 5)
+    assert_sound(breach)
+
+
+def test_a_receipt_after_the_end_lets_the_sending_go_on_by_the_next_means(
+    tmp_path: Path, relay: RecordingRelay
+) -> None:
+    people = [person(number(31), email="ann@example.org")]
+    receipts = Receipts(by_ending={"31": "UNDELIV"}, delay_ms=1500)
+    with message_centre(receipts=receipts) as centre:
+        breach = sms_breach(
+            tmp_path, people, centre_port=centre.port, relay_port=relay.port, means=["sms", "email"]
+        )
+        breach.work()
+        assert breach.account().state == CampaignState.ENDED
+        work_until(breach, lambda: bool(relay.taken) and breach.account().state == CampaignState.ENDED)
+    assert [mail.to for mail in relay.taken] == ["ann@example.org"]
+    assert only(breach).tried_before == "sms:returned"
+    assert_sound(breach)
+
+
+def test_a_pause_stops_sms_too(tmp_path: Path) -> None:
+    with message_centre() as centre:
+        breach = sms_breach(tmp_path, by_sms_only(5), centre_port=centre.port)
+        store, now = breach.made.store, breach.made.clock()
+        with store.write(breach.id, kind="campaign.paused", actor="ana", now=now) as change:
+            pause_campaign(change, breach.id)
+        breach.later(hours=1)
+        breach.work()
+        assert centre.taken() == []
+        with store.write(breach.id, kind="campaign.resumed", actor="ana", now=now) as change:
+            resume_campaign(change, breach.id)
+        live_to_the_end(breach)
+        assert len(centre.copies()) == 5
+    assert_sound(breach)
+
+
+def test_a_sender_that_is_not_registered_counts_against_nobody(tmp_path: Path) -> None:
+    with message_centre(answers={"": refused(0x0A)}) as centre:
+        breach = sms_breach(tmp_path, by_sms_only(3), centre_port=centre.port)
+        for _ in range(3):
+            breach.work()
+            breach.later(hours=2)
+        assert {(row.state, row.strikes) for row in breach.deliveries()} == {(DeliveryState.PENDING, 0)}
+        centre.change(answers={})
+        live_to_the_end(breach)
+        assert len(centre.copies()) == 3
+    assert_sound(breach)
+
+
+def test_a_centre_that_is_away_makes_nobody_unreachable(tmp_path: Path) -> None:
+    breach = sms_breach(tmp_path, by_sms_only(3), centre_port=9)
+    for _ in range(4):
+        breach.work()
+        breach.later(hours=2)
+    assert {(row.state, row.strikes) for row in breach.deliveries()} == {(DeliveryState.PENDING, 0)}
+    assert_sound(breach)
+
+
+def test_connections_that_are_cut_lose_nobody(tmp_path: Path) -> None:
+    cut = {"98": Answer(Act.CLOSE_BEFORE, times=3), "99": Answer(Act.CLOSE_AFTER, times=1)}
+    people = [
+        replace(
+            person(number(1000 * at + (98 if at % 7 == 0 else 99 if at % 5 == 0 else 20))), reference=f"C{at}"
+        )
+        for at in range(60)
+    ]
+    with message_centre(answers=cut) as centre:
+        breach = sms_breach(tmp_path, people, centre_port=centre.port)
+        live_to_the_end(breach)
+        copies = centre.copies()
+    assert set(copies) == {each.phone.lstrip("+") for each in people}
+    account = breach.account()
+    assert account.accepted == 60
+    assert sum(copies.values()) - 60 <= account.doubled_at_most
+    assert max(copies.values()) <= MOST_DOUBTS
+    assert_sound(breach)
+
+
+def test_no_more_parts_a_second_leave_than_the_centre_takes(tmp_path: Path) -> None:
+    with message_centre(most_a_second=40) as centre:
+        breach = sms_breach(tmp_path, by_sms_only(12), centre_port=centre.port, smpp={"per_second": 30})
+        live_to_the_end(breach)
+        assert centre.events("refused") == []
+        assert len(centre.copies()) == 12
