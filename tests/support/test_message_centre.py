@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from tests.support import message_centre as message_centre_module
 from tests.support.certificates import make_authority
 from tests.support.message_centre import (
     ANSWERS,
@@ -295,7 +294,6 @@ def test_once_installed_it_starts_without_npm(
     (tmp_path / "node").symlink_to(node)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("tests.support.tools.SYSTEM_FOLDERS", ())
-    message_centre_module._modules.cache_clear()
     with message_centre() as running, bound(running) as client:
         assert status_of(client, "Hello") == Status.OK
 
