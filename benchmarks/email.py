@@ -7,9 +7,6 @@ message). What the sink counted must be what the ledger says, or there is no fig
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +16,7 @@ from benchmarks.email_senders import HOST, Job
 from benchmarks.email_workspace import Prepared, example, ledger, prepare, readers
 from benchmarks.measure import CommandFailed, Line, Result, Sample, median_of, run_command
 from benchmarks.sink import counted, free_port, program, sink_on
+from benchmarks.timed_senders import time_sender
 
 # So many that the start of the program is no part of a rate.
 PEOPLE = 10_000
@@ -26,7 +24,7 @@ ROUNDS = 3
 # Slow peers send fewer, so that no round takes minutes: what is compared is messages a second.
 _FEWER = {"smtplib_loop": 600, "apprise": 200}
 _PEERS = ("smtplib_loop", "apprise", "aiosmtplib_raw", "smtp_source")
-_CHECKOUT = Path(__file__).parents[1]
+_SENDERS = "benchmarks.email_senders"
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def _job(prepared: Prepared, port: int) -> Job:
 def _send_ours(prepared: Prepared, job: Job, folder: Path, sink: str) -> _Run:
     prepared.house.store.close()
     with sink_on(sink, job.port, folder) as counter:
-        sample = _in_its_own_process("tocsin", job, folder)
+        sample = time_sender(_SENDERS, "tocsin", job.to_json(), folder)
     told = ledger(prepared)
     prepared.house.store.close()
     caught = counted(counter)
@@ -105,23 +103,8 @@ def _send_theirs(who: str, job: Job, folder: Path, sink: str, source: str) -> _R
             envelope = ("-f", job.sender, "-t", theirs.readers[0].email)
             sample = run_command((source, *options, *envelope, f"{HOST}:{port}"))
         else:
-            sample = _in_its_own_process(who, theirs, folder)
+            sample = time_sender(_SENDERS, who, theirs.to_json(), folder)
     caught = counted(counter)
     if caught != wanted:
         raise CommandFailed(f"{who} was to send {wanted} messages, and the sink counted {caught}")
     return _Run(wanted, sample)
-
-
-def _in_its_own_process(who: str, job: Job, folder: Path) -> Sample:
-    file = folder / "job.json"
-    file.write_text(job.to_json(), encoding="utf-8")
-    done = subprocess.run(
-        (sys.executable, "-m", "benchmarks.email_senders", who, str(file)),
-        cwd=_CHECKOUT,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
-    if done.returncode != 0:
-        raise CommandFailed(f"{who} ended with {done.returncode}\n{done.stderr.strip()[-2000:]}")
-    return Sample(**json.loads(done.stdout))

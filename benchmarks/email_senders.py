@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+
+from benchmarks.timed_senders import Send, run_as_sender, work_until_ended
 
 HOST = "127.0.0.1"
 
@@ -66,30 +64,9 @@ def job_from_json(text: str) -> Job:
     return Job(**data)
 
 
-Send = Callable[[], None]
-
-
 def tocsin(job: Job) -> Send:
     """The whole path by the real worker: unseal, render, intent, send, outcome, until the campaign has ended."""
-    from sqlmodel import select
-
-    from incident.delivery.states import CampaignState
-    from incident.ops.worker import Worker
-    from incident.response.housework import House
-    from incident.store.opening import open_store
-    from incident.store.tables import Campaign
-    from incident.workspace import Workspace
-
-    workspace = Workspace(Path(job.workspace))
-    settings = workspace.settings()
-    house = House(workspace, settings, open_store(workspace, settings), lambda: datetime.now(UTC))
-
-    def ended() -> bool:
-        with house.store.read() as session:
-            return set(session.exec(select(Campaign.state)).all()) == {CampaignState.ENDED}
-
-    ended()  # SQLAlchemy makes its tables ready at the first look: that is loading, as the imports are
-    return lambda: Worker(house).work_until(ended)
+    return work_until_ended(job.workspace)
 
 
 def smtplib_loop(job: Job) -> Send:
@@ -148,13 +125,5 @@ def aiosmtplib_raw(job: Job) -> Send:
 SENDERS = {each.__name__: each for each in (tocsin, smtplib_loop, apprise, aiosmtplib_raw)}
 
 
-def main() -> None:
-    name, file = sys.argv[1:]
-    send = SENDERS[name](job_from_json(Path(file).read_text(encoding="utf-8")))
-    wall, cpu = time.perf_counter(), time.process_time()
-    send()
-    print(json.dumps({"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}))
-
-
 if __name__ == "__main__":
-    main()
+    run_as_sender(SENDERS, job_from_json)

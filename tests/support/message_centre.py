@@ -15,12 +15,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum, StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -162,6 +162,8 @@ class MessageCentre:
         self._events = events
         self._log = log
         self._asked = 0
+        self._seen: list[dict[str, Any]] = []
+        self._read_until = 0
 
     def taken(self) -> list[Taken]:
         """All messages that it took, in their order, whatever it answered."""
@@ -181,9 +183,8 @@ class MessageCentre:
         Kinds: connected, closed, bind, unbind, taken, refused (destination, status), enquire_link, link_answered,
         receipted (message_id, state and the status of deliver_sm_resp), error.
         """
-        whole, _, _ = self._events.read_bytes().rpartition(b"\n")
-        events = [json.loads(line) for line in whole.splitlines()]
-        return [event for event in events if event["event"] == kind]
+        self._read_on()
+        return [event for event in self._seen if event["event"] == kind]
 
     def await_events(self, kind: str, number: int) -> list[dict[str, Any]]:
         """Wait until that many of a kind have happened. Fails the test after a minute."""
@@ -205,6 +206,13 @@ class MessageCentre:
     @property
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def _read_on(self) -> None:
+        with self._events.open("rb") as events:
+            events.seek(self._read_until)
+            whole, end, _ = events.read().rpartition(b"\n")
+        self._read_until += len(whole) + len(end)
+        self._seen += [json.loads(line) for line in whole.splitlines()]
 
     def _ask(self, **asked: Any) -> None:
         self._asked += 1
@@ -238,9 +246,12 @@ def message_centre(options: Options | None = None, **more: Any) -> Iterator[Mess
     try:
         assert process.stdout is not None
         said = process.stdout.readline().strip()
-        assert said.isdigit(), f"the message centre does not start:\n{log.read_text()}"
+        assert said.isdigit(), "the message centre does not start"
         yield MessageCentre(process, int(said), events, log)
-        assert process.poll() is None, f"the message centre has ended:\n{log.read_text()}"
+        assert process.poll() is None, "the message centre has ended"
+    except BaseException:
+        print(f"The message centre said:\n{log.read_text()}\n{events.read_text()[-5000:]}")
+        raise
     finally:
         _end(process)
         shutil.rmtree(folder, ignore_errors=True)
@@ -274,26 +285,28 @@ def _plain(value: Any) -> Any:
     return _plain(asdict(value)) if hasattr(value, "__dataclass_fields__") else value
 
 
-@cache
 def _modules() -> Path:
     """The folder of the locked packages: installed once, outside the tree, and found there without a network."""
-    npm = need_tool("npm", "npm")
-    manifests = {name: (_SOURCES / name).read_bytes() for name in _MANIFESTS}
-    key = hashlib.sha256(b"".join(manifests.values())).hexdigest()[:16]
+    manifests = tuple((_SOURCES / name).read_bytes() for name in _MANIFESTS)
+    key = hashlib.sha256(b"".join(manifests)).hexdigest()[:16]
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tocsin-tests"
     folder = home / f"message-centre-{key}"
-    if not folder.is_dir():
-        home.mkdir(parents=True, exist_ok=True)
-        _install(npm, manifests, folder)
+    if not folder.is_dir() and (why := _why_not_installed(need_tool("npm", "npm"), folder)):
+        _do_without(f"npm cannot install the packages of tests/support/smsc: {why}")
     return folder / "node_modules"
 
 
-def _install(npm: str, manifests: Mapping[str, bytes], folder: Path) -> None:
-    """Into a folder beside, which gets its name when it is whole: two processes may install at once."""
+@cache
+def _why_not_installed(npm: str, folder: Path) -> str:
+    """Install into this folder; what npm says when it cannot, which is asked once a run.
+
+    It is done in a folder beside, which gets its name when it is whole: two processes may install at once.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
     try:
-        for name, content in manifests.items():
-            (scratch / name).write_bytes(content)
+        for name in _MANIFESTS:
+            shutil.copy(_SOURCES / name, scratch)
         done = subprocess.run(
             (npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"),
             cwd=scratch,
@@ -302,18 +315,15 @@ def _install(npm: str, manifests: Mapping[str, bytes], folder: Path) -> None:
             stdin=subprocess.DEVNULL,
         )
         if done.returncode != 0:
-            _cannot_install(done.stderr)
-        try:
+            return done.stderr.strip()[-1000:] or f"it ended with {done.returncode}"
+        with suppress(OSError):
             scratch.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
+        return "" if folder.is_dir() else f"{folder} cannot be written"
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _cannot_install(words: str) -> None:
-    reason = f"npm cannot install the packages of tests/support/smsc: {words.strip()[-1000:]}"
+def _do_without(reason: str) -> NoReturn:
     if os.environ.get("TOCSIN_CI") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

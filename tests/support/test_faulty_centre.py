@@ -27,43 +27,16 @@ from tests.support.faulty_centre import (
     Together,
     faulty_centre,
 )
+from tests.support.smpp_client import BIND, Client
 from tests.support.smpp_octets import BadPdu, Command, Pdu, answer_to, deliver_body, read_submit
 
 OK, THROTTLED = 0x00, 0x58
 USUAL = (Answer(),)
-BIND = Pdu(Command.BIND_TRANSCEIVER, 0, 1, b"tocsin\0s3cret\0\0\x34\0\0\0")
 
 
 def submit(sequence: int, text: str = "您好", number: str = "861390000001") -> Pdu:
     body = deliver_body("10690000", number, text.encode("utf-16-be"), data_coding=8)
     return Pdu(Command.SUBMIT_SM, 0, sequence, body)
-
-
-class Client:
-    """A client of a few lines: it writes what it is given, and reads PDUs."""
-
-    def __init__(self, port: int) -> None:
-        self.wire = socket.create_connection(("127.0.0.1", port), timeout=20)
-        self.file = self.wire.makefile("rb")
-
-    def say(self, *pdus: Pdu) -> None:
-        self.wire.sendall(b"".join(pdu.octets() for pdu in pdus))
-
-    def rest(self) -> bytes:
-        """All that comes until the other side closes."""
-        try:
-            return self.file.read()
-        except ConnectionError:
-            return b""
-
-    def read(self) -> Pdu:
-        head = self.file.read(16)
-        length, command, status, sequence = (int.from_bytes(head[at : at + 4]) for at in (0, 4, 8, 12))
-        return Pdu(command, status, sequence, self.file.read(length - 16))
-
-    def close(self) -> None:
-        self.file.close()
-        self.wire.close()
 
 
 @contextmanager

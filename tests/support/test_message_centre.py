@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import socket
 import ssl
 import struct
@@ -268,3 +269,43 @@ def test_an_answer_for_a_number_may_hold_always(centre: MessageCentre) -> None:
         answers = [status_of(client, "Hello", "861390000007") for _ in range(3)]
     assert answers == [Status.SUBMIT_FAILED] * 3
     assert ANSWERS.keys().isdisjoint({"7"})
+
+
+def test_a_centre_that_was_down_comes_back_on_its_port() -> None:
+    with message_centre() as running:
+        port = running.port
+    with pytest.raises(smpplib.exceptions.ConnectionError), connected(running):
+        pass
+    with message_centre(port=port) as again, bound(again) as client:
+        assert status_of(client, "Hello") == Status.OK
+
+
+def test_what_the_centre_saw_is_shown_when_a_test_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError), message_centre() as running, bound(running):
+        raise ZeroDivisionError
+    assert '"command":"bind_transceiver"' in capsys.readouterr().out
+
+
+def test_once_installed_it_starts_without_npm(
+    centre: MessageCentre, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    node = shutil.which("node")
+    assert node is not None
+    (tmp_path / "node").symlink_to(node)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("tests.support.tools.SYSTEM_FOLDERS", ())
+    with message_centre() as running, bound(running) as client:
+        assert status_of(client, "Hello") == Status.OK
+
+
+def test_hundreds_of_messages_at_once_are_all_taken_and_told(centre: MessageCentre) -> None:
+    centre.change(receipts=Receipts(), answers={})
+    with bound(centre) as client:
+        client.set_message_received_handler(lambda pdu: None)
+        client.set_message_sent_handler(lambda pdu: None)
+        for number in range(300):
+            send(client, f"text {number}", f"8613900000{number:03d}")
+        for _ in range(600):
+            client.read_once()
+        centre.await_events("receipted", 300)
+    assert centre.texts() == {f"8613900000{number:03d}": [f"text {number}"] for number in range(300)}
