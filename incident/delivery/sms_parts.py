@@ -2,7 +2,7 @@
 
 A receipt names a part by the id that the centre gave when it took it, so it is matched by that id, and by the number it
 is about: centres use their ids again. Where the id is not on record, because the worker died before it could write it
-down, a receipt is matched by its number alone, and only with somebody of whose SMS nobody knows whether it was taken.
+down, a receipt is matched by its number alone, and only with a part of an SMS of which nobody knows whether it was taken.
 
 A message is delivered once all its parts are, and has failed as soon as one of them has.
 """
@@ -11,22 +11,24 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
-from incident.delivery.ledger import Settled
+from incident.delivery.ledger import Due, Settled
 from incident.delivery.receipts import GoOn, NewReceipt, VerifiedBy, put_receipts
 from incident.delivery.states import SMS, Rank, Why
 from incident.errors import KeyDestroyed, Unreadable
 from incident.record.person import person_from_content
 from incident.store.change import open_row
+from incident.store.prepared import Prepared
 from incident.store.store import Store
 from incident.store.tables import Attempt, Delivery, MessagePart, Person
-from notifiers.outcome import Result
+from incident.store.tables.delivering import IN_DOUBT
 from notifiers.smpp.receipts import MessageState, SmsReceipt, id_forms
 
 ENGINE = "engine"
@@ -44,28 +46,44 @@ HANDED_ON = frozenset({MessageState.enroute, MessageState.accepted})
 # -- keeping ----------------------------------------------------------------------------------------------
 
 
-def keep_parts(session: Session, settled: Iterable[Settled], *, centre: str, incident_id: str) -> None:
-    """Keep the ids under which the centre took the parts of some messages; again is no harm."""
-    rows = [
+def begin_parts(session: Session, due: Due, *, parts: int, centre: str, incident_id: str) -> None:
+    """Write down, with the intent of a message, in how many parts it goes."""
+    of_all = {"delivery_id": due.id, "n": due.attempts + 1, "incident_id": incident_id, "centre": centre}
+    _BEGIN.run_each(session.connection(), [{"part": part} for part in range(1, parts + 1)], of_all)
+
+
+_BEGIN = Prepared(
+    sa.insert(MessagePart).values(
         {
-            "delivery_id": each.due.id,
-            "n": each.due.attempts + 1,
-            "part": part,
-            "incident_id": incident_id,
-            "centre": centre,
-            "ref": reference,
+            **{name: bindparam(name) for name in ("delivery_id", "n", "part", "incident_id", "centre")},
+            "ref": "",
             "state": None,
         }
+    )
+)
+
+
+def keep_parts(session: Session, settled: Iterable[Settled]) -> None:
+    """Keep the ids under which the centre took the parts of some messages; again is no harm."""
+    taken = [
+        {"which": each.due.id, "number": each.due.attempts + 1, "of_part": part, "new_ref": reference}
         for each in settled
         if each.outcome is not None
         for part, reference in enumerate(each.outcome.references, start=1)
     ]
-    if not rows:
-        return
-    first = rows[0]
-    known = session.get(MessagePart, (first["delivery_id"], first["n"], first["part"]))
-    if known is None:
-        session.connection().execute(sa.insert(MessagePart), rows)
+    if taken:
+        _KEEP.run_each(session.connection(), taken)
+
+
+_KEEP = Prepared(
+    sa.update(MessagePart)
+    .where(
+        col(MessagePart.delivery_id) == bindparam("which"),
+        col(MessagePart.n) == bindparam("number"),
+        col(MessagePart.part) == bindparam("of_part"),
+    )
+    .values(ref=bindparam("new_ref"))
+)
 
 
 # -- taking -----------------------------------------------------------------------------------------------
@@ -73,12 +91,12 @@ def keep_parts(session: Session, settled: Iterable[Settled], *, centre: str, inc
 
 @dataclass(frozen=True)
 class _Match:
-    """The message that a receipt is about; `part` is None where only its number is known."""
+    """The part that a receipt is about; `part` is 0 where only the number of its message is known."""
 
     delivery_id: str
     incident_id: str
     n: int
-    part: int | None
+    part: int
 
 
 def take_sms_receipts(
@@ -101,7 +119,7 @@ def take_sms_receipts(
     return [match is not None for match in matches]
 
 
-_OF_DESTROYED = _Match("", "", 0, None)
+_OF_DESTROYED = _Match("", "", 0, 0)
 
 
 def _match(
@@ -145,55 +163,71 @@ def _same_number(ours: str, theirs: str) -> bool:
 
 def _in_doubt(session: Session, store: Store, number: str, *, now: datetime) -> _Match | None:
     """The one delivery to a number of whose SMS nobody knows whether it was taken; None where there is none, or two."""
+    waits = (
+        sa.exists()
+        .where(
+            col(MessagePart.delivery_id) == col(Attempt.delivery_id),
+            col(MessagePart.n) == col(Attempt.n),
+            *_NOTHING_KNOWN,
+        )
+        .correlate(Attempt)
+    )
     rows = session.exec(
         select(Attempt.delivery_id, Attempt.incident_id, Attempt.n)
-        .where(
-            Attempt.channel == SMS,
-            Attempt.result == Result.ambiguous,
-            Attempt.intent_at > now - _IN_DOUBT_FOR,
-            ~sa.exists().where(
-                col(MessagePart.delivery_id) == col(Attempt.delivery_id), col(MessagePart.n) == col(Attempt.n)
-            ),
-        )
+        .where(IN_DOUBT, Attempt.channel == SMS, Attempt.intent_at > now - _IN_DOUBT_FOR, waits)
+        .order_by(col(Attempt.delivery_id), col(Attempt.n).desc())
         .limit(_MOST_IN_DOUBT)
     ).all()
     found: dict[str, _Match] = {}
     for delivery_id, incident_id, n in rows:
         try:
             if _is_about(session, store, delivery_id, incident_id, number):
-                found[delivery_id] = _Match(delivery_id, incident_id, n, None)
+                found[delivery_id] = _Match(delivery_id, incident_id, n, 0)
         except KeyDestroyed:
             continue
     return next(iter(found.values())) if len(found) == 1 else None
+
+
+_NOTHING_KNOWN = (col(MessagePart.ref) == "", col(MessagePart.state).is_(None))
 
 
 def _new_receipts(
     session: Session, found: Sequence[tuple[SmsReceipt, _Match]], *, centre: str
 ) -> list[NewReceipt]:
     """Note the states of parts, and make a receipt of each message about which they say something."""
-    about: dict[tuple[str, int], SmsReceipt] = {}
-    alone: list[NewReceipt] = []
+    about: dict[tuple[str, int], tuple[SmsReceipt, VerifiedBy]] = {}
     for receipt, match in found:
-        if match.part is None:
-            rank = rank_of([receipt.state])
-            alone += [_receipt(match.delivery_id, match.n, rank, receipt, centre, VerifiedBy.NUMBER)]
-            continue
-        part = session.get_one(MessagePart, (match.delivery_id, match.n, match.part), populate_existing=True)
+        part = _part(session, match)
+        if part is None:
+            continue  # said before
         if part.state not in DELIVERED | FAILED:
             part.state = receipt.state
             session.add(part)
-        about[match.delivery_id, match.n] = receipt
-    session.flush()
+            session.flush()
+        verified_by = VerifiedBy.CARRIERS_ID if match.part else VerifiedBy.NUMBER
+        about[match.delivery_id, match.n] = receipt, verified_by
     states = _states(session, about)
     made = [
-        _receipt(delivery_id, n, rank_of(states[delivery_id, n]), receipt, centre, VerifiedBy.CARRIERS_ID)
-        for (delivery_id, n), receipt in about.items()
+        _receipt(delivery_id, n, rank_of(states[delivery_id, n]), receipt, centre, verified_by)
+        for (delivery_id, n), (receipt, verified_by) in about.items()
     ]
-    return [each for each in (*made, *alone) if each.rank is not Rank.NOTHING]
+    return [each for each in made if each.rank is not Rank.NOTHING]
+
+
+def _part(session: Session, match: _Match) -> MessagePart | None:
+    """The part that a match is about; of those whose id is not known, the first of which nothing was said."""
+    if match.part:
+        return session.get_one(MessagePart, (match.delivery_id, match.n, match.part), populate_existing=True)
+    return session.exec(
+        select(MessagePart)
+        .where(MessagePart.delivery_id == match.delivery_id, MessagePart.n == match.n, *_NOTHING_KNOWN)
+        .order_by(col(MessagePart.part))
+        .limit(1)
+    ).first()
 
 
 def _states(
-    session: Session, about: Mapping[tuple[str, int], SmsReceipt]
+    session: Session, about: Iterable[tuple[str, int]]
 ) -> dict[tuple[str, int], list[MessageState | None]]:
     rows = session.exec(
         select(MessagePart).where(col(MessagePart.delivery_id).in_({each for each, _ in about}))

@@ -32,7 +32,7 @@ from incident.delivery.let_go import is_let_go, wake_the_waves
 from incident.delivery.message import CannotBeAddressed
 from incident.delivery.next_means import NextMeans
 from incident.delivery.sms_message import SmsPaper, compose_sms, sms_paper
-from incident.delivery.sms_parts import keep_parts
+from incident.delivery.sms_parts import begin_parts, keep_parts
 from incident.delivery.sms_room import SmsRoom
 from incident.delivery.sms_rules import Tries, judge_sms, take_over_sms, tries_by_sms
 from incident.delivery.states import RELAY_LIMITS, SETTLE_JOB, SMS, CampaignState, Why, campaign_brake
@@ -219,7 +219,7 @@ def _write(session: Session, sending: _Sending, settled: Sequence[Settled], *, n
     """Write what became of some messages, with the parts that the centre took; who was not reached goes on."""
     if not settled:
         return
-    keep_parts(session, settled, centre=sending.post.room.peer, incident_id=sending.batch.incident_id)
+    keep_parts(session, settled)
     write_outcomes(session, sending.batch, settled, key=sending.paper.key, now=now)
     sending.post.next_means.go_on(session, [each.due.id for each in settled], now=now)
 
@@ -314,6 +314,13 @@ def _begin(
     )
     if message is None:
         return unsent or unsendable(due, Why.DAMAGED)
+    begin_parts(
+        session,
+        due,
+        parts=len(message.segments),
+        centre=sending.post.room.peer,
+        incident_id=sending.batch.incident_id,
+    )
     tries = tries_by_sms(session, [due.id]).get(due.id, Tries()) if due.attempts else Tries()
     return _Next(_UnderWay(due, tries), message)
 

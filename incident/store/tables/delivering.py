@@ -2,10 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import LargeBinary
+from sqlalchemy import Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
 from incident.store.columns import optional_time, sealed_column, time_column
+
+IN_DOUBT = text("result = 'ambiguous'")
+"""The attempts of which nobody knows whether the other side took the message, as the index of them is written."""
 
 
 class Campaign(SQLModel, table=True):
@@ -127,6 +130,10 @@ class Attempt(SQLModel, table=True):
     """
 
     __tablename__ = "attempt"
+    __table_args__ = (
+        # A receipt whose id is not on record is looked for among those in doubt, of which there are few.
+        Index("ix_attempt_in_doubt", "intent_at", sqlite_where=IN_DOUBT, postgresql_where=IN_DOUBT),
+    )
 
     delivery_id: str = Field(primary_key=True)
     n: int = Field(primary_key=True)
@@ -145,10 +152,10 @@ class Attempt(SQLModel, table=True):
 
 
 class MessagePart(SQLModel, table=True):
-    """A part of an SMS that a message centre took: `ref` is the centre's id of it, by which receipts name it.
+    """A part of an SMS, written with the intent of its attempt `n`: a message arrived once all its parts did.
 
-    A message has as many parts as the centre took in its attempt `n`; it arrived once all of them did. `state` is the
-    last that a receipt said of this part (`notifiers.smpp.receipts.MessageState`), None before the first.
+    `ref` is the id that the centre gave it, by which receipts name it; empty where the centre did not take it, or nobody
+    knows. `state` is the last that a receipt said of it (`notifiers.smpp.receipts.MessageState`), None before the first.
     """
 
     __tablename__ = "message_part"
@@ -158,7 +165,7 @@ class MessagePart(SQLModel, table=True):
     part: int = Field(primary_key=True)
     incident_id: str = Field(index=True)
     centre: str
-    ref: str = Field(index=True)
+    ref: str = Field(default="", index=True)
     state: str | None = None
 
 

@@ -32,10 +32,20 @@ def upgrade() -> None:
     op.add_column("delivery", _text("tried_before", "''"))
     op.add_column("attempt", _text("channel", "'email'"))
     op.add_column("batch", _number("moved_on", "0"))
+    in_doubt = sa.text("result = 'ambiguous'")
+    op.create_index(
+        "ix_attempt_in_doubt",
+        "attempt",
+        ["intent_at"],
+        unique=False,
+        sqlite_where=in_doubt,
+        postgresql_where=in_doubt,
+    )
 
 
 def downgrade() -> None:
     op.drop_table("message_part")
+    op.drop_index("ix_attempt_in_doubt", "attempt")
     for table, column in (("delivery", "tried_before"), ("attempt", "channel"), ("batch", "moved_on")):
         with op.batch_alter_table(table) as batch_op:
             batch_op.drop_column(column)
