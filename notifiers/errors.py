@@ -30,6 +30,14 @@ class BadRelay(CarrierError):
     """Settings of a relay that contradict each other or would give a secret away."""
 
 
+class BadCentre(CarrierError):
+    """Settings of a short-message centre that contradict each other or would give a secret away."""
+
+
+class BadPdu(CarrierError):
+    """Octets that are no PDU of SMPP 3.4, or values that fit into none."""
+
+
 class CarrierMissing(CarrierError):
     """The library that a carrier sends by is not installed. `package` is the one that is missing."""
 

@@ -9,8 +9,9 @@ from enum import StrEnum
 class Stage(StrEnum):
     """How far an attempt came, in the order of the conversation.
 
-    `after_dot` means that the end of the message was sent and no answer was read; `reply` means that the
-    answer to it was read.
+    `after_dot` means that the end of the message was sent and no answer was read, and `submitted` the same of a
+    short message; `reply` means that the answer to it was read. `account` is such an answer too, but one that
+    would meet everybody: it is about our account, our sender, our credits or how we write.
     """
 
     connect = "connect"
@@ -20,6 +21,8 @@ class Stage(StrEnum):
     rcpt = "rcpt"
     data = "data"
     after_dot = "after_dot"
+    submitted = "submitted"
+    account = "account"
     reply = "reply"
 
 
@@ -46,7 +49,7 @@ FINAL = frozenset({Result.accepted, Result.permanent})
 NO_COPY_TAKEN = frozenset({Result.temporary, Result.permanent, Result.not_sent})
 """The other side certainly holds no copy."""
 
-BEFORE_THE_RECIPIENT = frozenset({Stage.connect, Stage.tls, Stage.auth, Stage.mail})
+BEFORE_THE_RECIPIENT = frozenset({Stage.connect, Stage.tls, Stage.auth, Stage.mail, Stage.account})
 """What ends there is the relay's matter or ours, whoever the message is for."""
 SERVICE_CLOSING = 421
 """The reply by which a server says that it closes the connection (RFC 5321 section 3.8)."""
@@ -58,7 +61,8 @@ _RECIPIENT_STAGES = frozenset({Stage.rcpt, Stage.reply})
 class Outcome:
     """One attempt's outcome.
 
-    `code` is the reply code and `enhanced` the enhanced status code (RFC 3463), None where the other side
+    `references` are the other side's own ids of the parts that it took, in their order: receipts name them. A message
+    in several parts may have some although not all of it was taken, which is no copy. `code` is the reply code and `enhanced` the enhanced status code (RFC 3463), None where the other side
     gave none. `text` is the other side's own words (such as "2.0.0 Ok: queued as 4XyZ", whose queue id
     leads to the relay's log), or ours when it said nothing. It may hold the person's address: relays like
     to quote it. `peer` is the relay as "name[ip]:port".
@@ -72,6 +76,7 @@ class Outcome:
     peer: str
     tls: bool
     held_back: bool = False
+    references: tuple[str, ...] = ()
 
     @property
     def safe_to_retry(self) -> bool:

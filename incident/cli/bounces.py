@@ -108,6 +108,7 @@ def _settle(
     desk: Desk, message: Message, incident_id: str, *, code: str, reference: str, verdict: str
 ) -> None:
     from incident.delivery.by_hand import Verdict, delivery_by_code, delivery_by_reference, settle_by_hand
+    from incident.delivery.next_means import NextMeans
 
     verdicts = ", ".join(Verdict)
     if not incident_id or bool(code) == bool(reference):
@@ -125,7 +126,14 @@ def _settle(
         else:
             delivery_id = delivery_by_reference(session, desk.store, incident_id, reference)
     taken = settle_by_hand(
-        desk.store, incident_id, delivery_id, message, Verdict(verdict), actor=desk.actor, now=desk.now()
+        desk.store,
+        incident_id,
+        delivery_id,
+        message,
+        Verdict(verdict),
+        actor=desk.actor,
+        now=desk.now(),
+        go_on=NextMeans(desk.store, desk.settings).go_on_after,
     )
     changed = "where they stand has changed" if taken.changed else "where they stand has not changed"
     desk.lines(

@@ -18,7 +18,7 @@ from pathlib import Path
 from sqlmodel import Session
 
 from incident.delivery.maildir import Maildir, Message, read_message
-from incident.delivery.receipts import COMPLAINT, NewReceipt, VerifiedBy, put_receipts
+from incident.delivery.receipts import COMPLAINT, GoOn, NewReceipt, VerifiedBy, put_receipts
 from incident.delivery.return_path import BounceMailbox, is_ours
 from incident.delivery.returns import call_about_returns
 from incident.delivery.states import EMAIL, Rank, Why
@@ -186,6 +186,7 @@ class BounceDesk:
     mailbox: BounceMailbox | None
     waves: WaveSettings
     actor: str = ENGINE
+    go_on: GoOn = lambda change, delivery_ids: None
 
 
 def take_from(maildir: Maildir, desk: BounceDesk, *, now: datetime) -> Round:
@@ -262,7 +263,7 @@ def _take(
     done = Round(unclear=len(unclear), destroyed=destroyed)
     for incident_id in sorted(receipts):
         with desk.store.write(incident_id, kind=TAKEN, actor=desk.actor, now=now) as change:
-            taken = put_receipts(change, incident_id, receipts[incident_id])
+            taken = put_receipts(change, incident_id, receipts[incident_id], go_on=desk.go_on)
             if taken.new:
                 call_about_returns(change, desk.store, incident_id, desk.waves)
         done += Round(taken.new, taken.known, taken.changed)

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from incident.delivery.codes import code_mac, read_code
 from incident.delivery.maildir import Message
-from incident.delivery.receipts import NewReceipt, Taken, VerifiedBy, put_receipts
+from incident.delivery.receipts import GoOn, NewReceipt, Taken, VerifiedBy, put_receipts
 from incident.delivery.states import EMAIL, Rank, Why
 from incident.delivery.status import campaigns_of
 from incident.errors import BadInput, NotFound, Refused
@@ -81,6 +81,7 @@ def settle_by_hand(
     *,
     actor: str,
     now: datetime,
+    go_on: GoOn,
 ) -> Taken:
     """Keep a person's verdict as a receipt: it counts as one that was matched by a mark does."""
     returned = verdict is not Verdict.DELIVERED
@@ -98,4 +99,4 @@ def settle_by_hand(
     )
     with store.write(incident_id, kind=SETTLED, actor=actor, now=now) as change:
         change.note(verdict=verdict)
-        return put_receipts(change, incident_id, [receipt])
+        return put_receipts(change, incident_id, [receipt], go_on=go_on)

@@ -14,17 +14,21 @@ from sqlmodel import Session, col, func, select
 
 from incident.delivery.batching import people_in_batches
 from incident.delivery.codes import code_mac, code_of
+from incident.delivery.fallback import Way
 from incident.delivery.following import open_batches, others_of, replace_earlier
 from incident.delivery.ledger_root import ledger_root, people_root
+from incident.delivery.let_go import put_batch
 from incident.delivery.message import stationery, writes_to_organisations
+from incident.delivery.next_means import failed_with, has_sms, may_be_told_by_sms, sends_sms
+from incident.delivery.planner import Planner, planner_of
 from incident.delivery.promises import must_keep_promises
 from incident.delivery.sharing import Sharing, put_into_groups, sharing_of
 from incident.delivery.states import (
-    BATCH_JOB,
     EMAIL,
     IN_PROGRESS,
     NOT_WRITTEN_TO,
     PUBLISH_JOB,
+    SMS,
     Addressee,
     CampaignState,
     DeliveryState,
@@ -61,12 +65,27 @@ class Opened:
 @dataclass(frozen=True)
 class _Basis:
     """What decides over everybody of a campaign: when the leak ended, whether there are words for organisations, who
-    shares a message, and whose address an earlier version found dead."""
+    shares a message, whose address an earlier version found dead, and by what means people are told first.
+
+    Without a `planner` that is e-mail.
+    """
 
     leak_ended_on: date | None
     organisations_told: bool
     sharing: Sharing
     suppressed: frozenset[str]
+    planner: Planner | None = None
+
+    @property
+    def may_begin_with_sms(self) -> bool:
+        """Whether somebody with an e-mail address may be told by SMS first."""
+        if self.planner is None:
+            return False
+        ground = self.planner.ground
+        means = ground.order
+        first = Way.EMAIL not in means or means.index(Way.SMS) < means.index(Way.EMAIL)
+        barred = {*ground.promised_away, *ground.controlled}
+        return first or Way.EMAIL in barred or (ground.lawful is not None and Way.EMAIL not in ground.lawful)
 
 
 def open_campaign(
@@ -94,6 +113,7 @@ def open_campaign(
         writes_to_organisations(version.frozen),
         sharing_of(change.session, incident_id, key=change.key),
         suppressed_people(change.session, incident_id) if follows else frozenset(),
+        _planner(change, store, version, settings, campaign_id),
     )
     canary = 0 if all_at_once else settings.waves.canary
     expected = number = 0
@@ -109,7 +129,7 @@ def open_campaign(
             row["waits"] = follows and row["state"] in IN_PROGRESS
         _open_batch(change, batch_id, campaign_id, incident_id, number, rows)
         if number == 1 or not canary:
-            put_job(change.session, BATCH_JOB, batch_id, incident_id=incident_id, wake=False)
+            put_batch(change.session, batch_id, incident_id=incident_id)
     if not expected:
         raise Refused(
             "the list of affected people is empty",
@@ -134,6 +154,16 @@ def open_campaign(
         replace_earlier(change, campaign_id, incident_id)
     change.anchor()
     return Opened(campaign, new=True)
+
+
+def _planner(
+    change: Change, store: Store, version: Version, settings: Settings, campaign_id: str
+) -> Planner | None:
+    """What says who is told by SMS; None where none is sent."""
+    if not (sends_sms(settings) and has_sms(version.frozen)):
+        return None
+    incident_id = version.row.incident_id
+    return planner_of(change.session, store, settings, incident_id, campaign_id, unreached=0, now=change.at)
 
 
 def _must_be_a_sender(version: Version, *, key: bytes) -> None:
@@ -172,6 +202,7 @@ def _open_batch(
         "returned": 0,
         "complaints": 0,
         "never_tried": unreachable,
+        "moved_on": 0,
     }
     change.put_bulk(Batch, [batch])
     change.put_bulk(Delivery, rows)
@@ -184,7 +215,10 @@ def _deliveries(
     to_person = partial(_delivery, change, new_id, batch_id, person, Addressee.PERSON)
     # Who is not written to is told through nobody either.
     if person.id not in basis.sharing.guarded:
-        return [to_person(principal=True, why=_why_not(change, person, basis))]
+        why = _why_not(change, person, basis)
+        if _begins_with_sms(change, person, why, basis):
+            return [to_person(principal=True, why=Why.NONE, over_sms=True, before=failed_with(EMAIL, why))]
+        return [to_person(principal=True, why=why)]
     rows = [_delivery(change, new_id, batch_id, person, Addressee.GUARDIAN, principal=True, why=Why.NONE)]
     # At the guardian's own address one message is enough.
     if basis.sharing.guarded[person.id]:
@@ -213,6 +247,16 @@ def _why_not(change: Change, person: Person, basis: _Basis) -> Why:
     return Why.NO_EMAIL
 
 
+def _begins_with_sms(change: Change, person: Person, why: Why, basis: _Basis) -> bool:
+    """Whether a person is told by SMS first: where nothing can be sent by e-mail, or the organisation begins with SMS."""
+    if basis.planner is None or not may_be_told_by_sms(person):
+        return False
+    if why is Why.NONE and (not basis.may_begin_with_sms or person.id in basis.sharing.company):
+        return False
+    row = person_from_content(open_row(person, key=change.key))
+    return basis.planner.first_way(person, row, suppressed=why is Why.SUPPRESSED) is Way.SMS
+
+
 def _is_suppressed(person: Person, basis: _Basis) -> bool:
     """Whoever shares a message is tried again: one of them settled before the others would lead a group of the living."""
     return person.id in basis.suppressed and person.id not in basis.sharing.company
@@ -227,6 +271,8 @@ def _delivery(
     *,
     principal: bool,
     why: Why,
+    over_sms: bool = False,
+    before: str = "",
 ) -> dict[str, Any]:
     delivery_id = new_id()
     return {
@@ -237,7 +283,7 @@ def _delivery(
         "person_version": person.version,
         "addressee": addressee,
         "principal": principal,
-        "channel": EMAIL,
+        "channel": SMS if over_sms else EMAIL,
         "state": DeliveryState.UNREACHABLE if why else DeliveryState.PENDING,
         "reason": why,
         "attempts": 0,
@@ -249,6 +295,7 @@ def _delivery(
         "leader_id": None,
         "shared": 0,
         "rank": Rank.NOTHING,
+        "tried_before": before,
     }
 
 
@@ -307,7 +354,7 @@ def _call_those_who_wait(session: Session, ended: Campaign) -> None:
     for campaign in others_of(session, ended.id, ended.incident_id):
         if campaign.state == CampaignState.SENDING:
             for batch_id in open_batches(session, campaign.id):
-                put_job(session, BATCH_JOB, batch_id, incident_id=campaign.incident_id, wake=False)
+                put_batch(session, batch_id, incident_id=campaign.incident_id)
 
 
 def _meet_duties(change: Change, store: Store, campaign: Campaign) -> None:
@@ -315,7 +362,7 @@ def _meet_duties(change: Change, store: Store, campaign: Campaign) -> None:
     told = people_told(change.session, campaign.incident_id)
     how = f"notice handed over for {told} of {campaign.expected} people"
     if others := campaign.expected - told - spared.total():
-        how += f"; {others} could not be reached by e-mail"
+        how += f"; {others} could not be reached by {_means_used(change.session, campaign.id)}"
     if by_hand := spared.pop(Why.SAFE_CONTACT, 0):
         how += f"; {by_hand} to be told by hand, as the list says how to contact them safely"
     if spared:
@@ -330,6 +377,12 @@ def _meet_duties(change: Change, store: Store, campaign: Campaign) -> None:
                 at=change.at,
                 how=how,
             )
+
+
+def _means_used(session: Session, campaign_id: str) -> str:
+    batches = select(Batch.id).where(Batch.campaign_id == campaign_id)
+    by_sms = select(Delivery.id).where(col(Delivery.batch_id).in_(batches), Delivery.channel == SMS).limit(1)
+    return "e-mail or SMS" if session.exec(by_sms).first() is not None else "e-mail"
 
 
 def people_told(session: Session, incident_id: str) -> int:

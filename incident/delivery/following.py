@@ -27,9 +27,8 @@ from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
 from incident.delivery.ledger import recount
-from incident.delivery.let_go import may_be_worked_on
+from incident.delivery.let_go import may_be_worked_on, put_batch
 from incident.delivery.states import (
-    BATCH_JOB,
     IN_PROGRESS,
     SETTLE_JOB,
     CampaignState,
@@ -59,7 +58,7 @@ def replace_earlier(change: Change, campaign_id: str, incident_id: str) -> None:
         change.put(campaign)
         set_brake(change.session, campaign_brake(campaign.id), at=change.at, by=change.actor)
         for batch_id in open_batches(change.session, campaign.id):
-            put_job(change.session, BATCH_JOB, batch_id, incident_id=incident_id, wake=False)
+            put_batch(change.session, batch_id, incident_id=incident_id)
         put_job(change.session, SETTLE_JOB, campaign.id, incident_id=incident_id)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, func, insert, or_, select
 
 from incident.delivery.receipts import early_receipts, settle_by_receipts
-from incident.delivery.states import IN_PROGRESS, DeliveryState, Rank, Why
+from incident.delivery.states import EMAIL, IN_PROGRESS, NEVER_MOVED, DeliveryState, Rank, Why
 from incident.store.prepared import Prepared, PreparedQuery
 from incident.store.sealing import seal_json_rows
 from incident.store.tables import Attempt, Batch, Delivery
@@ -99,7 +99,9 @@ def take_over(session: Session, batch_id: str, *, now: datetime) -> int:
     program can tell that it is the same message.
     """
     open_ones = select(Delivery.id).where(
-        Delivery.batch_id == batch_id, Delivery.state == DeliveryState.SENDING
+        Delivery.batch_id == batch_id,
+        Delivery.state == DeliveryState.SENDING,
+        Delivery.channel == EMAIL,
     )
     ids = list(session.exec(open_ones).all())
     if not ids:
@@ -122,14 +124,20 @@ def take_over(session: Session, batch_id: str, *, now: datetime) -> int:
 
 
 def due_deliveries(
-    session: Session, batch_id: str, *, now: datetime, limit: int, leave_out: Sequence[str] = ()
+    session: Session,
+    batch_id: str,
+    *,
+    now: datetime,
+    limit: int,
+    leave_out: Sequence[str] = (),
+    channel: str = EMAIL,
 ) -> list[Due]:
-    """The next deliveries of a batch that may be sent now, but for those to `leave_out`.
+    """The next deliveries of a batch that may be sent now over a channel, but for those to `leave_out`.
 
     One that was put off by a clock ahead of ours is among them: its last attempt ended in what is the future here, so
     its time says nothing, and waiting for it could take as long as a clock was ever wrong.
     """
-    values: dict[str, Any] = {"batch": batch_id, "now": now, "most": limit}
+    values: dict[str, Any] = {"batch": batch_id, "channel": channel, "now": now, "most": limit}
     if leave_out:
         values["leave_out"] = leave_out
     connection = session.connection()
@@ -185,6 +193,7 @@ _DUE = (
     .where(
         col(Delivery.batch_id) == bindparam("batch"),
         col(Delivery.state) == DeliveryState.PENDING,
+        col(Delivery.channel) == bindparam("channel"),
         col(Delivery.waits).is_(False),
         col(Delivery.leader_id).is_(None),
         or_(
@@ -201,7 +210,13 @@ _DUE_BUT_FOR_SOME = _DUE.where(col(Delivery.id).not_in(bindparam("leave_out", ex
 
 
 def write_intent(
-    session: Session, group: Sequence[Due], *, incident_id: str, job_attempt: int, now: datetime
+    session: Session,
+    group: Sequence[Due],
+    *,
+    incident_id: str,
+    job_attempt: int,
+    now: datetime,
+    channel: str = EMAIL,
 ) -> None:
     """Say, before anything is sent, that each of the group is about to be."""
     if not group:
@@ -210,7 +225,13 @@ def write_intent(
     _INTEND.run_each(
         connection,
         [{"delivery_id": due.id, "n": due.attempts + 1} for due in group],
-        {"incident_id": incident_id, "job_attempt": job_attempt, "intent_at": now, "sealed": b""},
+        {
+            "incident_id": incident_id,
+            "channel": channel,
+            "job_attempt": job_attempt,
+            "intent_at": now,
+            "sealed": b"",
+        },
     )
     _BEGIN.run_each(
         connection, [{"which": each, "tried": due.attempts + 1} for due in group for each in due.ids]
@@ -221,7 +242,7 @@ _INTEND = Prepared(
     insert(Attempt).values(
         {
             name: bindparam(name)
-            for name in ("delivery_id", "n", "incident_id", "job_attempt", "intent_at", "sealed")
+            for name in ("delivery_id", "n", "incident_id", "channel", "job_attempt", "intent_at", "sealed")
         }
     )
 )
@@ -397,16 +418,21 @@ _COUNT = Prepared(
 
 def recount(session: Session, batch_id: str) -> None:
     """Set a batch's counters from its rows: after a take-over, where a counter must not be trusted."""
+    # Held before the rows are read: another job of the same batch counts up in its own transaction.
+    session.exec(select(Batch.id).where(Batch.id == batch_id).with_for_update()).first()
+    moved = col(Delivery.tried_before).not_in(NEVER_MOVED)
     rows = session.exec(
-        select(Delivery.state, Delivery.rank, func.count())
+        select(Delivery.state, Delivery.rank, moved, func.count())
         .where(Delivery.batch_id == batch_id, col(Delivery.principal).is_(True))
-        .group_by(Delivery.state, col(Delivery.rank))
+        .group_by(Delivery.state, col(Delivery.rank), moved)
     ).all()
     states: Counter[str] = Counter()
     ranks: Counter[int] = Counter()
-    for state, rank, count in rows:
+    moved_on = 0
+    for state, rank, has_moved, count in rows:
         states[state] += count
         ranks[rank] += count
+        moved_on += count if has_moved else 0
     session.connection().execute(
         update(Batch)
         .where(col(Batch.id) == batch_id)
@@ -416,22 +442,31 @@ def recount(session: Session, batch_id: str) -> None:
             unreachable=states[DeliveryState.UNREACHABLE],
             delivered=sum(count for rank, count in ranks.items() if rank >= Rank.DELIVERED),
             returned=ranks[Rank.RETURNED],
+            moved_on=moved_on,
         )
     )
 
 
-def next_due_at(session: Session, batch_id: str, *, later_than: datetime | None = None) -> datetime | None:
-    """When the earliest waiting delivery of a batch is due; None when none waits for a time (later than that one)."""
+def next_due_at(
+    session: Session, batch_id: str, *, later_than: datetime | None = None, channel: str = EMAIL
+) -> datetime | None:
+    """When the earliest of a batch that waits is due over a channel; None when none waits for a time (later than that)."""
     waiting = select(func.min(Delivery.next_at)).where(
-        Delivery.batch_id == batch_id, Delivery.state == DeliveryState.PENDING
+        Delivery.batch_id == batch_id,
+        Delivery.state == DeliveryState.PENDING,
+        Delivery.channel == channel,
     )
     if later_than is not None:
         waiting = waiting.where(col(Delivery.next_at) > later_than)
     return session.exec(waiting).one()
 
 
-def open_deliveries(session: Session, batch_id: str) -> int:
-    """How many deliveries of a batch are not settled, principal or not."""
+def open_deliveries(session: Session, batch_id: str, *, channel: str = EMAIL) -> int:
+    """How many deliveries of a batch over a channel are not settled, principal or not."""
     return session.exec(
-        select(func.count()).where(Delivery.batch_id == batch_id, col(Delivery.state).in_(IN_PROGRESS))
+        select(func.count()).where(
+            Delivery.batch_id == batch_id,
+            col(Delivery.state).in_(IN_PROGRESS),
+            Delivery.channel == channel,
+        )
     ).one()

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 from sqlmodel import Session, col
 
-from incident.delivery.states import Why
+from incident.delivery.states import EMAIL, Why
 from incident.store.tables import Attempt, Delivery, Person, Receipt
 
 
@@ -23,8 +23,9 @@ def ledger_root(session: Session, batch_id: str) -> str:
     wanted = {"batch": batch_id}
     lines = [_of_delivery(*row) for row in connection.execute(_ROOT_DELIVERIES, wanted).all()]
     lines += [
-        f"{delivery_id} {n} {result} {stage} {code} {_written(outcome_at) if outcome_at else '-'}\n"
-        for delivery_id, n, result, stage, code, outcome_at in connection.execute(
+        f"{delivery_id} {n} {result} {stage} {code} {_written(outcome_at) if outcome_at else '-'}"
+        f"{'' if channel == EMAIL else f' over {channel}'}\n"
+        for delivery_id, n, result, stage, code, channel, outcome_at in connection.execute(
             _ROOT_ATTEMPTS, wanted
         ).all()
     ]
@@ -50,6 +51,7 @@ def _of_delivery(
     leader_id: str | None,
     shared: int,
     rank: int,
+    tried_before: str,
 ) -> str:
     """The line of a delivery; what most do not have stands at its end, so that older roots hold."""
     more = f" {waits} {update_of}" if waits or update_of else ""
@@ -60,6 +62,8 @@ def _of_delivery(
         more += f" with {leader_id} {shared}"
     if rank:
         more += f" rank {rank}"
+    if tried_before:
+        more += f" after {tried_before}"
     told = f"{delivery_id} {person_id} {person_version} {addressee} {principal}"
     return f"{told} {channel} {state} {reason} {attempts}{more}\n"
 
@@ -92,14 +96,17 @@ _ROOT_DELIVERIES: sa.Executable = (
             ),
         ),
         _as_stored(Delivery.settled_at),
-        *map(col, (Delivery.leader_id, Delivery.shared, Delivery.rank)),
+        *map(col, (Delivery.leader_id, Delivery.shared, Delivery.rank, Delivery.tried_before)),
     )
     .where(col(Delivery.batch_id) == bindparam("batch"))
     .order_by(col(Delivery.id))
 )
 _ROOT_ATTEMPTS: sa.Executable = (
     sa.select(
-        *map(col, (Attempt.delivery_id, Attempt.n, Attempt.result, Attempt.stage, Attempt.code)),
+        *map(
+            col,
+            (Attempt.delivery_id, Attempt.n, Attempt.result, Attempt.stage, Attempt.code, Attempt.channel),
+        ),
         _as_stored(Attempt.outcome_at),
     )
     .join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))

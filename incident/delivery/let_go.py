@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlmodel import Session, col, exists
 
-from incident.delivery.states import WAVE_JOB, CampaignState
+from incident.delivery.states import BATCH_JOB, IN_PROGRESS, SMS, SMS_JOB, WAVE_JOB, CampaignState
 from incident.durable import put_job
-from incident.store.tables import Batch, Campaign, Waves
+from incident.store.tables import Batch, Campaign, Delivery, Waves
 
 
 def may_be_worked_on() -> sa.ColumnElement[bool]:
@@ -24,6 +24,23 @@ def is_let_go(session: Session, batch: Batch) -> bool:
     """Whether what is in a batch may be sent now."""
     row = session.get(Waves, batch.campaign_id)
     return row is None or batch.seq <= row.to_seq
+
+
+def put_batch(session: Session, batch_id: str, *, incident_id: str, wake: bool = False) -> None:
+    """Ask for work on a batch, over each means that somebody in it is told by."""
+    put_job(session, BATCH_JOB, batch_id, incident_id=incident_id, wake=wake)
+    if some_over_sms(session, batch_id):
+        put_job(session, SMS_JOB, batch_id, incident_id=incident_id, wake=wake)
+
+
+def some_over_sms(session: Session, batch_id: str) -> bool:
+    """Whether somebody of a batch is in progress who is told by SMS."""
+    found = sa.select(col(Delivery.id)).where(
+        col(Delivery.batch_id) == batch_id,
+        col(Delivery.state).in_(sorted(IN_PROGRESS)),
+        col(Delivery.channel) == SMS,
+    )
+    return session.connection().execute(found.limit(1)).first() is not None
 
 
 def wake_the_waves(session: Session, campaign_id: str, incident_id: str) -> None:

@@ -16,7 +16,7 @@ from typing import Self
 from incident.carrier_settings import MailSettings, RelaySettings
 from incident.errors import BadInput, CarrierUnavailable
 from incident.settings import resolve_secret
-from notifiers.email.circuit import Circuit
+from notifiers.circuit import Circuit
 from notifiers.email.message import Envelope
 from notifiers.email.relay import Relay, TlsMode
 from notifiers.email.replies import shortened

@@ -9,8 +9,8 @@ from __future__ import annotations
 from sqlmodel import Session, select
 
 from incident.delivery.following import open_batches
-from incident.delivery.let_go import wake_the_waves
-from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, CampaignState, campaign_brake
+from incident.delivery.let_go import put_batch, wake_the_waves
+from incident.delivery.states import PUBLISH_JOB, CampaignState, campaign_brake
 from incident.delivery.status import campaigns_of
 from incident.delivery.waving import forget_the_stop
 from incident.durable import lift_brake, put_job, set_brake
@@ -52,7 +52,7 @@ def resume_campaign(change: Change, incident_id: str) -> str:
     lift_brake(change.session, campaign_brake(campaign.id))
     forget_the_stop(change, campaign.id)
     for batch_id in open_batches(change.session, campaign.id):
-        put_job(change.session, BATCH_JOB, batch_id, incident_id=incident_id, wake=False)
+        put_batch(change.session, batch_id, incident_id=incident_id)
     wake_the_waves(change.session, campaign.id, incident_id)
     return campaign.id
 
@@ -64,7 +64,7 @@ def put_sending_again(session: Session, incident_id: str) -> None:
     """
     for campaign in campaigns_of(session, incident_id):
         for batch_id in open_batches(session, campaign.id):
-            put_job(session, BATCH_JOB, batch_id, incident_id=incident_id, wake=False)
+            put_batch(session, batch_id, incident_id=incident_id)
         if campaign.state != CampaignState.ENDED:
             wake_the_waves(session, campaign.id, incident_id)
         published = select(PublicNotice.id).where(PublicNotice.notice_id == campaign.notice_id)

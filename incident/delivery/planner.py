@@ -6,7 +6,7 @@ Nothing of it is stored. Whoever is planned for is unsealed, one after the other
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlmodel import Session, col, func, select
@@ -14,7 +14,7 @@ from sqlmodel import Session, col, func, select
 from incident.delivery.fallback import NUMBERED, Case, Ground, PersonPlan, Tried, Way, plan_of
 from incident.delivery.planning import Deadline, deadline_to_tell_people
 from incident.delivery.promises import promised_away
-from incident.delivery.states import NEVER_TRIED, DeliveryState, Why
+from incident.delivery.states import NEVER_TRIED, DeliveryState, Why, failed_before
 from incident.delivery.status import campaigns_of
 from incident.duties.evaluating import MET, stored_duties
 from incident.errors import Unreadable
@@ -76,32 +76,55 @@ class Planner:
         except Unreadable:
             return Planned(plan_of(Case(tried=_tried(told_by)), self.ground))
         at_hand = _contacts(person, row)
-        plan = plan_of(self._case(told_by, person, row, at_hand), self.ground)
+        case = self._case(person, row, at_hand)
+        case = replace(
+            case,
+            tried=_tried(told_by),
+            apart=_apart(told_by, person),
+            suppressed=_BY_EMAIL if _is_suppressed(told_by) else frozenset(),
+        )
+        plan = plan_of(case, self.ground)
         way = plan.next.way if plan.next else None
         contact = at_hand.get(way) if way else None
         return Planned(plan, *(contact or ("", False)), minor=person.minor)
 
-    def _case(
-        self, delivery: Delivery, person: Person, row: PersonRow, at_hand: Mapping[Way, tuple[str, bool]]
-    ) -> Case:
+    def first_way(self, person: Person, row: PersonRow, *, suppressed: bool) -> Way | None:
+        """The means by which a person is told first; `suppressed`: their e-mail address is known to be dead."""
+        case = self._case(person, row, _contacts(person, row))
+        found = plan_of(replace(case, suppressed=_BY_EMAIL if suppressed else frozenset()), self.ground)
+        return found.next.way if found.next else None
+
+    def _case(self, person: Person, row: PersonRow, at_hand: Mapping[Way, tuple[str, bool]]) -> Case:
+        """A person as the list has them, before anything was tried."""
         numbers = frozenset(way for way in at_hand if way in NUMBERED)
         own = frozenset(way for way in numbers if not at_hand[way][1])
         exposed = _TAKES_THE_NUMBER in row.categories if row.categories else self.exposed
         return Case(
             contacts=frozenset(at_hand),
-            tried=_tried(delivery),
-            apart=_apart(delivery, person),
             not_theirs=own if row.has_recycled_number(self.leak_ended_on) else frozenset(),
-            suppressed=frozenset({Way.EMAIL}) if delivery.reason == Why.SUPPRESSED else frozenset(),
             controlled=numbers if exposed else frozenset(),
         )
 
 
+_BY_EMAIL = frozenset({Way.EMAIL})
+
+
 def _tried(delivery: Delivery) -> tuple[Tried, ...]:
+    before = tuple(
+        Tried(Way(each.channel), DeliveryState.UNREACHABLE, each.why)
+        for each in failed_before(delivery.tried_before)
+        if each.why not in NEVER_TRIED
+    )
     state, why = DeliveryState(delivery.state), Why(delivery.reason)
     if state is DeliveryState.UNREACHABLE and (why in NEVER_TRIED or why is Why.DAMAGED):
-        return ()
-    return (Tried(Way(delivery.channel), state, why),)
+        return before
+    return (*before, Tried(Way(delivery.channel), state, why))
+
+
+def _is_suppressed(delivery: Delivery) -> bool:
+    """Whether an earlier version found the person's own address dead."""
+    before = {each.why for each in failed_before(delivery.tried_before)}
+    return Why.SUPPRESSED in {delivery.reason, *before}
 
 
 def _apart(delivery: Delivery, person: Person | None) -> Why:
@@ -154,13 +177,28 @@ def planner_for(
     campaign = next(iter(campaigns_of(session, incident_id)), None)
     if campaign is None:
         return None
+    unreached = _count_unreached(session, campaign.id)
+    return planner_of(session, store, settings, incident_id, campaign.id, unreached=unreached, now=now)
+
+
+def planner_of(
+    session: Session,
+    store: Store,
+    settings: Settings,
+    incident_id: str,
+    campaign_id: str,
+    *,
+    unreached: int,
+    now: datetime,
+) -> Planner:
+    """The plans of a campaign, also of one that is about to open, with so many people who must be told another way."""
     deadline = deadline_to_tell_people(session, incident_id, settings, met_too=True)
     kinds = _stated(session, store, incident_id, "data_categories")
     ground = Ground(
         now=now,
         order=tuple(Way(means) for means in settings.fallback.means),
         deadline=deadline.at if deadline else None,
-        takes=times_needed(settings.plan, _count_unreached(session, campaign.id)),
+        takes=times_needed(settings.plan, unreached),
         lawful=_lawful(session, store, incident_id),
         promised_away=frozenset(Way(means) for means in promised_away(settings)),
         controlled=frozenset(Way(name) for name in _stated(session, store, incident_id, CONTROLLED)),
@@ -169,7 +207,7 @@ def planner_for(
     return Planner(
         ground=ground,
         deadline=deadline,
-        campaign_id=campaign.id,
+        campaign_id=campaign_id,
         leak_ended_on=leak_end(session, store, incident_id, zone=settings.zone),
         exposed=_TAKES_THE_NUMBER in kinds,
         key=store.key(incident_id),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -26,8 +26,11 @@ from sqlmodel import Session, col, select
 from incident.delivery.ledger_root import ledger_root
 from incident.delivery.states import (
     BATCH_JOB,
+    EMAIL,
     IN_PROGRESS,
     OF_A_RETURN,
+    SMS,
+    SMS_JOB,
     CampaignState,
     DeliveryState,
     Rank,
@@ -44,12 +47,16 @@ from notifiers.outcome import Result
 class VerifiedBy(StrEnum):
     """How a receipt was matched with its message.
 
-    Return path and envelope id carry a mark that only we can make; a Message-ID is known to who saw the message.
+    Return path and envelope id carry a mark that only we can make; a Message-ID is known to who saw the message. The
+    carrier's id is the one that it gave when it took the message, over the same line; by the number alone only somebody
+    is found of whose message nobody knows whether it was taken.
     """
 
     RETURN_PATH = "return_path"
     ENVELOPE_ID = "envelope_id"
     MESSAGE_ID = "message_id"
+    CARRIERS_ID = "carriers_id"
+    NUMBER = "number"
     PERSON = "person"
 
 
@@ -101,10 +108,16 @@ class Proved:
     why: Why
 
 
-def proved_by(receipts: Iterable[tuple[int, str]]) -> Proved:
-    """The highest rank of some receipts, and of those who say that it came back the reason that tells the most."""
+def proved_by(receipts: Iterable[tuple[int, str, str]], channel: str) -> Proved:
+    """The highest rank of some receipts (rank, reason, channel) for who is told over a channel now, and of those who say
+    that it came back the reason that tells the most.
+
+    Of a message over a means before, only that it was delivered after all still matters.
+    """
     rank, why = Rank.NOTHING, Why.NONE
-    for each, reason in receipts:
+    for each, reason, over in receipts:
+        if over != channel and each < Rank.DELIVERED:
+            continue
         rank = max(rank, Rank(each))
         if each == Rank.RETURNED and reason in OF_A_RETURN:
             why = max(why, Why(reason), key=_how_telling)
@@ -135,11 +148,21 @@ def standing(state: DeliveryState, why: Why, proved: Proved) -> tuple[DeliverySt
 # -- statements -----------------------------------------------------------------------------------------
 
 
-def put_receipts(change: Change, incident_id: str, receipts: Sequence[NewReceipt]) -> Taken:
+GoOn = Callable[[Change, Sequence[str]], None]
+"""Lets those of these deliveries go on to another means whom the present one did not reach (`delivery.next_means`)."""
+
+
+def put_receipts(
+    change: Change,
+    incident_id: str,
+    receipts: Sequence[NewReceipt],
+    *,
+    go_on: GoOn = lambda change, delivery_ids: None,
+) -> Taken:
     """Keep what is new of these receipts of one incident, and let their deliveries stand where they prove.
 
-    Of a campaign that has ended the ledger's roots are journalled anew. A delivery that does not exist is an error of
-    the caller.
+    Whose message came back goes on to another means in the same change. Of a campaign that has ended the ledger's roots
+    are journalled anew. A delivery that does not exist is an error of the caller.
     """
     named = {each.id: each for each in receipts}
     known = {row[0] for row in _KNOWN.all(change.session.connection(), list(named))}
@@ -154,6 +177,7 @@ def put_receipts(change: Change, incident_id: str, receipts: Sequence[NewReceipt
     change.put_bulk(Receipt, [_row(each, incident_id, arrived, change) for each in fresh])
     changed = settle_by_receipts(change.session, leaders, now=change.at)
     _count_complaints(change.session, complained)
+    go_on(change, leaders)
     if roots := _roots_of_ended(change.session, leaders):
         change.note(ledger_roots=roots)
     change.note(receipts=_counts_by_kind(fresh))
@@ -172,13 +196,12 @@ def settle_by_receipts(session: Session, delivery_ids: Sequence[str], *, now: da
     The batches' counters change with them. Returns how many stand elsewhere now.
     """
     arrived = _may_have_arrived(session, delivery_ids)
-    receipts: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for delivery_id, rank, why in session.connection().execute(_COUNTING, {"ids": list(delivery_ids)}):
-        receipts[delivery_id].append((rank, why))
-    proved = {each: proved_by(receipts[each]) for each in arrived if receipts[each]}
-    moves = [
-        move for row in _lock(session, delivery_ids) if (move := _move(row, proved, now=now)) is not None
-    ]
+    receipts: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
+    found = session.connection().execute(_COUNTING, {"ids": list(delivery_ids)})
+    for delivery_id, rank, why, channel in found:
+        receipts[delivery_id].append((rank, why, channel))
+    about = {each: receipts[each] for each in arrived if receipts[each]}
+    moves = [move for row in _lock(session, delivery_ids) if (move := _move(row, about, now=now)) is not None]
     if moves:
         _SETTLE.run_each(session.connection(), [move.values for move in moves])
         _count(session, moves)
@@ -207,11 +230,12 @@ class _Move:
         }
 
 
-def _move(row: Any, proved: Mapping[str, Proved], *, now: datetime) -> _Move | None:
-    """Where a row goes by what is proved, by the delivery whose message it was; None where it stays."""
-    by = proved.get(row.leader_id or row.id)
-    if by is None:
+def _move(row: Any, about: Mapping[str, Sequence[tuple[int, str, str]]], *, now: datetime) -> _Move | None:
+    """Where a row goes by the receipts about the delivery whose message it was; None where it stays."""
+    receipts = about.get(row.leader_id or row.id)
+    if receipts is None:
         return None
+    by = proved_by(receipts, row.channel)
     before = DeliveryState(row.state), Why(row.reason)
     state, why = standing(*before, by)
     if (state, why, by.rank) == (*before, row.rank):
@@ -258,9 +282,9 @@ _COUNT = Prepared(
 )
 _KNOWN = PreparedLookup(Receipt, key="id", columns=("id",))
 _OF_DELIVERIES = PreparedLookup(Receipt, key="delivery_id", columns=("delivery_id",))
-_COUNTING = sa.select(col(Receipt.delivery_id), col(Receipt.rank), col(Receipt.why)).where(
-    col(Receipt.delivery_id).in_(bindparam("ids", expanding=True)), col(Receipt.counts).is_(True)
-)
+_COUNTING = sa.select(
+    col(Receipt.delivery_id), col(Receipt.rank), col(Receipt.why), col(Receipt.channel)
+).where(col(Receipt.delivery_id).in_(bindparam("ids", expanding=True)), col(Receipt.counts).is_(True))
 
 
 def _lock(session: Session, leaders: Sequence[str]) -> list[Any]:
@@ -301,11 +325,12 @@ def _wake_those_who_wait(session: Session, incident_id: str, leaders: Sequence[s
 
     Before any row of a delivery is held: who sends a batch holds its job first.
     """
-    waiting = select(Delivery.batch_id).where(
+    waiting = select(Delivery.batch_id, Delivery.channel).where(
         col(Delivery.id).in_(leaders), Delivery.state == DeliveryState.PENDING
     )
-    for batch_id in session.exec(waiting.distinct().order_by(col(Delivery.batch_id))).all():
-        put_job(session, BATCH_JOB, batch_id, incident_id=incident_id)
+    jobs = {EMAIL: BATCH_JOB, SMS: SMS_JOB}
+    for batch_id, channel in sorted(session.exec(waiting.distinct()).all()):
+        put_job(session, jobs[channel], batch_id, incident_id=incident_id)
 
 
 def _row(receipt: NewReceipt, incident_id: str, arrived: set[str], change: Change) -> dict[str, Any]:

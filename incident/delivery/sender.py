@@ -35,6 +35,7 @@ from incident.delivery.ledger import (
 from incident.delivery.let_go import is_let_go, wake_the_waves
 from incident.delivery.mailroom import MailRoom
 from incident.delivery.message import CannotBeAddressed, Stationery, compose, stationery
+from incident.delivery.next_means import NextMeans
 from incident.delivery.picking import Behind, Picked, Picking, pick
 from incident.delivery.return_path import BounceMailbox
 from incident.delivery.states import BATCH_JOB, RELAY_LIMITS, SETTLE_JOB, CampaignState, Why, campaign_brake
@@ -98,7 +99,8 @@ class Post:
     """What sending needs from outside, and what all batches of a worker share: whose turn comes when at a limit.
 
     Without a mailbox for `bounces` they go to the sender. `rests_until` says of an incident until when nothing leaves.
-    `papers` keeps what was made ready for the last batch, which is mostly what the next one needs.
+    `papers` keeps what was made ready for the last batch, which is mostly what the next one needs. `next_means` lets whom
+    e-mail does not reach go on to another means.
     """
 
     room: MailRoom
@@ -106,6 +108,7 @@ class Post:
     bounces: BounceMailbox | None = None
     line: Line = field(default_factory=Line)
     rests_until: Callable[[Session, str, datetime], datetime | None] = lambda session, incident_id, now: None
+    next_means: NextMeans | None = None
     papers: LastPaper = field(default_factory=LastPaper)
 
 
@@ -157,6 +160,8 @@ def send_batch(lease: Lease, store: Store, batch_id: str, post: Post) -> None:
         if batch is None or campaign is None:
             raise NotFound("this batch does not exist", where=batch_id)
         take_over(session, batch_id, now=post.clock())
+        if campaign.state == CampaignState.SENDING and post.next_means is not None:
+            post.next_means.go_on_in(session, batch_id, now=post.clock())
         if campaign.state == CampaignState.REPLACED:
             _leave_to_the_later_version(session, lease, batch, now=post.clock())
             return
@@ -193,6 +198,8 @@ def _next_group(sending: _Sending, settled: list[Settled]) -> _Group | _Wait | _
     with sending.store.transaction() as session:
         lease.fence(session, progress=bool(settled))
         write_outcomes(session, batch, settled, key=sending.picking.key, now=now)
+        if sending.post.next_means is not None:
+            sending.post.next_means.go_on(session, [each.due.id for each in settled], now=now)
         if lease.stopping:
             lease.again(session)
             return None

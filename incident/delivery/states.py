@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 
@@ -88,6 +90,48 @@ WHY_TEXTS: dict[Why, dict[str, str]] = {
 }
 
 
+EMAIL = "email"
+SMS = "sms"
+
+_SMS_WHY_TEXTS: dict[Why, dict[str, str]] = {
+    Why.REFUSED: {"zh-Hans": "短信中心拒收", "en": "the message centre refused it"},
+    Why.BAD_ADDRESS: {"zh-Hans": "号码不可用", "en": "the number cannot be used"},
+    Why.RETURNED: {"zh-Hans": "短信未能送达手机", "en": "accepted first, then reported as not delivered"},
+}
+
+
+def why_text(why: Why, channel: str, language: str) -> str:
+    """Why somebody was not reached over a channel, for people."""
+    texts = _SMS_WHY_TEXTS.get(why) if channel == SMS else None
+    return (texts or WHY_TEXTS[why])[language]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A means that failed before the present one took over, and why."""
+
+    channel: str
+    why: Why
+
+    def __str__(self) -> str:
+        return f"{self.channel}:{self.why}"
+
+
+def failed_before(tried_before: str) -> tuple[Failed, ...]:
+    """What `Delivery.tried_before` keeps, the first means first."""
+    parts = (each.partition(":") for each in tried_before.split(",") if each)
+    return tuple(Failed(channel, Why(why)) for channel, _, why in parts)
+
+
+def written_failed(failed: Sequence[Failed]) -> str:
+    """The same as it is kept."""
+    return ",".join(map(str, failed))
+
+
+NEVER_MOVED = ("", str(Failed(EMAIL, Why.SUPPRESSED)))
+"""What `Delivery.tried_before` is of whoever did not go on after a means had failed in this sending."""
+
+
 class CampaignState(StrEnum):
     """`REPLACED`: a later version goes out. Nothing more of this one leaves, and it ends once what left is settled."""
 
@@ -108,7 +152,6 @@ class Addressee(StrEnum):
     GUARDIAN = "guardian"
 
 
-EMAIL = "email"
 # The bucket of messages a second that all workers share.
 MAIL_LIMIT = "mail"
 DOMAIN_LIMITS = f"{MAIL_LIMIT}/"
@@ -123,6 +166,9 @@ def campaign_brake(campaign_id: str) -> str:
 
 
 BATCH_JOB = "delivery.batch"
+"""Sends the e-mails of a batch."""
+SMS_JOB = "delivery.sms"
+"""Sends the SMS of a batch."""
 SETTLE_JOB = "delivery.settle"
 WAVE_JOB = "delivery.wave"
 PUBLISH_JOB = "notice.publish"

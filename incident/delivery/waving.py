@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from incident.delivery.following import leading
+from incident.delivery.let_go import put_batch
 from incident.delivery.pacing import pace_now, time_to_answer
 from incident.delivery.resting import rests_until
 from incident.delivery.states import (
@@ -135,7 +136,7 @@ def _let_go(change: Change, row: Waves, first: int, last: int, *, people: int) -
     change.note(wave={"number": row.number, "batches": [first, last], "people": people})
     mine = select(Batch.id).where(Batch.campaign_id == row.id, Batch.seq >= first, Batch.seq <= last)
     for batch_id in change.session.exec(mine.order_by(col(Batch.seq))).all():
-        put_job(change.session, BATCH_JOB, batch_id, incident_id=row.incident_id, wake=False)
+        put_batch(change.session, batch_id, incident_id=row.incident_id)
 
 
 # -- the job --------------------------------------------------------------------------------------------
@@ -291,12 +292,12 @@ def look_at(session: Session, row: Waves) -> Look:
     pending = func.coalesce(func.sum(Batch.pending), 0)
     in_progress = session.exec(select(pending).where(mine, Batch.seq <= row.to_seq)).one()
     waiting = session.exec(select(pending).where(mine, Batch.seq > row.to_seq)).one()
-    settled = _settled(session, row)
+    settled, people = _settled(session, row)
     turned_away = _turned_away(session, row) if in_progress else 0
     counts = replace(settled, settled=settled.settled + turned_away, failed=settled.failed + turned_away)
     return Look(
         counts=counts,
-        let_go=settled.settled + in_progress,
+        let_go=people + in_progress,
         in_progress=in_progress,
         untried=in_progress > 0 and _some_untried(session, row),
         waiting=waiting,
@@ -355,16 +356,25 @@ def _some_untried(session: Session, row: Waves) -> bool:
     return session.exec(found).first() is not None
 
 
-def _settled(session: Session, row: Waves) -> Counts:
+def _settled(session: Session, row: Waves) -> tuple[Counts, int]:
+    """What is known of those who were let go, and how many people are settled."""
     statement = select(
         *(
             func.coalesce(func.sum(each), 0)
-            for each in (Batch.accepted, Batch.unreachable, Batch.never_tried, Batch.complaints)
+            for each in (
+                Batch.accepted,
+                Batch.unreachable,
+                Batch.never_tried,
+                Batch.moved_on,
+                Batch.complaints,
+            )
         )
     ).where(Batch.campaign_id == row.id, Batch.seq <= row.to_seq)
-    accepted, unreachable, never_tried, complaints = session.execute(statement).one()
-    failed = unreachable - never_tried
-    return Counts(accepted + failed, failed, complaints, row.reports)
+    accepted, unreachable, never_tried, moved_on, complaints = session.execute(statement).one()
+    # Whoever went on to another means was failed by the first one, whatever comes of the second.
+    failed = unreachable - never_tried + moved_on
+    people = accepted + unreachable - never_tried
+    return Counts(people + moved_on, failed, complaints, row.reports), people
 
 
 def _known(row: Waves) -> Counts:

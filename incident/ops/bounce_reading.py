@@ -12,6 +12,7 @@ from typing import Self
 
 from incident.delivery.bounces import ENGINE, ROUND, BounceDesk, Round, take_from, take_what_became_clear
 from incident.delivery.maildir import Maildir
+from incident.delivery.next_means import NextMeans
 from incident.delivery.return_path import bounce_mailbox_from
 from incident.errors import BadInput, TocsinError
 from incident.response.housework import House
@@ -34,7 +35,8 @@ def bounces_of(house: House) -> Maildir:
 def bounce_desk(house: House, *, actor: str = ENGINE) -> BounceDesk:
     """What taking bounces needs, by the settings. Raises `BadInput` for a return path that cannot be one."""
     settings = house.settings
-    return BounceDesk(house.store, bounce_mailbox_from(settings.mail), settings.waves, actor)
+    go_on = NextMeans(house.store, settings).go_on_after
+    return BounceDesk(house.store, bounce_mailbox_from(settings.mail), settings.waves, actor, go_on)
 
 
 def take_bounces(house: House, *, actor: str) -> Round:

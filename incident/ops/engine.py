@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlmodel import Session
 
@@ -106,13 +107,18 @@ def change_limits(change: Change, new: NewLimits) -> None:
         change.note(by_domain=dict(new.by_domain))
 
 
-def keep_relay_limits(session: Session, routes: Sequence[Route]) -> None:
-    """Let the limits of relays be those of the settings: for a worker that starts. What is as it should be stays so."""
+def keep_relay_limits(
+    session: Session, routes: Sequence[Route], centres: Mapping[str, float | None] = MappingProxyType({})
+) -> None:
+    """Let the limits of relays, and of `centres` of SMS by host:port, be those of the settings: for a worker that starts.
+
+    What is as it should be stays so.
+    """
     wanted: dict[str, float] = {}
-    for route in routes:
-        if route.per_second is not None:
-            name = RELAY_LIMITS + route.peer
-            wanted[name] = min(route.per_second, wanted.get(name, route.per_second))
+    for peer, per_second in [*((each.peer, each.per_second) for each in routes), *centres.items()]:
+        if per_second is not None:
+            name = RELAY_LIMITS + peer
+            wanted[name] = min(per_second, wanted.get(name, per_second))
     found = {row.name: row.per_second for row in rates(session) if row.name.startswith(RELAY_LIMITS)}
     for name in sorted({*wanted, *found}):
         if wanted.get(name) != found.get(name):

@@ -7,18 +7,24 @@ lives already: then one only watches.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
+from sqlmodel import Session
+
 from incident.delivery.campaign import end_campaign, is_settled
 from incident.delivery.mailroom import MailRoom, Route, routes_from
+from incident.delivery.next_means import NextMeans, sends_sms
 from incident.delivery.resting import rests_until
 from incident.delivery.return_path import bounce_mailbox_from
 from incident.delivery.sender import Post, batches_at_once, send_batch
-from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB, WAVE_JOB
+from incident.delivery.sms_parts import take_sms_receipts
+from incident.delivery.sms_room import SmsRoom, centre_from
+from incident.delivery.sms_sender import SmsPost, send_sms_batch
+from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB, SMS_JOB, WAVE_JOB
 from incident.delivery.waving import Lookout, look_at_waves
 from incident.durable import (
     Handler,
@@ -56,9 +62,11 @@ from incident.response.working import ENGINE, Surroundings, advance_run
 from incident.settings import Settings, secret_reader
 from incident.store.tables import Campaign
 from incident.workspace import worker_lock
+from notifiers.smpp.centre import Centre
 
 Watcher = Callable[[str, e.Effect, str], None]
 _RUNS_AT_ONCE = 8  # a run waits for the service that it calls, and keeps no other run waiting
+_SMS_BATCHES_AT_ONCE = 2  # the window is shared: while one batch ends, the next one fills it
 _CALLING_AT_ONCE = 1  # a service that does not answer keeps a hand of its own busy, and no other
 _UNDER_A_BRAKE = 3600.0  # whoever lifts it makes every open job due at once
 
@@ -81,9 +89,9 @@ def patience_of(settings: Settings) -> Patience:
 
 @dataclass
 class Worker:
-    """One worker over a workspace. `on_step` is told of each step that a run takes; without `sends` mail stays due.
+    """One worker over a workspace. `on_step` is told of each step that a run takes; without `sends` messages stay due.
 
-    `says` is told what keeps it from reading bounces.
+    `says` is told what keeps it from reading bounces, or from fetching receipts of SMS.
     """
 
     house: House
@@ -114,10 +122,10 @@ class Worker:
             start_playbook=lambda change, incident_id, name: start_playbook(house, change, incident_id, name),
         )
 
-    def handlers(self, room: MailRoom | None) -> dict[str, Handler]:
+    def handlers(self, room: MailRoom | None, sms_room: SmsRoom | None = None) -> dict[str, Handler]:
         """Every kind of job and what does it, the most urgent first.
 
-        Without a mail room nothing can be sent, and nothing is opened.
+        Without a room nothing can be sent by its means, and nothing is opened.
         """
         house, store = self.house, self.house.store
         around = Surroundings(
@@ -141,36 +149,72 @@ class Worker:
             HOLD_JOB: lambda lease: look_at_hold(lease, store, lease.claim.key, house.clock),
             DUTIES_JOB: lambda lease: look_at_duties(lease, house, lease.claim.key),
         }
+
+        def rests(session: Session, incident_id: str, now: datetime) -> datetime | None:
+            return rests_until(session, incident_id, house.settings, now=now)
+
         if room is not None:
-            post = Post(
-                room,
-                house.clock,
-                bounce_mailbox_from(house.settings.mail),
-                rests_until=lambda session, incident_id, now: rests_until(
-                    session, incident_id, house.settings, now=now
-                ),
-            )
+            bounces = bounce_mailbox_from(house.settings.mail)
+            post = Post(room, house.clock, bounces, rests_until=rests, next_means=self._next_means)
             handlers[BATCH_JOB] = lambda lease: send_batch(lease, store, lease.claim.key, post)
+        if sms_room is not None:
+            sms_post = SmsPost(sms_room, house.clock, self._next_means, rests)
+            handlers[SMS_JOB] = lambda lease: send_sms_batch(lease, store, lease.claim.key, sms_post)
         return handlers
 
+    @property
+    def _next_means(self) -> NextMeans:
+        return NextMeans(self.house.store, self.house.settings)
+
     @contextmanager
-    def runner(self) -> Iterator[WorksOn]:
-        """A runner with the mail room open for as long as it is needed; jobs that the record lacks are put first."""
+    def runner(self, *, stays: bool = False) -> Iterator[WorksOn]:
+        """A runner with the rooms open for as long as it is needed; jobs that the record lacks are put first.
+
+        One that `stays` is there for receipts of SMS also while nothing is sent.
+        """
         mail = self.house.settings.mail
         routes = self.must_know_the_relays() if self.sends else []
+        centre = self.must_know_the_centre() if self.sends else None
         calling = {SUMMONS_JOB: _CALLING_AT_ONCE, RUN_JOB: _RUNS_AT_ONCE}
         with self.house.store.transaction(in_turn="missing jobs") as session:
             put_missing_jobs(session)
-            if routes:
-                keep_relay_limits(session, routes)
-        with collecting_seldom(), BounceReading(self.house, says=self.says):
-            if not routes:
+            if routes or centre is not None:
+                keep_relay_limits(session, routes, self._limits_of_centres())
+        with collecting_seldom(), BounceReading(self.house, says=self.says), ExitStack() as rooms:
+            room = rooms.enter_context(self._mail_room(routes)) if routes else None
+            sms_room = rooms.enter_context(self._sms_room(centre, stays=stays)) if centre else None
+            if room is None and sms_room is None:
                 yield self._runner(self.handlers(None), self._patience.slots, at_once=calling)
                 return
-            with MailRoom(routes, longest=self._patience.longest / 2) as room:
-                batches = batches_at_once(mail.connections)
-                # One more thread than batches, so that an alert or a run need not wait for a batch to end.
-                yield self._runner(self.handlers(room), batches + 1, at_once={BATCH_JOB: batches, **calling})
+            batches = batches_at_once(mail.connections) if room is not None else 0
+            by_sms = _SMS_BATCHES_AT_ONCE if sms_room is not None else 0
+            # One more thread than batches, so that an alert or a run need not wait for a batch to end.
+            yield self._runner(
+                self.handlers(room, sms_room),
+                batches + by_sms + 1,
+                at_once={BATCH_JOB: batches or 1, SMS_JOB: by_sms or 1, **calling},
+            )
+
+    def _mail_room(self, routes: list[Route]) -> MailRoom:
+        return MailRoom(routes, longest=self._patience.longest / 2)
+
+    def _sms_room(self, centre: Centre, *, stays: bool) -> SmsRoom:
+        return SmsRoom(
+            centre,
+            lambda receipts: take_sms_receipts(
+                self.house.store,
+                receipts,
+                centre=centre.peer,
+                now=self.house.clock(),
+                go_on=self._next_means.go_on_after,
+            ),
+            says=self.says,
+            stays=stays,
+        )
+
+    def _limits_of_centres(self) -> dict[str, float | None]:
+        sms = self.house.settings.sms.smpp
+        return {f"{sms.host}:{sms.port}": sms.per_second} if sms is not None else {}
 
     def _runner(self, handlers: dict[str, Handler], hands: int, *, at_once: dict[str, int]) -> WorksOn:
         """A runner with `hands` for all that waits for nobody outside, and more for what does."""
@@ -196,6 +240,13 @@ class Worker:
         mail = self.house.settings.mail
         bounce_mailbox_from(mail)
         return routes_from(mail, root=self.house.workspace.root) if mail.host else []
+
+    def must_know_the_centre(self) -> Centre | None:
+        """The message centre of the settings, with its secret; None where SMS are not sent. Raises `BadInput`."""
+        settings = self.house.settings
+        if not sends_sms(settings) or settings.sms.smpp is None:
+            return None
+        return centre_from(settings.sms.smpp, root=self.house.workspace.root)
 
     def somebody_works(self) -> bool:
         """Whether a worker is at work on this store now."""
@@ -224,7 +275,7 @@ class Worker:
                     next_step="one worker is enough on one machine; stop the other one first",
                 )
             _ = self._desk  # a source that cannot be read is told now
-            with self.runner() as runner:
+            with self.runner(stays=True) as runner:
                 until_stopped(runner)
                 runner.work()
 

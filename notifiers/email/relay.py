@@ -10,10 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from notifiers.errors import BadRelay
+from notifiers.hosts import is_host, is_this_machine
 
-_HOST = re.compile(r"[A-Za-z0-9._:\-]{1,253}")
 _HELO = re.compile(r"[A-Za-z0-9._\-]{1,253}|\[[A-Za-z0-9.:]{3,50}\]")
-_LOOPBACK = re.compile(r"localhost|::1|127(?:\.\d{1,3}){3}")
 
 
 class TlsMode(StrEnum):
@@ -65,7 +64,7 @@ class Relay:
     max_idle: float = 60.0
 
     def __post_init__(self) -> None:
-        if not _HOST.fullmatch(self.host):
+        if not is_host(self.host):
             raise BadRelay("the relay's host is a host name or an IP address")
         if not 0 < self.port < 65536:
             raise BadRelay("the relay's port is a number from 1 to 65535")
@@ -73,7 +72,7 @@ class Relay:
             raise BadRelay("a user name and a password for the relay come together or not at all")
         if self.tls is TlsMode.none and self.ca_file is not None:
             raise BadRelay("a file of authorities is given for the relay, but TLS is off")
-        if self.tls is TlsMode.none and self.password is not None and not _LOOPBACK.fullmatch(self.host):
+        if self.tls is TlsMode.none and self.password is not None and not is_this_machine(self.host):
             raise BadRelay("a password for the relay would cross the network unprotected; switch TLS on")
         if self.helo_name is not None and not _HELO.fullmatch(self.helo_name):
             raise BadRelay("the name given at EHLO is a host name or an address literal")

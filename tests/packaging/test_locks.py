@@ -5,6 +5,7 @@ All of it offline: whether a newer version exists is a question for `make lock-u
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from dataclasses import dataclass
@@ -110,3 +111,12 @@ def test_what_is_measured_beside_ours_changes_nothing_that_is_tested() -> None:
 
 def test_the_build_group_holds_what_the_build_needs() -> None:
     assert set(PYPROJECT["build-system"]["requires"]) <= set(GROUPS["build"])
+
+
+def test_the_packages_of_the_message_centre_have_hashes_and_no_address() -> None:
+    """The server of the SMS tests comes from npm, whose lock would name a registry for each package."""
+    lock = json.loads((ROOT / "tests/support/smsc/package-lock.json").read_text(encoding="utf-8"))
+    packages = [package for name, package in lock["packages"].items() if name]
+    assert packages
+    assert all(package["integrity"].startswith("sha512-") for package in packages)
+    assert [package for package in packages if "resolved" in package] == []

@@ -29,6 +29,12 @@ class Authority:
         return self.folder / "ca.pem"
 
     def server(self, name: str, *, expired: bool = False) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.server_file(name, expired=expired))
+        return context
+
+    def server_file(self, name: str, *, expired: bool = False) -> Path:
+        """The key and the certificate of a server, in one file."""
         key = ec.generate_private_key(ec.SECP256R1())
         end = NOW + dt.timedelta(days=-1 if expired else 1)
         san: x509.GeneralName = (
@@ -52,9 +58,7 @@ class Authority:
             )
             + certificate.public_bytes(serialization.Encoding.PEM)
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context
+        return path
 
 
 def make_authority(folder: Path) -> Authority:

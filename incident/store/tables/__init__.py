@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from incident.store.tables.calling import Summons, SummonsCall
     from incident.store.tables.coordinating import PrivilegedNote, Resolution, Task
     from incident.store.tables.deciding import Decision, Operator
-    from incident.store.tables.delivering import Attempt, Batch, Campaign, Delivery, Receipt, Waves
+    from incident.store.tables.delivering import (
+        Attempt,
+        Batch,
+        Campaign,
+        Delivery,
+        MessagePart,
+        Receipt,
+        Waves,
+    )
     from incident.store.tables.evidence import Evidence
     from incident.store.tables.intake import Alert, AlertItem
     from incident.store.tables.journalling import JournalBody, JournalEntry, JournalHead
@@ -37,7 +45,7 @@ _MODULES = {
     "calling": ("Summons", "SummonsCall"),
     "coordinating": ("PrivilegedNote", "Resolution", "Task"),
     "deciding": ("Decision", "Operator"),
-    "delivering": ("Attempt", "Batch", "Campaign", "Delivery", "Receipt", "Waves"),
+    "delivering": ("Attempt", "Batch", "Campaign", "Delivery", "MessagePart", "Receipt", "Waves"),
     "evidence": ("Evidence",),
     "intake": ("Alert", "AlertItem"),
     "journalling": ("JournalBody", "JournalEntry", "JournalHead"),
@@ -50,7 +58,17 @@ _MODULES = {
     "running": ("Containment", "Run", "RunEffect", "RunPlaybook"),
     "working": ("Brake", "Instance", "Job", "KindLimit", "TokenBucket", "Worker"),
 }
-_BULK = ("Alert", "AlertItem", "Attempt", "Batch", "Delivery", "PeopleProblem", "Person", "Receipt")
+_BULK = (
+    "Alert",
+    "AlertItem",
+    "Attempt",
+    "Batch",
+    "Delivery",
+    "MessagePart",
+    "PeopleProblem",
+    "Person",
+    "Receipt",
+)
 # Of no incident: the workspace's own chain holds them, and its key seals them.
 _OF_THE_WORKSPACE = ("Contact", "Operator", "Reach", "RegimeReview")
 # The journal itself, and what only says how work goes on; who changes a brake or a limit is noted in an entry.
@@ -115,6 +133,7 @@ __all__ = [
     "JournalHead",
     "KindLimit",
     "LogEntry",
+    "MessagePart",
     "Notice",
     "NoticeEdit",
     "Operator",

@@ -57,7 +57,8 @@ class Batch(SQLModel, table=True):
 
     Its counters are people, by their principal delivery; `pending` is in progress. `delivered` and `returned` are those
     whose highest receipt says so; `complaints` are people about whose message somebody complained, each once.
-    `never_tried` is `unreachable` as it was at the beginning.
+    `never_tried` is `unreachable` as it was at the beginning. `moved_on` are people who went on to another means after
+    one had failed.
     """
 
     __tablename__ = "batch"
@@ -73,6 +74,7 @@ class Batch(SQLModel, table=True):
     returned: int = Field(default=0)
     complaints: int = Field(default=0)
     never_tried: int = Field(default=0)
+    moved_on: int = Field(default=0)
 
 
 class Delivery(SQLModel, table=True):
@@ -88,6 +90,9 @@ class Delivery(SQLModel, table=True):
 
     `leader_id`: this person is named in the message of another delivery, whose attempts are its attempts; state, reason,
     counts and times are those of that one. `shared` says of such a leader how many it takes along.
+
+    `channel` is the means that tells them now. Where one failed and the next took over, `tried_before` keeps what came of
+    those before (`delivery.states.Failed`), and state, reason, strikes and rank are those of the present one.
     """
 
     __tablename__ = "delivery"
@@ -112,16 +117,21 @@ class Delivery(SQLModel, table=True):
     leader_id: str | None = None
     shared: int = Field(default=0)
     rank: int = Field(default=0)
+    tried_before: str = Field(default="")
 
 
 class Attempt(SQLModel, table=True):
-    """Intent before, outcome after; never changed once it has an outcome. Sealed: the other side's own words."""
+    """Intent before, outcome after; never changed once it has an outcome. Sealed: the other side's own words.
+
+    `channel` is the means of the delivery at that time.
+    """
 
     __tablename__ = "attempt"
 
     delivery_id: str = Field(primary_key=True)
     n: int = Field(primary_key=True)
     incident_id: str = Field(index=True)
+    channel: str = Field(default="email")
     job_attempt: int
     intent_at: datetime = time_column()
     outcome_at: datetime | None = optional_time()
@@ -132,6 +142,24 @@ class Attempt(SQLModel, table=True):
     peer: str | None = None
     tls: bool | None = None
     sealed: bytes = sealed_column()
+
+
+class MessagePart(SQLModel, table=True):
+    """A part of an SMS that a message centre took: `ref` is the centre's id of it, by which receipts name it.
+
+    A message has as many parts as the centre took in its attempt `n`; it arrived once all of them did. `state` is the
+    last that a receipt said of this part (`notifiers.smpp.receipts.MessageState`), None before the first.
+    """
+
+    __tablename__ = "message_part"
+
+    delivery_id: str = Field(primary_key=True)
+    n: int = Field(primary_key=True)
+    part: int = Field(primary_key=True)
+    incident_id: str = Field(index=True)
+    centre: str
+    ref: str = Field(index=True)
+    state: str | None = None
 
 
 class Receipt(SQLModel, table=True):

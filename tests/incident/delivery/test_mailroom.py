@@ -17,7 +17,7 @@ from incident.delivery.mailroom import MailRoom, Route, routes_from
 from incident.durable import rates, set_rate
 from incident.errors import BadInput, CarrierUnavailable
 from incident.ops.engine import keep_relay_limits
-from notifiers.email.circuit import Circuit
+from notifiers.circuit import Circuit
 from notifiers.email.message import Envelope
 from notifiers.email.relay import Relay, Timeouts, TlsMode
 from notifiers.outcome import Outcome, Result, Stage

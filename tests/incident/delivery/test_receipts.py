@@ -37,8 +37,14 @@ LATER = Outcome(Result.temporary, Stage.rcpt, 451, "4.2.0", "later", RELAY, tls=
 NO_REPLY = Outcome(Result.ambiguous, Stage.after_dot, None, None, "closed", RELAY, tls=False)
 
 one_receipt = st.one_of(
-    st.tuples(st.sampled_from([Rank.NOTHING, Rank.HANDED_ON, Rank.DELIVERED, Rank.DISPLAYED]), st.just("")),
-    st.tuples(st.just(Rank.RETURNED), st.sampled_from([each.value for each in OF_A_RETURN])),
+    st.tuples(
+        st.sampled_from([Rank.NOTHING, Rank.HANDED_ON, Rank.DELIVERED, Rank.DISPLAYED]),
+        st.just(""),
+        st.just("email"),
+    ),
+    st.tuples(
+        st.just(Rank.RETURNED), st.sampled_from([each.value for each in OF_A_RETURN]), st.just("email")
+    ),
 )
 settled_by_attempts = st.sampled_from(
     [
@@ -56,33 +62,33 @@ settled_by_attempts = st.sampled_from(
 
 @given(settled_by_attempts, st.lists(one_receipt, max_size=6), st.randoms(use_true_random=False))
 def test_receipts_lead_to_the_same_in_whatever_order_and_however_often_they_come(
-    before: tuple[DeliveryState, Why], receipts: list[tuple[Rank, str]], random: object
+    before: tuple[DeliveryState, Why], receipts: list[tuple[Rank, str, str]], random: object
 ) -> None:
-    at_once = standing(*before, proved_by(receipts))
+    at_once = standing(*before, proved_by(receipts, "email"))
     doubled = receipts + receipts
     random.shuffle(doubled)  # type: ignore[attr-defined]
     now = before
     for many in range(1, len(doubled) + 1):
-        now = standing(*now, proved_by(doubled[:many]))
+        now = standing(*now, proved_by(doubled[:many], "email"))
     assert now == at_once
 
 
 @given(st.lists(one_receipt))
-def test_a_rank_never_falls(receipts: list[tuple[Rank, str]]) -> None:
-    ranks = [proved_by(receipts[:many]).rank for many in range(len(receipts) + 1)]
+def test_a_rank_never_falls(receipts: list[tuple[Rank, str, str]]) -> None:
+    ranks = [proved_by(receipts[:many], "email").rank for many in range(len(receipts) + 1)]
     assert ranks == sorted(ranks)
 
 
 def test_a_return_takes_back_that_it_was_accepted_and_a_delivery_outweighs_the_return() -> None:
-    returned = proved_by([(Rank.RETURNED, "returned")])
+    returned = proved_by([(Rank.RETURNED, "returned", "email")], "email")
     assert standing(DeliveryState.ACCEPTED, Why.NONE, returned) == (DeliveryState.UNREACHABLE, Why.RETURNED)
-    both = proved_by([(Rank.DELIVERED, ""), (Rank.RETURNED, "returned")])
+    both = proved_by([(Rank.DELIVERED, "", "email"), (Rank.RETURNED, "returned", "email")], "email")
     assert standing(DeliveryState.UNREACHABLE, Why.RETURNED, both) == (DeliveryState.ACCEPTED, Why.NONE)
 
 
 def test_of_several_returns_the_most_telling_reason_stays() -> None:
-    receipts = [(2, "blocked"), (2, "bad_address"), (2, "returned")]
-    assert proved_by(receipts) == Proved(Rank.RETURNED, Why.BAD_ADDRESS)
+    receipts = [(2, "blocked", "email"), (2, "bad_address", "email"), (2, "returned", "email")]
+    assert proved_by(receipts, "email") == Proved(Rank.RETURNED, Why.BAD_ADDRESS)
 
 
 def test_what_is_being_sent_stays_so_until_its_outcome_is_known() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifiers.email.circuit import FIRST_PAUSE, LONGEST_PAUSE, Circuit
+from notifiers.circuit import FIRST_PAUSE, LONGEST_PAUSE, Circuit
 
 
 def test_a_relay_is_tried_until_it_fails_and_again_after_the_pause() -> None:

@@ -1,4 +1,4 @@
-"""Whether a relay is tried at all: after a failure not before a pause has passed. Pure; the time is passed in."""
+"""Whether a relay or a short-message centre is tried at all: after a failure not before a pause has passed. Pure; the time is passed in."""
 
 from __future__ import annotations
 

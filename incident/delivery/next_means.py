@@ -1,0 +1,192 @@
+"""Whom one means did not reach goes on to the next one that a carrier of ours sends over: e-mail, or SMS.
+
+The delivery stays the one by which the person is counted; its channel changes, and it keeps what failed before. This is
+written in the transaction that says how the means before ended, so that nobody stands between two means. What the plan
+has next (`delivery.fallback`) decides: where that is for people to do, such as a letter, the delivery stays unreachable
+and the person on their list.
+
+An SMS is in the words for a grown-up person concerned. Minors, organisations, and whoever shares a message are told by
+SMS by people only, since it would tell them in words that are not meant for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from incident.delivery.fallback import Way
+from incident.delivery.let_go import wake_the_waves
+from incident.delivery.planner import Planner, planner_for
+from incident.delivery.states import (
+    BATCH_JOB,
+    NEVER_MOVED,
+    NEVER_TRIED,
+    NOT_WRITTEN_TO,
+    SMS_JOB,
+    Addressee,
+    CampaignState,
+    DeliveryState,
+    Failed,
+    Rank,
+    Why,
+    failed_before,
+    written_failed,
+)
+from incident.durable import put_job
+from incident.notice.frozen import FrozenNotice
+from incident.notice.release import version_by_id
+from incident.settings import Means, Settings
+from incident.store.change import Change
+from incident.store.store import Store
+from incident.store.tables import Batch, Campaign, Delivery, Person
+
+_JOBS = {Way.EMAIL: BATCH_JOB, Way.SMS: SMS_JOB}
+_STAYS = sorted({*NOT_WRITTEN_TO, Why.REPLACED, Why.DAMAGED})
+
+
+def sends_sms(settings: Settings) -> bool:
+    """Whether a message centre is declared, and the organisation tells people by SMS."""
+    return settings.sms.smpp is not None and Means.SMS in settings.fallback.means
+
+
+def has_sms(frozen: FrozenNotice) -> bool:
+    """Whether a version of the notice has words for an SMS in any language."""
+    return any(each.sms is not None for each in frozen.channels.values())
+
+
+def may_be_told_by_sms(person: Person) -> bool:
+    """Whether the words of an SMS are meant for a person."""
+    return not (person.minor or person.organisation or person.deceased or person.safe_contact)
+
+
+@dataclass(frozen=True)
+class NextMeans:
+    """Lets deliveries go on, as the settings and the record have it."""
+
+    store: Store
+    settings: Settings
+
+    def go_on(self, session: Session, delivery_ids: Collection[str], *, now: datetime) -> frozenset[str]:
+        """Let go on who of these deliveries is unreachable and has a next means of ours; returns their campaigns (by id)."""
+        if not delivery_ids or not sends_sms(self.settings):
+            return frozenset()
+        return self._go_on(session, col(Delivery.id).in_(delivery_ids), now=now)
+
+    def go_on_in(self, session: Session, batch_id: str, *, now: datetime) -> None:
+        """The same for a whole batch."""
+        if sends_sms(self.settings):
+            self._go_on(session, col(Delivery.batch_id) == batch_id, now=now)
+
+    def go_on_after(self, change: Change, delivery_ids: Collection[str]) -> None:
+        """The same after something came back; a campaign that had ended goes on with it."""
+        for campaign_id in sorted(self.go_on(change.session, delivery_ids, now=change.at)):
+            campaign = change.session.get_one(Campaign, campaign_id, populate_existing=True)
+            if campaign.state == CampaignState.ENDED:
+                campaign.state, campaign.ended_at = CampaignState.SENDING, None
+                change.put(campaign)
+                change.note(goes_on=campaign_id)
+                wake_the_waves(change.session, campaign_id, campaign.incident_id)
+
+    def _go_on(self, session: Session, which: sa.ColumnElement[bool], *, now: datetime) -> frozenset[str]:
+        rows = _unreached(session, which)
+        if not rows:
+            return frozenset()
+        planner = planner_for(session, self.store, self.settings, rows[0].incident_id, now=now)
+        newest = session.get_one(Campaign, planner.campaign_id) if planner is not None else None
+        if planner is None or newest is None or newest.state == CampaignState.REPLACED:
+            return frozenset()
+        if not has_sms(version_by_id(session, self.store, newest.notice_id).frozen):
+            return frozenset()
+        batches = set(session.exec(select(Batch.id).where(Batch.campaign_id == newest.id)).all())
+        ways = {row.id: _next_of_ours(session, planner, row) for row in rows if row.batch_id in batches}
+        moved = [row for row in rows if ways.get(row.id) is not None]
+        if not moved:
+            return frozenset()
+        session.connection().execute(_MOVE, [_moved(row, ways[row.id]) for row in moved])
+        for batch_id in sorted({row.batch_id for row in moved}):
+            _count(session, batch_id, [row for row in moved if row.batch_id == batch_id])
+        for batch_id, job in sorted({(row.batch_id, _JOBS[way]) for row in moved if (way := ways[row.id])}):
+            put_job(session, job, batch_id, incident_id=newest.incident_id)
+        return frozenset({newest.id})
+
+
+def _unreached(session: Session, which: sa.ColumnElement[bool]) -> list[Delivery]:
+    """Whoever stands as unreachable among these, told by a message of their own."""
+    found = (
+        select(Delivery)
+        .where(
+            which,
+            Delivery.state == DeliveryState.UNREACHABLE,
+            col(Delivery.principal).is_(True),
+            Delivery.addressee == Addressee.PERSON,
+            col(Delivery.leader_id).is_(None),
+            Delivery.shared == 0,
+            col(Delivery.reason).not_in(_STAYS),
+        )
+        .order_by(col(Delivery.id))
+        .with_for_update()
+        # The ledger changes rows without their objects.
+        .execution_options(populate_existing=True)
+    )
+    rows = list(session.exec(found).all())
+    for row in rows:
+        session.expunge(row)
+    return rows
+
+
+def _next_of_ours(session: Session, planner: Planner, row: Delivery) -> Way | None:
+    """The next means of a delivery's person, where a carrier of ours sends over it."""
+    person = session.get(Person, row.person_id)
+    if person is None or not may_be_told_by_sms(person):
+        return None
+    way = planner.planned(session, row, person).way
+    return way if way in _JOBS and way != row.channel else None
+
+
+def failed_with(row_channel: str, why: Why, before: str = "") -> str:
+    """What is kept of the means so far when the next one takes over; where none was tried there is nothing to keep."""
+    if why in NEVER_TRIED and why is not Why.SUPPRESSED:
+        return before
+    return written_failed([*failed_before(before), Failed(row_channel, why)])
+
+
+def _moved(row: Delivery, way: Way | None) -> dict[str, Any]:
+    failed = failed_with(row.channel, Why(row.reason), row.tried_before)
+    return {"which": row.id, "over": way, "failed": failed}
+
+
+_MOVE = (
+    sa.update(Delivery)
+    .where(col(Delivery.id) == sa.bindparam("which"))
+    .values(
+        channel=sa.bindparam("over"),
+        state=DeliveryState.PENDING,
+        reason=Why.NONE,
+        strikes=0,
+        rank=Rank.NOTHING,
+        next_at=None,
+        settled_at=None,
+        tried_before=sa.bindparam("failed"),
+    )
+)
+
+
+def _count(session: Session, batch_id: str, moved: Sequence[Delivery]) -> None:
+    never_tried = sum(row.reason in NEVER_TRIED for row in moved)
+    first_time = sum(row.reason not in NEVER_TRIED and row.tried_before in NEVER_MOVED for row in moved)
+    session.connection().execute(
+        sa.update(Batch)
+        .where(col(Batch.id) == batch_id)
+        .values(
+            pending=col(Batch.pending) + len(moved),
+            unreachable=col(Batch.unreachable) - len(moved),
+            never_tried=col(Batch.never_tried) - never_tried,
+            moved_on=col(Batch.moved_on) + first_time,
+            returned=col(Batch.returned) - sum(row.rank == Rank.RETURNED for row in moved),
+        )
+    )

@@ -1,0 +1,233 @@
+"""What a message centre says later of the parts of an SMS, and what that proves of the message.
+
+A receipt names a part by the id that the centre gave when it took it, so it is matched by that id, and by the number it
+is about: centres use their ids again. Where the id is not on record, because the worker died before it could write it
+down, a receipt is matched by its number alone, and only with somebody of whose SMS nobody knows whether it was taken.
+
+A message is delivered once all its parts are, and has failed as soon as one of them has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from incident.delivery.ledger import Settled
+from incident.delivery.receipts import GoOn, NewReceipt, VerifiedBy, put_receipts
+from incident.delivery.states import SMS, Rank, Why
+from incident.errors import KeyDestroyed, Unreadable
+from incident.record.person import person_from_content
+from incident.store.change import open_row
+from incident.store.store import Store
+from incident.store.tables import Attempt, Delivery, MessagePart, Person
+from notifiers.outcome import Result
+from notifiers.smpp.receipts import MessageState, SmsReceipt, id_forms
+
+ENGINE = "engine"
+TAKEN = "receipts.sms"
+_IN_DOUBT_FOR = timedelta(days=4)  # a centre tries for two days as a rule, and says so later at times
+_MOST_IN_DOUBT = 1000
+
+DELIVERED = frozenset({MessageState.delivered})
+FAILED = frozenset(
+    {MessageState.expired, MessageState.deleted, MessageState.undeliverable, MessageState.rejected}
+)
+HANDED_ON = frozenset({MessageState.enroute, MessageState.accepted})
+
+
+# -- keeping ----------------------------------------------------------------------------------------------
+
+
+def keep_parts(session: Session, settled: Iterable[Settled], *, centre: str, incident_id: str) -> None:
+    """Keep the ids under which the centre took the parts of some messages; again is no harm."""
+    rows = [
+        {
+            "delivery_id": each.due.id,
+            "n": each.due.attempts + 1,
+            "part": part,
+            "incident_id": incident_id,
+            "centre": centre,
+            "ref": reference,
+            "state": None,
+        }
+        for each in settled
+        if each.outcome is not None
+        for part, reference in enumerate(each.outcome.references, start=1)
+    ]
+    if not rows:
+        return
+    first = rows[0]
+    known = session.get(MessagePart, (first["delivery_id"], first["n"], first["part"]))
+    if known is None:
+        session.connection().execute(sa.insert(MessagePart), rows)
+
+
+# -- taking -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Match:
+    """The message that a receipt is about; `part` is None where only its number is known."""
+
+    delivery_id: str
+    incident_id: str
+    n: int
+    part: int | None
+
+
+def take_sms_receipts(
+    store: Store, receipts: Sequence[SmsReceipt], *, centre: str, now: datetime, go_on: GoOn
+) -> list[bool]:
+    """Write down what some receipts say; of each, whether its message was found.
+
+    What is destroyed counts as found: nothing is kept of it any more.
+    """
+    with store.read() as session:
+        matches = [_match(session, store, each, centre=centre, now=now) for each in receipts]
+    by_incident: dict[str, list[tuple[SmsReceipt, _Match]]] = defaultdict(list)
+    for receipt, match in zip(receipts, matches, strict=True):
+        if match is not None and match.incident_id:
+            by_incident[match.incident_id].append((receipt, match))
+    for incident_id, found in by_incident.items():
+        with store.write(incident_id, kind=TAKEN, actor=ENGINE, now=now) as change:
+            new = _new_receipts(change.session, found, centre=centre)
+            put_receipts(change, incident_id, new, go_on=go_on)
+    return [match is not None for match in matches]
+
+
+_OF_DESTROYED = _Match("", "", 0, None)
+
+
+def _match(
+    session: Session, store: Store, receipt: SmsReceipt, *, centre: str, now: datetime
+) -> _Match | None:
+    parts = session.exec(
+        select(MessagePart)
+        .where(col(MessagePart.ref).in_(id_forms(receipt.message_id)), MessagePart.centre == centre)
+        .order_by(col(MessagePart.delivery_id))
+    ).all()
+    destroyed = False
+    for part in parts:
+        try:
+            if _is_about(session, store, part.delivery_id, part.incident_id, receipt.number):
+                return _Match(part.delivery_id, part.incident_id, part.n, part.part)
+        except KeyDestroyed:
+            destroyed = True
+    found = _in_doubt(session, store, receipt.number, now=now)
+    return found or (_OF_DESTROYED if destroyed else None)
+
+
+def _is_about(session: Session, store: Store, delivery_id: str, incident_id: str, number: str) -> bool:
+    """Whether a delivery went to a number. Raises `KeyDestroyed`."""
+    key = store.key(incident_id)
+    delivery = session.get(Delivery, delivery_id)
+    person = session.get(Person, delivery.person_id) if delivery is not None else None
+    if person is None:
+        return False
+    try:
+        row = person_from_content(open_row(person, key=key))
+    except Unreadable:
+        return False
+    return bool(row.phones) and _same_number(row.phones[0], number)
+
+
+def _same_number(ours: str, theirs: str) -> bool:
+    """Centres write a number with or without its country code, a plus or zeros before it."""
+    digits = theirs.lstrip("+0")
+    return len(digits) >= 6 and ours.removeprefix("+").endswith(digits)
+
+
+def _in_doubt(session: Session, store: Store, number: str, *, now: datetime) -> _Match | None:
+    """The one delivery to a number of whose SMS nobody knows whether it was taken; None where there is none, or two."""
+    rows = session.exec(
+        select(Attempt.delivery_id, Attempt.incident_id, Attempt.n)
+        .where(
+            Attempt.channel == SMS,
+            Attempt.result == Result.ambiguous,
+            Attempt.intent_at > now - _IN_DOUBT_FOR,
+            ~sa.exists().where(
+                col(MessagePart.delivery_id) == col(Attempt.delivery_id), col(MessagePart.n) == col(Attempt.n)
+            ),
+        )
+        .limit(_MOST_IN_DOUBT)
+    ).all()
+    found: dict[str, _Match] = {}
+    for delivery_id, incident_id, n in rows:
+        try:
+            if _is_about(session, store, delivery_id, incident_id, number):
+                found[delivery_id] = _Match(delivery_id, incident_id, n, None)
+        except KeyDestroyed:
+            continue
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _new_receipts(
+    session: Session, found: Sequence[tuple[SmsReceipt, _Match]], *, centre: str
+) -> list[NewReceipt]:
+    """Note the states of parts, and make a receipt of each message about which they say something."""
+    about: dict[tuple[str, int], SmsReceipt] = {}
+    alone: list[NewReceipt] = []
+    for receipt, match in found:
+        if match.part is None:
+            rank = rank_of([receipt.state])
+            alone += [_receipt(match.delivery_id, match.n, rank, receipt, centre, VerifiedBy.NUMBER)]
+            continue
+        part = session.get_one(MessagePart, (match.delivery_id, match.n, match.part), populate_existing=True)
+        if part.state not in DELIVERED | FAILED:
+            part.state = receipt.state
+            session.add(part)
+        about[match.delivery_id, match.n] = receipt
+    session.flush()
+    states = _states(session, about)
+    made = [
+        _receipt(delivery_id, n, rank_of(states[delivery_id, n]), receipt, centre, VerifiedBy.CARRIERS_ID)
+        for (delivery_id, n), receipt in about.items()
+    ]
+    return [each for each in (*made, *alone) if each.rank is not Rank.NOTHING]
+
+
+def _states(
+    session: Session, about: Mapping[tuple[str, int], SmsReceipt]
+) -> dict[tuple[str, int], list[MessageState | None]]:
+    rows = session.exec(
+        select(MessagePart).where(col(MessagePart.delivery_id).in_({each for each, _ in about}))
+    ).all()
+    states: dict[tuple[str, int], list[MessageState | None]] = defaultdict(list)
+    for row in rows:
+        states[row.delivery_id, row.n].append(MessageState(row.state) if row.state else None)
+    return states
+
+
+def rank_of(states: Sequence[MessageState | None]) -> Rank:
+    """What the states of a message's parts prove of it; None of a part of which nothing was said. Pure."""
+    if any(each in FAILED for each in states):
+        return Rank.RETURNED
+    if all(each in DELIVERED for each in states):
+        return Rank.DELIVERED
+    return Rank.HANDED_ON if any(each in DELIVERED | HANDED_ON for each in states) else Rank.NOTHING
+
+
+_KINDS = {Rank.RETURNED: "failed", Rank.DELIVERED: "delivered", Rank.HANDED_ON: "relayed"}
+
+
+def _receipt(
+    delivery_id: str, n: int, rank: Rank, receipt: SmsReceipt, centre: str, verified_by: VerifiedBy
+) -> NewReceipt:
+    return NewReceipt(
+        delivery_id=delivery_id,
+        channel=SMS,
+        event=f"{centre} {delivery_id}/{n} {rank.name}",
+        kind=_KINDS.get(rank, ""),
+        rank=rank,
+        why=Why.RETURNED if rank is Rank.RETURNED else Why.NONE,
+        status=receipt.error,
+        verified_by=verified_by,
+        raw_sha256=hashlib.sha256(receipt.raw_text.encode()).hexdigest(),
+        words={"text": f"{receipt.state} {receipt.done_at or ''}".strip()},
+    )

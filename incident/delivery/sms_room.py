@@ -1,0 +1,219 @@
+"""The SMS room: one bound session with the message centre, and the receipts that come over it.
+
+One event loop on a thread of its own holds the session; who sends a batch hands over one message at a time and looks
+later what became of it. Receipts are taken on another thread, a few together. One is acknowledged only once what it says
+is written down: what a worker that dies had not written, the centre says again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from incident.carrier_settings import SmppSettings
+from incident.errors import BadInput, CarrierUnavailable, TocsinError
+from incident.settings import resolve_secret
+from notifiers.errors import BadCentre, CarrierUnreachable
+from notifiers.outcome import Outcome
+from notifiers.smpp.centre import Alphabet, Centre, NumberFormat, Timeouts
+from notifiers.smpp.message import SmsMessage
+from notifiers.smpp.receipts import SmsReceipt
+from notifiers.smpp.session import SmppSession
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+TAKEN_TOGETHER = 100
+_LOOKS_EVERY = 0.5
+_AFTER_TROUBLE = 5.0
+# A receipt may come before what became of its own message is written down.
+_OUTCOME_IS_WRITTEN = 3.0
+
+TakeReceipts = Callable[[Sequence[SmsReceipt]], Sequence[bool]]
+"""Writes down what some receipts say, and tells of each whether its message was found. Raises `TocsinError`."""
+
+
+def centre_from(sms: SmppSettings, *, root: Path) -> Centre:
+    """The message centre that the settings describe. Raises `BadInput` where they contradict each other.
+
+    The limit of messages a second is not in it: all workers share it, in the ledger.
+    """
+    try:
+        return Centre(
+            host=sms.host,
+            port=sms.port,
+            system_id=sms.system_id,
+            password=resolve_secret(sms.password) if sms.password else "",
+            sender=sms.sender,
+            tls=sms.tls,
+            ca_file=root / sms.ca_file if sms.ca_file else None,
+            system_type=sms.system_type,
+            alphabet=Alphabet(sms.alphabet),
+            number_format=NumberFormat(sms.number_format),
+            country_code=sms.country_code,
+            window=sms.window,
+            validity=timedelta(hours=sms.validity_hours),
+            timeouts=Timeouts(response=sms.reply_wait_seconds),
+            allow_unprotected=sms.private_line,
+        )
+    except BadCentre as error:
+        raise BadInput(str(error), where="[sms.smpp] in incident.toml") from error
+
+
+@dataclass
+class _Waiting:
+    """A receipt that is not taken yet, and where the answer goes."""
+
+    receipt: SmsReceipt
+    answer: Future[bool] = field(default_factory=Future)
+    since: float = field(default_factory=monotonic)
+
+
+class SmsRoom:
+    """Sends SMS over a bound session. A context manager."""
+
+    def __init__(
+        self, centre: Centre, take: TakeReceipts, *, says: Callable[[str], None], stays: bool = False
+    ) -> None:
+        """`take` is called on a thread of its own; `says` is told what keeps receipts from being taken, until it changes.
+
+        Whoever `stays` at work is bound also while nothing is sent: receipts come for days.
+        """
+        self._centre = centre
+        self._take = take
+        self._says = says
+        self.strays = 0
+        """Receipts for what is not on record: of others who use the account, or of messages before the record."""
+        self._stays = stays
+        self._places = threading.BoundedSemaphore(centre.window)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="sms", daemon=True)
+        self._receipts: SimpleQueue[_Waiting] = SimpleQueue()
+        self._closing = threading.Event()
+        self._taker = threading.Thread(target=self._take_receipts, name="sms receipts", daemon=True)
+
+    @property
+    def peer(self) -> str:
+        """The centre as host:port."""
+        return self._centre.peer
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._taker.start()
+        self._session = self._on_loop(self._make()).result()
+        self._listening = self._on_loop(self._stay_bound()) if self._stays else None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+        self._on_loop(self._session.close()).result()
+        self._closing.set()
+        self._taker.join()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def take_place(self) -> bool:
+        """Take one of the window's places for a message; False while all are taken.
+
+        A place is kept until what became of its message is written down, so that no more than a window of messages ever
+        stands without an outcome.
+        """
+        return self._places.acquire(blocking=False)
+
+    def leave_place(self) -> None:
+        """Give a place back."""
+        self._places.release()
+
+    def hand_over(self, message: SmsMessage, *, may_go: Callable[[], bool]) -> Future[Outcome]:
+        """Begin to send one message; `may_go` is asked right before its first part leaves."""
+        return self._on_loop(self._session.send(message, may_go=may_go))
+
+    def check(self) -> None:
+        """Bind now. Raises `CarrierUnavailable` saying why the centre cannot be used."""
+        try:
+            self._on_loop(self._session.open()).result()
+        except CarrierUnreachable as error:
+            raise CarrierUnavailable(
+                f"the message centre cannot be used ({error.text})",
+                where=f"{error.peer}, at {error.stage}",
+                next_step="check [sms.smpp] in incident.toml; nothing was sent and nothing was changed",
+            ) from error
+
+    async def _make(self) -> SmppSession:
+        return SmppSession(self._centre, on_receipt=self._on_receipt)
+
+    async def _stay_bound(self) -> None:
+        told = False
+        while True:
+            try:
+                await self._session.open()
+                told = False
+            except CarrierUnreachable as error:
+                if not told:
+                    self._says(f"receipts of SMS cannot be fetched: {error}")
+                    told = True
+            await asyncio.sleep(_AFTER_TROUBLE)
+
+    def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    # -- receipts ---------------------------------------------------------------------------------------
+
+    async def _on_receipt(self, receipt: SmsReceipt) -> bool:
+        waiting = _Waiting(receipt)
+        self._receipts.put(waiting)
+        return await asyncio.wrap_future(waiting.answer)
+
+    def _take_receipts(self) -> None:
+        told = False
+        while not self._closing.is_set():
+            waiting = self._next_receipts()
+            if not waiting:
+                continue
+            try:
+                taken = self._take([each.receipt for each in waiting])
+                told = False
+            except Exception as error:
+                # Also a fault of ours: unanswered receipts would keep the centre from saying anything more.
+                if not told:
+                    self._says(f"receipts of SMS cannot be taken: {error}")
+                    told = True
+                if not isinstance(error, TocsinError):
+                    log.exception("a fault while receipts of SMS were taken")
+                for each in waiting:
+                    each.answer.set_result(False)
+                self._closing.wait(_AFTER_TROUBLE)
+                continue
+            for each, is_found in zip(waiting, taken, strict=True):
+                if is_found or monotonic() - each.since > _OUTCOME_IS_WRITTEN:
+                    self.strays += not is_found
+                    each.answer.set_result(True)
+                else:
+                    self._receipts.put(each)
+            if not any(taken):
+                self._closing.wait(_LOOKS_EVERY)
+
+    def _next_receipts(self) -> list[_Waiting]:
+        """Some receipts that came, together with those that come at the same time."""
+        found: list[_Waiting] = []
+        try:
+            found.append(self._receipts.get(timeout=_LOOKS_EVERY))
+            while len(found) < TAKEN_TOGETHER:
+                found.append(self._receipts.get(timeout=0.02))
+        except Empty:
+            return found
+        return found
