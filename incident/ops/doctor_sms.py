@@ -151,7 +151,7 @@ def _texts(house: House) -> Iterator[Examined]:
             yield unusable(_TEXTS, error)
             continue
         if segments is None:
-            finding = f"no text in {language}: who reads it gets no SMS"
+            finding = f"no text in {language}: who reads it gets an SMS in another language"
             step = f"write templates/notice/{language}/sms.txt.j2 in the workspace"
             yield Examined(_TEXTS, State.WARN, finding, step)
             continue

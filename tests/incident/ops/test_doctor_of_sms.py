@@ -27,6 +27,7 @@ from tests.support.faulty_centre import (
     Together,
     faulty_centre,
 )
+from tests.support.message_centre import message_centre
 
 POLICY = "我们会将收集到的个人信息存储于中华人民共和国境内。"
 
@@ -168,6 +169,15 @@ def test_what_the_centre_says_to_a_bind_is_told(house: House, centre: dict[str, 
     assert "s3cret" not in one.finding
 
 
+def test_a_server_that_others_wrote_lets_us_in_or_says_why_not(house: House, centre: dict[str, Any]) -> None:
+    with message_centre(system_id="tocsin", password="s3cret") as other:
+        own = {**centre, "port": other.port}
+        [let_in] = found(changed(house, own), "SMS centre")
+        [kept_out] = faults(changed(house, {**own, "system_id": "nobody"}))
+    assert let_in.state is State.OK
+    assert kept_out.state is State.FAIL and "at auth" in kept_out.finding
+
+
 def test_an_account_that_is_bound_already_is_no_fault(house: House, centre: dict[str, Any]) -> None:
     with faulty_centre(Talk(bind=(Answer(0x05),))) as busy:
         [one] = found(changed(house, {**centre, "port": busy.port}), "SMS centre")
@@ -287,4 +297,5 @@ def test_a_language_without_a_text_is_named(house: House, centre: dict[str, Any]
     settings = looked_at.settings.model_copy(update={"workspace": spoken})
     [one] = faults(House(house.workspace, settings, house.store, house.clock))
     assert (one.what, one.state) == ("SMS texts", State.WARN)
-    assert "no text in vi" in one.finding and "templates/notice/vi/sms.txt.j2" in one.next_step
+    assert "no text in vi" in one.finding and "another language" in one.finding
+    assert "templates/notice/vi/sms.txt.j2" in one.next_step
