@@ -115,7 +115,7 @@ class SmppSettings(Declared):
     country_code: str = Field(default="86", pattern="^[1-9][0-9]{0,2}$")
     window: int = Field(default=10, ge=1, le=1000)
     per_second: PerSecond | None = None
-    validity_hours: int = Field(default=48, ge=1, le=720)
+    validity_hours: int = Field(default=48, ge=1, le=672)
     reply_wait_seconds: float = Field(default=30, ge=1, le=240)
     sender_registered: str = ""
     template_approved: str = ""

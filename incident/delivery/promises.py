@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from incident.carrier_settings import Declared, Relation, SmppSettings
 from incident.errors import Refused
-from incident.hosts import address_in, plain
 from incident.settings import Means, Promises, Settings
+from notifiers.hosts import is_this_machine
 
 UNION = "eu"
 # The Union's member states, and Iceland, Liechtenstein and Norway, where the GDPR holds too (EEA Joint Committee decision
@@ -111,12 +111,6 @@ def broken_promise(
         lambda: _goes_abroad(carrier, home),
     )
     return next((broken for rule in rules if (broken := rule())), None)
-
-
-def is_this_machine(host: str) -> bool:
-    """Whether what is sent to a host stays on this machine, going by its name or address alone."""
-    address = address_in(plain(host))
-    return plain(host) == "localhost" if address is None else address.is_loopback
 
 
 def _undeclared(carriers: Sequence[Carrier]) -> Iterator[tuple[Means, Broken]]:

@@ -1,11 +1,13 @@
-"""The doctor's look at SMS: whether the centre is declared and may be used, and whether the texts are ready."""
+"""The doctor's look at SMS: whether the centre is declared, may be used and lets us in, and whether the texts are ready."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 from incident.carrier_settings import SmppSettings
-from incident.delivery.promises import broken_promises, is_this_machine
+from incident.delivery.promises import broken_promises
+from incident.delivery.sms_room import centre_from
 from incident.errors import TocsinError
 from incident.law.categories import category_catalogue
 from incident.notice.draft import draft
@@ -19,8 +21,13 @@ from incident.record.facts import Certainty, Fact
 from incident.response.housework import House
 from incident.settings import Means, resolve_secret
 from incident.workspace import search_path
+from notifiers.errors import BadCentre, CarrierUnreachable
+from notifiers.hosts import is_this_machine
+from notifiers.smpp.centre import Centre
+from notifiers.smpp.session import SmppSession
 
 _CENTRE, _TEXTS, _APPROVALS = "SMS centre", "SMS texts", "SMS approvals"
+_ALREADY_BOUND = 0x05  # ESME_RALYBND (SMPP 3.4, 5.1.3)
 _TYPICAL_KINDS = ("name", "id_number", "phone_number")
 """What leaks together most, and what most people of an operator's list are told of."""
 
@@ -54,10 +61,46 @@ def _centre(house: House, centre: SmppSettings) -> Iterator[Examined]:
     if faults:
         yield from faults
         return
+    yield _bound(house, centre)
+
+
+def _bound(house: House, declared: SmppSettings) -> Examined:
+    """What the centre says to a bind."""
+    try:
+        centre = centre_from(declared, root=house.workspace.root)
+        asyncio.run(_bind_and_leave(centre))
+    except TocsinError as error:
+        return unusable(_CENTRE, error)
+    except BadCentre as bad:
+        return Examined(_CENTRE, State.FAIL, str(bad), "correct [sms.smpp] in incident.toml")
+    except CarrierUnreachable as error:
+        if error.code == _ALREADY_BOUND:
+            told = "knows the account, and says that it is bound already, as by a worker that is at work"
+            return Examined(_CENTRE, State.OK, f"{how_reached(declared)}: {told}")
+        finding = f"{error.peer}, at {error.stage}: {error.text}"
+        return Examined(
+            _CENTRE, State.FAIL, finding, "check [sms.smpp] in incident.toml, then ask the operator"
+        )
+    return Examined(_CENTRE, State.OK, f"{how_reached(declared)}: bound")
+
+
+async def _bind_and_leave(centre: Centre) -> None:
+    async def not_here(_said: object) -> bool:
+        # Whatever comes in these moments is a worker's to take: the centre says it again.
+        return False
+
+    session = SmppSession(centre, on_receipt=not_here, on_message=not_here)
+    try:
+        await session.open()
+    finally:
+        await session.close()
+
+
+def how_reached(centre: SmppSettings) -> str:
+    """Where a centre is, who runs it, in which country, and whether the way to it is in clear."""
     told = f"{centre.host}:{centre.port}, {centre.processor}, {centre.country}"
-    if not centre.tls and not is_this_machine(centre.host):
-        told += ", in clear over a line declared as private"
-    yield Examined(_CENTRE, State.OK, f"declared: {told}")
+    in_clear = not centre.tls and not is_this_machine(centre.host)
+    return f"{told}, in clear over a line declared as private" if in_clear else told
 
 
 def _sign_in(centre: SmppSettings) -> Iterator[Examined]:
@@ -74,10 +117,7 @@ def _sign_in(centre: SmppSettings) -> Iterator[Examined]:
 def _certificates(house: House, centre: SmppSettings) -> Iterator[Examined]:
     if centre.ca_file is None:
         return
-    if not centre.tls:
-        finding = "sms.smpp.ca_file: certificates are named, but TLS is off"
-        yield Examined(_CENTRE, State.FAIL, finding, "set tls = true, or take ca_file out")
-    elif not (place := house.workspace.under(centre.ca_file)).is_file():
+    if not (place := house.workspace.under(centre.ca_file)).is_file():
         finding = f"sms.smpp.ca_file: there is no file {place}"
         yield Examined(_CENTRE, State.FAIL, finding, "put the certificates of the centre's authority there")
 
@@ -111,7 +151,7 @@ def _texts(house: House) -> Iterator[Examined]:
             yield unusable(_TEXTS, error)
             continue
         if segments is None:
-            finding = f"no text in {language}: who reads it gets no SMS"
+            finding = f"no text in {language}: who reads it gets an SMS in another language"
             step = f"write templates/notice/{language}/sms.txt.j2 in the workspace"
             yield Examined(_TEXTS, State.WARN, finding, step)
             continue

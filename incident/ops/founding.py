@@ -50,9 +50,21 @@ processor = ""
 country = ""
 relation = "own"
 
+# An operator's short-message centre (docs/sms.md); it is used where [fallback] means names sms.
+# [sms.smpp]
+# host = ""
+# tls = true
+# system_id = ""
+# password = "env:TOCSIN_SMPP_PASSWORD"
+# sender = ""
+# processor = ""
+# country = ""
+# relation = "own"
+
 [promises]
 keep_in = []
 share_with_no_one = true
+# wording = {{ zh-Hans = "", en = "" }}
 """
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from incident.carrier_settings import SmppSettings
 from incident.delivery.fallback import Hurdle, Urgency, Way
 from incident.delivery.next_steps import (
     NextSteps,
@@ -21,7 +22,7 @@ from incident.delivery.planner import planner_for, times_needed
 from incident.delivery.substitute import AskState
 from incident.duties.evaluating import rules_with_reviews
 from incident.law.reasons import Answer
-from incident.settings import Plan
+from incident.settings import Fallback, Means, Plan
 from tests.support.breaches import Affected, Breach, make_breach
 from tests.support.relays import RecordingRelay, recording_relay
 from tests.support.workspaces import run_sql
@@ -212,6 +213,25 @@ def test_a_relay_that_would_break_a_promise_is_no_step(tmp_path: Path, relay: Re
         broken = planner_for(session, store, promised, breach.id, now=now)
     assert kept is not None and kept.ground.promised_away == frozenset()
     assert broken is not None and broken.ground.promised_away == {Way.EMAIL}
+
+
+def test_a_centre_that_would_break_a_promise_takes_sms_away_and_nothing_else(
+    tmp_path: Path, relay: RecordingRelay
+) -> None:
+    breach = sent(tmp_path, relay.port)
+    settings = breach.made.settings
+    smpp = SmppSettings(
+        host="127.0.0.1", system_id="tocsin", sender="10000", processor="a centre abroad", country="sg"
+    )
+    changed = settings.model_copy(
+        update={
+            "sms": settings.sms.model_copy(update={"smpp": smpp}),
+            "fallback": Fallback(means=[Means.EMAIL, Means.SMS]),
+        }
+    )
+    with breach.made.store.read() as session:
+        planner = planner_for(session, breach.made.store, changed, breach.id, now=breach.made.clock())
+    assert planner is not None and planner.ground.promised_away == {Way.SMS}
 
 
 def test_what_was_bought_says_how_long_a_means_takes() -> None:

@@ -12,12 +12,22 @@ import pytest
 
 from incident.carrier_settings import SmppSettings
 from incident.ops.doctor import examine
-from incident.ops.doctor_sms import examine_sms, typical_segments
+from incident.ops.doctor_sms import examine_sms, how_reached, typical_segments
 from incident.ops.examined import Examined, State
 from incident.response.housework import House
 from incident.settings import Fallback, Promises
 from incident.workspace import shipped
 from tests.support.breaches import make_breach
+from tests.support.faulty_centre import (
+    LOOPBACK,
+    Answer,
+    FaultyCentre,
+    Receipt,
+    Talk,
+    Together,
+    faulty_centre,
+)
+from tests.support.message_centre import message_centre
 
 POLICY = "我们会将收集到的个人信息存储于中华人民共和国境内。"
 
@@ -28,13 +38,19 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
 
 
 @pytest.fixture
-def centre(tmp_path: Path) -> dict[str, Any]:
-    """A centre of which everything is said."""
+def server() -> Iterator[FaultyCentre]:
+    with faulty_centre() as running:
+        yield running
+
+
+@pytest.fixture
+def centre(tmp_path: Path, server: FaultyCentre) -> dict[str, Any]:
+    """A centre that lets us in, and of which everything is said."""
     secret = tmp_path / "secret"
     secret.write_text("s3cret\n", encoding="utf-8")
     return {
-        "host": "smsc.example.com",
-        "tls": True,
+        "host": LOOPBACK,
+        "port": server.port,
         "system_id": "tocsin",
         "password": f"file:{secret}",
         "sender": "10000",
@@ -89,11 +105,15 @@ def test_a_centre_that_no_means_uses_is_named(house: House, centre: dict[str, An
     assert "[fallback] means" in one.finding
 
 
-def test_a_centre_of_which_everything_is_said_is_no_finding(house: House, centre: dict[str, Any]) -> None:
+def test_a_centre_that_lets_us_in_is_no_finding(
+    house: House, centre: dict[str, Any], server: FaultyCentre
+) -> None:
     looked_at = changed(house, centre, keep_in=["cn"])
     assert faults(looked_at) == []
     [one] = found(looked_at, "SMS centre")
-    assert one.finding == "declared: smsc.example.com:2775, our own centre, cn"
+    assert one.finding == f"{LOOPBACK}:{server.port}, our own centre, cn: bound"
+    assert server.binds[0][:2] == ("tocsin", "s3cret")
+    assert server.complaints == []
     [approved] = found(looked_at, "SMS approvals")
     assert "SIGN-2026-0007" in approved.finding and "TPL-2026-0112" in approved.finding
 
@@ -106,7 +126,7 @@ def test_each_key_that_is_missing_is_named(house: House, centre: dict[str, Any],
 
 
 def test_all_that_is_wrong_is_told_at_once(house: House, centre: dict[str, Any]) -> None:
-    wrong = {**centre, "sender": "", "password": None, "tls": False, "ca_file": "ca.pem"}
+    wrong = {**centre, "sender": "", "password": None, "ca_file": "ca.pem"}
     told = " ".join(each.finding for each in faults(changed(house, wrong)))
     for key in ("sms.smpp.sender", "sms.smpp.password", "sms.smpp.ca_file"):
         assert key in told
@@ -124,14 +144,71 @@ def test_certificates_that_are_not_there_are_named(house: House, centre: dict[st
     assert str(house.workspace.root / "ca.pem") in one.finding
 
 
+@pytest.mark.parametrize(
+    ("wrong", "says"), [({"system_id": "s" * 16}, "system id"), ({"sender": "A sender too long"}, "sender")]
+)
+def test_what_no_centre_takes_is_told_before_it_is_asked(
+    house: House, centre: dict[str, Any], server: FaultyCentre, wrong: dict[str, str], says: str
+) -> None:
+    [one] = faults(changed(house, {**centre, **wrong}))
+    assert one.state is State.FAIL and says in one.finding
+    assert server.binds == []
+
+
+def test_certificates_that_are_none_are_named(house: House, centre: dict[str, Any]) -> None:
+    (house.workspace.root / "none.pem").write_text("nothing", encoding="utf-8")
+    [one] = faults(changed(house, {**centre, "tls": True, "ca_file": "none.pem"}))
+    assert one.state is State.FAIL and "none.pem" in one.finding
+
+
+def test_what_the_centre_says_to_a_bind_is_told(house: House, centre: dict[str, Any]) -> None:
+    with faulty_centre(Talk(bind=(Answer(0x0E),))) as refuses:
+        [one] = faults(changed(house, {**centre, "port": refuses.port}))
+    assert one.state is State.FAIL
+    assert "ESME_RINVPASWD" in one.finding and "[sms.smpp]" in one.next_step
+    assert "s3cret" not in one.finding
+
+
+def test_a_server_that_others_wrote_lets_us_in_or_says_why_not(house: House, centre: dict[str, Any]) -> None:
+    with message_centre(system_id="tocsin", password="s3cret") as other:
+        own = {**centre, "port": other.port}
+        [let_in] = found(changed(house, own), "SMS centre")
+        [kept_out] = faults(changed(house, {**own, "system_id": "nobody"}))
+    assert let_in.state is State.OK
+    assert kept_out.state is State.FAIL and "at auth" in kept_out.finding
+
+
+def test_an_account_that_is_bound_already_is_no_fault(house: House, centre: dict[str, Any]) -> None:
+    with faulty_centre(Talk(bind=(Answer(0x05),))) as busy:
+        [one] = found(changed(house, {**centre, "port": busy.port}), "SMS centre")
+    assert one.state is State.OK and "bound already" in one.finding
+
+
+def test_a_centre_that_is_not_there_is_named_with_its_place(house: House, centre: dict[str, Any]) -> None:
+    with faulty_centre() as gone:
+        port = gone.port
+    [one] = faults(changed(house, {**centre, "port": port}))
+    assert one.state is State.FAIL and f"{LOOPBACK}:{port}, at connect" in one.finding
+
+
+def test_a_receipt_that_comes_meanwhile_is_left_to_a_worker(house: House, centre: dict[str, Any]) -> None:
+    talk = Talk(bind=(Together((Answer(), Receipt(message_id="7"))),))
+    with faulty_centre(talk) as says:
+        [one] = found(changed(house, {**centre, "port": says.port}), "SMS centre")
+        answered = [each.status for each in says.responses]
+    assert one.state is State.OK
+    assert 0 not in answered, "a receipt was taken that nothing wrote down"
+
+
 def test_in_clear_to_another_machine_needs_to_be_said(house: House, centre: dict[str, Any]) -> None:
-    [one] = faults(changed(house, {**centre, "tls": False}))
+    elsewhere = {**centre, "host": "smsc.example.com", "port": 2775}
+    [one] = faults(changed(house, elsewhere))
     assert one.state is State.FAIL
     assert "in clear" in one.finding and "private_line = true" in one.next_step
-    said = changed(house, {**centre, "tls": False, "private_line": True})
-    assert faults(said) == []
-    [declared] = found(said, "SMS centre")
-    assert "in clear over a line declared as private" in declared.finding
+    said = SmppSettings.model_validate({**elsewhere, "private_line": True})
+    assert how_reached(said) == (
+        "smsc.example.com:2775, our own centre, cn, in clear over a line declared as private"
+    )
 
 
 def test_a_broken_promise_is_quoted(house: House, centre: dict[str, Any]) -> None:
@@ -220,4 +297,5 @@ def test_a_language_without_a_text_is_named(house: House, centre: dict[str, Any]
     settings = looked_at.settings.model_copy(update={"workspace": spoken})
     [one] = faults(House(house.workspace, settings, house.store, house.clock))
     assert (one.what, one.state) == ("SMS texts", State.WARN)
-    assert "no text in vi" in one.finding and "templates/notice/vi/sms.txt.j2" in one.next_step
+    assert "no text in vi" in one.finding and "another language" in one.finding
+    assert "templates/notice/vi/sms.txt.j2" in one.next_step

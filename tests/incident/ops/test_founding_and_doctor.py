@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from incident.settings import parse_settings
 from tests.support.commands import run, run_process, sql
 from tests.support.estates import Estate, make_key
 from tests.support.relays import recording_relay
@@ -27,6 +29,15 @@ def test_a_new_workspace_has_settings_database_and_keyring_closed_to_others(tmp_
     assert settings["workspace"]["born"] == "live"
     assert run("--workspace", root, "list").code == 0
     assert sql(root, "SELECT kind FROM journal_entry") == [("workspace.born",)]
+
+
+def test_the_settings_that_a_new_workspace_shows_as_examples_are_taken(tmp_path: Path) -> None:
+    assert run("init", tmp_path / "a").code == 0
+    text = (tmp_path / "a" / "incident.toml").read_text("utf-8")
+    shown = re.sub(r"(?m)^# (?=\[|[a-z_]+ = )", "", text)
+    assert "\n[sms.smpp]\n" in shown and "\nwording = " in shown
+    settings = parse_settings(tomllib.loads(shown), where="incident.toml")
+    assert settings.sms.smpp is not None
 
 
 def test_the_folder_may_be_given_by_the_option_too_but_not_twice(tmp_path: Path) -> None:
