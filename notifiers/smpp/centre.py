@@ -17,7 +17,7 @@ from notifiers.smpp.alphabet import Alphabet, is_gsm, septets_of
 __all__ = ["Address", "Alphabet", "Centre", "NumberFormat", "Timeouts", "tls_context"]
 
 _E164 = re.compile(r"\+([1-9][0-9]{6,14})")
-_DIGITS = re.compile(r"\+?[0-9]{2,20}")
+_DIGITS = re.compile(r"\+?[0-9]{1,20}")
 _COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,2}")
 _LONGEST_NAME = 11  # septets of an alphanumeric address, TS 23.040, 9.1.2.5
 _LONGEST_SYSTEM_ID = 15
@@ -163,7 +163,7 @@ class Centre:
             raise BadCentre(f"the system type is at most {_LONGEST_SYSTEM_TYPE} ASCII characters")
         if not _DIGITS.fullmatch(self.sender) and not _is_name(self.sender):
             raise BadCentre(
-                f"the sender is a name of at most {_LONGEST_NAME} characters of GSM 7 bit, or 2 to 20 digits"
+                f"the sender is a name of at most {_LONGEST_NAME} characters of GSM 7 bit, or 1 to 20 digits"
             )
 
     def _check_messages(self) -> None:

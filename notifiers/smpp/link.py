@@ -8,6 +8,7 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
+from typing import Any
 
 from notifiers.errors import BadPdu, CarrierUnreachable
 from notifiers.outcome import Stage
@@ -111,7 +112,8 @@ class Link:
         """Let end what is under way, unbind, and close, in so many seconds. Requests that still wait then break."""
         with contextlib.suppress(TimeoutError, LinkBroken):
             async with asyncio.timeout(within):
-                under_way = [*self._handling, *(answer for _, answer in self._waiting.values())]
+                answers = [answer for _, answer in self._waiting.values()]
+                under_way: list[asyncio.Future[Any]] = [*self._handling, *answers]
                 if under_way:
                     await asyncio.wait(under_way)
                 farewell = self.request(Command.unbind)

@@ -112,7 +112,10 @@ class SmppSession:
         await self._ready()
 
     async def close(self) -> None:
-        """Unbind and close, in bounded time. Messages without answer are settled; safe to call twice."""
+        """Unbind and close, in bounded time. Messages without answer are settled; safe to call twice.
+
+        A send that comes after it, or waits for its turn, opens a new session: close when they have ended.
+        """
         async with self._opening:
             link, self._link = self._link, None
             if link is not None:

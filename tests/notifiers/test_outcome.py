@@ -32,3 +32,9 @@ def test_an_unreachable_carrier_reads_as_not_sent() -> None:
     outcome = CarrierUnreachable(Stage.auth, "no", peer="relay:587", code=535, enhanced="5.7.8").outcome
     assert (outcome.result, outcome.stage, outcome.code) == (Result.not_sent, Stage.auth, 535)
     assert outcome.safe_to_retry and outcome.about_session
+
+
+def test_a_refusal_of_our_account_would_meet_everybody() -> None:
+    refused = an_outcome(Result.permanent, Stage.account)
+    assert refused.about_relay and not refused.about_recipient and not refused.about_session
+    assert an_outcome(Result.permanent, Stage.reply).about_recipient
