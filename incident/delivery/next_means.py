@@ -150,7 +150,7 @@ def _next_of_ours(session: Session, planner: Planner, row: Delivery) -> Way | No
 
 def failed_with(row_channel: str, why: Why, before: str = "") -> str:
     """What is kept of the means so far when the next one takes over; where none was tried there is nothing to keep."""
-    if why in NEVER_TRIED and why is not Why.SUPPRESSED:
+    if why is Why.NONE or (why in NEVER_TRIED and why is not Why.SUPPRESSED):
         return before
     return written_failed([*failed_before(before), Failed(row_channel, why)])
 

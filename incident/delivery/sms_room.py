@@ -175,6 +175,8 @@ class SmsRoom:
 
     async def _on_receipt(self, receipt: SmsReceipt) -> bool:
         waiting = _Waiting(receipt)
+        # From here on it is answered, also where nobody waits for the answer any more.
+        waiting.answer.set_running_or_notify_cancel()
         self._receipts.put(waiting)
         return await asyncio.wrap_future(waiting.answer)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from incident.delivery.states import CampaignState
@@ -16,6 +17,7 @@ from tests.support.postgres import PostgresServer
 SENDER = "10690001"
 MEANS = ["email", "sms", "letter"]
 _MOST_ROUNDS = 25
+_PATIENCE_SECONDS = 30.0
 
 
 def number(ending: int) -> str:
@@ -77,9 +79,16 @@ def sms_breach(
 
 def work_until(breach: Breach, done: Callable[[], bool]) -> None:
     """Be a worker that stays, until something holds: receipts come while nothing is sent."""
-    worker = Worker(breach.house, patience=QUICK)
+    said: list[str] = []
+    until = monotonic() + _PATIENCE_SECONDS
+
+    def enough() -> bool:
+        assert monotonic() < until, f"it does not come to that: {breach.account()}, {said}"
+        return done()
+
+    worker = Worker(breach.house, patience=QUICK, says=said.append)
     with worker.runner(stays=True) as runner:
-        runner.work(until=done)
+        runner.work(until=enough)
 
 
 def live_to_the_end(breach: Breach) -> None:

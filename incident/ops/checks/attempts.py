@@ -319,7 +319,7 @@ def _goes_together() -> sa.ColumnElement[bool]:
                 (a.result == Result.ambiguous, stage.in_(["", Stage.submitted])),
                 (
                     a.result == Result.not_sent,
-                    stage.in_([*before, Stage.submitted, Stage.account, Stage.reply]),
+                    stage.in_([*before, Stage.data, Stage.account, Stage.reply]),
                 ),
                 else_=sa.false(),
             ),

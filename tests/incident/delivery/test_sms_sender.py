@@ -17,6 +17,7 @@ from incident.ops.check import check
 from incident.store.tables import Attempt, Delivery, MessagePart
 from notifiers.outcome import Result
 from tests.support.breaches import Affected, Breach, some_people
+from tests.support.faulty_centre import SILENCE, USUAL, Pause, Receipt, Talk, faulty_centre
 from tests.support.lived_in import broken
 from tests.support.message_centre import (
     ANSWERS,
@@ -29,6 +30,11 @@ from tests.support.message_centre import (
 from tests.support.postgres import PostgresServer
 from tests.support.relays import RecordingRelay
 from tests.support.sms_sendings import by_sms_only, live_to_the_end, number, sms_breach, work_until
+
+PARTS = 3
+"""So many has the SMS to Ann in English."""
+IN_DOUBT = Talk(submits=(USUAL, USUAL, SILENCE), further=USUAL)
+"""A connection in which the last part of the first message is taken and never answered."""
 
 
 def assert_sound(breach: Breach) -> None:
@@ -160,32 +166,39 @@ def test_a_throttled_sms_is_sent_once_the_centre_takes_it(tmp_path: Path) -> Non
 
 
 def test_an_sms_in_doubt_is_sent_once_more_and_never_again(tmp_path: Path) -> None:
-    with message_centre(answers=ANSWERS) as centre:
-        breach = sms_breach(tmp_path, [person(number(0))], centre_port=centre.port)
+    with faulty_centre(IN_DOUBT) as centre:
+        breach = sms_breach(tmp_path, [person(number(20))], centre_port=centre.port)
         breach.work()
-        row = only(breach)
-        assert row.next_at == breach.made.clock() + DOUBT_PAUSE
+        assert only(breach).next_at == breach.made.clock() + DOUBT_PAUSE
         breach.later(minutes=4)
         breach.work()
         assert only(breach).attempts == 1
         live_to_the_end(breach)
-        assert centre.copies() == {number(0).lstrip("+"): MOST_DOUBTS}
+        [copies] = centre.texts().values()
     row = only(breach)
+    assert len(copies) == MOST_DOUBTS and len(set(copies)) == 1
     assert (row.state, row.reason) == (DeliveryState.UNREACHABLE, Why.NO_ANSWER)
     assert attempts_of(breach, row) == [(SMS, Result.ambiguous)] * MOST_DOUBTS
+    assert breach.account().doubled_at_most == MOST_DOUBTS
     assert_sound(breach)
 
 
-def test_a_receipt_settles_an_sms_in_doubt_so_that_no_second_one_leaves(tmp_path: Path) -> None:
-    """The centre took it and never answered: its id is not on record, and the receipt is known by the number."""
-    with message_centre(answers=ANSWERS, receipts=Receipts(delay_ms=1500)) as centre:
-        breach = sms_breach(tmp_path, [person(number(0))], centre_port=centre.port)
+@pytest.mark.parametrize("state", ["DELIVRD", "UNDELIV"])
+def test_a_receipt_settles_an_sms_in_doubt_so_that_no_second_one_leaves(tmp_path: Path, state: str) -> None:
+    """The centre took all and did not answer the last part: its id is not on record, only its number says whose it is."""
+    receipt = Receipt(state)
+    talk = Talk(submits=((*USUAL, receipt), (*USUAL, receipt), (Pause(1.5), receipt)), further=())
+    with faulty_centre(talk) as centre:
+        breach = sms_breach(tmp_path, [person(number(20))], centre_port=centre.port)
         work_until(breach, lambda: breach.account().state == CampaignState.ENDED)
         breach.later(hours=1)
         breach.work()
-        assert centre.copies() == {number(0).lstrip("+"): 1}
+        assert [len(copies) for copies in centre.texts().values()] == [1]
     row = only(breach)
-    assert (row.state, row.rank) == (DeliveryState.ACCEPTED, Rank.DELIVERED)
+    if state == "DELIVRD":
+        assert (row.state, row.rank) == (DeliveryState.ACCEPTED, Rank.DELIVERED)
+    else:
+        assert (row.state, row.reason) == (DeliveryState.UNREACHABLE, Why.RETURNED)
     assert_sound(breach)
 
 
