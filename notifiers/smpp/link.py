@@ -111,20 +111,25 @@ class Link:
 
     async def leave(self, within: float) -> None:
         """Let end what is under way, unbind, and close, in so many seconds. Requests that still wait then break."""
-        with contextlib.suppress(TimeoutError, LinkBroken):
+        try:
             async with asyncio.timeout(within):
-                answers = [answer for _, answer in self._waiting.values()]
-                under_way: list[asyncio.Future[Any]] = [*self._handling, *answers]
-                if under_way:
-                    await asyncio.wait(under_way)
+                await self._under_way()
                 farewell = self.request(Command.unbind)
                 self._leaving = True
                 await farewell
-        self.break_off(Break.closed)
-        tasks = [self._reading, *self._handling]
+        except (TimeoutError, LinkBroken):
+            pass
+        finally:
+            self.break_off(Break.closed)
         for task in self._handling:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(self._reading, *self._handling, return_exceptions=True)
+
+    async def _under_way(self) -> None:
+        answers = [answer for _, answer in self._waiting.values()]
+        under_way: list[asyncio.Future[Any]] = [*self._handling, *answers]
+        if under_way:
+            await asyncio.wait(under_way)
 
     def break_off(self, why: Break, *, politely: bool = False) -> None:
         """Close; whoever waits for an answer gets LinkBroken. What waits in the buffer is sent only `politely`."""
