@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from enum import StrEnum
 from typing import Any
 
@@ -32,7 +32,7 @@ from notifiers.smpp.statuses import Status, meaning_of
 MOST_HANDLED = 64
 """Of what the centre delivers so much is handled at a time; it is asked to send the rest again."""
 _AT_ONCE = 64 * 1024
-_MOST_UNSENT = 1024 * 1024
+_MOST_UNSENT = 512 * 1024
 """Octets that wait for a centre that does not read. Beyond them it is gone: its own requests would fill our memory."""
 _RESPONSE_BIT = 0x80000000
 
@@ -77,6 +77,7 @@ class Link:
         self._sequence = last_sequence
         self._waiting: dict[int, tuple[int, asyncio.Future[Pdu]]] = {}
         self._handling: set[asyncio.Task[None]] = set()
+        self._held: bytearray | None = None
         self._broken: Break | None = None
         self._leaving = False
         self._loop = asyncio.get_running_loop()
@@ -110,20 +111,25 @@ class Link:
 
     async def leave(self, within: float) -> None:
         """Let end what is under way, unbind, and close, in so many seconds. Requests that still wait then break."""
-        with contextlib.suppress(TimeoutError, LinkBroken):
+        try:
             async with asyncio.timeout(within):
-                answers = [answer for _, answer in self._waiting.values()]
-                under_way: list[asyncio.Future[Any]] = [*self._handling, *answers]
-                if under_way:
-                    await asyncio.wait(under_way)
+                await self._under_way()
                 farewell = self.request(Command.unbind)
                 self._leaving = True
                 await farewell
-        self.break_off(Break.closed)
-        tasks = [self._reading, *self._handling]
+        except (TimeoutError, LinkBroken):
+            pass
+        finally:
+            self.break_off(Break.closed)
         for task in self._handling:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(self._reading, *self._handling, return_exceptions=True)
+
+    async def _under_way(self) -> None:
+        answers = [answer for _, answer in self._waiting.values()]
+        under_way: list[asyncio.Future[Any]] = [*self._handling, *answers]
+        if under_way:
+            await asyncio.wait(under_way)
 
     def break_off(self, why: Break, *, politely: bool = False) -> None:
         """Close; whoever waits for an answer gets LinkBroken. What waits in the buffer is sent only `politely`."""
@@ -132,6 +138,8 @@ class Link:
         if self._watching is not None and self._watching is not asyncio.current_task():
             self._watching.cancel()
         if politely:
+            self._writer.write(bytes(self._held or b""))
+            self._held = None
             self._writer.close()
         else:
             self._writer.transport.abort()
@@ -151,7 +159,21 @@ class Link:
         if self._leaving and not self._waiting:
             self.break_off(Break.closed, politely=True)
 
+    @contextlib.contextmanager
+    def _writing_at_once(self) -> Iterator[None]:
+        """What is answered meanwhile leaves in one write: asyncio counts all writes that wait at each further one."""
+        self._held = bytearray()
+        try:
+            yield
+        finally:
+            held, self._held = self._held, None
+            if held and self._broken is None:
+                self._write(bytes(held))
+
     def _write(self, octets: bytes) -> None:
+        if self._held is not None:
+            self._held += octets
+            return
         self._writer.write(octets)
         if self._writer.transport.get_write_buffer_size() > _MOST_UNSENT:
             self.break_off(Break.unread)
@@ -166,10 +188,11 @@ class Link:
         try:
             while octets := await self._reader.read(_AT_ONCE):
                 self._last_heard = self._loop.time()
-                for frame in splitter.split(octets):
-                    self._take(frame)
-                    if self._broken is not None:
-                        return
+                with self._writing_at_once():
+                    for frame in splitter.split(octets):
+                        self._take(frame)
+                        if self._broken is not None:
+                            return
         except BadPdu:
             why = Break.garbled
         except OSError:
