@@ -239,12 +239,15 @@ def _states(
 
 
 def rank_of(states: Sequence[MessageState | None]) -> Rank:
-    """What the states of a message's parts prove of it; None of a part of which nothing was said. Pure."""
+    """What the states of a message's parts prove of it; None of a part of which nothing was said. Pure.
+
+    A part alone proves nothing: of a message whose worker died, the centre may have no more than that.
+    """
     if any(each in FAILED for each in states):
         return Rank.RETURNED
     if all(each in DELIVERED for each in states):
         return Rank.DELIVERED
-    return Rank.HANDED_ON if any(each in DELIVERED | HANDED_ON for each in states) else Rank.NOTHING
+    return Rank.HANDED_ON if all(each in DELIVERED | HANDED_ON for each in states) else Rank.NOTHING
 
 
 _KINDS = {Rank.RETURNED: "failed", Rank.DELIVERED: "delivered", Rank.HANDED_ON: "relayed"}
