@@ -10,7 +10,7 @@ from typing import Any
 
 from incident.delivery.states import CampaignState
 from incident.ops.worker import Worker
-from tests.support.breaches import QUICK, Affected, Breach, make_breach, some_people
+from tests.support.breaches import AT_ONCE, QUICK, Affected, Breach, make_breach, some_people
 from tests.support.message_centre import PASSWORD, SYSTEM_ID
 from tests.support.postgres import PostgresServer
 
@@ -59,7 +59,7 @@ def sms_breach(
     means: Sequence[str] = MEANS,
     smpp: Mapping[str, Any] | None = None,
     on: PostgresServer | None = None,
-    **settings: Mapping[str, Any],
+    waves: Mapping[str, Any] = AT_ONCE,
 ) -> Breach:
     """A sending that has begun, and of which nothing has left."""
     breach = make_breach(
@@ -69,8 +69,8 @@ def sms_breach(
         sms=centre_settings(centre_port, tmp_path / "smsc-password", **(smpp or {})),
         fallback={"means": list(means)},
         scope={"countries": ["cn"]},
+        waves=waves,
         on=on,
-        **settings,
     )
     breach.release()
     breach.open_sending()
