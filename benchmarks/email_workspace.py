@@ -79,11 +79,14 @@ def prepare(
     people: int,
     port: int,
     store: str | None = None,
+    more_settings: str = "",
+    write_list: Callable[[Path, int], None] = lambda file, count: write_people(file, count=count),
     watch: Watch = lambda step: nullcontext(),
 ) -> Prepared:
     """Everything up to the sending, by the functions that the drill and the command line use.
 
-    The record is in SQLite, or in the empty database that the URL `store` names. `watch` sees `import` and `open`.
+    The record is in SQLite, or in the empty database that the URL `store` names. `more_settings` are tables in TOML.
+    `watch` sees `import` and `open`.
     """
     now = datetime.now(UTC)
     workspace = found_workspace(
@@ -94,7 +97,8 @@ def prepare(
         born=Born.DRILL,
         now=now,
         settings_text=settings_text(mail_port=port, containment_port=_NOBODY, waves=_AT_ONCE)
-        + _store_table(store),
+        + _store_table(store)
+        + more_settings,
     )
     settings = workspace.settings()
     house = House(workspace, settings, open_store(workspace, settings), lambda: datetime.now(UTC))
@@ -116,7 +120,7 @@ def prepare(
         then=lambda change, incident: _log_a_measure(house, change, incident, now),
     )
     file = house.workspace.root / PEOPLE
-    write_people(file, count=people)
+    write_list(file, people)
     with watch("import"):
         _import_people(house, incident_id, file, now)
     with watch("open"):

@@ -15,10 +15,10 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.email_workspace import PEOPLE as LIST
-from benchmarks.email_workspace import prepare
+from benchmarks.email_workspace import ledger, prepare
 from benchmarks.measure import CommandFailed, Line, Result, Sample, median_of
 from benchmarks.sms_senders import CODE, NAME, Job, Reader
-from benchmarks.sms_sink import sms_sink
+from benchmarks.sms_sink import HOST, sms_sink
 from benchmarks.timed_senders import time_sender
 from incident.notice.channels import Sms
 from incident.notice.render import CHILD_NAME, DATA_TYPES_OF_PERSON, PERSON_NAME
@@ -59,14 +59,54 @@ SendOurs = Callable[[Path, int, int], Turn]
 
 
 def send_with_tocsin(folder: Path, people: int, delay_ms: int) -> Turn:
-    """The whole path, to so many people, in an empty folder, to a sink with this delay.
+    """The whole path by the real worker, to so many people, in an empty folder, to a sink with this delay."""
+    with sms_sink(delay_ms) as sink:
+        prepared = prepare(
+            folder / "workspace",
+            people=people,
+            port=_NOBODY,
+            more_settings=_centre_table(sink.port, folder / "password"),
+            write_list=_write_list,
+        )
+        prepared.house.store.close()
+        job = Job(sink.port, workspace=str(prepared.house.workspace.root))
+        sample = time_sender(_SENDERS, "tocsin", job.to_json(), folder)
+        counted = sink.counted()
+    told = ledger(prepared)
+    prepared.house.store.close()
+    if not (told.adds_up and counted.texts == told.accepted == told.attempts == people) or counted.unfinished:
+        raise CommandFailed(f"the sink counted {counted}, and the ledger says {told}")
+    return Turn(counted.texts, counted.parts, sample)
 
-    Left to do: a workspace whose campaign goes by SMS over the port of `sms_sink(delay_ms)` with a window of `WINDOW`
-    (`email_workspace.prepare` with other settings); `time_sender(_SENDERS, "tocsin", Job(port, workspace=...).to_json(),
-    folder)`; then `CommandFailed` unless `email_workspace.ledger` agrees with `counted()`: `texts` with `accepted` and
-    `attempts`, nothing `unfinished`.
-    """
-    raise NotImplementedError
+
+def _centre_table(port: int, password: Path) -> str:
+    password.write_text("s3cret", encoding="utf-8")
+    return f"""
+[sms.smpp]
+host = "{HOST}"
+port = {port}
+system_id = "tocsin"
+password = "file:{password}"
+sender = "{_SOURCE}"
+window = {WINDOW}
+processor = "benchmark"
+country = "cn"
+
+[fallback]
+means = ["sms"]
+"""
+
+
+def _write_list(file: Path, count: int) -> None:
+    """The drill's people as grown-ups whose numbers alone are known."""
+    write_people(file, count=count)
+    with file.open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    kept = ("客户编号", "姓名", "手机号", "语言", "信息种类")
+    with file.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, kept, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def run(people: int = PEOPLE, rounds: int = ROUNDS, send_ours: SendOurs = send_with_tocsin) -> Result:
@@ -126,7 +166,7 @@ def _text(sms: Sms, language: str) -> str:
 
 
 def _readers(file: Path, people: int) -> tuple[Reader, ...]:
-    write_people(file, count=people)
+    _write_list(file, people)
     with file.open(encoding="utf-8", newline="") as handle:
         return tuple(_reader(row, number) for number, row in enumerate(csv.DictReader(handle)))
 

@@ -42,10 +42,12 @@ from incident.notice.frozen import FrozenNotice
 from incident.notice.release import version_by_id
 from incident.settings import Means, Settings
 from incident.store.change import Change
+from incident.store.prepared import PreparedLookup
 from incident.store.store import Store
 from incident.store.tables import Batch, Campaign, Delivery, Person
 
 _JOBS = {Way.EMAIL: BATCH_JOB, Way.SMS: SMS_JOB}
+_STATES = PreparedLookup(Delivery, key="id", columns=("id", "state"))
 _STAYS = sorted({*NOT_WRITTEN_TO, Why.REPLACED, Why.DAMAGED})
 
 
@@ -75,7 +77,11 @@ class NextMeans:
         """Let go on who of these deliveries is unreachable and has a next means of ours; returns their campaigns (by id)."""
         if not delivery_ids or not sends_sms(self.settings):
             return frozenset()
-        return self._go_on(session, col(Delivery.id).in_(delivery_ids), now=now)
+        found = _STATES.all(session.connection(), list(delivery_ids))
+        unreached = [delivery_id for delivery_id, state in found if state == DeliveryState.UNREACHABLE]
+        if not unreached:
+            return frozenset()
+        return self._go_on(session, col(Delivery.id).in_(unreached), now=now)
 
     def go_on_in(self, session: Session, batch_id: str, *, now: datetime) -> None:
         """The same for a whole batch."""

@@ -82,7 +82,7 @@ def pick(session: Session, how: Picking, *, relay_limit: str | None, now: dateti
         return _pick_by_domain(session, how, domains, shared, most=most, now=now)
     how.aside.call({})
     due = due_deliveries(session, how.batch_id, now=now, limit=most)
-    people = _people_of(session, due, key=how.key)
+    people = people_of(session, due, key=how.key)
     return Picked(due, people, {each.id: shared for each in due} if shared else {})
 
 
@@ -104,7 +104,7 @@ def _pick_by_domain(
         due = due_deliveries(session, how.batch_id, now=now, limit=how.group, leave_out=left_out)
         if not due:
             break
-        people |= _people_of(session, due, key=how.key)
+        people |= people_of(session, due, key=how.key)
         for each in due:
             if len(picked) == most:
                 break
@@ -137,7 +137,8 @@ def _first_behind(how: Picking, domains: Mapping[str, Level]) -> Behind | None:
 _SEALED_PEOPLE = PreparedLookup(Person, key="id", columns=("id", "sealed"))
 
 
-def _people_of(session: Session, due: Sequence[Due], *, key: bytes) -> dict[str, PersonRow]:
+def people_of(session: Session, due: Sequence[Due], *, key: bytes) -> dict[str, PersonRow]:
+    """The people whom some messages tell of, by id; whoever's record is damaged is left out."""
     wanted = list({person_id for each in due for person_id in each.people})
     if not wanted:
         return {}

@@ -31,19 +31,18 @@ from incident.delivery.ledger import (
 from incident.delivery.let_go import is_let_go, wake_the_waves
 from incident.delivery.message import CannotBeAddressed
 from incident.delivery.next_means import NextMeans
+from incident.delivery.picking import people_of
 from incident.delivery.sms_message import SmsPaper, compose_sms, sms_paper
 from incident.delivery.sms_parts import begin_parts, keep_parts
 from incident.delivery.sms_room import SmsRoom
 from incident.delivery.sms_rules import Tries, judge_sms, take_over_sms, tries_by_sms
 from incident.delivery.states import RELAY_LIMITS, SETTLE_JOB, SMS, CampaignState, Why, campaign_brake
 from incident.durable import Lease, braked, levels, put_job, take_tokens
-from incident.errors import NotFound, Unreadable
+from incident.errors import NotFound
 from incident.notice.release import version_by_id
 from incident.record.holds import Cover, hold_brake, is_held
-from incident.record.person import PersonRow, person_from_content
-from incident.store.change import open_row
 from incident.store.store import Store
-from incident.store.tables import Batch, Campaign, Person
+from incident.store.tables import Batch, Campaign
 from notifiers.outcome import Outcome
 from notifiers.smpp.message import SmsMessage
 
@@ -293,11 +292,11 @@ def _begin(
     message: SmsMessage | None = None
     unsent: Settled | None = None
     try:
-        message = compose_sms(
-            sending.paper, _person_of(session, due, key=sending.paper.key), delivery_id=due.id
-        )
-    except Unreadable:
-        unsent = unsendable(due, Why.DAMAGED)
+        person = people_of(session, [due], key=sending.paper.key).get(due.person_id)
+        if person is None:
+            unsent = unsendable(due, Why.DAMAGED)
+        else:
+            message = compose_sms(sending.paper, person, delivery_id=due.id)
     except CannotBeAddressed:
         unsent = unsendable(due, Why.BAD_ADDRESS)
     except Exception as error:
@@ -335,12 +334,6 @@ def _limit(session: Session, sending: _Sending, parts: int) -> float:
     if level.room < wanted:
         return max(level.wait(wanted), _SHORTEST_WAIT)
     return 0.0 if take_tokens(session, bucket, wanted).granted == wanted else _SHORTEST_WAIT
-
-
-def _person_of(session: Session, due: Due, *, key: bytes) -> PersonRow:
-    """The person of a delivery. Raises `Unreadable`."""
-    person = session.get_one(Person, due.person_id)
-    return person_from_content(open_row(person, key=key))
 
 
 def _until_next(session: Session, batch: Batch, *, now: datetime) -> float:
