@@ -11,9 +11,20 @@ from collections.abc import Sequence
 from benchmarks.measure import CommandFailed, Result
 
 # Each is a module here with `run() -> Result`; loaded only when asked for, as some need peers of their own.
-NAMES = ("email", "growth", "incidents", "letters", "match", "people", "playbooks", "startup", "worker")
+NAMES = (
+    "email",
+    "growth",
+    "incidents",
+    "letters",
+    "match",
+    "people",
+    "playbooks",
+    "sms",
+    "startup",
+    "worker",
+)
 # Those whose `run` takes the number of people or of incidents, or a database in PostgreSQL.
-SIZED = frozenset({"email", "growth", "letters", "match", "people", "worker"})
+SIZED = frozenset({"email", "growth", "letters", "match", "people", "sms", "worker"})
 OF_INCIDENTS = frozenset({"incidents"})
 STORED = frozenset({"playbooks", "worker"})
 OF_RUNS = frozenset({"playbooks"})
@@ -27,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--people",
         type=int,
         metavar="N",
-        help="how many people (email, growth, letters, match, people, worker)",
+        help="how many people (email, growth, letters, match, people, sms, worker)",
     )
     parser.add_argument("--incidents", type=int, metavar="N", help="how many incidents (incidents)")
     parser.add_argument("--store", metavar="URL", help="an empty database in PostgreSQL (playbooks, worker)")
