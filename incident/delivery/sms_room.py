@@ -23,8 +23,9 @@ from typing import Any, Self, TypeVar
 from incident.carrier_settings import SmppSettings
 from incident.errors import BadInput, CarrierUnavailable, TocsinError
 from incident.settings import resolve_secret
+from notifiers.circuit import Circuit
 from notifiers.errors import BadCentre, CarrierUnreachable
-from notifiers.outcome import Outcome
+from notifiers.outcome import BEFORE_THE_RECIPIENT, Outcome, Stage
 from notifiers.smpp.centre import Alphabet, Centre, NumberFormat, Timeouts
 from notifiers.smpp.message import SmsMessage
 from notifiers.smpp.receipts import SmsReceipt
@@ -38,6 +39,8 @@ _LOOKS_EVERY = 0.5
 _AFTER_TROUBLE = 5.0
 # A receipt may come before what became of its own message is written down.
 _OUTCOME_IS_WRITTEN = 3.0
+# Without a pause everybody would be tried in vain, one after the other.
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 45.0
 
 TakeReceipts = Callable[[Sequence[SmsReceipt]], Sequence[bool]]
 """Writes down what some receipts say, and tells of each whether its message was found. Raises `TocsinError`."""
@@ -96,6 +99,8 @@ class SmsRoom:
         """Receipts for what is not on record: of others who use the account, or of messages before the record."""
         self._stays = stays
         self._places = threading.BoundedSemaphore(centre.window)
+        self._circuit = Circuit(first_pause=_FIRST_PAUSE, longest_pause=_LONGEST_PAUSE)
+        self._circuit_lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="sms", daemon=True)
         self._receipts: SimpleQueue[_Waiting] = SimpleQueue()
@@ -126,6 +131,11 @@ class SmsRoom:
         self._thread.join()
         self._loop.close()
 
+    def left_alone_for(self) -> float:
+        """Seconds for which the centre is left alone: it cannot be used, or refuses whoever a message is for."""
+        with self._circuit_lock:
+            return max(self._circuit.open_until - monotonic(), 0.0)
+
     def take_place(self) -> bool:
         """Take one of the window's places for a message; False while all are taken.
 
@@ -140,7 +150,7 @@ class SmsRoom:
 
     def hand_over(self, message: SmsMessage, *, may_go: Callable[[], bool]) -> Future[Outcome]:
         """Begin to send one message; `may_go` is asked right before its first part leaves."""
-        return self._on_loop(self._session.send(message, may_go=may_go))
+        return self._on_loop(self._send(message, may_go))
 
     def check(self) -> None:
         """Bind now. Raises `CarrierUnavailable` saying why the centre cannot be used."""
@@ -152,6 +162,15 @@ class SmsRoom:
                 where=f"{error.peer}, at {error.stage}",
                 next_step="check [sms.smpp] in incident.toml; nothing was sent and nothing was changed",
             ) from error
+
+    async def _send(self, message: SmsMessage, may_go: Callable[[], bool]) -> Outcome:
+        outcome = await self._session.send(message, may_go=may_go)
+        with self._circuit_lock:
+            if outcome.stage in BEFORE_THE_RECIPIENT and not outcome.held_back:
+                self._circuit.failed(monotonic())
+            elif outcome.stage is Stage.reply:
+                self._circuit.worked()
+        return outcome
 
     async def _make(self) -> SmppSession:
         return SmppSession(self._centre, on_receipt=self._on_receipt)

@@ -237,6 +237,11 @@ def _next(
         _write(session, sending, settled, now=now)
         if _may_begin(session, sending, now=now):
             due = due_deliveries(session, batch.id, now=now, limit=1, channel=SMS)
+            if due and (seconds := sending.post.room.left_alone_for()) > 0:
+                if still_under_way:
+                    return _Pause(min(seconds, _LONGEST_WAIT))
+                lease.again(session, after=seconds, untried=True)
+                return _LEFT
             if due and not has_place:
                 return _Pause(_LONGEST_WAIT if still_under_way else _SHORTEST_WAIT)
             if due:

@@ -309,3 +309,15 @@ def test_no_more_parts_a_second_leave_than_the_centre_takes(tmp_path: Path) -> N
         live_to_the_end(breach)
         assert centre.events("refused") == []
         assert len(centre.copies()) == 12
+
+
+def test_while_the_centre_refuses_everybody_only_a_few_are_tried_in_vain(tmp_path: Path) -> None:
+    with message_centre(answers={"": refused(0x0A)}) as centre:
+        breach = sms_breach(tmp_path, by_sms_only(100), centre_port=centre.port)
+        breach.work()
+        tried = sum(row.attempts > 0 for row in breach.deliveries())
+        assert 0 < tried <= breach.made.settings.sms.smpp.window  # type: ignore[union-attr]
+        centre.change(answers={})
+        live_to_the_end(breach)
+        assert len(centre.copies()) == 100
+    assert_sound(breach)
