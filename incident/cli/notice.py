@@ -177,8 +177,10 @@ def send(
     from incident.delivery.campaign import open_campaign
     from incident.delivery.mailroom import MailRoom, routes_from
     from incident.delivery.promises import must_keep_promises
+    from incident.delivery.sms_room import must_be_usable
     from incident.delivery.waving import let_all_go
     from incident.notice.release import must_be_released
+    from incident.ops.worker import Worker
     from incident.record.dossier import must_be_readable
     from incident.record.holds import Cover, must_not_be_held
     from incident.record.incidents import must_exist
@@ -190,9 +192,11 @@ def send(
         # Also where it was begun before: nothing of it leaves now.
         must_not_be_held(session, desk.store, incident_id, Cover.PEOPLE)
     must_keep_promises(desk.settings)
-    # The relay is tried before anything is written: a wrong setting must not open a campaign that cannot go on.
+    # What sends is tried before anything is written: a wrong setting must not open a campaign that cannot go on.
     with MailRoom(routes_from(desk.settings.mail, root=desk.paths.root)) as room:
         room.check()
+    if (centre := Worker(desk.house).must_know_the_centre()) is not None:
+        must_be_usable(centre)
     with desk.change(incident_id, kind="campaign.opened") as change:
         version, _ = must_be_released(
             change.session, desk.store, incident_id, settings=desk.settings, drill=desk.house.drill

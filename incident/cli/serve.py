@@ -174,7 +174,7 @@ def _work_beside(desk: Desk, stop: threading.Event) -> None:
 
     worker = Worker(desk.house, says=desk.say)
     try:
-        worker.must_know_the_relays()
+        worker.must_be_able_to_send()
     except TocsinError as error:
         # Alerts are opened all the same; only the sending needs somebody who has the relay's secret.
         desk.say(

@@ -37,6 +37,7 @@ T = TypeVar("T")
 TAKEN_TOGETHER = 100
 _LOOKS_EVERY = 0.5
 _AFTER_TROUBLE = 5.0
+ALREADY_BOUND = 0x05  # ESME_RALYBND (SMPP 3.4, 5.1.3)
 # A receipt may come before what became of its own message is written down.
 _OUTCOME_IS_WRITTEN = 3.0
 # Without a pause everybody would be tried in vain, one after the other.
@@ -71,6 +72,37 @@ def centre_from(sms: SmppSettings, *, root: Path) -> Centre:
         )
     except BadCentre as error:
         raise BadInput(str(error), where="[sms.smpp] in incident.toml") from error
+
+
+def must_be_usable(centre: Centre) -> None:
+    """Bind and leave again. Raises `CarrierUnavailable` saying why the centre cannot be used.
+
+    That the account is bound already, by a worker, is no reason.
+    """
+    try:
+        asyncio.run(bind_and_leave(centre))
+    except CarrierUnreachable as error:
+        if error.code == ALREADY_BOUND:
+            return
+        raise CarrierUnavailable(
+            f"the message centre cannot be used ({error.text})",
+            where=f"{error.peer}, at {error.stage}",
+            next_step="check [sms.smpp] in incident.toml; nothing was sent and nothing was changed",
+        ) from error
+
+
+async def bind_and_leave(centre: Centre) -> None:
+    """Open a session and close it. Raises `CarrierUnreachable` and `BadCentre`."""
+
+    async def not_here(_said: object) -> bool:
+        # Whatever comes in these moments is a worker's to take: the centre says it again.
+        return False
+
+    session = SmppSession(centre, on_receipt=not_here, on_message=not_here)
+    try:
+        await session.open()
+    finally:
+        await session.close()
 
 
 @dataclass
@@ -151,17 +183,6 @@ class SmsRoom:
     def hand_over(self, message: SmsMessage, *, may_go: Callable[[], bool]) -> Future[Outcome]:
         """Begin to send one message; `may_go` is asked right before its first part leaves."""
         return self._on_loop(self._send(message, may_go))
-
-    def check(self) -> None:
-        """Bind now. Raises `CarrierUnavailable` saying why the centre cannot be used."""
-        try:
-            self._on_loop(self._session.open()).result()
-        except CarrierUnreachable as error:
-            raise CarrierUnavailable(
-                f"the message centre cannot be used ({error.text})",
-                where=f"{error.peer}, at {error.stage}",
-                next_step="check [sms.smpp] in incident.toml; nothing was sent and nothing was changed",
-            ) from error
 
     async def _send(self, message: SmsMessage, may_go: Callable[[], bool]) -> Outcome:
         outcome = await self._session.send(message, may_go=may_go)

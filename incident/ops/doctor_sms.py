@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from incident.carrier_settings import SmppSettings
 from incident.delivery.promises import broken_promises
-from incident.delivery.sms_room import centre_from
+from incident.delivery.sms_room import ALREADY_BOUND, bind_and_leave, centre_from
 from incident.errors import TocsinError
 from incident.law.categories import category_catalogue
 from incident.notice.draft import draft
@@ -23,11 +23,8 @@ from incident.settings import Means, resolve_secret
 from incident.workspace import search_path
 from notifiers.errors import BadCentre, CarrierUnreachable
 from notifiers.hosts import is_this_machine
-from notifiers.smpp.centre import Centre
-from notifiers.smpp.session import SmppSession
 
 _CENTRE, _TEXTS, _APPROVALS = "SMS centre", "SMS texts", "SMS approvals"
-_ALREADY_BOUND = 0x05  # ESME_RALYBND (SMPP 3.4, 5.1.3)
 _TYPICAL_KINDS = ("name", "id_number", "phone_number")
 """What leaks together most, and what most people of an operator's list are told of."""
 
@@ -68,13 +65,13 @@ def _bound(house: House, declared: SmppSettings) -> Examined:
     """What the centre says to a bind."""
     try:
         centre = centre_from(declared, root=house.workspace.root)
-        asyncio.run(_bind_and_leave(centre))
+        asyncio.run(bind_and_leave(centre))
     except TocsinError as error:
         return unusable(_CENTRE, error)
     except BadCentre as bad:
         return Examined(_CENTRE, State.FAIL, str(bad), "correct [sms.smpp] in incident.toml")
     except CarrierUnreachable as error:
-        if error.code == _ALREADY_BOUND:
+        if error.code == ALREADY_BOUND:
             told = "knows the account, and says that it is bound already, as by a worker that is at work"
             return Examined(_CENTRE, State.OK, f"{how_reached(declared)}: {told}")
         finding = f"{error.peer}, at {error.stage}: {error.text}"
@@ -82,18 +79,6 @@ def _bound(house: House, declared: SmppSettings) -> Examined:
             _CENTRE, State.FAIL, finding, "check [sms.smpp] in incident.toml, then ask the operator"
         )
     return Examined(_CENTRE, State.OK, f"{how_reached(declared)}: bound")
-
-
-async def _bind_and_leave(centre: Centre) -> None:
-    async def not_here(_said: object) -> bool:
-        # Whatever comes in these moments is a worker's to take: the centre says it again.
-        return False
-
-    session = SmppSession(centre, on_receipt=not_here, on_message=not_here)
-    try:
-        await session.open()
-    finally:
-        await session.close()
 
 
 def how_reached(centre: SmppSettings) -> str:

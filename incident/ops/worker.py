@@ -241,6 +241,11 @@ class Worker:
         bounce_mailbox_from(mail)
         return routes_from(mail, root=self.house.workspace.root) if mail.host else []
 
+    def must_be_able_to_send(self) -> None:
+        """Raises `BadInput` where a relay or the message centre of the settings cannot be used as it is described."""
+        self.must_know_the_relays()
+        self.must_know_the_centre()
+
     def must_know_the_centre(self) -> Centre | None:
         """The message centre of the settings, with its secret; None where SMS are not sent. Raises `BadInput`."""
         settings = self.house.settings

@@ -33,7 +33,7 @@ def by_sms_only(count: int, *, first: int = 20) -> list[Affected]:
     ]
 
 
-def centre_settings(port: int, password_file: Path, **more: Any) -> dict[str, Any]:
+def centre_settings(port: int, password_file: Path, /, **more: Any) -> dict[str, Any]:
     """The table [sms] of the settings, with a centre on loopback."""
     password_file.write_text(PASSWORD, encoding="utf-8")
     smpp = {
