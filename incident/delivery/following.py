@@ -171,6 +171,8 @@ _EARLIER = (
         sa.select(col(Attempt.n))
         .where(
             col(Attempt.delivery_id) == leading(),
+            # What a means before the present one took has come back, or was refused.
+            col(Attempt.channel) == col(Delivery.channel),
             col(Attempt.result).in_([Result.accepted, Result.ambiguous]),
         )
         .correlate(Delivery)

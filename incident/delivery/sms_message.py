@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from incident.delivery.codes import code_of
 from incident.delivery.message import CannotBeAddressed
@@ -13,6 +13,7 @@ from incident.notice.audience_words import MessageWords, kinds_told, language_fo
 from incident.notice.channels import Sms, one_line, person_values
 from incident.notice.frozen import FrozenNotice
 from incident.notice.sms_text import SmsEncoding, sms_text
+from incident.notice.updating import sms_marked_as_update
 from incident.record.person import PersonRow
 from notifiers.errors import BadAddress
 from notifiers.smpp.message import SmsMessage
@@ -20,20 +21,31 @@ from notifiers.smpp.message import SmsMessage
 
 @dataclass(frozen=True)
 class SmsPaper:
-    """The SMS of a released notice made ready, by language, and what their slots need."""
+    """The SMS of a released notice made ready, by language, and what their slots need.
+
+    `updates` are its texts as an update, by the notice that somebody has.
+    """
 
     texts: Mapping[str, Sms]
+    updates: Mapping[str, Mapping[str, Sms]]
     words: Mapping[str, MessageWords]
     category_titles: Mapping[str, Mapping[str, str]]
     everyones_categories: Mapping[str, str]
     key: bytes
 
 
-def sms_paper(frozen: FrozenNotice, *, key: bytes) -> SmsPaper:
-    """What the SMS of a version are written on; a language without an SMS reads another one."""
+def sms_paper(
+    frozen: FrozenNotice, *, key: bytes, earlier: Mapping[str, FrozenNotice] | None = None
+) -> SmsPaper:
+    """What the SMS of a version are written on, also as updates of the `earlier` notices (by id); a language without an
+    SMS reads another one."""
     texts = {language: each.sms for language, each in frozen.channels.items() if each.sms is not None}
     return SmsPaper(
         texts=texts,
+        updates={
+            notice_id: {language: _as_update(frozen, sms, language, each) for language, sms in texts.items()}
+            for notice_id, each in (earlier or {}).items()
+        },
         words={language: frozen.words[language] for language in texts},
         category_titles=frozen.category_titles,
         everyones_categories={
@@ -44,7 +56,18 @@ def sms_paper(frozen: FrozenNotice, *, key: bytes) -> SmsPaper:
     )
 
 
-def compose_sms(paper: SmsPaper, person: PersonRow, *, delivery_id: str) -> SmsMessage:
+def _as_update(frozen: FrozenNotice, sms: Sms, language: str, earlier: FrozenNotice) -> Sms:
+    """The SMS marked as an update; a version that was frozen before there were such marks goes out as it is."""
+    mark = frozen.updates.get(language)
+    if mark is None:
+        return sms
+    content = earlier.contents.get(language) or next(iter(earlier.contents.values()))
+    return replace(sms, text=sms_marked_as_update(sms.text, mark, content.written_on))
+
+
+def compose_sms(
+    paper: SmsPaper, person: PersonRow, *, delivery_id: str, update_of: str | None = None
+) -> SmsMessage:
     """The SMS of one delivery, to the person's first number; made again it is the same.
 
     Raises `CannotBeAddressed` when that number is at fault. Any other fault is ours and is raised as it is.
@@ -59,7 +82,8 @@ def compose_sms(paper: SmsPaper, person: PersonRow, *, delivery_id: str) -> SmsM
         data_types=words.listed(told) if told else paper.everyones_categories[language],
         code=code_of(paper.key, delivery_id),
     )
-    text = sms_text(paper.texts[language].filled(values).text)
+    texts = paper.updates[update_of] if update_of else paper.texts
+    text = sms_text(texts[language].filled(values).text)
     try:
         return SmsMessage(
             to=person.phones[0],

@@ -17,7 +17,7 @@ from functools import partial
 
 from sqlmodel import Session
 
-from incident.delivery.following import decide_updates, others_of, retire, some_wait
+from incident.delivery.following import decide_updates, others_of, retire, some_wait, updates_in
 from incident.delivery.ledger import (
     Due,
     Settled,
@@ -139,7 +139,8 @@ def send_sms_batch(lease: Lease, store: Store, batch_id: str, post: SmsPost) -> 
         if others_of(session, campaign.id, campaign.incident_id):
             decide_updates(session, campaign, batch_id)
         version = version_by_id(session, store, campaign.notice_id)
-        paper = sms_paper(version.frozen, key=store.key(batch.incident_id))
+        earlier = {each: version_by_id(session, store, each).frozen for each in updates_in(session, batch_id)}
+        paper = sms_paper(version.frozen, key=store.key(batch.incident_id), earlier=earlier)
     sending = _Sending(lease, store, batch, paper, post)
     try:
         _send_all(sending)
@@ -301,7 +302,7 @@ def _begin(
         if person is None:
             unsent = unsendable(due, Why.DAMAGED)
         else:
-            message = compose_sms(sending.paper, person, delivery_id=due.id)
+            message = compose_sms(sending.paper, person, delivery_id=due.id, update_of=due.update_of)
     except CannotBeAddressed:
         unsent = unsendable(due, Why.BAD_ADDRESS)
     except Exception as error:

@@ -50,6 +50,15 @@ def marked_as_update(mail: RenderedEmail, mark: UpdateMark, day: str) -> Rendere
     )
 
 
+def sms_marked_as_update(text: str, mark: UpdateMark, day: str) -> str:
+    """The text of an SMS as an update of the notice of `day`: the opening stands first, but behind a signature in 【】,
+    which networks in China want at the very beginning."""
+    opening = _filled(mark.opening, {DAY: day})
+    signature, end, rest = text.partition("】") if text.startswith("【") else ("", "", text)
+    gap = "" if end or opening.endswith("。") else " "
+    return f"{signature}{end}{opening}{gap}{rest}"
+
+
 def _filled(text: str, values: Mapping[str, str]) -> str:
     return SLOT.sub(lambda found: values[found[1]], text)
 

@@ -9,11 +9,15 @@ import pytest
 from sqlmodel import select
 
 from incident.delivery.fallback import Way
+from incident.delivery.next_means import NextMeans
 from incident.delivery.next_steps import next_steps
 from incident.delivery.pausing import pause_campaign, resume_campaign
+from incident.delivery.receipts import NewReceipt, VerifiedBy, put_receipts
 from incident.delivery.sms_rules import DOUBT_PAUSE, MOST_DOUBTS
 from incident.delivery.states import SMS, CampaignState, DeliveryState, Rank, Why
 from incident.ops.check import check
+from incident.proof.verify import verify
+from incident.record.person_view import person_called
 from incident.store.tables import Attempt, Delivery, MessagePart
 from notifiers.outcome import Result
 from tests.support.breaches import Affected, Breach, some_people
@@ -30,6 +34,7 @@ from tests.support.message_centre import (
 from tests.support.postgres import PostgresServer
 from tests.support.relays import RecordingRelay
 from tests.support.sms_sendings import by_sms_only, live_to_the_end, number, sms_breach, work_until
+from tests.support.versions import next_version
 
 PARTS = 3
 """So many has the SMS to Ann in English."""
@@ -320,4 +325,80 @@ def test_while_the_centre_refuses_everybody_only_a_few_are_tried_in_vain(tmp_pat
         centre.change(answers={})
         live_to_the_end(breach)
         assert len(centre.copies()) == 100
+    assert_sound(breach)
+
+
+def test_a_bounce_after_the_end_lets_the_sending_go_on_by_sms(
+    tmp_path: Path, relay: RecordingRelay, store_on: PostgresServer | None
+) -> None:
+    people = [person(number(20), email="ann@example.org"), *some_people(3)[1:]]
+    with message_centre() as centre:
+        breach = sms_breach(tmp_path, people, centre_port=centre.port, relay_port=relay.port, on=store_on)
+        breach.work()
+        assert breach.account().state == CampaignState.ENDED and centre.taken() == []
+        [bounced] = [row for row in breach.deliveries() if row.person_id == person_of(breach, "C00001")]
+        come_back(breach, bounced)
+        account = breach.account()
+        assert (account.state, account.accepted, account.in_progress, account.returned) == (
+            CampaignState.SENDING,
+            2,
+            1,
+            0,
+        )
+        come_back(breach, bounced)  # again, as after a crash
+        breach.work()
+        assert centre.copies() == {number(20).lstrip("+"): 1}
+        come_back(breach, bounced, event="late")
+    account = breach.account()
+    assert (account.state, account.accepted, account.unreachable) == (CampaignState.ENDED, 3, {})
+    assert_sound(breach)
+    assert verify(breach.made.store).sound
+
+
+def person_of(breach: Breach, reference: str) -> str:
+    with breach.made.store.read() as session:
+        return person_called(session, breach.made.store, breach.id, reference).id
+
+
+def come_back(breach: Breach, delivery: Delivery, *, event: str = "bounce") -> None:
+    """An e-mail comes back as dead."""
+    receipt = NewReceipt(
+        delivery.id,
+        "email",
+        event,
+        "failed",
+        Rank.RETURNED,
+        Why.BAD_ADDRESS,
+        "5.1.1",
+        VerifiedBy.RETURN_PATH,
+        "0" * 64,
+        {"text": "no such user"},
+    )
+    store, go_on = breach.made.store, NextMeans(breach.made.store, breach.made.settings).go_on_after
+    with store.write(breach.id, kind="receipts.taken", actor="engine", now=breach.made.clock()) as change:
+        put_receipts(change, breach.id, [receipt], go_on=go_on)
+
+
+def test_a_later_version_is_marked_as_an_update_for_whom_the_first_has_reached(tmp_path: Path) -> None:
+    reached, unreached = number(20), number(13)
+    people = [
+        replace(person(reached, name="李雷"), language="zh-Hans"),
+        replace(person(number(21)), reference="C2"),
+        replace(person(unreached), reference="C3"),
+    ]
+    with message_centre(answers=ANSWERS) as centre:
+        breach = sms_breach(tmp_path, people, centre_port=centre.port)
+        live_to_the_end(breach)
+        centre.change(answers={})
+        next_version(breach)
+        live_to_the_end(breach)
+        texts = centre.texts()
+    first, second = texts[reached.lstrip("+")]
+    assert second.startswith("【示例移动】这是对我们2026年11月23日告知书的更新。请以本告知书为准。李雷您好：")
+    assert not first.startswith("【示例移动】这是")
+    first, second = texts[number(21).lstrip("+")]
+    opening = "This is an update to our notice of 23 November 2026. It replaces that notice. "
+    assert second.startswith(f"{opening}Dear Ann") and first.startswith("Dear Ann")
+    [only_one] = texts[unreached.lstrip("+")]
+    assert only_one.startswith("Dear Ann")
     assert_sound(breach)
