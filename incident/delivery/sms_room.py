@@ -25,7 +25,7 @@ from incident.errors import BadInput, CarrierUnavailable, TocsinError
 from incident.settings import resolve_secret
 from notifiers.circuit import Circuit
 from notifiers.errors import BadCentre, CarrierUnreachable
-from notifiers.outcome import BEFORE_THE_RECIPIENT, Outcome, Stage
+from notifiers.outcome import BEFORE_THE_RECIPIENT, Outcome, Result, Stage
 from notifiers.smpp.centre import Alphabet, Centre, NumberFormat, Timeouts
 from notifiers.smpp.message import SmsMessage
 from notifiers.smpp.receipts import SmsReceipt
@@ -127,8 +127,7 @@ class SmsRoom:
         self._centre = centre
         self._take = take
         self._says = says
-        self.strays = 0
-        """Receipts for what is not on record: of others who use the account, or of messages before the record."""
+        self._told_of_strays = False
         self._stays = stays
         self._places = threading.BoundedSemaphore(centre.window)
         self._circuit = Circuit(first_pause=_FIRST_PAUSE, longest_pause=_LONGEST_PAUSE)
@@ -185,7 +184,13 @@ class SmsRoom:
         return self._on_loop(self._send(message, may_go))
 
     async def _send(self, message: SmsMessage, may_go: Callable[[], bool]) -> Outcome:
-        outcome = await self._session.send(message, may_go=may_go)
+        try:
+            outcome = await self._session.send(message, may_go=may_go)
+        except BadCentre as error:
+            # Raised before a connection is opened: what is wrong is a setting, and nothing has left.
+            outcome = Outcome(
+                Result.not_sent, Stage.connect, None, None, str(error), peer=self.peer, tls=self._centre.tls
+            )
         with self._circuit_lock:
             if outcome.stage in BEFORE_THE_RECIPIENT and not outcome.held_back:
                 self._circuit.failed(monotonic())
@@ -202,7 +207,7 @@ class SmsRoom:
             try:
                 await self._session.open()
                 told = False
-            except CarrierUnreachable as error:
+            except (CarrierUnreachable, BadCentre) as error:
                 if not told:
                     self._says(f"receipts of SMS cannot be fetched: {error}")
                     told = True
@@ -242,12 +247,20 @@ class SmsRoom:
                 continue
             for each, is_found in zip(waiting, taken, strict=True):
                 if is_found or monotonic() - each.since > _OUTCOME_IS_WRITTEN:
-                    self.strays += not is_found
+                    if not is_found:
+                        self._tell_of_strays()
                     each.answer.set_result(True)
                 else:
                     self._receipts.put(each)
             if not any(taken):
                 self._closing.wait(_LOOKS_EVERY)
+
+    def _tell_of_strays(self) -> None:
+        if not self._told_of_strays:
+            self._told_of_strays = True
+            self._says(
+                "receipts of SMS come for messages that are not on record, as where others use the account"
+            )
 
     def _next_receipts(self) -> list[_Waiting]:
         """Some receipts that came, together with those that come at the same time."""
