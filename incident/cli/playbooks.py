@@ -229,6 +229,7 @@ def must_be_able_to_work(desk: Desk) -> None:
     worker = Worker(desk.house)
     if not worker.somebody_works():
         worker.must_know_the_relays()
+        worker.must_know_the_centre()
 
 
 def follow(desk: Desk, run_id: str) -> None:
