@@ -149,8 +149,8 @@ def _activate(desk: Desk, reason: str) -> None:
             f"{made.jobs} jobs are open in it: `incident worker` goes on with them",
         ]
         desk.say(
-            "what another copy did after this one was made is not known here: mail that it sent since is sent again "
-            "with the same Message-ID"
+            "what another copy did after this one was made is not known here: what it sent since is sent again, "
+            "e-mail with the same Message-ID"
         )
     desk.lines(
         lines,

@@ -23,6 +23,7 @@ _WORDS: dict[str, dict[str, Any]] = {
     "en": {
         "email": "by e-mail, with the next version or by hand",
         "sms": "by SMS",
+        "sms_by_hand": "by SMS, by hand",
         "push": "by a notification in the app",
         "phone": "by phone",
         "letter": "by letter",
@@ -73,6 +74,7 @@ _WORDS: dict[str, dict[str, Any]] = {
     "zh-Hans": {
         "email": "随下一版告知书发送邮件，或者人工联系",
         "sms": "短信告知",
+        "sms_by_hand": "短信告知，由人工发送",
         "push": "应用内推送",
         "phone": "电话告知",
         "letter": "信函告知",
@@ -98,7 +100,7 @@ _WORDS: dict[str, dict[str, Any]] = {
         "title": "尚未告知到：{people} 人，下一步",
         "too_many": "尚未告知到：{people} 人，人数较多，此处不逐一查看",
         "columns": ("下一步", "人数", "期限", "紧急程度"),
-        "in_vain": "其中 {people} 人的邮件已被接收，但该渠道可能被攻击者控制（channels_compromised）",
+        "in_vain": "其中 {people} 人的消息已被接收，但该渠道可能被攻击者控制（channels_compromised）",
         "list": "名单：`incident deliveries {id} --unreached --format csv`",
         "only_public": "有 {people} 人用名单上的任何方式都告知不到。能否以公告代替逐一告知？",
         "substitute": "  {duty}（{article}{unreviewed}）：{answer}",
@@ -176,9 +178,18 @@ def step_in_words(desk: Desk, each: UnreachedLine, *, reveal: bool) -> str:
     if step.way not in MEANS:
         return _end_in_words(desk, step, each.public_since)
     to = _to(planned)
-    way = words[step.way] if to == "person" else words[to].format(way=words[step.way])
+    by = _means_in_words(desk, step.way)
+    way = by if to == "person" else words[to].format(way=by)
     contact = _contact(desk, planned, reveal=reveal)
     return str(words["contact"].format(way=way, contact=contact) if contact else way)
+
+
+def _means_in_words(desk: Desk, means: str) -> str:
+    """A means, and that an SMS is for people to send: whom one from here may tell does not stand among the unreached."""
+    from incident.delivery.next_means import sends_sms
+
+    by_hand = means == "sms" and sends_sms(desk.settings)
+    return str(_WORDS[desk.language]["sms_by_hand" if by_hand else means])
 
 
 def _to(planned: Planned) -> str:
@@ -292,7 +303,7 @@ def _way_in_words(desk: Desk, way: str, found: NextSteps) -> str:
     words = _WORDS[desk.language]
     if way == "public_notice" and found.public_since is not None:
         return str(words["online"].format(since=_day(desk, found.public_since)))
-    return str(words[way])
+    return _means_in_words(desk, way)
 
 
 def _lines_on_substitutes(

@@ -1,11 +1,9 @@
-"""`incident notice` and `incident deliveries`."""
+"""`incident notice`."""
 
 from __future__ import annotations
 
-import csv
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,14 +12,12 @@ from incident.cli.follow_campaign import follow_campaign
 from incident.cli.notice_languages import lint, new_language
 from incident.cli.notice_preview import HELP as PREVIEW_HELP
 from incident.cli.notice_preview import preview
+from incident.cli.notice_status import print_status
 from incident.cli.record import ID
 from incident.cli.waves import report_phishing
-from incident.errors import Refused, WrongUsage
-from incident.record.showing import defused
+from incident.errors import Refused
 
 if TYPE_CHECKING:
-    from incident.cli.waves import Going
-    from incident.delivery.status import Account, DeliveryLine
     from incident.record.decisions import Signer
 
 GROUP = "notice"
@@ -32,7 +28,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 WHY = typer.Option(False, "--why", help="Show where each sentence is from.")
-lists = typer.Typer(rich_markup_mode=None, add_completion=False)
 app.command("lint", help="Check the languages of notices: the workspace's own and the shipped.")(lint)
 app.command(
     "report-phishing",
@@ -212,7 +207,8 @@ def send(
         desk.say(f"{which} was given to be sent to {people} before; nobody is told twice")
     if not detach:
         follow_campaign(desk, opened.campaign.id, incident_id)
-    _print_status(desk, incident_id)
+    print_status(desk, incident_id)
+    _say_who_fetches_receipts(desk, opened.campaign.id)
 
 
 @app.command(
@@ -230,7 +226,7 @@ def pause(
         change.note(reason=reason)
         pause_campaign(change, incident_id)
     desk.say(f"paused; `incident notice resume {incident_id}` lets it go on")
-    _print_status(desk, incident_id)
+    print_status(desk, incident_id)
 
 
 @app.command("resume", help="Go on sending a notice that was paused.")
@@ -248,12 +244,24 @@ def resume(
         campaign_id = resume_campaign(change, incident_id)
     if not detach:
         follow_campaign(desk, campaign_id, incident_id)
-    _print_status(desk, incident_id)
+    print_status(desk, incident_id)
+    _say_who_fetches_receipts(desk, campaign_id)
+
+
+def _say_who_fetches_receipts(desk: Desk, campaign_id: str) -> None:
+    """Whoever sends for as long as it takes is gone when most receipts come."""
+    from incident.delivery.status import sends_by_sms
+    from incident.ops.worker import Worker
+
+    with desk.store.read() as session:
+        by_sms = sends_by_sms(session, campaign_id)
+    if by_sms and not Worker(desk.house).somebody_works():
+        desk.say("whether an SMS arrived is told later: a worker that stays fetches it, `incident worker`")
 
 
 @app.command("status", help="Where everybody stands.")
 def status(ctx: typer.Context, incident_id: str = ID) -> None:
-    _print_status(desk_of(ctx), incident_id)
+    print_status(desk_of(ctx), incident_id)
 
 
 @app.command(
@@ -264,6 +272,7 @@ def status(ctx: typer.Context, incident_id: str = ID) -> None:
 def verify(
     ctx: typer.Context, incident_id: str = ID, code: str = typer.Argument(..., metavar="CODE")
 ) -> None:
+    from incident.delivery.states import CHANNEL_TEXTS
     from incident.delivery.status import check_code
 
     desk = desk_of(ctx)
@@ -274,187 +283,7 @@ def verify(
             where=incident_id,
             next_step="the message is not ours, or the code was misread; ask the caller to forward it",
         )
-    when = f" on {desk.show(answer.sent_at)}" if answer.sent_at else ", not yet sent"
-    text = f"yes: a notice about {incident_id} by {answer.channel}{when} ({answer.state})"
+    times = (f"by {CHANNEL_TEXTS[by]['en']} on {desk.show(at)}" for by, at in answer.sent.items())
+    how = ", ".join(times) or f"by {CHANNEL_TEXTS[answer.channel]['en']}, not yet sent"
+    text = f"yes: a notice about {incident_id} {how} ({answer.state})"
     desk.lines([text], document={"ours": True, **vars(answer)})
-
-
-@lists.command("deliveries", help="Who got what, and who was not reached.")
-def deliveries_(
-    ctx: typer.Context,
-    incident_id: str = ID,
-    unreached: bool = typer.Option(False, "--unreached", help="Only those who were not reached."),
-    form: str = typer.Option("table", "--format", help="table or csv."),
-    reveal: bool = typer.Option(
-        False, "--reveal", help="Show references and the relay's words (signed, --as NAME, with --reason)."
-    ),
-    reason: str = typer.Option("", "--reason", help="Why they are looked at."),
-) -> None:
-    from incident.cli.next_steps import NEXT_COLUMNS, cells_of, step_document
-    from incident.cli.people import reveal_list
-    from incident.delivery.next_steps import unreached_lines
-    from incident.delivery.status import deliveries
-
-    desk = desk_of(ctx)
-    if form not in ("table", "csv"):
-        raise WrongUsage(f"{form!r} is no format", where="--format", next_step="table or csv")
-    desk.must_be_readable(incident_id)
-    if reveal:
-        reveal_list(desk, incident_id, "deliveries", reason)
-    columns: tuple[str, ...] = _LINE_COLUMNS
-    rows: list[tuple[object, ...]] = []
-    steps: list[dict[str, Any]] = []
-    if unreached:
-        columns += NEXT_COLUMNS
-        for each in unreached_lines(desk.store, desk.settings, incident_id, now=desk.now()):
-            rows.append((*_line_cells(desk, each.line, reveal=reveal), *cells_of(desk, each, reveal=reveal)))
-            steps.append(step_document(desk, each, reveal=reveal))
-    else:
-        rows += [
-            _line_cells(desk, line, reveal=reveal)
-            for line in deliveries(desk.store, incident_id, unreached=False)
-        ]
-    if desk.as_json:
-        names = [column.lower() for column in _LINE_COLUMNS]
-        lines = [dict(zip(names, row, strict=False)) for row in rows]
-        desk.document([line | step for line, step in zip(lines, steps, strict=True)] if unreached else lines)
-        return
-    if form == "csv":
-        writer = csv.writer(sys.stdout)
-        writer.writerow(columns)
-        # A relay's own words stand in it, and spreadsheet programs run what begins like a formula.
-        writer.writerows(
-            [defused(str(cell)) if isinstance(cell, str) else cell for cell in row] for row in rows
-        )
-        return
-    desk.table(columns, rows)
-
-
-_LINE_COLUMNS = (
-    *("Reference", "Addressee", "Channel", "State", "Why", "Attempts", "Code", "Status", "Answer"),
-    "Version",
-)
-
-
-def _line_cells(desk: Desk, line: DeliveryLine, *, reveal: bool) -> tuple[object, ...]:
-    from incident.delivery.states import WHY_TEXTS, Why
-    from incident.masking import mask_reference
-
-    return (
-        line.reference if reveal else mask_reference(line.reference),
-        line.addressee,
-        line.channel,
-        line.state,
-        WHY_TEXTS[Why(line.reason)][desk.language] if line.reason else "",
-        line.attempts,
-        line.last_code,
-        line.last_status,
-        # A relay may quote the person's address or name.
-        line.last_words if reveal else "",
-        f"{line.version}{', update' if line.update else ''}",
-    )
-
-
-def _print_status(desk: Desk, incident_id: str) -> None:
-    from incident.cli.hold import hold_document, one_line, standing_holds
-    from incident.cli.next_steps import next_steps_document, print_next_steps, what_comes_next
-    from incident.cli.waves import how_it_goes, wave_document
-    from incident.delivery.status import account, campaigns_of
-    from incident.record.incidents import must_exist
-
-    with desk.store.read() as session:
-        must_exist(session, incident_id)
-        accounts = [account(session, campaign) for campaign in campaigns_of(session, incident_id)]
-        going = [how_it_goes(desk, session, each) for each in accounts]
-    holds = standing_holds(desk, incident_id)
-    shown = {"holds": [hold_document(desk, each) for each in holds]} if holds else {}
-    if not desk.as_json:
-        for each in holds:
-            typer.echo(one_line(desk, each))
-    if not accounts:
-        desk.lines(
-            [f"no notice of {incident_id} is being sent"],
-            document={"incident": incident_id, "campaigns": [], **shown},
-        )
-        return
-    found, substitutes = what_comes_next(desk, incident_id)
-    if desk.as_json:
-        campaigns = [
-            {**_account_document(each), **wave_document(goes)}
-            for each, goes in zip(accounts, going, strict=True)
-        ]
-        steps = next_steps_document(incident_id, found, substitutes)
-        desk.document({"incident": incident_id, "campaigns": campaigns, **steps, **shown})
-        return
-    for one, goes in zip(accounts, going, strict=True):
-        _print_account(desk, one, goes)
-    print_next_steps(desk, incident_id, found, substitutes)
-
-
-def _print_account(desk: Desk, each: Account, going: Going) -> None:
-    from incident.cli.waves import wave_rows
-    from incident.delivery.states import WHY_TEXTS, Why
-
-    rows: list[tuple[str, object]] = [
-        ("expected", each.expected),
-        ("accepted by the relay", each.accepted),
-        ("in progress", each.in_progress),
-    ]
-    if each.delivered:
-        rows.insert(2, ("of them delivered, as a server or reader says", each.delivered))
-    rows += [
-        (f"{'not sent' if why is Why.REPLACED else 'unreachable'}: {WHY_TEXTS[why][desk.language]}", count)
-        for why, count in each.unreachable.items()
-    ]
-    if each.updates:
-        rows.append(("of all, an update to whom an earlier version reached", each.updates))
-    if not each.unreachable:
-        rows.append(("unreachable", 0))
-    rows.append(("the sum holds", each.adds_up))
-    if each.waiting_until is not None:
-        rows.append(("next try not before", each.waiting_until))
-    rows += wave_rows(desk, going, each.incident_id) if each.ended_at is None else []
-    if each.paused is not None:
-        rows.append(("paused", f"since {desk.show(each.paused.set_at)}, by {each.paused.set_by}"))
-        rows.append(("to go on", f"`incident notice resume {each.incident_id}`"))
-    elif each.in_progress:
-        rows.append(("to go on", "`incident worker`, or `incident notice send` again"))
-    if each.returned:
-        rows.append(("of the unreachable, returned after they were accepted", each.returned))
-    if each.complaints:
-        rows.append(("complaints: taken for spam or fraud", each.complaints))
-    if each.doubled_at_most:
-        rows.append(("told twice at most (no answer the first time)", each.doubled_at_most))
-    if each.minors_without_guardian:
-        rows.append(("under 18 without a guardian's contact", each.minors_without_guardian))
-    rows += [(f"public notice, {page.language}", desk.paths.public / page.file) for page in each.public_pages]
-    ended = f"ended {desk.show(each.ended_at)}" if each.ended_at else "under way"
-    desk.table(
-        ("What", "People"), rows, title=f"notice by e-mail, opened {desk.show(each.opened_at)}, {ended}"
-    )
-
-
-def _account_document(each: Account) -> dict[str, Any]:
-    return {
-        "campaign": each.campaign_id,
-        "state": each.state,
-        "opened_at": each.opened_at,
-        "ended_at": each.ended_at,
-        "rank": "accepted",
-        "expected": each.expected,
-        "accepted": each.accepted,
-        "in_progress": each.in_progress,
-        "unreachable": {str(why): count for why, count in each.unreachable.items()},
-        "adds_up": each.adds_up,
-        "waiting_until": each.waiting_until,
-        "delivered": each.delivered,
-        "returned": each.returned,
-        "complaints": each.complaints,
-        "doubled_at_most": each.doubled_at_most,
-        "updates": each.updates,
-        "minors_without_guardian": each.minors_without_guardian,
-        "public_notice": [
-            {"language": page.language, "file": page.file, "sha256": page.sha256}
-            for page in each.public_pages
-        ],
-    }

@@ -30,6 +30,19 @@ _PACES = {
     "for_calls": {"en": "so that the call centre holds", "zh-Hans": "按客服能接听的速度"},
     "for_deadline": {"en": "so that the deadline holds", "zh-Hans": "按期限所需的速度"},
 }
+_SENT_FROM_HERE = {
+    True: {
+        "en": "E-mail leaves from here, and SMS to grown-up persons; other SMS and letters leave by channels of your own.",
+        "zh-Hans": "由本工具发送的有电子邮件和发给成年人本人的短信；其余短信和信函由你们自己的渠道发出。",
+    },
+    False: {
+        "en": "Only e-mail is sent from here as it is set; SMS and letters leave by channels of your own.",
+        "zh-Hans": "按现有设置，由本工具发送的只有电子邮件；短信和信函由你们自己的渠道发出。",
+    },
+}
+"""By whether SMS are sent."""
+_EMAIL = {"en": "E-mail", "zh-Hans": "电子邮件"}
+_EMAIL_AND_SMS = {"en": "E-mail and SMS", "zh-Hans": "电子邮件和短信"}
 _HOLDS = {True: {"en": "holds", "zh-Hans": "能"}, False: {"en": "does not hold", "zh-Hans": "不能"}}
 
 
@@ -137,6 +150,8 @@ def _letters_take(desk: Desk, reach: Reach) -> timedelta | None:
 
 
 def _print_reach(desk: Desk, reach: Reach) -> None:
+    from incident.delivery.next_means import sends_sms
+
     zh = desk.language == "zh-Hans"
     currency = desk.settings.sms.currency
     sms, letters = _sms_cost(desk, reach), _letter_cost(desk, reach)
@@ -176,14 +191,12 @@ def _print_reach(desk: Desk, reach: Reach) -> None:
     title = f"名单共 {reach.listed} 人" if zh else f"{reach.listed} people on the list"
     desk.table(columns, rows, title=title)
     if reach.by_sms or reach.by_letter:
-        typer.echo(
-            "目前由本工具发送的只有电子邮件；短信和信函由你们自己的渠道发出。"
-            if zh
-            else "Today only e-mail is sent from here; SMS and letters leave by channels of your own."
-        )
+        typer.echo(_SENT_FROM_HERE[sends_sms(desk.settings)][desk.language])
 
 
 def _print_paces(desk: Desk, mailing: Mailing, found: tuple[Pace, ...], *, begun: bool) -> None:
+    from incident.delivery.next_means import sends_sms
+
     zh = desk.language == "zh-Hans"
     if not mailing.messages:
         done = begun and not mailing.people
@@ -194,10 +207,13 @@ def _print_paces(desk: Desk, mailing: Mailing, found: tuple[Pace, ...], *, begun
         return
     rate = mailing.rate
     left = ("剩余 " if zh else "left: ") if begun else ""
+    # What is left is not told apart by means.
+    both = begun and sends_sms(desk.settings)
+    by = (_EMAIL_AND_SMS if both else _EMAIL)[desk.language]
     typer.echo(
-        f"电子邮件：{left}{mailing.people} 人，{mailing.messages} 封"
+        f"{by}：{left}{mailing.people} 人，{mailing.messages} 封"
         if zh
-        else f"E-mail: {left}people {mailing.people}, messages {mailing.messages}"
+        else f"{by}: {left}people {mailing.people}, messages {mailing.messages}"
     )
     for each in mailing.rates:
         decides = each is rate and len(mailing.rates) > 1

@@ -176,9 +176,10 @@ def _work_beside(desk: Desk, stop: threading.Event) -> None:
     try:
         worker.must_be_able_to_send()
     except TocsinError as error:
-        # Alerts are opened all the same; only the sending needs somebody who has the relay's secret.
+        # Alerts are opened all the same; only the sending needs somebody who has the secrets of relay and centre.
         desk.say(
-            f"warning: no mail can be sent from here; stop this and set it before a notice goes out\n{error}"
+            "warning: no message to people can be sent from here; stop this and set it before a notice goes out\n"
+            f"{error}"
         )
         worker.sends = False
     while not stop.is_set():
@@ -187,7 +188,7 @@ def _work_beside(desk: Desk, stop: threading.Event) -> None:
                 raise why
         with worker.turn_for_long() as ours:
             if ours:
-                with worker.runner() as runner:
+                with worker.runner(stays=True) as runner:
                     threading.Thread(target=_stop_when, args=(stop, runner), daemon=True).start()
                     runner.work()
                 return

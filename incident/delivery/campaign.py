@@ -36,6 +36,7 @@ from incident.delivery.states import (
     Why,
     campaign_brake,
 )
+from incident.delivery.status import sends_by_sms
 from incident.delivery.suppression import suppressed_people
 from incident.delivery.waving import begin_waves
 from incident.durable import lift_brake, put_job
@@ -380,13 +381,11 @@ def _meet_duties(change: Change, store: Store, campaign: Campaign) -> None:
 
 
 def _means_used(session: Session, campaign_id: str) -> str:
-    batches = select(Batch.id).where(Batch.campaign_id == campaign_id)
-    by_sms = select(Delivery.id).where(col(Delivery.batch_id).in_(batches), Delivery.channel == SMS).limit(1)
-    return "e-mail or SMS" if session.exec(by_sms).first() is not None else "e-mail"
+    return "e-mail or SMS" if sends_by_sms(session, campaign_id) else "e-mail"
 
 
 def people_told(session: Session, incident_id: str) -> int:
-    """How many people of an incident a relay took a notice for, in whatever version."""
+    """How many people of an incident a relay or a message centre took a notice for, in whatever version."""
     statement = select(func.count(col(Delivery.person_id).distinct())).where(
         Delivery.incident_id == incident_id,
         col(Delivery.principal).is_(True),

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, func, or_, select
 
 from incident.delivery.forecast import CallCentre, Rate, RateSource
 from incident.delivery.sharing import sharing_of
-from incident.delivery.states import IN_PROGRESS, MAIL_LIMIT
+from incident.delivery.states import EMAIL, IN_PROGRESS, MAIL_LIMIT
 from incident.delivery.status import campaigns_of
 from incident.durable import rates
 from incident.duties.evaluating import MET, stored_duties
@@ -219,6 +219,7 @@ _SPANS = (
     .where(
         col(Batch.campaign_id) == sa.bindparam("campaign"),
         col(Attempt.n) == 1,
+        col(Attempt.channel) == EMAIL,
         col(Attempt.result) == Result.accepted,
     )
     .group_by(col(Batch.id))

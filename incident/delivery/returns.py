@@ -16,12 +16,12 @@ from incident.store.tables import Batch, Campaign
 
 TEXTS = {
     StopReason.FAILED: {
-        "zh-Hans": "发送结束之后，已发送的 {of} 人中有 {count} 人的邮件被退回",
+        "zh-Hans": "发送结束之后，已发送的 {of} 人中有 {count} 人的消息被退回或者未能送达",
         "en": "after the sending ended: of {of} people written to, the messages of {count} came back",
     },
     StopReason.COMPLAINTS: {
-        "zh-Hans": "发送结束之后，邮件已被接收的 {of} 人中有 {count} 人投诉（垃圾邮件或诈骗）",
-        "en": "after the sending ended: {count} complaints (spam or fraud) of {of} people whose mail was accepted",
+        "zh-Hans": "发送结束之后，消息已被接收的 {of} 人中有 {count} 人投诉（垃圾邮件或诈骗）",
+        "en": "after the sending ended: {count} complaints (spam or fraud) of {of} people whose message was accepted",
     },
 }
 """What is asked, for the record. Reports of suspicious messages are counted by people, who know of them."""

@@ -93,6 +93,11 @@ WHY_TEXTS: dict[Why, dict[str, str]] = {
 EMAIL = "email"
 SMS = "sms"
 
+CHANNEL_TEXTS: dict[str, dict[str, str]] = {
+    EMAIL: {"zh-Hans": "电子邮件", "en": "e-mail"},
+    SMS: {"zh-Hans": "短信", "en": "SMS"},
+}
+
 _SMS_WHY_TEXTS: dict[Why, dict[str, str]] = {
     Why.REFUSED: {"zh-Hans": "短信中心拒收", "en": "the message centre refused it"},
     Why.BAD_ADDRESS: {"zh-Hans": "号码不可用", "en": "the number cannot be used"},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,12 +16,16 @@ from incident.delivery.codes import code_mac, read_code
 from incident.delivery.states import (
     BATCH_JOB,
     DOMAIN_LIMITS,
+    EMAIL,
     IN_PROGRESS,
+    SMS,
     Addressee,
     CampaignState,
     DeliveryState,
+    Failed,
     Why,
     campaign_brake,
+    failed_before,
 )
 from incident.durable import JobState, braked, levels
 from incident.errors import BadInput, Unreadable
@@ -33,6 +39,7 @@ from incident.store.tables import (
     Campaign,
     Delivery,
     Job,
+    MessagePart,
     Notice,
     Person,
     PublicNotice,
@@ -41,14 +48,16 @@ from incident.store.tables import (
 from notifiers.outcome import Result
 
 _FETCHED = 500
-_COUNTERS = ("pending", "accepted", "delivered", "returned", "complaints")
+_COUNTERS = ("pending", "accepted", "delivered", "returned", "complaints", "moved_on")
 
 
 @dataclass(frozen=True)
 class Account:
-    """Where everybody stands. `accepted` is the rank reached: the relay took charge of the message.
+    """Where everybody stands. `accepted` is the rank reached: the relay, or the message centre, took charge of the message.
 
     Of the accepted, `delivered` is who has it by a receipt. `returned` messages came back after they were accepted.
+    `accepted_by` and `unreached` count by the means that tells people now; who went on to it after another had failed is
+    in `moved_on`, wherever they stand. Of a sending by e-mail alone `accepted_by` has no other means.
 
     `updates` are the messages to whom an earlier version had reached, or may have. Of `unreachable`, those of `REPLACED`
     are told by a later version. `minors_without_guardian` are minors for whom no message goes to a guardian: a list for
@@ -63,8 +72,10 @@ class Account:
     ended_at: datetime | None
     expected: int
     accepted: int
+    accepted_by: Mapping[str, int]
     in_progress: int
-    unreachable: Mapping[Why, int]
+    unreached: Mapping[tuple[str, Why], int]
+    moved_on: int
     waiting_until: datetime | None
     minors_without_guardian: int
     doubled_at_most: int
@@ -75,8 +86,21 @@ class Account:
     public_pages: tuple[PublicNotice, ...]
 
     @property
+    def unreachable(self) -> Mapping[Why, int]:
+        """Who was not reached, by the reason, over all means."""
+        found: Counter[Why] = Counter()
+        for (_, why), count in self.unreached.items():
+            found[why] += count
+        return dict(sorted(found.items()))
+
+    @property
+    def by_sms(self) -> bool:
+        """Whether SMS is among the means."""
+        return SMS in self.accepted_by
+
+    @property
     def unreachable_total(self) -> int:
-        return sum(self.unreachable.values())
+        return sum(self.unreached.values())
 
     @property
     def adds_up(self) -> bool:
@@ -101,14 +125,14 @@ def account(session: Session, campaign: Campaign) -> Account:
     counted = dict(zip(_COUNTERS, session.execute(sa.select(*sums).where(mine)).one(), strict=True))
     batches = select(Batch.id).where(mine)
     reasons = session.exec(
-        select(Delivery.reason, func.count())
+        select(Delivery.channel, Delivery.reason, func.count())
         .where(
             # The counters say where to look: a long list is not read whole for the few who are meant.
             col(Delivery.batch_id).in_(batches.where(Batch.unreachable > 0)),
             col(Delivery.principal).is_(True),
             Delivery.state == DeliveryState.UNREACHABLE,
         )
-        .group_by(Delivery.reason)
+        .group_by(Delivery.channel, Delivery.reason)
     ).all()
     waiting = session.exec(
         select(func.min(Delivery.next_at)).where(
@@ -140,8 +164,10 @@ def account(session: Session, campaign: Campaign) -> Account:
         ended_at=campaign.ended_at,
         expected=campaign.expected,
         accepted=counted["accepted"],
+        accepted_by=_accepted_by(session, campaign.id, counted["accepted"]),
         in_progress=counted["pending"],
-        unreachable={Why(reason): count for reason, count in sorted(reasons)},
+        unreached={(channel, Why(reason)): count for channel, reason, count in sorted(reasons)},
+        moved_on=counted["moved_on"],
         waiting_until=waiting,
         minors_without_guardian=minors - guarded,
         doubled_at_most=doubled,
@@ -151,6 +177,36 @@ def account(session: Session, campaign: Campaign) -> Account:
         complaints=counted["complaints"],
         public_pages=tuple(pages),
     )
+
+
+def sends_by_sms(session: Session, campaign_id: str) -> bool:
+    """Whether somebody of a campaign is told by SMS, or was."""
+    batches = select(Batch.id).where(Batch.campaign_id == campaign_id)
+    # What settled has parts on record, or stands in a batch with somebody unreachable: no long list is read whole.
+    by_parts = (
+        select(MessagePart.delivery_id)
+        .join(Delivery, col(Delivery.id) == col(MessagePart.delivery_id))
+        .where(col(Delivery.batch_id).in_(batches))
+    )
+    by_rows = select(Delivery.id).where(
+        col(Delivery.batch_id).in_(batches.where(or_(Batch.pending > 0, Batch.unreachable > 0))),
+        Delivery.channel == SMS,
+    )
+    return any(session.exec(each.limit(1)).first() is not None for each in (by_parts, by_rows))
+
+
+def _accepted_by(session: Session, campaign_id: str, accepted: int) -> dict[str, int]:
+    if not sends_by_sms(session, campaign_id):
+        return {EMAIL: accepted}
+    batches = select(Batch.id).where(Batch.campaign_id == campaign_id, Batch.accepted > 0)
+    by_sms = _count(
+        session,
+        batches,
+        col(Delivery.principal).is_(True)
+        & (col(Delivery.state) == DeliveryState.ACCEPTED)
+        & (col(Delivery.channel) == SMS),
+    )
+    return {EMAIL: accepted - by_sms, SMS: by_sms}
 
 
 def _count(session: Session, batches: Any, condition: Any) -> int:
@@ -202,7 +258,8 @@ class DeliveryLine:
     Code (of the reply), status (the enhanced code, RFC 3463) and words are the last that came: of an attempt, or of a
     receipt after it, which has no reply.
 
-    `version` is the notice's; `update` says whether it goes to somebody whom an earlier version had reached.
+    `version` is the notice's; `update` says whether it goes to somebody whom an earlier version had reached. `failed` are
+    the means before the present one, the first means first.
     """
 
     version: int
@@ -216,6 +273,7 @@ class DeliveryLine:
     last_code: int | None
     last_status: str
     last_words: str
+    failed: tuple[Failed, ...] = ()
 
 
 def deliveries(store: Store, incident_id: str, *, unreached: bool) -> Iterator[DeliveryLine]:
@@ -277,6 +335,7 @@ def listed_deliveries(
             last_code=code,
             last_status=status,
             last_words=words,
+            failed=failed_before(row.tried_before),
         )
         yield ListedDelivery(row, person, line)
 
@@ -307,12 +366,16 @@ def _last_said(session: Session, row: Delivery, *, key: bytes) -> tuple[int | No
 
 @dataclass(frozen=True)
 class CodeAnswer:
-    """What a call centre may say of a code: that a notice went out, when and how; nothing of the person."""
+    """What a call centre may say of a code: that a notice went out, when and how; nothing of the person.
+
+    `channel` is the means that tells them now; the code is the same over all means. `sent` says when each was first tried.
+    """
 
     incident_id: str
     channel: str
     state: str
     sent_at: datetime | None
+    sent: Mapping[str, datetime]
 
 
 def check_code(store: Store, incident_id: str, text: str) -> CodeAnswer | None:
@@ -332,7 +395,10 @@ def check_code(store: Store, incident_id: str, text: str) -> CodeAnswer | None:
         ).first()
         if row is None:
             return None
-        sent = session.exec(
-            select(func.min(Attempt.intent_at)).where(Attempt.delivery_id == (row.leader_id or row.id))
-        ).one()
-    return CodeAnswer(incident_id, row.channel, row.state, sent)
+        tried = session.exec(
+            select(Attempt.channel, func.min(Attempt.intent_at))
+            .where(Attempt.delivery_id == (row.leader_id or row.id))
+            .group_by(Attempt.channel)
+        ).all()
+    sent = dict(sorted(tried, key=itemgetter(1)))
+    return CodeAnswer(incident_id, row.channel, row.state, min(sent.values(), default=None), sent)

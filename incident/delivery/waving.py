@@ -272,11 +272,11 @@ STOP_TEXTS = {
         "en": "stopped by itself: of {of} people written to, {count} refused, blocked or returned",
     },
     StopReason.COMPLAINTS: {
-        "zh-Hans": "已自动暂停发送：邮件已被接收的 {of} 人中有 {count} 人投诉（垃圾邮件或诈骗）",
-        "en": "stopped by itself: {count} complaints (spam or fraud) of {of} people whose mail was accepted",
+        "zh-Hans": "已自动暂停发送：消息已被接收的 {of} 人中有 {count} 人投诉（垃圾邮件或诈骗）",
+        "en": "stopped by itself: {count} complaints (spam or fraud) of {of} people whose message was accepted",
     },
     StopReason.REPORTS: {
-        "zh-Hans": "已自动暂停发送：收到 {count} 起可疑邮件报告",
+        "zh-Hans": "已自动暂停发送：收到 {count} 起可疑消息报告",
         "en": "stopped by itself: {count} reports of suspicious messages",
     },
 }

@@ -183,7 +183,7 @@ def test_serving_without_the_relays_secret_maps_alerts_and_warns(estate: Estate)
         assert served.post(_alert()) == 202
         _until(lambda: bool(_incidents(estate)), "the incident is opened")
         _, err = served.stop()
-    assert "no mail can be sent" in err
+    assert "no message to people can be sent" in err
     assert "env:NO_SUCH_SECRET" in err
 
 

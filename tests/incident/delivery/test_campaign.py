@@ -402,7 +402,8 @@ def test_a_code_says_that_we_sent_a_notice_and_nothing_of_the_person(tmp_path: P
         breach.work()
     text = part_of(relay.mails_to("p00001@example.org")[0].message, "plain")
     answer = check_code(breach.made.store, breach.id, f" {code_in(text).lower()} ")
-    assert answer == CodeAnswer(breach.id, "email", DeliveryState.ACCEPTED, breach.made.clock())
+    now = breach.made.clock()
+    assert answer == CodeAnswer(breach.id, "email", DeliveryState.ACCEPTED, now, {"email": now})
     assert "p00001" not in repr(answer) and "Person" not in repr(answer)
 
 
