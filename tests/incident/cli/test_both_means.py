@@ -139,3 +139,8 @@ def test_send_says_who_fetches_receipts_where_nobody_stays(tmp_path: Path, relay
         answer = run("--workspace", breach.made.workspace.root, "notice", "send", breach.id)
     assert answer.code == 0, answer.text
     assert answer.err.count(said) == 1
+
+
+def test_the_plan_says_what_leaves_from_here(sent: Sent) -> None:
+    assert "SMS to grown-up persons" in sent.say("plan", sent.breach.id).out
+    assert "发给成年人本人的短信" in sent.say("plan", sent.breach.id, language="zh-Hans").out

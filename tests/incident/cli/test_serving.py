@@ -187,6 +187,31 @@ def test_serving_without_the_relays_secret_maps_alerts_and_warns(estate: Estate)
     assert "env:NO_SUCH_SECRET" in err
 
 
+def test_serving_without_the_centres_secret_maps_alerts_and_warns(estate: Estate) -> None:
+    settings = estate.settings_file
+    settings.write_text(f"{settings.read_text('utf-8')}\n{_CENTRE}", "utf-8")
+    with _serving(estate) as served:
+        assert served.post(_alert()) == 202
+        _until(lambda: bool(_incidents(estate)), "the incident is opened")
+        _, err = served.stop()
+    assert "no message to people can be sent" in err
+    assert "env:NO_SUCH_SECRET" in err
+
+
+_CENTRE = """
+[sms.smpp]
+host = "127.0.0.1"
+system_id = "tocsin"
+password = "env:NO_SUCH_SECRET"
+sender = "10690001"
+processor = "our own centre"
+country = "cn"
+
+[fallback]
+means = ["email", "sms"]
+"""
+
+
 def test_serving_what_cannot_be_served_is_refused(estate: Estate) -> None:
     estate.change_settings('sources = ["wazuh"]', 'sources = ["smoke-signals"]')
     estate.refused("serve", "hooks", "--port", "0", says=["smoke-signals", "source list"])
