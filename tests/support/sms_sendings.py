@@ -60,6 +60,8 @@ def sms_breach(
     smpp: Mapping[str, Any] | None = None,
     on: PostgresServer | None = None,
     waves: Mapping[str, Any] = AT_ONCE,
+    mail: Mapping[str, Any] | None = None,
+    stale_seconds: float | None = None,
 ) -> Breach:
     """A sending that has begun, and of which nothing has left."""
     breach = make_breach(
@@ -70,7 +72,9 @@ def sms_breach(
         fallback={"means": list(means)},
         scope={"countries": ["cn"]},
         waves=waves,
+        mail=mail,
         on=on,
+        engine={"stale_seconds": stale_seconds} if stale_seconds is not None else {},
     )
     breach.release()
     breach.open_sending()
