@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -16,7 +17,7 @@ from tests.support.postgres import PostgresServer
 
 SENDER = "10690001"
 MEANS = ["email", "sms", "letter"]
-_MOST_ROUNDS = 25
+_MOST_ROUNDS = 40
 _PATIENCE_SECONDS = 30.0
 
 
@@ -95,11 +96,14 @@ def work_until(breach: Breach, done: Callable[[], bool]) -> None:
         runner.work(until=enough)
 
 
-def live_to_the_end(breach: Breach) -> None:
-    """Be the worker, and let time go by whenever nothing is due, until the sending has ended."""
+def live_to_the_end(breach: Breach, *, every: timedelta = timedelta(hours=2)) -> None:
+    """Be the worker, and let time go by whenever nothing is due, until the sending has ended.
+
+    Where somebody is tried until it is given up, `every` is some hours.
+    """
     for _ in range(_MOST_ROUNDS):
         breach.work()
         if breach.account().state == CampaignState.ENDED:
             return
-        breach.later(hours=2)
+        breach.later(seconds=every.total_seconds())
     raise AssertionError("the sending does not end by itself")
