@@ -126,6 +126,10 @@ def test_on_postgresql_two_workers_are_killed_over_all_means(
                 crew.kill(victim)
                 crew.workers[victim].wait(timeout=10)
             supervise_until(crew, centre, PARTS_BEFORE_ONE_OF_FEW * (FEW_KILLS + 1))
+            # Before it works, a worker that is asked to stop dies of it.
+            while len(crew.working(breach.made.store)) < crew.size:
+                assert crew.elapsed < LATEST, "the workers do not begin"
+                time.sleep(0.05)
             assert breach.account().adds_up
             assert crew.end() == [0, 0]
         breach.made.clock.now = utc_now()
