@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
-from incident.delivery.batching import people_in_batches
+from incident.delivery.batching import BySms, people_in_batches
 from incident.delivery.codes import code_mac, code_of
 from incident.delivery.fallback import Way
 from incident.delivery.following import open_batches, others_of, replace_earlier
@@ -119,7 +119,12 @@ def open_campaign(
     canary = 0 if all_at_once else settings.waves.canary
     expected = number = 0
     for chunk in people_in_batches(
-        change.session, incident_id, basis.sharing, canary=canary, unwritten=basis.suppressed
+        change.session,
+        incident_id,
+        basis.sharing,
+        canary=canary,
+        unwritten=basis.suppressed,
+        by_sms=_by_sms(change, basis),
     ):
         expected, number = expected + len(chunk), number + 1
         batch_id = f"{campaign_id}-{number:06d}"
@@ -256,6 +261,17 @@ def _begins_with_sms(change: Change, person: Person, why: Why, basis: _Basis) ->
         return False
     row = person_from_content(open_row(person, key=change.key))
     return basis.planner.first_way(person, row, suppressed=why is Why.SUPPRESSED) is Way.SMS
+
+
+def _by_sms(change: Change, basis: _Basis) -> BySms | None:
+    """Who is told by SMS first; None where none is sent."""
+    if basis.planner is None:
+        return None
+
+    def is_first(person: Person) -> bool:
+        return _begins_with_sms(change, person, _why_not(change, person, basis), basis)
+
+    return BySms(is_first, also_with_email=basis.may_begin_with_sms)
 
 
 def _is_suppressed(person: Person, basis: _Basis) -> bool:

@@ -1,8 +1,9 @@
 """A workspace in which everything has happened that leaves a row, and the check of it with and without damage.
 
-Five incidents: one whose notice is being sent, as a worker that was killed leaves it, while a run waits for the end;
+Seven incidents: one whose notice is being sent, as a worker that was killed leaves it, while a run waits for the end;
 one that is told and reported; one whose notice went out in a second version, as an update to whom the first had
-reached; one whose people need not be told, which was signed; one whose data was destroyed. Alerts were mapped, ignored, and have just come in.
+reached; one whose people need not be told, which was signed; one of whose waves the first is out; one whose people are told by SMS;
+one whose data was destroyed. Alerts were mapped, ignored, and have just come in.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
+from incident.carrier_settings import SmsSettings
 from incident.delivery import batching
 from incident.delivery.ledger import Due, due_deliveries, write_intent
 from incident.delivery.receipts import COMPLAINT, NewReceipt, VerifiedBy, put_receipts
@@ -46,18 +48,21 @@ from incident.record.tasks import TaskState, add_task, end_task
 from incident.report.versions import fill_report, keep_version, report_duties
 from incident.response.housework import House
 from incident.response.runner import cancel_run, run_named
-from incident.settings import Reminders, WaveSettings
+from incident.settings import Fallback, Means, Reminders, WaveSettings
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.moment import Moment
-from incident.store.tables import Batch
+from incident.store.tables import Attempt, Batch
 from tests.support.breaches import Affected, Breach, make_breach, some_people
 from tests.support.chat_desks import ChatDesk, chat_desk
 from tests.support.deciding import decide_question, write_note
+from tests.support.faulty_centre import SILENCE, USUAL, Answer, Receipt, Talk, faulty_centre
 from tests.support.holds import accept, hold, lift, order
+from tests.support.message_centre import Status
 from tests.support.postgres import PostgresServer
 from tests.support.relays import RecordingRelay, recording_relay
 from tests.support.runs import Running, start
 from tests.support.services import CalledService
+from tests.support.sms_sendings import centre_settings, number, work_until
 from tests.support.waiving import PEOPLE as TELLING
 from tests.support.waiving import may_be_waived, waived_by, withdrawn
 from tests.support.workspaces import make_signer, open_one
@@ -73,6 +78,28 @@ SIBLINGS = [
 ]
 PEOPLE = [*some_people(9), Affected("N1", "Bert"), *CHILDREN]
 _A_BATCH = 4
+TEXTED = [
+    *(Affected(f"T{at}", phone=number(20 + at)) for at in range(6)),
+    Affected("T6", email=REFUSED, phone=number(26)),
+]
+_PARTS = 3  # of the SMS to each of them
+_TAKEN = (USUAL,) * _PARTS
+CENTRE = (
+    Talk(
+        submits=(
+            *((*USUAL, Receipt()) for _ in range(_PARTS)),
+            *_TAKEN,
+            *(USUAL, (Answer(Status.INVALID_DESTINATION),)),
+            *(USUAL, USUAL, (*USUAL, Receipt("UNDELIV"))),
+            *(USUAL, SILENCE),
+            *(USUAL, USUAL, SILENCE),
+        )
+    ),
+    # Where a centre that does not answer is left, the next connection leaves the next one in doubt.
+    Talk(submits=(USUAL, USUAL, SILENCE)),
+    Talk(),
+)
+"""What a centre does with seven messages, one after the other."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +113,7 @@ class LivedIn:
     destroyed: str
     updated: Breach
     waved: Breach
+    texted: Breach
 
     @property
     def house(self) -> House:
@@ -111,10 +139,11 @@ def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
         _approved(sending)
         _reminded(told)
         _alerts(sending)
+        texted = _texted(sending, tmp_path)
         sending.made.clock.move(minutes=2)
         _killed_in_the_middle(sending)
         _post(sending, {"title": "it has just come in"}, delivery="new")
-    return LivedIn(sending, running, told, waived, gone, updated, waved)
+    return LivedIn(sending, running, told, waived, gone, updated, waved, texted)
 
 
 def _reminded(breach: Breach) -> None:
@@ -353,6 +382,39 @@ def _waved(breach: Breach) -> Breach:
     other.open_sending()
     other.work()
     return other
+
+
+def _texted(breach: Breach, folder: Path) -> Breach:
+    """By SMS: delivered, taken, refused in the middle, undelivered, broken off, in doubt, and one after a refused e-mail."""
+    made = breach.made
+    facts = facts_text(now=made.clock(), zone=made.settings.zone, people=2)
+    known = read_facts_file(facts, name="facts.yaml", zone=made.settings.zone, known_at=made.clock())
+    with faulty_centre(*CENTRE) as centre:
+        settings = made.settings.model_copy(
+            update={
+                "sms": SmsSettings.model_validate(centre_settings(centre.port, folder / "smsc", window=1)),
+                "fallback": Fallback(means=[Means.EMAIL, Means.SMS, Means.LETTER]),
+            }
+        )
+        house = House(made.workspace, settings, made.store, made.clock)
+        other = replace(
+            breach, id=open_one(made, facts=known), made=replace(made, settings=settings), house=house
+        )
+        other.log("closed it at the gateway", "contain.disable-endpoint")
+        other.state(discovered_at="2026-11-23 15:00")
+        other.people(TEXTED)
+        other.release()
+        other.open_sending()
+        work_until(other, lambda: _all_was_said(other))
+    return other
+
+
+def _all_was_said(breach: Breach) -> bool:
+    account = breach.account()
+    with breach.made.store.read() as session:
+        tried = session.exec(select(Attempt).where(Attempt.incident_id == breach.id)).all()
+    settled = len(tried) == len(TEXTED) + 1 and all(each.outcome_at for each in tried)
+    return settled and (account.delivered, account.returned) == (1, 1)
 
 
 def _alerts(breach: Breach) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -16,7 +17,7 @@ from tests.support.postgres import PostgresServer
 
 SENDER = "10690001"
 MEANS = ["email", "sms", "letter"]
-_MOST_ROUNDS = 25
+_MOST_ROUNDS = 40
 _PATIENCE_SECONDS = 30.0
 
 
@@ -60,6 +61,8 @@ def sms_breach(
     smpp: Mapping[str, Any] | None = None,
     on: PostgresServer | None = None,
     waves: Mapping[str, Any] = AT_ONCE,
+    mail: Mapping[str, Any] | None = None,
+    stale_seconds: float | None = None,
 ) -> Breach:
     """A sending that has begun, and of which nothing has left."""
     breach = make_breach(
@@ -70,7 +73,9 @@ def sms_breach(
         fallback={"means": list(means)},
         scope={"countries": ["cn"]},
         waves=waves,
+        mail=mail,
         on=on,
+        engine={"stale_seconds": stale_seconds} if stale_seconds is not None else {},
     )
     breach.release()
     breach.open_sending()
@@ -91,11 +96,14 @@ def work_until(breach: Breach, done: Callable[[], bool]) -> None:
         runner.work(until=enough)
 
 
-def live_to_the_end(breach: Breach) -> None:
-    """Be the worker, and let time go by whenever nothing is due, until the sending has ended."""
+def live_to_the_end(breach: Breach, *, every: timedelta = timedelta(hours=2)) -> None:
+    """Be the worker, and let time go by whenever nothing is due, until the sending has ended.
+
+    Where somebody is tried until it is given up, `every` is some hours.
+    """
     for _ in range(_MOST_ROUNDS):
         breach.work()
         if breach.account().state == CampaignState.ENDED:
             return
-        breach.later(hours=2)
+        breach.later(seconds=every.total_seconds())
     raise AssertionError("the sending does not end by itself")

@@ -271,6 +271,12 @@ def _look_at_outcomes(view: View, findings: Findings) -> None:
             Sign(ATTEMPTS, "its delivery does not exist", d.id.is_(None)),
             Sign(ATTEMPTS, "it names no channel that is known", a.channel.not_in([EMAIL, SMS])),
             Sign(ATTEMPTS, "its delivery has its message from another", d.leader_id.is_not(None)),
+            Sign(
+                STATES,
+                "its delivery does not know that it was tried by this means",
+                (a.channel != d.channel)
+                & (sa.literal(",") + d.tried_before).not_like(sa.literal("%,") + a.channel + ":%"),
+            ),
             Sign(ATTEMPTS, "it and its delivery name different incidents", a.incident_id != d.incident_id),
             Sign(
                 STATES,
@@ -311,7 +317,7 @@ def _goes_together() -> sa.ColumnElement[bool]:
         (
             a.channel == SMS,
             sa.case(
-                (a.result == Result.accepted, (stage == Stage.reply) & (code == 0)),
+                (a.result == Result.accepted, (stage == Stage.reply) & (sa.func.coalesce(a.code, -1) == 0)),
                 (
                     a.result.in_([Result.temporary, Result.permanent]),
                     stage.in_([Stage.account, Stage.reply]) & (code != 0),

@@ -254,6 +254,17 @@ def _look_at_told(view: View, findings: Findings, campaign: str, incident: str) 
                 "a number counts as recycled of which no day is known",
                 (told.recycled != 0) & p.number_dated.is_(False),
             ),
+            Sign(
+                PEOPLE,
+                "an SMS to a minor, an organisation, the dead, or who is to be told by hand",
+                (told.by_sms != 0)
+                & sa.or_(
+                    p.minor.is_(True),
+                    p.organisation.is_(True),
+                    p.deceased.is_(True),
+                    p.safe_contact.is_(True),
+                ),
+            ),
             Sign(PEOPLE, "deliveries in several batches", told.first != told.last),
             Sign(
                 PEOPLE,

@@ -1,8 +1,8 @@
 """What somebody could do to a store behind its back, and what a check must then find: exactly these invariants.
 
-Statements run on both engines. In braces stand words of this module: `{sending}`, `{told}`, `{updated}`, `{waved}`, `{waived}` and `{destroyed}` are the
+Statements run on both engines. In braces stand words of this module: `{sending}`, `{told}`, `{updated}`, `{waved}`, `{texted}`, `{waived}` and `{destroyed}` are the
 incidents of `tests.support.lived_in`, `{run}` the run that waits for the end of the sending, `{one}` and `{its_try}`
-select a delivery to a grown-up that was accepted, and its only attempt.
+select a delivery to a grown-up that was accepted, and its only attempt, `{sms_...}` those by SMS of `{texted}`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,14 @@ CHANGED = {"journal.chains": "row changed"}
 """What the journal says of every changed row that it keeps."""
 
 _WORDS = {
+    "{sms_taken}": "SELECT min(id) FROM delivery WHERE incident_id = '{texted}' AND state = 'accepted' AND rank = 0",
+    "{sms_delivered}": "SELECT id FROM delivery WHERE incident_id = '{texted}' AND rank = 3",
+    "{sms_returned}": "SELECT id FROM delivery WHERE incident_id = '{texted}' AND rank = 2",
+    "{sms_moved}": "incident_id = '{texted}' AND tried_before <> ''",
+    "{sms_refused}": "incident_id = '{texted}' AND channel = 'sms' AND result = 'permanent'",
+    "{sms_in_doubt}": "incident_id = '{texted}' AND result = 'ambiguous'",
+    "{sms_broken_off}": "incident_id = '{texted}' AND result = 'not_sent'",
+    "{sms_job}": "kind = 'delivery.sms' AND state = 'open'",
     "{one}": "id = (SELECT min(id) FROM delivery WHERE {sent})",
     "{its_try}": "delivery_id = (SELECT min(id) FROM delivery WHERE {sent})",
     "{sent}": "incident_id = '{sending}' AND state = 'accepted'"
@@ -51,6 +59,7 @@ class Damage:
             "{told}": lived.told.id,
             "{updated}": lived.updated.id,
             "{waved}": lived.waved.id,
+            "{texted}": lived.texted.id,
             "{waived}": lived.waived,
             "{destroyed}": lived.destroyed,
             "{run}": lived.running.id,

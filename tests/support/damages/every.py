@@ -8,6 +8,7 @@ from tests.support.damages.decided import DECIDED
 from tests.support.damages.holds import HOLDS
 from tests.support.damages.ledger import ATTEMPTS, LEDGER
 from tests.support.damages.record import DUTIES, PEOPLE, PROOFS, RELEASED, REMINDERS, SEALED
+from tests.support.damages.sms import SMS
 from tests.support.damages.tasks import TASKS
 from tests.support.damages.waves import WAVES
 from tests.support.damages.work import ALERTS, JOBS, PROGRESS, RUNS
@@ -15,6 +16,7 @@ from tests.support.damages.work import ALERTS, JOBS, PROGRESS, RUNS
 DAMAGES = (
     *LEDGER,
     *ATTEMPTS,
+    *SMS,
     *PROGRESS,
     *WAVES,
     *PEOPLE,

@@ -15,17 +15,19 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from incident.delivery.ledger import LONGEST_PAUSE
-from incident.delivery.states import CampaignState
+from incident.delivery.states import SMS, CampaignState
 from incident.ops.check import check_moment
 from incident.ops.checks.base import table_of
 from incident.store.columns import UtcDateTime
 from incident.store.moment import Moment
-from incident.store.tables import Attempt, Batch, Campaign, Delivery, Receipt
+from incident.store.tables import Attempt, Batch, Campaign, Delivery, MessagePart, Receipt
 from tests.support.lived_in import LivedIn, broken, lived_in, must_hold
 from tests.support.readers import Readers, readers_in
 from tests.support.workspaces import START
 
-LEDGER = {table.name: table for table in map(table_of, (Campaign, Batch, Delivery, Attempt, Receipt))}
+LEDGER = {
+    table.name: table for table in map(table_of, (Campaign, Batch, Delivery, Attempt, MessagePart, Receipt))
+}
 Row = Mapping[str, Any]
 
 
@@ -56,6 +58,18 @@ class Excuse:
 def _sooner(cell: Cell, new: Any) -> bool:
     slack = LONGEST_PAUSE + timedelta(hours=2)
     return cell.row["attempts"] > 0 and (new is None or new <= START + slack)
+
+
+def _of_one_kind(cell: Cell, new: int | None) -> bool:
+    """By e-mail the first digit tells what kind of answer it is, by SMS only that it is no yes."""
+    if new is None or cell.value is None:
+        return False
+    return bool(new // 100 == cell.value // 100 or (cell.row["channel"] == SMS and cell.value != 0 != new))
+
+
+def _of_the_centre(cell: Cell, new: str | None) -> bool:
+    """Whether the centre gave the part an id, of which only the receipts know which it is."""
+    return cell.value != "" or new == ""
 
 
 EXCUSES = [
@@ -89,7 +103,7 @@ EXCUSES = [
         "attempt",
         "code",
         "until the campaign ends the code may be another of the same kind",
-        lambda cell, new: cell.goes_on and new is not None and new // 100 == cell.value // 100,
+        lambda cell, new: cell.goes_on and _of_one_kind(cell, new),
     ),
     Excuse(
         "attempt",
@@ -104,6 +118,12 @@ EXCUSES = [
         "never_tried",
         "sendings from before there were waves did not count it; only what stops a wave looks at it",
         lambda cell, new: new == 0,
+    ),
+    Excuse(
+        "message_part",
+        "ref",
+        "which id the centre gave is only asked by receipts, and some centres give none",
+        _of_the_centre,
     ),
     Excuse(
         "delivery",
