@@ -274,10 +274,10 @@ def judge(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
         if outcome.about_recipient or due.strikes + 1 >= MOST_STRIKES:
             return Settled(due, outcome, DeliveryState.UNREACHABLE, why, due.strikes + 1, None)
         # A policy may be about us and not about whom it was for, so it is worth another try.
-        return _again(due, outcome, now=now)
+        return again_later(due, outcome, now=now)
     if due.strikes + 1 >= MOST_STRIKES:
         return Settled(due, outcome, DeliveryState.UNREACHABLE, Why.NO_ANSWER, due.strikes + 1, None)
-    return _again(due, outcome, now=now)
+    return again_later(due, outcome, now=now)
 
 
 def _was_long_enough(due: Due, *, now: datetime) -> bool:
@@ -299,7 +299,8 @@ def _relay_pause(due: Due, outcome: Outcome) -> timedelta:
     return min(_FIRST_PAUSE * (1 << min(due.attempts, 6)), _LONGEST_RELAY_PAUSE)
 
 
-def _again(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
+def again_later(due: Due, outcome: Outcome, *, now: datetime) -> Settled:
+    """Another try after a pause that grows; it counts against the recipient."""
     pause = _FIRST_PAUSE * (_PAUSE_GROWS**due.strikes)
     return Settled(due, outcome, DeliveryState.PENDING, Why.NONE, due.strikes + 1, now + pause)
 

@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from incident.delivery.ledger import Due, Settled, judge, recount
+from incident.delivery.ledger import MOST_STRIKES, Due, Settled, again_later, judge, recount
 from incident.delivery.receipts import early_receipts, settle_by_receipts
 from incident.delivery.states import SMS, DeliveryState, Why
 from incident.store.tables import Attempt, Delivery
-from notifiers.outcome import Outcome, Result
+from notifiers.outcome import Outcome, Result, Stage
 
 DOUBT_PAUSE = timedelta(minutes=5)
 MOST_DOUBTS = 2
@@ -55,6 +55,11 @@ def judge_sms(due: Due, outcome: Outcome, tries: Tries, *, now: datetime) -> Set
         if tries.doubts + 1 >= MOST_DOUBTS:
             return Settled(due, outcome, DeliveryState.UNREACHABLE, Why.NO_ANSWER, due.strikes + 1, None)
         return Settled(due, outcome, DeliveryState.PENDING, Why.NONE, due.strikes + 1, now + DOUBT_PAUSE)
+    if outcome.result is Result.not_sent and outcome.stage is Stage.data:
+        # The phone may have a part of it, and would get the same one for days.
+        if due.strikes + 1 >= MOST_STRIKES:
+            return Settled(due, outcome, DeliveryState.UNREACHABLE, Why.NO_ANSWER, due.strikes + 1, None)
+        return again_later(due, outcome, now=now)
     # Only what was tried by SMS says how long the centre has been away.
     by_sms = replace(due, attempts=tries.many, first_intent_at=tries.since)
     return replace(judge(by_sms, outcome, now=now), due=due)

@@ -22,10 +22,11 @@ PEER = "smsc:2775"
 ACCEPTED = Outcome(Result.accepted, Stage.reply, 0, None, "ESME_ROK", PEER, tls=False)
 IN_DOUBT = Outcome(Result.ambiguous, Stage.submitted, None, None, "no answer", PEER, tls=False)
 AWAY = Outcome(Result.not_sent, Stage.connect, None, None, "refused", PEER, tls=False)
+BROKEN_OFF = Outcome(Result.not_sent, Stage.data, None, None, "closed", PEER, tls=False)
 BAD_NUMBER = Outcome(Result.permanent, Stage.reply, 0x0B, None, "ESME_RINVDSTADR", PEER, tls=False)
 BAD_SENDER = Outcome(Result.permanent, Stage.account, 0x0A, None, "ESME_RINVSRCADR", PEER, tls=False)
 
-outcomes = st.sampled_from([ACCEPTED, IN_DOUBT, AWAY, BAD_NUMBER, BAD_SENDER])
+outcomes = st.sampled_from([ACCEPTED, IN_DOUBT, AWAY, BROKEN_OFF, BAD_NUMBER, BAD_SENDER])
 states = st.lists(st.one_of(st.none(), st.sampled_from(list(MessageState))), min_size=1, max_size=5)
 
 
@@ -69,6 +70,17 @@ def test_a_centre_that_is_away_is_given_up_by_the_days_of_sms_alone() -> None:
     assert judge_sms(due(attempts=90), AWAY, Tries(1, NOW, 0), now=NOW).state is DeliveryState.PENDING
     long = Tries(50, NOW - GIVE_UP_AFTER, 0)
     assert judge_sms(due(attempts=90), AWAY, long, now=NOW).state is DeliveryState.UNREACHABLE
+
+
+def test_nobody_gets_the_first_part_of_a_message_for_days() -> None:
+    """The centre takes a part, and never says so."""
+    strikes, tries = 0, 0
+    while True:
+        settled = judge_sms(due(strikes=strikes, attempts=tries), BROKEN_OFF, Tries(tries, NOW, 0), now=NOW)
+        tries, strikes = tries + 1, settled.strikes
+        if settled.state not in IN_PROGRESS:
+            break
+    assert (tries, settled.why) == (MOST_STRIKES, Why.NO_ANSWER)
 
 
 def test_our_own_sender_counts_against_nobody_and_a_bad_number_does() -> None:
