@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,7 +22,7 @@ from sqlmodel import Session, col, select
 
 from incident.delivery.ledger import Due, Settled
 from incident.delivery.receipts import GoOn, NewReceipt, VerifiedBy, put_receipts
-from incident.delivery.states import SMS, Rank, Why
+from incident.delivery.states import SMS, DeliveryState, Rank, Why
 from incident.errors import KeyDestroyed, Unreadable
 from incident.record.person import person_from_content
 from incident.store.change import open_row
@@ -162,7 +163,10 @@ def _same_number(ours: str, theirs: str) -> bool:
 
 
 def _in_doubt(session: Session, store: Store, number: str, *, now: datetime) -> _Match | None:
-    """The one delivery to a number of whose SMS nobody knows whether it was taken; None where there is none, or two."""
+    """The one message to a number of which nobody knows whether it was taken; None where there is none, or two.
+
+    Nor where it is being sent again at this moment: the receipt may be about that copy, whose ids are on record soon.
+    """
     waits = (
         sa.exists()
         .where(
@@ -174,18 +178,22 @@ def _in_doubt(session: Session, store: Store, number: str, *, now: datetime) -> 
     )
     rows = session.exec(
         select(Attempt.delivery_id, Attempt.incident_id, Attempt.n)
-        .where(IN_DOUBT, Attempt.channel == SMS, Attempt.intent_at > now - _IN_DOUBT_FOR, waits)
-        .order_by(col(Attempt.delivery_id), col(Attempt.n).desc())
+        .join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
+        .where(
+            IN_DOUBT,
+            Attempt.channel == SMS,
+            Attempt.intent_at > now - _IN_DOUBT_FOR,
+            Delivery.state != DeliveryState.SENDING,
+            waits,
+        )
         .limit(_MOST_IN_DOUBT)
     ).all()
-    found: dict[str, _Match] = {}
+    found: list[_Match] = []
     for delivery_id, incident_id, n in rows:
-        try:
+        with suppress(KeyDestroyed):
             if _is_about(session, store, delivery_id, incident_id, number):
-                found[delivery_id] = _Match(delivery_id, incident_id, n, 0)
-        except KeyDestroyed:
-            continue
-    return next(iter(found.values())) if len(found) == 1 else None
+                found.append(_Match(delivery_id, incident_id, n, 0))
+    return found[0] if len(found) == 1 else None
 
 
 _NOTHING_KNOWN = (col(MessagePart.ref) == "", col(MessagePart.state).is_(None))
@@ -200,10 +208,12 @@ def _new_receipts(
         part = _part(session, match)
         if part is None:
             continue  # said before
+        # Known by its id from now on: the centre may say the same again.
+        part.ref = part.ref or receipt.message_id
         if part.state not in DELIVERED | FAILED:
             part.state = receipt.state
-            session.add(part)
-            session.flush()
+        session.add(part)
+        session.flush()
         verified_by = VerifiedBy.CARRIERS_ID if match.part else VerifiedBy.NUMBER
         about[match.delivery_id, match.n] = receipt, verified_by
     states = _states(session, about)

@@ -27,7 +27,7 @@ from notifiers.circuit import Circuit
 from notifiers.errors import BadCentre, CarrierUnreachable
 from notifiers.outcome import BEFORE_THE_RECIPIENT, Outcome, Result, Stage
 from notifiers.smpp.centre import Alphabet, Centre, NumberFormat, Timeouts
-from notifiers.smpp.message import SmsMessage
+from notifiers.smpp.message import SmsMessage, submits_of
 from notifiers.smpp.receipts import SmsReceipt
 from notifiers.smpp.session import SmppSession
 
@@ -166,6 +166,10 @@ class SmsRoom:
         """Seconds for which the centre is left alone: it cannot be used, or refuses whoever a message is for."""
         with self._circuit_lock:
             return max(self._circuit.open_until - monotonic(), 0.0)
+
+    def parts_of(self, message: SmsMessage) -> int:
+        """In how many parts a message leaves: the centre's alphabet may take more than it was cut for."""
+        return len(submits_of(message, self._centre))
 
     def take_place(self) -> bool:
         """Take one of the window's places for a message; False while all are taken.

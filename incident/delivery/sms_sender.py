@@ -307,7 +307,8 @@ def _begin(
         unsent = unsendable(due, Why.BAD_ADDRESS)
     except Exception as error:
         return _Fault(error)
-    if message is not None and (seconds := _limit(session, sending, len(message.segments))) > 0:
+    parts = sending.post.room.parts_of(message) if message is not None else 0
+    if parts and (seconds := _limit(session, sending, parts)) > 0:
         return _Pause(min(seconds, _LONGEST_WAIT))
     write_intent(
         session,
@@ -322,7 +323,7 @@ def _begin(
     begin_parts(
         session,
         due,
-        parts=len(message.segments),
+        parts=parts,
         centre=sending.post.room.peer,
         incident_id=sending.batch.incident_id,
     )

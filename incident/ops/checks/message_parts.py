@@ -64,7 +64,10 @@ def _look_at_parts(view: View, findings: Findings) -> None:
             Sign(
                 PARTS,
                 "it has an id, and the centre cannot have given it one",
-                (m.ref != "") & sa.not_(may_have_an_id),
+                # One that is known by its number gets its id from the receipt.
+                (m.ref != "")
+                & sa.not_(may_have_an_id)
+                & ~((a.result == Result.ambiguous) & m.state.is_not(None)),
             ),
             Sign(PARTS, "its state is unknown", m.state.not_in(_STATES)),
             Sign(

@@ -9,17 +9,20 @@ import pytest
 from sqlmodel import select
 
 from incident.delivery.fallback import Way
+from incident.delivery.ledger import due_deliveries, write_intent
 from incident.delivery.next_means import NextMeans
 from incident.delivery.next_steps import next_steps
 from incident.delivery.pausing import pause_campaign, resume_campaign
 from incident.delivery.receipts import NewReceipt, VerifiedBy, put_receipts
-from incident.delivery.sms_rules import DOUBT_PAUSE, MOST_DOUBTS
+from incident.delivery.sms_parts import begin_parts, take_sms_receipts
+from incident.delivery.sms_rules import DOUBT_PAUSE, MOST_DOUBTS, take_over_sms
 from incident.delivery.states import SMS, CampaignState, DeliveryState, Rank, Why
 from incident.ops.check import check
 from incident.proof.verify import verify
 from incident.record.person_view import person_called
 from incident.store.tables import Attempt, Delivery, MessagePart
 from notifiers.outcome import Result
+from notifiers.smpp.receipts import MessageState, SmsReceipt
 from tests.support.breaches import Affected, Breach, some_people
 from tests.support.faulty_centre import SILENCE, USUAL, Pause, Receipt, Talk, faulty_centre
 from tests.support.lived_in import broken
@@ -402,3 +405,49 @@ def test_a_later_version_is_marked_as_an_update_for_whom_the_first_has_reached(t
     [only_one] = texts[unreached.lstrip("+")]
     assert only_one.startswith("Dear Ann")
     assert_sound(breach)
+
+
+def test_a_receipt_that_comes_again_counts_once_also_where_only_its_number_is_known(tmp_path: Path) -> None:
+    """Of a message whose worker died the centre has one part, and says three times that it arrived."""
+    breach = sms_breach(tmp_path, [person(number(20))], centre_port=9)
+    in_doubt(breach)
+    said = SmsReceipt("4711", MessageState.delivered, None, None, number(20).lstrip("+"), "")
+    for _ in range(PARTS):
+        assert take(breach, said) == [True]
+    assert (only(breach).state, only(breach).rank) == (DeliveryState.PENDING, Rank.NOTHING)
+    others = [replace(said, message_id=each) for each in ("4712", "4713")]
+    assert take(breach, *others) == [True, True]
+    assert (only(breach).state, only(breach).rank) == (DeliveryState.ACCEPTED, Rank.DELIVERED)
+    assert_sound(breach)
+
+
+def test_of_two_messages_in_doubt_no_receipt_says_which_it_is_about(tmp_path: Path) -> None:
+    breach = sms_breach(tmp_path, [person(number(20))], centre_port=9)
+    in_doubt(breach)
+    in_doubt(breach)
+    said = [
+        SmsReceipt(f"471{part}", MessageState.delivered, None, None, number(20).lstrip("+"), "")
+        for part in range(PARTS)
+    ]
+    assert take(breach, *said) == [False] * PARTS
+    assert only(breach).rank == Rank.NOTHING
+
+
+def in_doubt(breach: Breach) -> None:
+    """A worker dies after the intent of the only SMS."""
+    store, now = breach.made.store, breach.made.clock()
+    row = only(breach)
+    with store.transaction() as session:
+        if row.next_at is not None:
+            now = breach.made.clock.move(hours=1)
+        [due] = due_deliveries(session, row.batch_id, now=now, limit=1, channel=SMS)
+        write_intent(session, [due], incident_id=breach.id, job_attempt=1, now=now, channel=SMS)
+        begin_parts(session, due, parts=PARTS, centre="smsc:2775", incident_id=breach.id)
+    with store.transaction() as session:
+        take_over_sms(session, row.batch_id, now=now)
+
+
+def take(breach: Breach, *receipts: SmsReceipt) -> list[bool]:
+    store = breach.made.store
+    go_on = NextMeans(store, breach.made.settings).go_on_after
+    return take_sms_receipts(store, receipts, centre="smsc:2775", now=breach.made.clock(), go_on=go_on)
