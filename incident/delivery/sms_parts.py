@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from incident.delivery.ledger import Due, Settled
@@ -30,6 +31,7 @@ from incident.store.prepared import Prepared
 from incident.store.store import Store
 from incident.store.tables import Attempt, Delivery, MessagePart, Person
 from incident.store.tables.delivering import IN_DOUBT
+from notifiers.outcome import Result, Stage
 from notifiers.smpp.receipts import MessageState, SmsReceipt, id_forms
 
 ENGINE = "engine"
@@ -165,7 +167,8 @@ def _same_number(ours: str, theirs: str) -> bool:
 def _in_doubt(session: Session, store: Store, number: str, *, now: datetime) -> _Match | None:
     """The one message to a number of which nobody knows whether it was taken; None where there is none, or two.
 
-    Nor where it is being sent again at this moment: the receipt may be about that copy, whose ids are on record soon.
+    Nor where it is being sent again at this moment: the receipt may be about that copy, whose ids are on record soon. Nor
+    where another try of it may have left a part with the centre: the parts of two tries are no whole message.
     """
     waits = (
         sa.exists()
@@ -185,6 +188,7 @@ def _in_doubt(session: Session, store: Store, number: str, *, now: datetime) -> 
             Attempt.intent_at > now - _IN_DOUBT_FOR,
             Delivery.state != DeliveryState.SENDING,
             waits,
+            ~_left_parts_before_or_after(),
         )
         .limit(_MOST_IN_DOUBT)
     ).all()
@@ -194,6 +198,21 @@ def _in_doubt(session: Session, store: Store, number: str, *, now: datetime) -> 
             if _is_about(session, store, delivery_id, incident_id, number):
                 found.append(_Match(delivery_id, incident_id, n, 0))
     return found[0] if len(found) == 1 else None
+
+
+def _left_parts_before_or_after() -> sa.ColumnElement[bool]:
+    """Whether another try by SMS of the same delivery was in doubt, or broke off between two parts."""
+    other = aliased(Attempt)
+    return (
+        sa.exists()
+        .where(
+            col(other.delivery_id) == col(Attempt.delivery_id),
+            col(other.n) != col(Attempt.n),
+            col(other.channel) == SMS,
+            sa.or_(col(other.result) == Result.ambiguous, col(other.stage) == Stage.data),
+        )
+        .correlate(Attempt)
+    )
 
 
 _NOTHING_KNOWN = (col(MessagePart.ref) == "", col(MessagePart.state).is_(None))

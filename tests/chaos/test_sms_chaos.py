@@ -40,9 +40,9 @@ from tests.support.relays import recording_relay
 from tests.support.sms_sendings import live_to_the_end, sms_breach
 from tests.support.working_process import kill, start_worker
 
-PEOPLE, KILLS, PARTS_BEFORE_A_KILL = 1_500, 12, 90
+PEOPLE, KILLS, PARTS_BEFORE_A_KILL = 800, 6, 90
 FEW, FEW_KILLS, PARTS_BEFORE_ONE_OF_FEW = 300, 4, 50
-FREEZE_AT, FROZEN_SECONDS = 6, 7.0
+FREEZE_AT, FROZEN_SECONDS = 3, 7.0
 WINDOW, CONNECTIONS, BOUNCES = 10, 2, 5
 # Slow enough that every kill falls into the sending.
 SMPP = {"window": WINDOW, "per_second": 120}
