@@ -72,10 +72,8 @@ def test_a_later_version_updates_who_has_or_may_have_the_first_by_sms_and_is_the
     assert_sound(breach)
 
 
-def test_a_receipt_about_the_first_version_that_comes_after_the_second_changes_no_account_twice(
-    tmp_path: Path,
-) -> None:
-    """The receipt about what was in doubt proves that the first version came: the second stays an update of it."""
+def test_whose_first_version_is_in_doubt_gets_the_second_as_an_update(tmp_path: Path) -> None:
+    """It may have come, and then two versions without a word would contradict each other."""
     late = (Pause(1.5), *USUAL)
     talks = (Talk(submits=(USUAL, USUAL, SILENCE)), Talk(submits=(USUAL, USUAL, late)), Talk())
     with faulty_centre(*talks) as centre:
