@@ -187,7 +187,7 @@ LEDGER = [
     Damage(
         "a delivery goes over a channel that is none",
         ("UPDATE delivery SET channel = 'fax' WHERE {one}",),
-        {"ledger.people": "no channel"},
+        {"ledger.people": "no channel", "ledger.states": "do not show it"},
     ),
     Damage(
         "a delivery's batch is none",
