@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from incident.delivery.ledger import LONGEST_PAUSE
+from incident.delivery.sms_parts import FAILED
 from incident.delivery.states import SMS, CampaignState
 from incident.ops.check import check_moment
 from incident.ops.checks.base import table_of
@@ -88,15 +89,15 @@ EXCUSES = [
     Excuse(
         "attempt",
         "outcome_at",
-        "when an earlier try ended is compared with nothing until the campaign ends; that it ended is",
-        lambda cell, new: cell.goes_on and cell.row["result"] == "temporary" and new is not None,
+        "when a try ended that did not settle it is compared with nothing until the campaign ends; that it ended is",
+        lambda cell, new: cell.goes_on and new is not None,
     ),
     Excuse(
         "attempt",
         "stage",
-        "until the campaign ends a refusal may have come at another stage that leads to the same",
+        "until the campaign ends a try may have ended at another stage that leads to the same",
         lambda cell, new: (
-            cell.goes_on and cell.row["result"] in ("temporary", "permanent") and new is not None
+            cell.goes_on and cell.row["result"] in ("temporary", "permanent", "not_sent") and new is not None
         ),
     ),
     Excuse(
@@ -118,6 +119,27 @@ EXCUSES = [
         "never_tried",
         "sendings from before there were waves did not count it; only what stops a wave looks at it",
         lambda cell, new: new == 0,
+    ),
+    Excuse(
+        "delivery",
+        "settled_at",
+        "when something came back about it is compared with nothing until the campaign ends",
+        lambda cell, new: cell.goes_on and cell.row["rank"] != 0 and new is not None,
+    ),
+    *(
+        Excuse(
+            "receipt",
+            column,
+            "until the campaign ends what came back is only shown; what it proves is compared",
+            lambda cell, new: cell.goes_on,
+        )
+        for column in ("kind", "status", "raw_sha256", "taken_at", "verified_by")
+    ),
+    Excuse(
+        "message_part",
+        "state",
+        "of a part alone nothing follows, but that it failed",
+        lambda cell, new: cell.value not in FAILED and new not in FAILED,
     ),
     Excuse(
         "message_part",
