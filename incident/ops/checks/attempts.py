@@ -322,10 +322,11 @@ def _goes_together() -> sa.ColumnElement[bool]:
                     a.result.in_([Result.temporary, Result.permanent]),
                     stage.in_([Stage.account, Stage.reply]) & (code != 0),
                 ),
-                (a.result == Result.ambiguous, stage.in_(["", Stage.submitted])),
+                # Nobody answered.
+                (a.result == Result.ambiguous, stage.in_(["", Stage.submitted]) & a.code.is_(None)),
                 (
                     a.result == Result.not_sent,
-                    stage.in_([*before, Stage.data, Stage.account, Stage.reply]),
+                    stage.in_([*before, Stage.account]) | (stage == Stage.data) & a.code.is_(None),
                 ),
                 else_=sa.false(),
             ),
