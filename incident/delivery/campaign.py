@@ -41,7 +41,7 @@ from incident.delivery.suppression import suppressed_people
 from incident.delivery.waving import begin_waves
 from incident.durable import lift_brake, put_job
 from incident.duties.evaluating import meet_duty, stored_duties
-from incident.errors import Refused
+from incident.errors import Refused, Unreadable
 from incident.law.regimes import DutyKind
 from incident.notice.release import Version
 from incident.record.holds import Cover, must_not_be_held
@@ -259,7 +259,10 @@ def _begins_with_sms(change: Change, person: Person, why: Why, basis: _Basis) ->
         return False
     if why is Why.NONE and (not basis.may_begin_with_sms or person.id in basis.sharing.company):
         return False
-    row = person_from_content(open_row(person, key=change.key))
+    try:
+        row = person_from_content(open_row(person, key=change.key))
+    except Unreadable:
+        return False  # one damaged record must not keep the others from being told
     return basis.planner.first_way(person, row, suppressed=why is Why.SUPPRESSED) is Way.SMS
 
 

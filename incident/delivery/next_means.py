@@ -11,6 +11,7 @@ SMS by people only, since it would tell them in words that are not meant for the
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +39,7 @@ from incident.delivery.states import (
     written_failed,
 )
 from incident.durable import put_job
+from incident.errors import ConflictingWrite, StoreUnavailable, TocsinError
 from incident.notice.frozen import FrozenNotice
 from incident.notice.release import version_by_id
 from incident.settings import Means, Settings
@@ -45,6 +47,8 @@ from incident.store.change import Change
 from incident.store.prepared import PreparedLookup
 from incident.store.store import Store
 from incident.store.tables import Batch, Campaign, Delivery, Person
+
+log = logging.getLogger(__name__)
 
 _JOBS = {Way.EMAIL: BATCH_JOB, Way.SMS: SMS_JOB}
 _STATES = PreparedLookup(Delivery, key="id", columns=("id", "state"))
@@ -99,6 +103,21 @@ class NextMeans:
                 wake_the_waves(change.session, campaign_id, campaign.incident_id)
 
     def _go_on(self, session: Session, which: sa.ColumnElement[bool], *, now: datetime) -> frozenset[str]:
+        """Where nobody can tell what comes next, they stay unreachable and on the list of people: what is written in the
+        same transaction, such as that a message was taken, must not be lost with it."""
+        try:
+            return self._go_on_as_planned(session, which, now=now)
+        except (StoreUnavailable, ConflictingWrite):
+            raise
+        except TocsinError as error:
+            log.warning(
+                "whom one means did not reach stays with people: what comes next is not known (%s)", error
+            )
+            return frozenset()
+
+    def _go_on_as_planned(
+        self, session: Session, which: sa.ColumnElement[bool], *, now: datetime
+    ) -> frozenset[str]:
         rows = _unreached(session, which)
         if not rows:
             return frozenset()

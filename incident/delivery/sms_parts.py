@@ -224,9 +224,9 @@ def _new_receipts(
     """Note the states of parts, and make a receipt of each message about which they say something."""
     about: dict[tuple[str, int], tuple[SmsReceipt, VerifiedBy]] = {}
     for receipt, match in found:
-        part = _part(session, match)
+        part = _part(session, match, receipt.message_id)
         if part is None:
-            continue  # said before
+            continue  # all of its parts are known
         # Known by its id from now on: the centre may say the same again.
         part.ref = part.ref or receipt.message_id
         if part.state not in DELIVERED | FAILED:
@@ -243,16 +243,19 @@ def _new_receipts(
     return [each for each in made if each.rank is not Rank.NOTHING]
 
 
-def _part(session: Session, match: _Match) -> MessagePart | None:
-    """The part that a match is about; of those whose id is not known, the first of which nothing was said."""
+def _part(session: Session, match: _Match, message_id: str) -> MessagePart | None:
+    """The part that a match is about: of a message that is known by its number, the one that got this id from a receipt
+    just now, or the first of which nothing is known."""
     if match.part:
         return session.get_one(MessagePart, (match.delivery_id, match.n, match.part), populate_existing=True)
-    return session.exec(
+    of_it = (
         select(MessagePart)
-        .where(MessagePart.delivery_id == match.delivery_id, MessagePart.n == match.n, *_NOTHING_KNOWN)
+        .where(MessagePart.delivery_id == match.delivery_id, MessagePart.n == match.n)
         .order_by(col(MessagePart.part))
         .limit(1)
-    ).first()
+    )
+    said_again = session.exec(of_it.where(col(MessagePart.ref).in_(id_forms(message_id)))).first()
+    return said_again or session.exec(of_it.where(*_NOTHING_KNOWN)).first()
 
 
 def _states(

@@ -412,6 +412,7 @@ def test_a_receipt_that_comes_again_counts_once_also_where_only_its_number_is_kn
     breach = sms_breach(tmp_path, [person(number(20))], centre_port=9)
     in_doubt(breach)
     said = SmsReceipt("4711", MessageState.delivered, None, None, number(20).lstrip("+"), "")
+    assert take(breach, *[said] * PARTS) == [True] * PARTS  # all at once, as after a new connection
     for _ in range(PARTS):
         assert take(breach, said) == [True]
     assert (only(breach).state, only(breach).rank) == (DeliveryState.PENDING, Rank.NOTHING)
