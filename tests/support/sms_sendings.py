@@ -60,11 +60,12 @@ def sms_breach(
     means: Sequence[str] = MEANS,
     smpp: Mapping[str, Any] | None = None,
     on: PostgresServer | None = None,
+    opens: bool = True,
     waves: Mapping[str, Any] = AT_ONCE,
     mail: Mapping[str, Any] | None = None,
     stale_seconds: float | None = None,
 ) -> Breach:
-    """A sending that has begun, and of which nothing has left."""
+    """A sending that has begun, and of which nothing has left; one that is released only where it is not to open."""
     breach = make_breach(
         tmp_path,
         people=people,
@@ -78,7 +79,8 @@ def sms_breach(
         engine={"stale_seconds": stale_seconds} if stale_seconds is not None else {},
     )
     breach.release()
-    breach.open_sending()
+    if opens:
+        breach.open_sending()
     return breach
 
 

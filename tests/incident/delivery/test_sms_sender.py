@@ -38,6 +38,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.relays import RecordingRelay
 from tests.support.sms_sendings import by_sms_only, live_to_the_end, number, sms_breach, work_until
 from tests.support.versions import next_version
+from tests.support.workspaces import run_sql
 
 PARTS = 3
 """So many has the SMS to Ann in English."""
@@ -420,6 +421,30 @@ def test_a_receipt_that_comes_again_counts_once_also_where_only_its_number_is_kn
     assert take(breach, *others) == [True, True]
     assert (only(breach).state, only(breach).rank) == (DeliveryState.ACCEPTED, Rank.DELIVERED)
     assert_sound(breach)
+
+
+def test_where_the_next_means_cannot_be_told_nobody_is_told_twice_by_the_first(
+    tmp_path: Path, relay: RecordingRelay
+) -> None:
+    """What was taken is written down all the same; whoever was refused stays on the list of people."""
+    relay.at_rcpt = lambda address: "550 5.1.1 unknown" if address.startswith("p00001") else None
+    people = [replace(each, phone=number(20 + at)) for at, each in enumerate(some_people(5))]
+    breach = sms_breach(tmp_path, people, centre_port=9, relay_port=relay.port)
+    run_sql(breach.made.store, "UPDATE duty SET sealed = x'00'")
+    breach.work()
+    assert sorted(mail.to for mail in relay.taken) == [each.email for each in people[1:]]
+    account = breach.account()
+    assert (account.accepted, account.unreachable) == (4, {Why.REFUSED: 1})
+
+
+def test_a_damaged_record_keeps_nobody_else_from_being_told_by_sms(tmp_path: Path) -> None:
+    with message_centre() as centre:
+        breach = sms_breach(tmp_path, by_sms_only(3), centre_port=centre.port, opens=False)
+        run_sql(breach.made.store, "UPDATE person SET sealed = x'00' WHERE id = (SELECT min(id) FROM person)")
+        breach.open_sending()
+        live_to_the_end(breach)
+        assert len(centre.copies()) == 2
+    assert breach.account().unreachable == {Why.NO_EMAIL: 1}
 
 
 def test_of_two_messages_in_doubt_no_receipt_says_which_it_is_about(tmp_path: Path) -> None:
