@@ -20,7 +20,16 @@ from functools import partial
 from sqlmodel import Session
 
 from incident.delivery.domains import Line
-from incident.delivery.following import decide_updates, others_of, retire, some_wait, updates_in
+from incident.delivery.following import decide_updates, others_of, some_wait, updates_in
+from incident.delivery.leaving_batch import (
+    FOR_AN_EARLIER_VERSION,
+    brakes_of,
+    is_kept_back,
+    leave_kept_back,
+    leave_to_rest,
+    leave_to_the_later_version,
+    seconds_until_next,
+)
 from incident.delivery.ledger import (
     Due,
     Settled,
@@ -38,11 +47,10 @@ from incident.delivery.message import CannotBeAddressed, Stationery, compose, st
 from incident.delivery.next_means import NextMeans
 from incident.delivery.picking import Behind, Picked, Picking, pick
 from incident.delivery.return_path import BounceMailbox
-from incident.delivery.states import BATCH_JOB, RELAY_LIMITS, SETTLE_JOB, CampaignState, Why, campaign_brake
-from incident.durable import Lease, braked, due_jobs, put_job, take_for_each, take_tokens
+from incident.delivery.states import BATCH_JOB, EMAIL, RELAY_LIMITS, SETTLE_JOB, CampaignState, Why
+from incident.durable import Lease, due_jobs, put_job, take_for_each, take_tokens
 from incident.errors import NotFound, TocsinError
 from incident.notice.release import version_by_id
-from incident.record.holds import Cover, hold_brake, is_held
 from incident.store.store import Store
 from incident.store.tables import Batch, Campaign
 from notifiers.email.message import Envelope
@@ -51,10 +59,6 @@ from notifiers.outcome import Outcome
 GROUP = 40
 _LONGEST_WAIT = 1.0  # between two looks at the limit: a sign of life, and a look whether to stop
 _SHORTEST_WAIT = 0.05
-# Whoever lifts a brake makes every open job due at once; this is only for one that nobody lifts.
-_UNDER_A_BRAKE = 3600.0
-# Until what an earlier version has under way is settled: its worker does that within seconds, or another takes over.
-_FOR_AN_EARLIER_VERSION = 2.0
 
 
 def batches_at_once(connections: int) -> int:
@@ -163,7 +167,7 @@ def send_batch(lease: Lease, store: Store, batch_id: str, post: Post) -> None:
         if campaign.state == CampaignState.SENDING and post.next_means is not None:
             post.next_means.go_on_in(session, batch_id, now=post.clock())
         if campaign.state == CampaignState.REPLACED:
-            _leave_to_the_later_version(session, lease, batch, now=post.clock())
+            leave_to_the_later_version(session, lease, batch, now=post.clock())
             return
         if not is_let_go(session, batch):
             # Its wave puts the job again.
@@ -203,16 +207,11 @@ def _next_group(sending: _Sending, settled: list[Settled]) -> _Group | _Wait | _
         if lease.stopping:
             lease.again(session)
             return None
-        # The hold itself is asked besides its brake: it is what the journal keeps.
-        if braked(session, *_brakes_of(batch)) or is_held(session, batch.incident_id, Cover.PEOPLE):
-            campaign = session.get(Campaign, batch.campaign_id)
-            if campaign is not None and campaign.state == CampaignState.REPLACED:
-                _leave_to_the_later_version(session, lease, batch, now=now)
-            else:
-                lease.again(session, after=_UNDER_A_BRAKE)
+        if is_kept_back(session, batch):
+            leave_kept_back(session, lease, batch, now=now)
             return None
         if (until := sending.post.rests_until(session, batch.incident_id, now)) is not None:
-            lease.again(session, after=min((until - now).total_seconds(), _UNDER_A_BRAKE))
+            leave_to_rest(session, lease, until, now=now)
             return None
         relay = sending.post.room.limited_relay()
         limit = RELAY_LIMITS + relay if relay else None
@@ -223,7 +222,7 @@ def _next_group(sending: _Sending, settled: list[Settled]) -> _Group | _Wait | _
             return _wait_or_let_go(session, sending, picked.behind, now=now)
         wake_the_waves(session, batch.campaign_id, batch.incident_id)
         if open_deliveries(session, batch.id):
-            lease.again(session, after=_until_next(session, batch, now=now))
+            lease.again(session, after=seconds_until_next(session, batch, channel=EMAIL, now=now))
             return None
         put_job(session, SETTLE_JOB, batch.campaign_id, incident_id=batch.incident_id)
         lease.done(session)
@@ -268,30 +267,9 @@ def _wait_or_let_go(session: Session, sending: _Sending, behind: Behind, *, now:
     turn = sending.post.line.turn(behind.bucket, per_second=behind.level.per_second, wanted=behind.turn)
     others_due = next_due_at(session, batch.id, later_than=now)
     until = [turn, *([(others_due - now).total_seconds()] if others_due else [])]
-    until += [_FOR_AN_EARLIER_VERSION] if some_follow else []
+    until += [FOR_AN_EARLIER_VERSION] if some_follow else []
     lease.again(session, after=min(until), untried=True)
     return None
-
-
-def _until_next(session: Session, batch: Batch, *, now: datetime) -> float:
-    """Seconds until somebody of a batch may be due."""
-    waits_until = next_due_at(session, batch.id)
-    pause = max((waits_until - now).total_seconds(), 0.0) if waits_until else 0.0
-    if not some_wait(session, batch.id):
-        return pause
-    return min(pause, _FOR_AN_EARLIER_VERSION) if waits_until else _FOR_AN_EARLIER_VERSION
-
-
-def _leave_to_the_later_version(session: Session, lease: Lease, batch: Batch, *, now: datetime) -> None:
-    """Nothing of this batch is with the relay: who was not told is told by the later version."""
-    retire(session, batch.id, now=now)
-    put_job(session, SETTLE_JOB, batch.campaign_id, incident_id=batch.incident_id)
-    lease.done(session)
-
-
-def _brakes_of(batch: Batch) -> tuple[str, str]:
-    """The brakes besides the general one that stop a batch: of its notice, and of a hold over words to people."""
-    return campaign_brake(batch.campaign_id), hold_brake(batch.incident_id, Cover.PEOPLE)
 
 
 def _made(
@@ -327,7 +305,7 @@ def _made(
 def _send_group(sending: _Sending, group: _Group) -> list[Settled]:
     outcomes: list[Outcome] = sending.post.room.send(
         [envelope for _, envelope in group.messages],
-        may_go=partial(sending.lease.may_act, *_brakes_of(sending.batch)),
+        may_go=partial(sending.lease.may_act, *brakes_of(sending.batch)),
         may_take=partial(_may_take, sending.store, group),
     )
     now = sending.post.clock()

@@ -17,12 +17,19 @@ from functools import partial
 
 from sqlmodel import Session
 
-from incident.delivery.following import decide_updates, others_of, retire, some_wait, updates_in
+from incident.delivery.following import decide_updates, others_of, updates_in
+from incident.delivery.leaving_batch import (
+    brakes_of,
+    is_kept_back,
+    leave_kept_back,
+    leave_to_rest,
+    leave_to_the_later_version,
+    seconds_until_next,
+)
 from incident.delivery.ledger import (
     Due,
     Settled,
     due_deliveries,
-    next_due_at,
     open_deliveries,
     unsendable,
     write_intent,
@@ -36,20 +43,15 @@ from incident.delivery.sms_message import SmsPaper, compose_sms, sms_paper
 from incident.delivery.sms_parts import begin_parts, keep_parts
 from incident.delivery.sms_room import SmsRoom
 from incident.delivery.sms_rules import Tries, judge_sms, take_over_sms, tries_by_sms
-from incident.delivery.states import RELAY_LIMITS, SETTLE_JOB, SMS, CampaignState, Why, campaign_brake
-from incident.durable import Lease, braked, levels, put_job, take_tokens
+from incident.delivery.states import RELAY_LIMITS, SETTLE_JOB, SMS, CampaignState, Why
+from incident.durable import Lease, levels, put_job, take_tokens
 from incident.errors import NotFound
 from incident.notice.release import version_by_id
-from incident.record.holds import Cover, hold_brake, is_held
 from incident.store.store import Store
 from incident.store.tables import Batch, Campaign
 from notifiers.outcome import Outcome
 from notifiers.smpp.message import SmsMessage
 
-_UNDER_A_BRAKE = (
-    3600.0  # whoever lifts a brake makes every open job due at once; this is for one that nobody lifts
-)
-_FOR_AN_EARLIER_VERSION = 2.0
 _LONGEST_WAIT = 1.0  # between two looks, for a sign of life and whether to stop
 _SHORTEST_WAIT = 0.02
 
@@ -83,14 +85,10 @@ class _Sending:
     post: SmsPost
     under_way: dict[Future[Outcome], _UnderWay] = field(default_factory=dict)
 
-    @property
-    def brakes(self) -> tuple[str, str]:
-        return campaign_brake(self.batch.campaign_id), hold_brake(self.batch.incident_id, Cover.PEOPLE)
-
 
 @dataclass(frozen=True)
 class _Next:
-    """The message whose intent is written; None where somebody was settled without one."""
+    """The message whose intent is written."""
 
     under_way: _UnderWay
     message: SmsMessage
@@ -130,7 +128,7 @@ def send_sms_batch(lease: Lease, store: Store, batch_id: str, post: SmsPost) -> 
             raise NotFound("this batch does not exist", where=batch_id)
         ids = take_over_sms(session, batch_id, now=post.clock())
         if campaign.state == CampaignState.REPLACED:
-            _leave_to_the_later_version(session, lease, batch, now=post.clock())
+            leave_to_the_later_version(session, lease, batch, now=post.clock())
             return
         post.next_means.go_on(session, ids, now=post.clock())
         if not is_let_go(session, batch):
@@ -176,7 +174,7 @@ def _send_all(sending: _Sending) -> None:
         if isinstance(found, Settled):
             unsent = [found]
         elif isinstance(found, _Next):
-            may_go = partial(sending.lease.may_act, *sending.brakes)
+            may_go = partial(sending.lease.may_act, *brakes_of(sending.batch))
             future = room.hand_over(found.message, may_go=may_go)
             sending.under_way[future] = found.under_way
         elif sending.under_way:
@@ -258,8 +256,7 @@ def _may_begin(session: Session, sending: _Sending, *, now: datetime) -> bool:
     batch = sending.batch
     return not (
         sending.lease.stopping
-        or braked(session, *sending.brakes)
-        or is_held(session, batch.incident_id, Cover.PEOPLE)
+        or is_kept_back(session, batch)
         or sending.post.rests_until(session, batch.incident_id, now) is not None
     )
 
@@ -270,19 +267,15 @@ def _leave(session: Session, sending: _Sending, *, now: datetime) -> None:
     if lease.stopping:
         lease.again(session)
         return
-    if braked(session, *sending.brakes) or is_held(session, batch.incident_id, Cover.PEOPLE):
-        campaign = session.get(Campaign, batch.campaign_id)
-        if campaign is not None and campaign.state == CampaignState.REPLACED:
-            _leave_to_the_later_version(session, lease, batch, now=now)
-        else:
-            lease.again(session, after=_UNDER_A_BRAKE)
+    if is_kept_back(session, batch):
+        leave_kept_back(session, lease, batch, now=now)
         return
     if (until := sending.post.rests_until(session, batch.incident_id, now)) is not None:
-        lease.again(session, after=min((until - now).total_seconds(), _UNDER_A_BRAKE))
+        leave_to_rest(session, lease, until, now=now)
         return
     wake_the_waves(session, batch.campaign_id, batch.incident_id)
     if open_deliveries(session, batch.id, channel=SMS):
-        lease.again(session, after=_until_next(session, batch, now=now))
+        lease.again(session, after=seconds_until_next(session, batch, channel=SMS, now=now))
         return
     put_job(session, SETTLE_JOB, batch.campaign_id, incident_id=batch.incident_id)
     lease.done(session)
@@ -341,19 +334,3 @@ def _limit(session: Session, sending: _Sending, parts: int) -> float:
     if level.room < wanted:
         return max(level.wait(wanted), _SHORTEST_WAIT)
     return 0.0 if take_tokens(session, bucket, wanted).granted == wanted else _SHORTEST_WAIT
-
-
-def _until_next(session: Session, batch: Batch, *, now: datetime) -> float:
-    """Seconds until somebody of a batch may be due."""
-    waits_until = next_due_at(session, batch.id, channel=SMS)
-    pause = max((waits_until - now).total_seconds(), 0.0) if waits_until else 0.0
-    if not some_wait(session, batch.id):
-        return pause
-    return min(pause, _FOR_AN_EARLIER_VERSION) if waits_until else _FOR_AN_EARLIER_VERSION
-
-
-def _leave_to_the_later_version(session: Session, lease: Lease, batch: Batch, *, now: datetime) -> None:
-    """Nothing of this batch is with the centre: who was not told is told by the later version."""
-    retire(session, batch.id, now=now)
-    put_job(session, SETTLE_JOB, batch.campaign_id, incident_id=batch.incident_id)
-    lease.done(session)

@@ -32,6 +32,7 @@ from incident.durable import (
     Patience,
     Runner,
     braked,
+    due_jobs,
     somebody_works,
     wait_for,
 )
@@ -178,6 +179,11 @@ class Worker:
         calling = {SUMMONS_JOB: _CALLING_AT_ONCE, RUN_JOB: _RUNS_AT_ONCE}
         with self.house.store.transaction(in_turn="missing jobs") as session:
             put_missing_jobs(session)
+            if self.sends and centre is None and due_jobs(session, SMS_JOB, limit=1):
+                self.says(
+                    "people wait for an SMS, and no message centre is declared; nobody is told so until"
+                    " [sms.smpp] and [fallback] means are set again in incident.toml"
+                )
             if routes or centre is not None:
                 keep_relay_limits(session, routes, self._limits_of_centres())
         with collecting_seldom(), BounceReading(self.house, says=self.says), ExitStack() as rooms:

@@ -18,12 +18,13 @@ from incident.delivery.sms_parts import begin_parts, take_sms_receipts
 from incident.delivery.sms_rules import DOUBT_PAUSE, MOST_DOUBTS, take_over_sms
 from incident.delivery.states import SMS, CampaignState, DeliveryState, Rank, Why
 from incident.ops.check import check
+from incident.ops.worker import Worker
 from incident.proof.verify import verify
 from incident.record.person_view import person_called
 from incident.store.tables import Attempt, Delivery, MessagePart
 from notifiers.outcome import Result
 from notifiers.smpp.receipts import MessageState, SmsReceipt
-from tests.support.breaches import Affected, Breach, some_people
+from tests.support.breaches import QUICK, Affected, Breach, some_people
 from tests.support.faulty_centre import SILENCE, USUAL, Pause, Receipt, Talk, faulty_centre
 from tests.support.lived_in import broken
 from tests.support.message_centre import (
@@ -477,3 +478,14 @@ def take(breach: Breach, *receipts: SmsReceipt) -> list[bool]:
     store = breach.made.store
     go_on = NextMeans(store, breach.made.settings).go_on_after
     return take_sms_receipts(store, receipts, centre="smsc:2775", now=breach.made.clock(), go_on=go_on)
+
+
+def test_whoever_waits_for_an_sms_without_a_centre_is_spoken_of(tmp_path: Path) -> None:
+    breach = sms_breach(tmp_path, by_sms_only(2), centre_port=9)
+    settings = breach.made.settings
+    without = settings.model_copy(update={"sms": settings.sms.model_copy(update={"smpp": None})})
+    said: list[str] = []
+    house = replace(breach.house, settings=without)
+    with Worker(house, patience=QUICK, says=said.append).runner():
+        assert len(said) == 1 and "no message centre is declared" in said[0]
+    assert {row.state for row in breach.deliveries()} == {DeliveryState.PENDING}
