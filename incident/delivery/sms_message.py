@@ -16,7 +16,7 @@ from incident.notice.sms_text import SmsEncoding, sms_text
 from incident.notice.updating import sms_marked_as_update
 from incident.record.person import PersonRow
 from notifiers.errors import BadAddress
-from notifiers.smpp.message import SmsMessage
+from notifiers.sms.message import SmsMessage
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ from incident.store.store import Store
 from incident.store.tables import Attempt, Delivery, MessagePart, Person
 from incident.store.tables.delivering import IN_DOUBT
 from notifiers.outcome import Result, Stage
-from notifiers.smpp.receipts import MessageState, SmsReceipt, id_forms
+from notifiers.smpp.receipts import id_forms
+from notifiers.sms.receipt import MessageState, SmsReceipt
 
 ENGINE = "engine"
 TAKEN = "receipts.sms"

@@ -27,9 +27,10 @@ from notifiers.circuit import Circuit
 from notifiers.errors import BadCentre, CarrierUnreachable
 from notifiers.outcome import BEFORE_THE_RECIPIENT, Outcome, Result, Stage
 from notifiers.smpp.centre import Alphabet, Centre, NumberFormat, Timeouts
-from notifiers.smpp.message import SmsMessage, submits_of
-from notifiers.smpp.receipts import SmsReceipt
+from notifiers.smpp.message import submits_of
 from notifiers.smpp.session import SmppSession
+from notifiers.sms.message import SmsMessage
+from notifiers.sms.receipt import SmsReceipt
 
 log = logging.getLogger(__name__)
 

@@ -50,7 +50,7 @@ from incident.notice.release import version_by_id
 from incident.store.store import Store
 from incident.store.tables import Batch, Campaign
 from notifiers.outcome import Outcome
-from notifiers.smpp.message import SmsMessage
+from notifiers.sms.message import SmsMessage
 
 _LONGEST_WAIT = 1.0  # between two looks, for a sign of life and whether to stop
 _SHORTEST_WAIT = 0.02

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from notifiers.errors import BadAddress, BadCentre
 from notifiers.hosts import is_host, is_this_machine
-from notifiers.smpp.alphabet import Alphabet, is_gsm, septets_of
+from notifiers.sms.alphabet import Alphabet, is_gsm, septets_of
 
 __all__ = ["Address", "Alphabet", "Centre", "NumberFormat", "Timeouts", "tls_context"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from notifiers.smpp.alphabet import HAS_HEADER, Alphabet, parted, place_of, text_of
 from notifiers.smpp.pdu import DeliverSm, Tag
 from notifiers.smpp.receipts import octets_of_deliver
+from notifiers.sms.alphabet import HAS_HEADER, Alphabet, parted, place_of, text_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,10 @@ of exactly this shape is read as one too: compare `number` with that of the mess
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from enum import StrEnum
 
-from notifiers.smpp.alphabet import HAS_HEADER, UCS_2, parted
 from notifiers.smpp.pdu import DeliverSm, Tag
+from notifiers.sms.alphabet import HAS_HEADER, UCS_2, parted
+from notifiers.sms.receipt import MessageState, SmsReceipt
 
 _TYPE_BITS = 0x3C
 _RECEIPT_TYPES = frozenset({0x04, 0x08, 0x20})
@@ -34,25 +33,6 @@ _DECIMAL = re.compile(r"[0-9]+")
 _USUAL_WIDTHS = (8, 10)
 """To how many digits centres pad an id: 32 bits in hexadecimal, and in decimal as Appendix B does."""
 
-
-class MessageState(StrEnum):
-    """What became of a message (5.2.28; scheduled and skipped are of SMPP 5.0, 4.7.15)."""
-
-    scheduled = "scheduled"
-    enroute = "enroute"
-    delivered = "delivered"
-    expired = "expired"
-    deleted = "deleted"
-    undeliverable = "undeliverable"
-    accepted = "accepted"
-    """Read by a person on behalf of the recipient."""
-    unknown = "unknown"
-    rejected = "rejected"
-    skipped = "skipped"
-
-
-UNDER_WAY = frozenset({MessageState.scheduled, MessageState.enroute})
-"""Another receipt follows."""
 
 _STATES = (
     MessageState.scheduled,
@@ -82,24 +62,6 @@ _WORDS = {
     "REJECTD": MessageState.rejected,
     "SKIPPD": MessageState.skipped,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class SmsReceipt:
-    """What the centre says of one part.
-
-    `message_id` is as it came; look it up under each of `id_forms`. A `state` that the centre spells in no known way is
-    unknown, and its word is in `error` where there is no other. `error` is the network's code as it came, None for none
-    or zero; from the optional parameter it is "type:code" (5.3.2.31). `done_at` is as it came, mostly YYMMDDhhmm in the
-    centre's time. `number` are the digits of the person's number. `raw_text` may quote the message.
-    """
-
-    message_id: str
-    state: MessageState
-    error: str | None
-    done_at: str | None
-    number: str
-    raw_text: str
 
 
 def is_marked_receipt(deliver: DeliverSm) -> bool:

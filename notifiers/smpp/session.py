@@ -28,11 +28,13 @@ from notifiers.outcome import Outcome, Result, Stage
 from notifiers.smpp.centre import Centre, tls_context
 from notifiers.smpp.incoming import SmsFromPerson, message_of
 from notifiers.smpp.link import Break, Link, LinkBroken, open_link
-from notifiers.smpp.message import SmsMessage, submits_of
+from notifiers.smpp.message import submits_of
 from notifiers.smpp.pace import Pace
 from notifiers.smpp.pdu import Command, DeliverSm, Pdu, SubmitSm, SubmitSmResp
-from notifiers.smpp.receipts import SmsReceipt, is_marked_receipt, receipt_of
+from notifiers.smpp.receipts import is_marked_receipt, receipt_of
 from notifiers.smpp.statuses import Meaning, Status, Verdict, meaning_of
+from notifiers.sms.message import SmsMessage
+from notifiers.sms.receipt import SmsReceipt
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds between attempts to open a session that fail, at first and at most; they double."""

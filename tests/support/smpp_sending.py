@@ -8,8 +8,8 @@ from typing import Any
 
 from incident.notice.sms_text import SmsEncoding, sms_text
 from notifiers.smpp.centre import Centre, Timeouts
-from notifiers.smpp.message import SmsMessage
-from notifiers.smpp.receipts import SmsReceipt
+from notifiers.sms.message import SmsMessage
+from notifiers.sms.receipt import SmsReceipt
 
 NUMBER = "+8613912345678"
 LONG = "【示例公司】您好：我们发生了一起信息安全事件。您的以下信息可能已经泄露：姓名、手机号码。" * 4

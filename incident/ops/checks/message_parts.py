@@ -9,7 +9,7 @@ from incident.delivery.states import SMS, Rank
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, scan, table_of
 from incident.store.tables import Attempt, MessagePart, Receipt
 from notifiers.outcome import Result, Stage
-from notifiers.smpp.receipts import MessageState
+from notifiers.sms.receipt import MessageState
 
 _attempt, _part, _receipt = map(table_of, (Attempt, MessagePart, Receipt))
 a, m, r = (table.c for table in (_attempt, _part, _receipt))

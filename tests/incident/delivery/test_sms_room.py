@@ -13,8 +13,8 @@ from incident.carrier_settings import SmppSettings
 from incident.delivery.sms_room import SmsRoom, centre_from, must_be_usable
 from incident.errors import BadInput, CarrierUnavailable, StoreAway
 from notifiers.smpp.centre import Centre
-from notifiers.smpp.message import SmsMessage
-from notifiers.smpp.receipts import SmsReceipt
+from notifiers.sms.message import SmsMessage
+from notifiers.sms.receipt import SmsReceipt
 from tests.support.faulty_centre import USUAL, Answer, FaultyCentre, Receipt, Talk, faulty_centre
 from tests.support.message_centre import message_centre
 from tests.support.smpp_octets import Command

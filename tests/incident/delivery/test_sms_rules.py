@@ -15,7 +15,7 @@ from incident.delivery.sms_parts import DELIVERED, FAILED, HANDED_ON, rank_of
 from incident.delivery.sms_rules import DOUBT_PAUSE, MOST_DOUBTS, Tries, judge_sms
 from incident.delivery.states import IN_PROGRESS, DeliveryState, Failed, Rank, Why, failed_before
 from notifiers.outcome import Outcome, Result, Stage
-from notifiers.smpp.receipts import MessageState
+from notifiers.sms.receipt import MessageState
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
 PEER = "smsc:2775"

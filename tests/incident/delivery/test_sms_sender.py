@@ -23,7 +23,7 @@ from incident.proof.verify import verify
 from incident.record.person_view import person_called
 from incident.store.tables import Attempt, Delivery, MessagePart
 from notifiers.outcome import Result
-from notifiers.smpp.receipts import MessageState, SmsReceipt
+from notifiers.sms.receipt import MessageState, SmsReceipt
 from tests.support.breaches import QUICK, Affected, Breach, some_people
 from tests.support.faulty_centre import SILENCE, USUAL, Pause, Receipt, Talk, faulty_centre
 from tests.support.lived_in import broken

@@ -3,9 +3,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifiers.smpp.alphabet import Alphabet, concatenation_header
 from notifiers.smpp.incoming import SmsFromPerson, message_of
 from notifiers.smpp.pdu import DeliverSm, Tag, Tlv
+from notifiers.sms.alphabet import Alphabet, concatenation_header
 
 
 def test_what_a_person_wrote_is_read_with_its_place() -> None:

@@ -17,9 +17,9 @@ from notifiers.smpp.centre import Centre, tls_context
 from notifiers.smpp.incoming import SmsFromPerson
 from notifiers.smpp.link import Break, Link, LinkBroken
 from notifiers.smpp.pdu import LAST_SEQUENCE, Command, DeliverSm, Pdu, SubmitSm, encode
-from notifiers.smpp.receipts import MessageState, SmsReceipt
 from notifiers.smpp.session import SmppSession
 from notifiers.smpp.statuses import Status
+from notifiers.sms.receipt import MessageState, SmsReceipt
 from tests.support.certificates import make_authority
 from tests.support.faulty_centre import (
     SILENCE,

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from incident.notice.sms_text import SmsEncoding, sms_text
 from notifiers.errors import BadAddress, BadMessage
-from notifiers.smpp.alphabet import Alphabet, parted, place_of, text_of
 from notifiers.smpp.centre import Centre
-from notifiers.smpp.message import SmsMessage, submits_of
+from notifiers.smpp.message import submits_of
 from notifiers.smpp.pdu import Command, Pdu, SubmitSm, encode
+from notifiers.sms.alphabet import Alphabet, parted, place_of, text_of
+from notifiers.sms.message import SmsMessage
 
 NUMBER = "+8613912345678"
 CHINESE = "【示例公司】您好：我们发生了一起信息安全事件。您的以下信息可能已经泄露。" * 4

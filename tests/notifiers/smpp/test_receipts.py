@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 
 from notifiers.smpp.pdu import DeliverSm, Tag, Tlv
 from notifiers.smpp.receipts import (
-    MessageState,
-    SmsReceipt,
     id_forms,
     is_marked_receipt,
     receipt_of,
     same_id,
 )
+from notifiers.sms.receipt import MessageState, SmsReceipt
 
 APPENDIX_B = "id:1234567890 sub:001 dlvrd:001 submit date:2611302201 done date:2611302205 stat:DELIVRD err:000 text:Hello"
 RECEIPT = 0x04

@@ -11,8 +11,8 @@ import pytest
 
 from notifiers.errors import BadAddress, CarrierUnreachable
 from notifiers.outcome import Outcome, Result, Stage
-from notifiers.smpp.message import SmsMessage
 from notifiers.smpp.session import FIRST_PAUSE, SmppSession
+from notifiers.sms.message import SmsMessage
 from tests.support.faulty_centre import (
     SILENCE,
     UNBIND,

@@ -14,8 +14,9 @@ import pytest
 from notifiers.errors import CarrierUnreachable
 from notifiers.outcome import Outcome, Result, Stage
 from notifiers.smpp.centre import NumberFormat
-from notifiers.smpp.receipts import MessageState, SmsReceipt, same_id
+from notifiers.smpp.receipts import same_id
 from notifiers.smpp.session import SmppSession
+from notifiers.sms.receipt import MessageState, SmsReceipt
 from tests.support.certificates import make_authority
 from tests.support.message_centre import ANSWERS, PASSWORD, SYSTEM_ID, Receipts, message_centre
 from tests.support.smpp_sending import LONG, QuickClock, a_centre, a_message, any_receipt, until

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from incident.notice.sms_text import forcing_characters
 from notifiers.errors import BadMessage
-from notifiers.smpp.alphabet import (
+from notifiers.sms.alphabet import (
     DEFAULT,
     UCS_2,
     Alphabet,

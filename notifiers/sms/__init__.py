@@ -1,0 +1,1 @@
+"""Short messages: what all that carry them have in common."""
