@@ -105,7 +105,7 @@ data-lint: $(VENV)/.stamp-runtime  ## Check the data: regimes, languages, alert 
 	$(BIN)/incident source lint
 	$(BIN)/incident playbook lint
 
-bench: $(VENV)/.stamp-bench  ## Measure beside others: make bench NAME=startup (or email, incidents, letters, match, people, playbooks, worker)
+bench: $(VENV)/.stamp-bench  ## Measure beside others: make bench NAME=startup (or email, incidents, letters, match, people, playbooks, sms, worker)
 	@$(BIN)/python -m benchmarks $(NAME) $(ARGS)
 
 wheel: $(VENV)/.stamp-runtime  ## Build the wheel into dist/

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from incident.setting_values import CountryOrNone, Part, SecretReference
 
@@ -121,11 +121,68 @@ class SmppSettings(Declared):
     template_approved: str = ""
 
 
+class SmsTemplate(Part):
+    """A text that a gateway has registered: its `id` there, and the `text` as it was approved, with its variables."""
+
+    id: str = Field(min_length=1, max_length=100)
+    text: str = Field(min_length=1, max_length=2000)
+
+
+class SmsGatewaySettings(Declared):
+    """A provider's SMS gateway over HTTP. How it is spoken to is data: `name` is a file of `gateways/`, the workspace's
+    first, then the shipped ones.
+
+    `key_id` and `secret` sign each request. `signature` is what the gateway puts in front of each text, and `templates`
+    are the registered texts that it makes them from. `values` are what the gateway wants beside (`gateways/NAME.yaml`
+    says which); `longest_variable` how many characters it allows this account in a variable. `host`, `port`, `tls` and `ca_file` only where it is reached elsewhere than its definition says;
+    `private_line` as for a centre. `window`: messages that may wait for an answer at a time. `per_second`: messages a
+    second, by all workers together; None: no limit. `reply_wait_seconds`: how long an answer is waited for.
+    """
+
+    NEEDED: ClassVar[tuple[str, ...]] = ("name", "key_id", "processor", "country")
+
+    name: str = Field(default="", pattern="^([a-z][a-z0-9-]{0,40})?$")
+    key_id: str = ""
+    secret: SecretReference | None = None
+    signature: str = ""
+    templates: list[SmsTemplate] = Field(default_factory=list, max_length=50)
+    values: dict[str, str] = Field(default_factory=dict, max_length=20)
+    longest_variable: int | None = Field(default=None, ge=1, le=2000)
+    host: str = ""
+    port: int | None = Field(default=None, ge=1, le=65535)
+    tls: bool = True
+    ca_file: str | None = None
+    private_line: bool = False
+    window: int = Field(default=10, ge=1, le=1000)
+    per_second: PerSecond | None = None
+    reply_wait_seconds: float = Field(default=30, ge=1, le=240)
+
+
+SmsCarrier = SmppSettings | SmsGatewaySettings
+
+
 class SmsSettings(Part):
-    """By which centre SMS leave (None: none do), and what one costs, so that a preview can say what telling everybody
+    """By which carrier SMS leave (None: none do), and what one costs, so that a preview can say what telling everybody
     costs. `price` is for one segment in `currency`; None: not known. The gate warns of more than `most_segments`."""
 
     price: Annotated[Decimal, Field(ge=0, le=1000)] | None = None
     currency: str = Field(default="CNY", min_length=1, max_length=12)
     most_segments: int = Field(default=4, ge=1, le=20)
     smpp: SmppSettings | None = None
+    gateway: SmsGatewaySettings | None = None
+
+    @model_validator(mode="after")
+    def _one_carrier(self) -> Self:
+        if self.smpp is not None and self.gateway is not None:
+            raise ValueError("SMS leave by one carrier: keep [sms.smpp] or [sms.gateway]")
+        return self
+
+    @property
+    def carrier(self) -> SmsCarrier | None:
+        """The carrier that SMS leave by."""
+        return self.smpp or self.gateway
+
+    @property
+    def table(self) -> str:
+        """The table of the settings that declares it."""
+        return "sms.gateway" if self.gateway is not None else "sms.smpp"

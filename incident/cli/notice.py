@@ -170,9 +170,9 @@ def send(
     ),
 ) -> None:
     from incident.delivery.campaign import open_campaign
+    from incident.delivery.centre_room import must_be_usable
     from incident.delivery.mailroom import MailRoom, routes_from
     from incident.delivery.promises import must_keep_promises
-    from incident.delivery.sms_room import must_be_usable
     from incident.delivery.waving import let_all_go
     from incident.notice.release import must_be_released
     from incident.ops.worker import Worker

@@ -56,8 +56,8 @@ _STAYS = sorted({*NOT_WRITTEN_TO, Why.REPLACED, Why.DAMAGED})
 
 
 def sends_sms(settings: Settings) -> bool:
-    """Whether a message centre is declared, and the organisation tells people by SMS."""
-    return settings.sms.smpp is not None and Means.SMS in settings.fallback.means
+    """Whether a carrier of SMS is declared, and the organisation tells people by SMS."""
+    return settings.sms.carrier is not None and Means.SMS in settings.fallback.means
 
 
 def has_sms(frozen: FrozenNotice) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from incident.carrier_settings import Declared, Relation, SmppSettings
+from incident.carrier_settings import Declared, Relation, SmppSettings, SmsGatewaySettings
 from incident.errors import Refused
 from incident.settings import Means, Promises, Settings
 from notifiers.hosts import is_this_machine
@@ -20,7 +20,7 @@ UNION = "eu"
 _GDPR_AREA = frozenset(
     f"{UNION} at be bg cy cz de dk ee es fi fr gr hr hu ie it lt lu lv mt nl pl pt ro se si sk is li no".split()
 )
-_CALLED = {Means.EMAIL: "the mail relay", Means.SMS: "the short-message centre"}
+_CALLED = {Means.EMAIL: "the mail relay", Means.SMS: "the SMS carrier"}
 
 
 class Rule(StrEnum):
@@ -58,10 +58,10 @@ class Carrier:
 
 
 def carriers_of(settings: Settings) -> list[Carrier]:
-    """All carriers that this workspace sends by: its mail relays, and the centre where SMS is one of its means."""
+    """All carriers that this workspace sends by: its mail relays, and that of SMS where they are one of its means."""
     found = [Carrier(Means.EMAIL, where, relay) for where, relay in settings.mail.relays.items()]
-    if settings.sms.smpp is not None and Means.SMS in settings.fallback.means:
-        found.append(Carrier(Means.SMS, "sms.smpp", settings.sms.smpp))
+    if settings.sms.carrier is not None and Means.SMS in settings.fallback.means:
+        found.append(Carrier(Means.SMS, settings.sms.table, settings.sms.carrier))
     return found
 
 
@@ -134,18 +134,18 @@ def _undeclared(carriers: Sequence[Carrier]) -> Iterator[tuple[Means, Broken]]:
 
 
 def _in_clear(carrier: Carrier) -> Broken | None:
-    """Only of a centre: a relay's own rules refuse a password in clear."""
-    centre = carrier.declared
-    if not isinstance(centre, SmppSettings) or centre.tls or centre.private_line:
+    """Only of SMS: a relay's own rules refuse a password in clear."""
+    declared = carrier.declared
+    if not isinstance(declared, SmppSettings | SmsGatewaySettings) or declared.tls or declared.private_line:
         return None
-    if is_this_machine(centre.host):
+    if declared.host and is_this_machine(declared.host):
         return None
     return Broken(
         Rule.IN_CLEAR,
-        f"numbers, texts and the password would cross the network to {centre.host} in clear",
+        f"numbers, texts and the password would cross the network to {declared.host or declared.processor} in clear",
         where=f"{carrier.where}.tls",
         next_step=f"set tls = true under [{carrier.where}], or private_line = true "
-        "where a private line or a VPN leads to the centre",
+        "where a private line or a VPN leads there",
     )
 
 

@@ -48,7 +48,8 @@ class VerifiedBy(StrEnum):
     """How a receipt was matched with its message.
 
     Return path and envelope id carry a mark that only we can make; a Message-ID is known to who saw the message. The
-    carrier's id is the one that it gave when it took the message, over the same line; by the number alone only somebody
+    carrier's id is the one that it gave when it took the message, over the same line, and our own id is one that it gives
+    back; by the number alone only somebody
     is found of whose message nobody knows whether it was taken.
     """
 
@@ -56,6 +57,7 @@ class VerifiedBy(StrEnum):
     ENVELOPE_ID = "envelope_id"
     MESSAGE_ID = "message_id"
     CARRIERS_ID = "carriers_id"
+    OWN_ID = "own_id"
     NUMBER = "number"
     PERSON = "person"
 

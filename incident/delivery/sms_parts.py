@@ -1,7 +1,7 @@
 """What a message centre says later of the parts of an SMS, and what that proves of the message.
 
-A receipt names a part by the id that the centre gave when it took it, so it is matched by that id, and by the number it
-is about: centres use their ids again. Where the id is not on record, because the worker died before it could write it
+A receipt names a part by the id that the carrier gave when it took it, so it is matched by that id, and by the number it
+is about: centres use their ids again. A gateway gives our own id back, which no other message has. Where the id is not on record, because the worker died before it could write it
 down, a receipt is matched by its number alone, and only with a part of an SMS of which nobody knows whether it was taken.
 
 A message is delivered once all its parts are, and has failed as soon as one of them has.
@@ -39,6 +39,7 @@ ENGINE = "engine"
 TAKEN = "receipts.sms"
 _IN_DOUBT_FOR = timedelta(days=4)  # a centre tries for two days as a rule, and says so later at times
 _MOST_IN_DOUBT = 1000
+_LONGEST_NUMBER = 9  # digits of an attempt's number
 
 DELIVERED = frozenset({MessageState.delivered})
 FAILED = frozenset(
@@ -50,16 +51,38 @@ HANDED_ON = frozenset({MessageState.enroute, MessageState.accepted})
 # -- keeping ----------------------------------------------------------------------------------------------
 
 
-def begin_parts(session: Session, due: Due, *, parts: int, centre: str, incident_id: str) -> None:
-    """Write down, with the intent of a message, in how many parts it goes."""
-    of_all = {"delivery_id": due.id, "n": due.attempts + 1, "incident_id": incident_id, "centre": centre}
+def own_id(delivery_id: str, n: int) -> str:
+    """Our id of one attempt, for a carrier that gives it back."""
+    return f"{delivery_id}/{n}"
+
+
+def begin_parts(
+    session: Session,
+    due: Due,
+    *,
+    parts: int,
+    centre: str,
+    incident_id: str,
+    ask_at: datetime | None = None,
+) -> None:
+    """Write down, with the intent of a message, in how many parts it goes, and when its carrier is asked about it."""
+    of_all = {
+        "delivery_id": due.id,
+        "n": due.attempts + 1,
+        "incident_id": incident_id,
+        "centre": centre,
+        "ask_at": ask_at,
+    }
     _BEGIN.run_each(session.connection(), [{"part": part} for part in range(1, parts + 1)], of_all)
 
 
 _BEGIN = Prepared(
     sa.insert(MessagePart).values(
         {
-            **{name: bindparam(name) for name in ("delivery_id", "n", "part", "incident_id", "centre")},
+            **{
+                name: bindparam(name)
+                for name in ("delivery_id", "n", "part", "incident_id", "centre", "ask_at")
+            },
             "ref": "",
             "state": None,
         }
@@ -101,6 +124,7 @@ class _Match:
     incident_id: str
     n: int
     part: int
+    by: VerifiedBy
 
 
 def take_sms_receipts(
@@ -123,40 +147,56 @@ def take_sms_receipts(
     return [match is not None for match in matches]
 
 
-_OF_DESTROYED = _Match("", "", 0, 0)
+_OF_DESTROYED = _Match("", "", 0, 0, VerifiedBy.CARRIERS_ID)
 
 
 def _match(
     session: Session, store: Store, receipt: SmsReceipt, *, centre: str, now: datetime
 ) -> _Match | None:
-    parts = session.exec(
-        select(MessagePart)
-        .where(col(MessagePart.ref).in_(id_forms(receipt.message_id)), MessagePart.centre == centre)
-        .order_by(col(MessagePart.delivery_id))
-    ).all()
     destroyed = False
-    for part in parts:
+    for part, by in _named(session, receipt, centre=centre):
         try:
             if _is_about(session, store, part.delivery_id, part.incident_id, receipt.number):
-                return _Match(part.delivery_id, part.incident_id, part.n, part.part)
+                return _Match(part.delivery_id, part.incident_id, part.n, part.part, by)
         except KeyDestroyed:
             destroyed = True
     found = _in_doubt(session, store, receipt.number, now=now)
     return found or (_OF_DESTROYED if destroyed else None)
 
 
+def _named(session: Session, receipt: SmsReceipt, *, centre: str) -> list[tuple[MessagePart, VerifiedBy]]:
+    """The parts that a receipt may name: by our own id, which no other message has, and by the carrier's."""
+    found: list[tuple[MessagePart, VerifiedBy]] = []
+    delivery_id, _, n = receipt.own_id.partition("/")
+    if delivery_id and n.isdecimal() and len(n) < _LONGEST_NUMBER:
+        ours = session.get(MessagePart, (delivery_id, int(n), 1))
+        if ours is not None and ours.centre == centre:
+            found.append((ours, VerifiedBy.OWN_ID))
+    named = session.exec(
+        select(MessagePart)
+        .where(col(MessagePart.ref).in_(id_forms(receipt.message_id)), MessagePart.centre == centre)
+        .order_by(col(MessagePart.delivery_id))
+    ).all()
+    return found + [(each, VerifiedBy.CARRIERS_ID) for each in named if each.ref]
+
+
 def _is_about(session: Session, store: Store, delivery_id: str, incident_id: str, number: str) -> bool:
     """Whether a delivery went to a number. Raises `KeyDestroyed`."""
+    return _same_number(number_of(session, store, delivery_id, incident_id), number)
+
+
+def number_of(session: Session, store: Store, delivery_id: str, incident_id: str) -> str:
+    """The number that a delivery goes to, empty where it cannot be read. Raises `KeyDestroyed`."""
     key = store.key(incident_id)
     delivery = session.get(Delivery, delivery_id)
     person = session.get(Person, delivery.person_id) if delivery is not None else None
     if person is None:
-        return False
+        return ""
     try:
         row = person_from_content(open_row(person, key=key))
     except Unreadable:
-        return False
-    return bool(row.phones) and _same_number(row.phones[0], number)
+        return ""
+    return row.phones[0] if row.phones else ""
 
 
 def _same_number(ours: str, theirs: str) -> bool:
@@ -197,7 +237,7 @@ def _in_doubt(session: Session, store: Store, number: str, *, now: datetime) -> 
     for delivery_id, incident_id, n in rows:
         with suppress(KeyDestroyed):
             if _is_about(session, store, delivery_id, incident_id, number):
-                found.append(_Match(delivery_id, incident_id, n, 0))
+                found.append(_Match(delivery_id, incident_id, n, 0, VerifiedBy.NUMBER))
     return found[0] if len(found) == 1 else None
 
 
@@ -234,8 +274,7 @@ def _new_receipts(
             part.state = receipt.state
         session.add(part)
         session.flush()
-        verified_by = VerifiedBy.CARRIERS_ID if match.part else VerifiedBy.NUMBER
-        about[match.delivery_id, match.n] = receipt, verified_by
+        about[match.delivery_id, match.n] = receipt, match.by
     states = _states(session, about)
     made = [
         _receipt(delivery_id, n, rank_of(states[delivery_id, n]), receipt, centre, verified_by)

@@ -1,46 +1,27 @@
-"""The SMS room: one bound session with the message centre, and the receipts that come over it.
+"""The SMS room: what carries SMS for who sends a batch, whatever carrier is behind it.
 
-One event loop on a thread of its own holds the session; who sends a batch hands over one message at a time and looks
-later what became of it. Receipts are taken on another thread, a few together. One is acknowledged only once what it says
-is written down: what a worker that dies had not written, the centre says again.
+One event loop on a thread of its own talks to the carrier; who sends a batch hands over one message at a time and looks
+later what became of it. At most a window of messages is without an outcome at any moment, over all batches. A carrier
+that cannot be used, or refuses whoever a message is for, is left alone for a while.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from datetime import timedelta
-from pathlib import Path
-from queue import Empty, SimpleQueue
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from incident.carrier_settings import SmppSettings
-from incident.errors import BadInput, CarrierUnavailable, TocsinError
-from incident.settings import resolve_secret
 from notifiers.circuit import Circuit
-from notifiers.errors import BadCentre, CarrierUnreachable
-from notifiers.outcome import BEFORE_THE_RECIPIENT, Outcome, Result, Stage
-from notifiers.smpp.centre import Alphabet, Centre, NumberFormat, Timeouts
-from notifiers.smpp.message import submits_of
-from notifiers.smpp.session import SmppSession
+from notifiers.outcome import BEFORE_THE_RECIPIENT, Outcome, Stage
 from notifiers.sms.message import SmsMessage
 from notifiers.sms.receipt import SmsReceipt
 
-log = logging.getLogger(__name__)
-
 T = TypeVar("T")
-TAKEN_TOGETHER = 100
-_LOOKS_EVERY = 0.5
-_AFTER_TROUBLE = 5.0
-ALREADY_BOUND = 0x05  # ESME_RALYBND (SMPP 3.4, 5.1.3)
-# A receipt may come before what became of its own message is written down.
-_OUTCOME_IS_WRITTEN = 3.0
 # Without a pause everybody would be tried in vain, one after the other.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 45.0
 
@@ -48,129 +29,40 @@ TakeReceipts = Callable[[Sequence[SmsReceipt]], Sequence[bool]]
 """Writes down what some receipts say, and tells of each whether its message was found. Raises `TocsinError`."""
 
 
-def centre_from(sms: SmppSettings, *, root: Path) -> Centre:
-    """The message centre that the settings describe. Raises `BadInput` where they contradict each other.
+class SmsRoom(ABC):
+    """Sends SMS over one carrier, as many at a time as its window holds. A context manager."""
 
-    The limit of messages a second is not in it: all workers share it, in the ledger.
-    """
-    try:
-        return Centre(
-            host=sms.host,
-            port=sms.port,
-            system_id=sms.system_id,
-            password=resolve_secret(sms.password) if sms.password else "",
-            sender=sms.sender,
-            tls=sms.tls,
-            ca_file=root / sms.ca_file if sms.ca_file else None,
-            system_type=sms.system_type,
-            alphabet=Alphabet(sms.alphabet),
-            number_format=NumberFormat(sms.number_format),
-            country_code=sms.country_code,
-            window=sms.window,
-            validity=timedelta(hours=sms.validity_hours),
-            timeouts=Timeouts(response=sms.reply_wait_seconds),
-            allow_unprotected=sms.private_line,
-        )
-    except BadCentre as error:
-        raise BadInput(str(error), where="[sms.smpp] in incident.toml") from error
-
-
-def must_be_usable(centre: Centre) -> None:
-    """Bind and leave again. Raises `CarrierUnavailable` saying why the centre cannot be used.
-
-    That the account is bound already, by a worker, is no reason.
-    """
-    try:
-        asyncio.run(bind_and_leave(centre))
-    except CarrierUnreachable as error:
-        if error.code == ALREADY_BOUND:
-            return
-        raise CarrierUnavailable(
-            f"the message centre cannot be used ({error.text})",
-            where=f"{error.peer}, at {error.stage}",
-            next_step="check [sms.smpp] in incident.toml; nothing was sent and nothing was changed",
-        ) from error
-
-
-async def bind_and_leave(centre: Centre) -> None:
-    """Open a session and close it. Raises `CarrierUnreachable` and `BadCentre`."""
-
-    async def not_here(_said: object) -> bool:
-        # Whatever comes in these moments is a worker's to take: the centre says it again.
-        return False
-
-    session = SmppSession(centre, on_receipt=not_here, on_message=not_here)
-    try:
-        await session.open()
-    finally:
-        await session.close()
-
-
-@dataclass
-class _Waiting:
-    """A receipt that is not taken yet, and where the answer goes."""
-
-    receipt: SmsReceipt
-    answer: Future[bool] = field(default_factory=Future)
-    since: float = field(default_factory=monotonic)
-
-
-class SmsRoom:
-    """Sends SMS over a bound session. A context manager."""
-
-    def __init__(
-        self, centre: Centre, take: TakeReceipts, *, says: Callable[[str], None], stays: bool = False
-    ) -> None:
-        """`take` is called on a thread of its own; `says` is told what keeps receipts from being taken, until it changes.
-
-        Whoever `stays` at work is bound also while nothing is sent: receipts come for days.
-        """
-        self._centre = centre
-        self._take = take
-        self._says = says
-        self._told_of_strays = False
-        self._stays = stays
-        self._places = threading.BoundedSemaphore(centre.window)
+    def __init__(self, *, peer: str, window: int) -> None:
+        self.peer = peer
+        """The carrier as host:port."""
+        self._places = threading.BoundedSemaphore(window)
         self._circuit = Circuit(first_pause=_FIRST_PAUSE, longest_pause=_LONGEST_PAUSE)
         self._circuit_lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="sms", daemon=True)
-        self._receipts: SimpleQueue[_Waiting] = SimpleQueue()
-        self._closing = threading.Event()
-        self._taker = threading.Thread(target=self._take_receipts, name="sms receipts", daemon=True)
-
-    @property
-    def peer(self) -> str:
-        """The centre as host:port."""
-        return self._centre.peer
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._taker.start()
-        self._session = self._on_loop(self._make()).result()
-        self._listening = self._on_loop(self._stay_bound()) if self._stays else None
+        self._begin()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._listening is not None:
-            self._listening.cancel()
-        self._on_loop(self._session.close()).result()
-        self._closing.set()
-        self._taker.join()
+        self._end()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
+    @property
+    def asks_for_receipts(self) -> bool:
+        """Whether the carrier says what became of a message only where it is asked."""
+        return False
+
     def left_alone_for(self) -> float:
-        """Seconds for which the centre is left alone: it cannot be used, or refuses whoever a message is for."""
+        """Seconds for which the carrier is left alone: it cannot be used, or refuses whoever a message is for."""
         with self._circuit_lock:
             return max(self._circuit.open_until - monotonic(), 0.0)
-
-    def parts_of(self, message: SmsMessage) -> int:
-        """In how many parts a message leaves: the centre's alphabet may take more than it was cut for."""
-        return len(submits_of(message, self._centre))
 
     def take_place(self) -> bool:
         """Take one of the window's places for a message; False while all are taken.
@@ -186,16 +78,26 @@ class SmsRoom:
 
     def hand_over(self, message: SmsMessage, *, may_go: Callable[[], bool]) -> Future[Outcome]:
         """Begin to send one message; `may_go` is asked right before its first part leaves."""
-        return self._on_loop(self._send(message, may_go))
+        return self._on_loop(self._send_and_judge(message, may_go))
 
+    @abstractmethod
+    def parts_of(self, message: SmsMessage) -> int:
+        """For how many messages the carrier counts it. Raises `BadMessage` for one that it cannot carry as it is."""
+
+    @abstractmethod
     async def _send(self, message: SmsMessage, may_go: Callable[[], bool]) -> Outcome:
-        try:
-            outcome = await self._session.send(message, may_go=may_go)
-        except BadCentre as error:
-            # Raised before a connection is opened: what is wrong is a setting, and nothing has left.
-            outcome = Outcome(
-                Result.not_sent, Stage.connect, None, None, str(error), peer=self.peer, tls=self._centre.tls
-            )
+        """Hand one message to the carrier."""
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Make ready; the loop runs."""
+
+    @abstractmethod
+    def _end(self) -> None:
+        """Let go of the carrier; the loop still runs."""
+
+    async def _send_and_judge(self, message: SmsMessage, may_go: Callable[[], bool]) -> Outcome:
+        outcome = await self._send(message, may_go)
         with self._circuit_lock:
             if outcome.stage in BEFORE_THE_RECIPIENT and not outcome.held_back:
                 self._circuit.failed(monotonic())
@@ -203,77 +105,5 @@ class SmsRoom:
                 self._circuit.worked()
         return outcome
 
-    async def _make(self) -> SmppSession:
-        return SmppSession(self._centre, on_receipt=self._on_receipt)
-
-    async def _stay_bound(self) -> None:
-        told = False
-        while True:
-            try:
-                await self._session.open()
-                told = False
-            except (CarrierUnreachable, BadCentre) as error:
-                if not told:
-                    self._says(f"receipts of SMS cannot be fetched: {error}")
-                    told = True
-            await asyncio.sleep(_AFTER_TROUBLE)
-
     def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-
-    # -- receipts ---------------------------------------------------------------------------------------
-
-    async def _on_receipt(self, receipt: SmsReceipt) -> bool:
-        waiting = _Waiting(receipt)
-        # From here on it is answered, also where nobody waits for the answer any more.
-        waiting.answer.set_running_or_notify_cancel()
-        self._receipts.put(waiting)
-        return await asyncio.wrap_future(waiting.answer)
-
-    def _take_receipts(self) -> None:
-        told = False
-        while not self._closing.is_set():
-            waiting = self._next_receipts()
-            if not waiting:
-                continue
-            try:
-                taken = self._take([each.receipt for each in waiting])
-                told = False
-            except Exception as error:
-                # Also a fault of ours: unanswered receipts would keep the centre from saying anything more.
-                if not told:
-                    self._says(f"receipts of SMS cannot be taken: {error}")
-                    told = True
-                if not isinstance(error, TocsinError):
-                    log.exception("a fault while receipts of SMS were taken")
-                for each in waiting:
-                    each.answer.set_result(False)
-                self._closing.wait(_AFTER_TROUBLE)
-                continue
-            for each, is_found in zip(waiting, taken, strict=True):
-                if is_found or monotonic() - each.since > _OUTCOME_IS_WRITTEN:
-                    if not is_found:
-                        self._tell_of_strays()
-                    each.answer.set_result(True)
-                else:
-                    self._receipts.put(each)
-            if not any(taken):
-                self._closing.wait(_LOOKS_EVERY)
-
-    def _tell_of_strays(self) -> None:
-        if not self._told_of_strays:
-            self._told_of_strays = True
-            self._says(
-                "receipts of SMS come for messages that are not on record, as where others use the account"
-            )
-
-    def _next_receipts(self) -> list[_Waiting]:
-        """Some receipts that came, together with those that come at the same time."""
-        found: list[_Waiting] = []
-        try:
-            found.append(self._receipts.get(timeout=_LOOKS_EVERY))
-            while len(found) < TAKEN_TOGETHER:
-                found.append(self._receipts.get(timeout=0.02))
-        except Empty:
-            return found
-        return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -39,8 +39,9 @@ from incident.delivery.let_go import is_let_go, wake_the_waves
 from incident.delivery.message import CannotBeAddressed
 from incident.delivery.next_means import NextMeans
 from incident.delivery.picking import people_of
+from incident.delivery.sms_asking import first_question
 from incident.delivery.sms_message import SmsPaper, compose_sms, sms_paper
-from incident.delivery.sms_parts import begin_parts, keep_parts
+from incident.delivery.sms_parts import begin_parts, keep_parts, own_id
 from incident.delivery.sms_room import SmsRoom
 from incident.delivery.sms_rules import Tries, judge_sms, take_over_sms, tries_by_sms
 from incident.delivery.states import RELAY_LIMITS, SETTLE_JOB, SMS, CampaignState, Why
@@ -49,6 +50,7 @@ from incident.errors import NotFound
 from incident.notice.release import version_by_id
 from incident.store.store import Store
 from incident.store.tables import Batch, Campaign
+from notifiers.errors import BadMessage
 from notifiers.outcome import Outcome
 from notifiers.sms.message import SmsMessage
 
@@ -288,19 +290,11 @@ def _begin(
 
     A fault is given back, not raised: outcomes that are written in the same transaction must not be lost with it.
     """
-    message: SmsMessage | None = None
-    unsent: Settled | None = None
     try:
-        person = people_of(session, [due], key=sending.paper.key).get(due.person_id)
-        if person is None:
-            unsent = unsendable(due, Why.DAMAGED)
-        else:
-            message = compose_sms(sending.paper, person, delivery_id=due.id, update_of=due.update_of)
-    except CannotBeAddressed:
-        unsent = unsendable(due, Why.BAD_ADDRESS)
+        made = _made(session, sending, due)
     except Exception as error:
         return _Fault(error)
-    parts = sending.post.room.parts_of(message) if message is not None else 0
+    parts = made[1] if isinstance(made, tuple) else 0
     if parts and (seconds := _limit(session, sending, parts)) > 0:
         return _Pause(min(seconds, _LONGEST_WAIT))
     write_intent(
@@ -311,17 +305,35 @@ def _begin(
         now=now,
         channel=SMS,
     )
-    if message is None:
-        return unsent or unsendable(due, Why.DAMAGED)
+    if isinstance(made, Settled):
+        return made
+    room = sending.post.room
     begin_parts(
         session,
         due,
         parts=parts,
-        centre=sending.post.room.peer,
+        centre=room.peer,
         incident_id=sending.batch.incident_id,
+        ask_at=first_question(now) if room.asks_for_receipts else None,
     )
     tries = tries_by_sms(session, [due.id]).get(due.id, Tries()) if due.attempts else Tries()
-    return _Next(_UnderWay(due, tries), message)
+    return _Next(_UnderWay(due, tries), made[0])
+
+
+def _made(session: Session, sending: _Sending, due: Due) -> tuple[SmsMessage, int] | Settled:
+    """The message and for how many the carrier counts it; what follows where it cannot be sent. A fault is raised."""
+    person = people_of(session, [due], key=sending.paper.key).get(due.person_id)
+    if person is None:
+        return unsendable(due, Why.DAMAGED)
+    try:
+        composed = compose_sms(sending.paper, person, delivery_id=due.id, update_of=due.update_of)
+    except CannotBeAddressed:
+        return unsendable(due, Why.BAD_ADDRESS)
+    message = replace(composed, own_id=own_id(due.id, due.attempts + 1))
+    try:
+        return message, sending.post.room.parts_of(message)
+    except BadMessage:
+        return unsendable(due, Why.UNFIT)
 
 
 def _limit(session: Session, sending: _Sending, parts: int) -> float:

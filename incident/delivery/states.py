@@ -44,6 +44,7 @@ class Why(StrEnum):
     REFUSED = "refused"
     BLOCKED = "blocked"
     BAD_ADDRESS = "bad_address"
+    UNFIT = "unfit"
     RETURNED = "returned"
     NO_ANSWER = "no_answer"
     DAMAGED = "damaged"
@@ -79,6 +80,10 @@ WHY_TEXTS: dict[Why, dict[str, str]] = {
     Why.REFUSED: {"zh-Hans": "对方邮件服务器拒收", "en": "the mail server refused it"},
     Why.BLOCKED: {"zh-Hans": "被对方的策略拦截", "en": "blocked by a policy of the mail server"},
     Why.BAD_ADDRESS: {"zh-Hans": "邮箱地址不可用", "en": "the address cannot be used"},
+    Why.UNFIT: {
+        "zh-Hans": "此人的文字无法由该渠道发送",
+        "en": "the carrier cannot take this text as it is",
+    },
     Why.RETURNED: {"zh-Hans": "邮件被退回", "en": "accepted first, then returned undelivered"},
     Why.NO_ANSWER: {"zh-Hans": "多次发送仍未被接收", "en": "tried several times, never accepted"},
     Why.DAMAGED: {"zh-Hans": "此人的记录已损坏，无法读取", "en": "the record of this person is damaged"},
@@ -99,7 +104,11 @@ CHANNEL_TEXTS: dict[str, dict[str, str]] = {
 }
 
 _SMS_WHY_TEXTS: dict[Why, dict[str, str]] = {
-    Why.REFUSED: {"zh-Hans": "短信中心拒收", "en": "the message centre refused it"},
+    Why.REFUSED: {"zh-Hans": "短信通道拒收", "en": "the SMS carrier refused it"},
+    Why.UNFIT: {
+        "zh-Hans": "此人的短信与已报备的模板不符",
+        "en": "the text for this person does not fit the registered template",
+    },
     Why.BAD_ADDRESS: {"zh-Hans": "号码不可用", "en": "the number cannot be used"},
     Why.RETURNED: {"zh-Hans": "短信未能送达手机", "en": "accepted first, then reported as not delivered"},
 }

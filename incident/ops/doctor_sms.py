@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterator
 
 from incident.carrier_settings import SmppSettings
+from incident.delivery.centre_room import ALREADY_BOUND, bind_and_leave, centre_from
 from incident.delivery.promises import broken_promises
-from incident.delivery.sms_room import ALREADY_BOUND, bind_and_leave, centre_from
 from incident.errors import TocsinError
 from incident.law.categories import category_catalogue
 from incident.notice.draft import draft

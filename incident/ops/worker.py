@@ -11,18 +11,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sqlmodel import Session
 
 from incident.delivery.campaign import end_campaign, is_settled
+from incident.delivery.centre_room import CentreRoom, centre_from
+from incident.delivery.sms_asking import AskingDesk
+from incident.delivery.sms_room import SmsRoom
 from incident.delivery.mailroom import MailRoom, Route, routes_from
 from incident.delivery.next_means import NextMeans, sends_sms
 from incident.delivery.resting import rests_until
 from incident.delivery.return_path import bounce_mailbox_from
 from incident.delivery.sender import Post, batches_at_once, send_batch
 from incident.delivery.sms_parts import take_sms_receipts
-from incident.delivery.sms_room import SmsRoom, centre_from
 from incident.delivery.sms_sender import SmsPost, send_sms_batch
 from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB, SMS_JOB, WAVE_JOB
 from incident.delivery.waving import Lookout, look_at_waves
@@ -64,6 +66,9 @@ from incident.settings import Settings, secret_reader
 from incident.store.tables import Campaign
 from incident.workspace import worker_lock
 from notifiers.smpp.centre import Centre
+
+if TYPE_CHECKING:
+    from notifiers.sms_gateway.gateway import Gateway
 
 Watcher = Callable[[str, e.Effect, str], None]
 _RUNS_AT_ONCE = 8  # a run waits for the service that it calls, and keeps no other run waiting
@@ -175,20 +180,20 @@ class Worker:
         """
         mail = self.house.settings.mail
         routes = self.must_know_the_relays() if self.sends else []
-        centre = self.must_know_the_centre() if self.sends else None
+        carrier = self.must_know_the_sms_carrier() if self.sends else None
         calling = {SUMMONS_JOB: _CALLING_AT_ONCE, RUN_JOB: _RUNS_AT_ONCE}
         with self.house.store.transaction(in_turn="missing jobs") as session:
             put_missing_jobs(session)
-            if self.sends and centre is None and due_jobs(session, SMS_JOB, limit=1):
+            if self.sends and carrier is None and due_jobs(session, SMS_JOB, limit=1):
                 self.says(
-                    "people wait for an SMS, and no message centre is declared; nobody is told so until"
-                    " [sms.smpp] and [fallback] means are set again in incident.toml"
+                    "people wait for an SMS, and no carrier of SMS is declared; nobody is told so until"
+                    " [sms.smpp] or [sms.gateway], and [fallback] means, are set again in incident.toml"
                 )
-            if routes or centre is not None:
-                keep_relay_limits(session, routes, self._limits_of_centres())
+            if routes or carrier is not None:
+                keep_relay_limits(session, routes, self._limits_of_sms(carrier))
         with collecting_seldom(), BounceReading(self.house, says=self.says), ExitStack() as rooms:
             room = rooms.enter_context(self._mail_room(routes)) if routes else None
-            sms_room = rooms.enter_context(self._sms_room(centre, stays=stays)) if centre else None
+            sms_room = rooms.enter_context(self._sms_room(carrier, stays=stays)) if carrier else None
             if room is None and sms_room is None:
                 yield self._runner(self.handlers(None), self._patience.slots, at_once=calling)
                 return
@@ -204,23 +209,25 @@ class Worker:
     def _mail_room(self, routes: list[Route]) -> MailRoom:
         return MailRoom(routes, longest=self._patience.longest / 2)
 
-    def _sms_room(self, centre: Centre, *, stays: bool) -> SmsRoom:
-        return SmsRoom(
-            centre,
+    def _sms_room(self, carrier: Centre | Gateway, *, stays: bool) -> SmsRoom:
+        house, go_on = self.house, self._next_means.go_on_after
+        if not isinstance(carrier, Centre):
+            from incident.delivery.gateway_room import GatewayRoom
+
+            desk = AskingDesk(house.store, carrier.peer, house.clock, go_on)
+            return GatewayRoom(carrier, desk, says=self.says)
+        return CentreRoom(
+            carrier,
             lambda receipts: take_sms_receipts(
-                self.house.store,
-                receipts,
-                centre=centre.peer,
-                now=self.house.clock(),
-                go_on=self._next_means.go_on_after,
+                house.store, receipts, centre=carrier.peer, now=house.clock(), go_on=go_on
             ),
             says=self.says,
             stays=stays,
         )
 
-    def _limits_of_centres(self) -> dict[str, float | None]:
-        sms = self.house.settings.sms.smpp
-        return {f"{sms.host}:{sms.port}": sms.per_second} if sms is not None else {}
+    def _limits_of_sms(self, carrier: Centre | Gateway | None) -> dict[str, float | None]:
+        declared = self.house.settings.sms.carrier
+        return {carrier.peer: declared.per_second} if carrier is not None and declared is not None else {}
 
     def _runner(self, handlers: dict[str, Handler], hands: int, *, at_once: dict[str, int]) -> WorksOn:
         """A runner with `hands` for all that waits for nobody outside, and more for what does."""
@@ -248,16 +255,21 @@ class Worker:
         return routes_from(mail, root=self.house.workspace.root) if mail.host else []
 
     def must_be_able_to_send(self) -> None:
-        """Raises `BadInput` where a relay or the message centre of the settings cannot be used as it is described."""
+        """Raises `BadInput` where a relay or the SMS carrier of the settings cannot be used as it is described."""
         self.must_know_the_relays()
-        self.must_know_the_centre()
+        self.must_know_the_sms_carrier()
 
-    def must_know_the_centre(self) -> Centre | None:
-        """The message centre of the settings, with its secret; None where SMS are not sent. Raises `BadInput`."""
+    def must_know_the_sms_carrier(self) -> Centre | Gateway | None:
+        """The carrier of SMS of the settings, with its secret; None where none are sent. Raises `BadInput`."""
         settings = self.house.settings
-        if not sends_sms(settings) or settings.sms.smpp is None:
+        if not sends_sms(settings):
             return None
-        return centre_from(settings.sms.smpp, root=self.house.workspace.root)
+        if settings.sms.gateway is not None:
+            # Its client for HTTP takes a tenth of a second to load.
+            from incident.delivery.gateway_room import gateway_from
+
+            return gateway_from(settings.sms.gateway, root=self.house.workspace.root)
+        return centre_from(settings.sms.smpp, root=self.house.workspace.root) if settings.sms.smpp else None
 
     def somebody_works(self) -> bool:
         """Whether a worker is at work on this store now."""

@@ -76,7 +76,7 @@ def test_an_unknown_name_is_refused_with_those_that_exist(capsys: pytest.Capture
         command.main(["tortoise"])
     assert stop.value.code == 2
     assert (
-        "no benchmark 'tortoise'; there is: email, growth, incidents, letters, match, people, playbooks, startup"
+        "no benchmark 'tortoise'; there is: email, growth, incidents, letters, match, people, playbooks, sms, startup"
         in capsys.readouterr().err
     )
 

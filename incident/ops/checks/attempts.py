@@ -252,7 +252,7 @@ def _other_reason(many: sa.ColumnElement[int], last: sa.FromClause) -> sa.Column
         # A relay that says no to us says nothing of anybody.
         (last.c.stage.in_(sorted(BEFORE_THE_RECIPIENT)), d.reason != Why.NO_ANSWER),
         (last.c.result == Result.permanent, d.reason != sa.case((blocked, Why.BLOCKED), else_=Why.REFUSED)),
-        (last.c.stage.is_(None), d.reason.not_in([Why.BAD_ADDRESS, Why.DAMAGED])),
+        (last.c.stage.is_(None), d.reason.not_in([Why.BAD_ADDRESS, Why.UNFIT, Why.DAMAGED])),
         else_=d.reason != Why.NO_ANSWER,
     )
 

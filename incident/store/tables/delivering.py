@@ -9,6 +9,8 @@ from incident.store.columns import optional_time, sealed_column, time_column
 
 IN_DOUBT = text("result = 'ambiguous'")
 """The attempts of which nobody knows whether the other side took the message, as the index of them is written."""
+TO_ASK = text("ask_at IS NOT NULL")
+"""The parts of SMS about which the carrier is still to be asked, as the index of them is written."""
 
 
 class Campaign(SQLModel, table=True):
@@ -154,11 +156,17 @@ class Attempt(SQLModel, table=True):
 class MessagePart(SQLModel, table=True):
     """A part of an SMS, written with the intent of its attempt `n`: a message arrived once all its parts did.
 
-    `ref` is the id that the centre gave it, by which receipts name it; empty where the centre did not take it, or nobody
-    knows. `state` is the last that a receipt said of it (`notifiers.smpp.receipts.MessageState`), None before the first.
+    `centre` is the carrier as host:port. `ref` is the id that it gave the part, by which receipts name it; empty where it
+    did not take the part, or nobody knows. `state` is the last that a receipt said of it
+    (`notifiers.sms.receipt.MessageState`), None before the first. `ask_at`: the carrier is asked then what became of it;
+    None where it says so by itself, or nothing more is to be asked.
     """
 
     __tablename__ = "message_part"
+    __table_args__ = (
+        # Of millions that were sent, few wait to be asked about at a time.
+        Index("ix_message_part_asked", "ask_at", sqlite_where=TO_ASK, postgresql_where=TO_ASK),
+    )
 
     delivery_id: str = Field(primary_key=True)
     n: int = Field(primary_key=True)
@@ -167,6 +175,7 @@ class MessagePart(SQLModel, table=True):
     centre: str
     ref: str = Field(default="", index=True)
     state: str | None = None
+    ask_at: datetime | None = optional_time()
 
 
 class Receipt(SQLModel, table=True):

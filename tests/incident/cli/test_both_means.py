@@ -66,13 +66,13 @@ def test_status_tells_the_means_apart(sent: Sent) -> None:
         ("accepted by the relay", 1),
         ("accepted by the message centre", 3),
         ("unreachable: no e-mail address", 1),
-        ("unreachable: the message centre refused it", 1),
+        ("unreachable: the SMS carrier refused it", 1),
         ("of all, went on to the next means after one had failed", 2),
     ):
         assert re.search(rf"{said} +{people}\b", text), text
     assert "the mail server refused it" not in text
     chinese = sent.say("notice", "status", sent.breach.id, language="zh-Hans").out
-    assert "短信中心拒收" in chinese and "对方邮件服务器拒收" not in chinese
+    assert "短信通道拒收" in chinese and "对方邮件服务器拒收" not in chinese
 
 
 def test_status_as_a_document_counts_by_means(sent: Sent) -> None:
@@ -87,8 +87,8 @@ def test_status_as_a_document_counts_by_means(sent: Sent) -> None:
 @pytest.mark.parametrize(
     ("language", "failed", "why"),
     [
-        ("en", "e-mail: the mail server refused it", "the message centre refused it"),
-        ("zh-Hans", "电子邮件: 对方邮件服务器拒收", "短信中心拒收"),
+        ("en", "e-mail: the mail server refused it", "the SMS carrier refused it"),
+        ("zh-Hans", "电子邮件: 对方邮件服务器拒收", "短信通道拒收"),
     ],
 )
 def test_the_list_says_what_failed_before(sent: Sent, language: str, failed: str, why: str) -> None:

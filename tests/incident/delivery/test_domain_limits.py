@@ -123,17 +123,17 @@ def test_the_others_are_told_while_those_of_a_limited_domain_are_still_under_way
     with recording_relay() as relay:
         breach = opened(tmp_path, relay.port, people_at(LIMITED, 60) + people_at(FREE, 60), on=store_on)
         arrivals = Arrivals(relay)
-        limit(breach, qq_example=20)
+        limit(breach, qq_example=10)
         with at_work(breach):
             while not has_ended(breach):
                 assert broken(check(breach.house, pause=0.0)) == {}
                 assert breach.account().adds_up
-                assert time.monotonic() - arrivals.began < 30
+                assert time.monotonic() - arrivals.began < 60
                 time.sleep(0.1)
     must_be_told_once(breach, relay, 120)
-    arrivals.must_keep_to(LIMITED, per_second=20)
-    assert max(arrivals.at(FREE)) < arrivals.at(LIMITED)[35]
-    assert max(arrivals.at(LIMITED)) < 8, "the limit was used"
+    arrivals.must_keep_to(LIMITED, per_second=10)
+    assert max(arrivals.at(FREE)) < max(arrivals.at(LIMITED))
+    assert max(arrivals.at(LIMITED)) < 30, "the limit was used"
 
 
 def test_batches_of_a_limited_domain_keep_no_place_from_others(

@@ -11,6 +11,7 @@ from sqlmodel import select
 from incident.delivery.fallback import Way
 from incident.delivery.ledger import due_deliveries, write_intent
 from incident.delivery.next_means import NextMeans
+from incident.delivery.ledger import MOST_STRIKES
 from incident.delivery.next_steps import next_steps
 from incident.delivery.pausing import pause_campaign, resume_campaign
 from incident.delivery.receipts import NewReceipt, VerifiedBy, put_receipts
@@ -309,7 +310,9 @@ def test_connections_that_are_cut_lose_nobody(tmp_path: Path) -> None:
     for row in breach.deliveries():
         results = [result for _, result in attempts_of(breach, row)]
         accepted, doubts = results.count(Result.accepted), results.count(Result.ambiguous)
-        assert (accepted, doubts) in {(1, 0), (1, 1), (0, MOST_DOUBTS)}
+        broke_off = len(results) - accepted - doubts
+        # Who never came through was in doubt twice, or broke off between two parts each time.
+        assert (accepted, doubts) in {(1, 0), (1, 1), (0, MOST_DOUBTS)} or broke_off >= MOST_STRIKES
     assert_sound(breach)
 
 
@@ -487,5 +490,5 @@ def test_whoever_waits_for_an_sms_without_a_centre_is_spoken_of(tmp_path: Path) 
     said: list[str] = []
     house = replace(breach.house, settings=without)
     with Worker(house, patience=QUICK, says=said.append).runner():
-        assert len(said) == 1 and "no message centre is declared" in said[0]
+        assert len(said) == 1 and "no carrier of SMS is declared" in said[0]
     assert {row.state for row in breach.deliveries()} == {DeliveryState.PENDING}

@@ -122,6 +122,12 @@ EXCUSES = [
     ),
     Excuse(
         "delivery",
+        "channel",
+        "over which means of ours somebody is tried first is the plan's of that moment; the other one comes after it",
+        lambda cell, new: cell.goes_on and cell.row["attempts"] == 0 and new in (EMAIL, SMS),
+    ),
+    Excuse(
+        "delivery",
         "settled_at",
         "when something came back about it is compared with nothing until the campaign ends",
         lambda cell, new: cell.goes_on and cell.row["rank"] != 0 and new is not None,
@@ -140,6 +146,12 @@ EXCUSES = [
         "state",
         "of a part alone nothing follows, but that it failed",
         lambda cell, new: cell.value not in FAILED and new not in FAILED,
+    ),
+    Excuse(
+        "message_part",
+        "ask_at",
+        "asking sooner or not at all harms nobody: whoever is in doubt goes on by the rule",
+        lambda cell, new: True,
     ),
     Excuse(
         "message_part",
@@ -231,7 +243,7 @@ def found_after(lived: LivedIn, readers: Readers, cell: Cell, new: Any) -> dict[
     return found
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_random_damage_to_one_cell_is_found(
     lived: LivedIn, readers: Readers, cells: list[Cell], data: st.DataObject

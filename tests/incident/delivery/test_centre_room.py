@@ -10,7 +10,7 @@ from time import monotonic, sleep
 import pytest
 
 from incident.carrier_settings import SmppSettings
-from incident.delivery.sms_room import SmsRoom, centre_from, must_be_usable
+from incident.delivery.centre_room import CentreRoom, centre_from, must_be_usable
 from incident.errors import BadInput, CarrierUnavailable, StoreAway
 from notifiers.smpp.centre import Centre
 from notifiers.sms.message import SmsMessage
@@ -53,7 +53,7 @@ def test_a_receipt_for_what_is_not_on_record_is_asked_for_again_and_then_let_go(
 
     with (
         faulty_centre(Talk(further=(*USUAL, Receipt()))) as centre,
-        SmsRoom(centre_at(centre.port, tmp_path), take, says=said.append) as room,
+        CentreRoom(centre_at(centre.port, tmp_path), take, says=said.append) as room,
     ):
         room.hand_over(HELLO, may_go=lambda: True).result()
         wait_for(lambda: receipted(centre) == [OK])
@@ -71,7 +71,7 @@ def test_a_receipt_that_cannot_be_written_down_comes_again(tmp_path: Path) -> No
 
     with (
         faulty_centre(Talk(further=(*USUAL, Receipt()))) as centre,
-        SmsRoom(centre_at(centre.port, tmp_path), take, says=said.append) as room,
+        CentreRoom(centre_at(centre.port, tmp_path), take, says=said.append) as room,
     ):
         room.hand_over(HELLO, may_go=lambda: True).result()
         wait_for(lambda: receipted(centre) == [AGAIN])
@@ -90,7 +90,7 @@ def test_a_fault_of_ours_in_taking_receipts_silences_no_others(
 
     with (
         faulty_centre(Talk(further=(*USUAL, Receipt()))) as centre,
-        SmsRoom(centre_at(centre.port, tmp_path), take, says=lambda text: None) as room,
+        CentreRoom(centre_at(centre.port, tmp_path), take, says=lambda text: None) as room,
     ):
         room.hand_over(HELLO, may_go=lambda: True).result()
         wait_for(lambda: receipted(centre) == [AGAIN])
@@ -102,7 +102,7 @@ def test_a_fault_of_ours_in_taking_receipts_silences_no_others(
 def test_who_stays_is_bound_again_after_the_centre_let_go(tmp_path: Path) -> None:
     with (
         message_centre() as centre,
-        SmsRoom(centre_at(centre.port, tmp_path), lambda receipts: [], says=lambda text: None, stays=True),
+        CentreRoom(centre_at(centre.port, tmp_path), lambda receipts: [], says=lambda text: None, stays=True),
     ):
         centre.await_events("bind", 1)
         centre.drop_all()
@@ -110,7 +110,7 @@ def test_who_stays_is_bound_again_after_the_centre_let_go(tmp_path: Path) -> Non
 
 
 def test_places_are_as_many_as_the_window(tmp_path: Path) -> None:
-    room = SmsRoom(centre_at(9, tmp_path, window=2), lambda receipts: [], says=lambda text: None)
+    room = CentreRoom(centre_at(9, tmp_path, window=2), lambda receipts: [], says=lambda text: None)
     assert [room.take_place() for _ in range(3)] == [True, True, False]
     room.leave_place()
     assert room.take_place()

@@ -1,0 +1,136 @@
+"""Asking a carrier what became of SMS, where it does not say so by itself, or might say it to nobody.
+
+When a message is asked about stands with it since its intent: what a worker that dies had not asked, the next one asks.
+The answer is the same however often it is asked. Twice it is asked before a message in doubt is sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+from sqlmodel import col, select
+
+from incident.delivery.receipts import GoOn
+from incident.delivery.sms_parts import DELIVERED, FAILED, number_of, own_id, take_sms_receipts
+from incident.errors import KeyDestroyed
+from incident.store.store import Store
+from incident.store.tables import Attempt, MessagePart
+from notifiers.sms.receipt import SmsReceipt
+
+AFTER = (
+    timedelta(minutes=1),
+    timedelta(minutes=4),
+    timedelta(minutes=15),
+    timedelta(hours=1),
+    timedelta(hours=6),
+    timedelta(days=1),
+    timedelta(days=3),
+)
+"""So long after its intent a message is asked about, as long as nobody said that it came or failed. Operators try for two
+days as a rule."""
+
+
+def first_question(intent_at: datetime) -> datetime:
+    """When a message is asked about for the first time."""
+    return intent_at + AFTER[0]
+
+
+def next_question(intent_at: datetime, *, now: datetime) -> datetime | None:
+    """When it is asked about again; None where that was the last time."""
+    return next((intent_at + each for each in AFTER if intent_at + each > now), None)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A message that its carrier is to be asked about. `reference` is the carrier's id, empty where it is not known."""
+
+    delivery_id: str
+    n: int
+    number: str
+    intent_at: datetime
+    reference: str
+
+    @property
+    def own_id(self) -> str:
+        return own_id(self.delivery_id, self.n)
+
+
+@dataclass(frozen=True)
+class AskingDesk:
+    """What is to be asked of one carrier (`peer`), and where the answers go."""
+
+    store: Store
+    peer: str
+    clock: Callable[[], datetime]
+    go_on: GoOn
+
+    def questions(self, most: int) -> list[Question]:
+        """The messages to ask about now, those that wait longest first.
+
+        One whose number cannot be read any more, as after its incident's key was destroyed, is not asked about again.
+        """
+        with self.store.read() as session:
+            rows = session.exec(
+                select(MessagePart, Attempt.intent_at)
+                .join(
+                    Attempt,
+                    (col(Attempt.delivery_id) == col(MessagePart.delivery_id))
+                    & (col(Attempt.n) == col(MessagePart.n)),
+                )
+                .where(
+                    col(MessagePart.ask_at) <= self.clock(),
+                    MessagePart.centre == self.peer,
+                    # While it is being sent its outcome says more.
+                    col(Attempt.outcome_at).is_not(None),
+                )
+                .order_by(col(MessagePart.ask_at))
+                .limit(most)
+            ).all()
+            found, unreadable = [], []
+            for part, intent_at in rows:
+                number = ""
+                with suppress(KeyDestroyed):
+                    number = number_of(session, self.store, part.delivery_id, part.incident_id)
+                if number:
+                    found.append(Question(part.delivery_id, part.n, number, intent_at, part.ref))
+                else:
+                    unreadable.append((part.delivery_id, part.n))
+        if unreadable:
+            self._write({each: None for each in unreadable})
+        return found
+
+    def take(self, receipts: Sequence[SmsReceipt]) -> list[bool]:
+        """Write down what the carrier said; of each, whether its message was found."""
+        return take_sms_receipts(self.store, receipts, centre=self.peer, now=self.clock(), go_on=self.go_on)
+
+    def asked(self, questions: Sequence[Question]) -> None:
+        """Write down when these are asked about again: not, once it is known what became of them."""
+        now = self.clock()
+        self._write(
+            {(each.delivery_id, each.n): next_question(each.intent_at, now=now) for each in questions}
+        )
+
+    def _write(self, times: dict[tuple[str, int], datetime | None]) -> None:
+        rows = [
+            {"which": delivery_id, "number": n, "again_at": at}
+            for (delivery_id, n), at in sorted(times.items())
+        ]
+        if not rows:
+            return
+        with self.store.transaction() as session:
+            session.connection().execute(_ASK_AGAIN, rows)
+            session.connection().execute(_KNOWN, rows)
+
+
+_OF_IT = (col(MessagePart.delivery_id) == bindparam("which"), col(MessagePart.n) == bindparam("number"))
+_ASK_AGAIN = sa.update(MessagePart).where(*_OF_IT).values(ask_at=bindparam("again_at"))
+_KNOWN = (
+    sa.update(MessagePart)
+    .where(*_OF_IT, col(MessagePart.state).in_(sorted(DELIVERED | FAILED)))
+    .values(ask_at=None)
+)
