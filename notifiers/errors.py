@@ -34,6 +34,23 @@ class BadCentre(CarrierError):
     """Settings of a short-message centre that contradict each other or would give a secret away."""
 
 
+class BadGateway(CarrierError):
+    """A definition of an SMS gateway, or settings of one, that contradict each other or would give a secret away."""
+
+
+class Unanswered(CarrierError):
+    """A question to a carrier that got no answer, or a refusal. It changed nothing there: asking later is safe.
+
+    `code` is the other side's own code, empty where it gave none. The texts hold no secret and no person's number.
+    """
+
+    def __init__(self, text: str, *, peer: str, code: str = "") -> None:
+        super().__init__(f"{peer}: {text}")
+        self.text = text
+        self.peer = peer
+        self.code = code
+
+
 class BadPdu(CarrierError):
     """Octets that are no PDU of SMPP 3.4, or values that fit into none."""
 
