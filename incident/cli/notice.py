@@ -19,6 +19,8 @@ from incident.errors import Refused
 
 if TYPE_CHECKING:
     from incident.record.decisions import Signer
+    from notifiers.smpp.centre import Centre
+    from notifiers.sms_gateway.gateway import Gateway
 
 GROUP = "notice"
 app = typer.Typer(
@@ -170,7 +172,6 @@ def send(
     ),
 ) -> None:
     from incident.delivery.campaign import open_campaign
-    from incident.delivery.centre_room import must_be_usable
     from incident.delivery.mailroom import MailRoom, routes_from
     from incident.delivery.promises import must_keep_promises
     from incident.delivery.waving import let_all_go
@@ -190,8 +191,8 @@ def send(
     # What sends is tried before anything is written: a wrong setting must not open a campaign that cannot go on.
     with MailRoom(routes_from(desk.settings.mail, root=desk.paths.root)) as room:
         room.check()
-    if (centre := Worker(desk.house).must_know_the_centre()) is not None:
-        must_be_usable(centre)
+    if (carrier := Worker(desk.house).must_know_the_sms_carrier()) is not None:
+        _must_take_sms(desk, carrier, incident_id)
     with desk.change(incident_id, kind="campaign.opened") as change:
         version, _ = must_be_released(
             change.session, desk.store, incident_id, settings=desk.settings, drill=desk.house.drill
@@ -209,6 +210,25 @@ def send(
         follow_campaign(desk, opened.campaign.id, incident_id)
     print_status(desk, incident_id)
     _say_who_fetches_receipts(desk, opened.campaign.id)
+
+
+def _must_take_sms(desk: Desk, carrier: Centre | Gateway, incident_id: str) -> None:
+    """Raises where the carrier of SMS cannot be used, or would not take the texts of the released version."""
+    from notifiers.smpp.centre import Centre
+
+    if isinstance(carrier, Centre):
+        from incident.delivery.centre_room import must_be_usable
+
+        must_be_usable(carrier)
+        return
+    from incident.delivery.gateway_standing import must_be_ready
+    from incident.notice.release import must_be_released
+
+    with desk.store.read() as session:
+        version, _ = must_be_released(
+            session, desk.store, incident_id, settings=desk.settings, drill=desk.house.drill
+        )
+    must_be_ready(carrier, version.frozen, says=desk.say)
 
 
 @app.command(

@@ -16,7 +16,7 @@ from incident.delivery.sms_gateways import gateway_definition
 from incident.delivery.sms_room import SmsRoom
 from incident.errors import BadInput, TocsinError
 from incident.settings import resolve_secret
-from notifiers.errors import BadGateway, CarrierUnreachable
+from notifiers.errors import BadGateway, CarrierError
 from notifiers.outcome import Outcome
 from notifiers.sms.message import SmsMessage
 from notifiers.sms.receipt import SmsReceipt
@@ -110,7 +110,7 @@ class GatewayRoom(SmsRoom):
                 if not told:
                     self._says(f"the SMS gateway cannot be asked what became of messages: {error}")
                     told = True
-                if not isinstance(error, TocsinError | CarrierUnreachable):
+                if not isinstance(error, TocsinError | CarrierError):
                     log.exception("a fault while the SMS gateway was asked")
                 pause = _AFTER_TROUBLE
             self._closing.wait(pause)

@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from incident.errors import BadInput, NotFound
-from notifiers.sms_gateway import SHIPPED
-from notifiers.sms_gateway.definition import GatewayDefinition
+from notifiers.errors import BadGateway
+from notifiers.sms_gateway.definition import GatewayDefinition, definition_of
+from notifiers.sms_gateway.shipped import definitions_folder
 
 FOLDER = "gateways"
 
 
 def gateway_definition(name: str, *, root: Path) -> GatewayDefinition:
     """The definition of a gateway. Raises `NotFound`, and `BadInput` where its file cannot be used."""
-    for folder in (root / FOLDER, SHIPPED):
+    for folder in (root / FOLDER, definitions_folder()):
         if (file := folder / f"{name}.yaml").is_file():
             return read_definition(file)
     known = ", ".join(sorted({each.stem for each in files_of(root)}))
@@ -33,7 +33,7 @@ def gateway_definition(name: str, *, root: Path) -> GatewayDefinition:
 def files_of(root: Path) -> Iterator[Path]:
     """The files of all gateways, each name once."""
     found: set[str] = set()
-    for folder in (root / FOLDER, SHIPPED):
+    for folder in (root / FOLDER, definitions_folder()):
         for file in sorted(folder.glob("*.yaml")) if folder.is_dir() else ():
             if file.stem not in found:
                 found.add(file.stem)
@@ -44,13 +44,13 @@ def read_definition(file: Path) -> GatewayDefinition:
     """Raises `BadInput` saying where in the file what is wrong."""
     tree = _read_yaml(file)
     try:
-        definition = GatewayDefinition.model_validate(tree)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(each) for each in first["loc"])
-        raise BadInput(f"{place or 'the file'}: {first['msg']}", where=str(file)) from None
+        definition = definition_of(tree)
+    except BadGateway as error:
+        raise BadInput(str(error), where=str(file)) from None
     if definition.name != file.stem:
-        raise BadInput(f"name: the file is called {file.stem}, its gateway {definition.name}", where=str(file))
+        raise BadInput(
+            f"name: the file is called {file.stem}, its gateway {definition.name}", where=str(file)
+        )
     return definition
 
 

@@ -1,11 +1,11 @@
-"""The doctor's look at SMS: whether the centre is declared, may be used and lets us in, and whether the texts are ready."""
+"""The doctor's look at SMS: whether the carrier is declared, may be used and lets us in, and whether the texts are ready."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
 
-from incident.carrier_settings import SmppSettings
+from incident.carrier_settings import SmppSettings, SmsCarrier
 from incident.delivery.centre_room import ALREADY_BOUND, bind_and_leave, centre_from
 from incident.delivery.promises import broken_promises
 from incident.errors import TocsinError
@@ -24,41 +24,53 @@ from incident.workspace import search_path
 from notifiers.errors import BadCentre, CarrierUnreachable
 from notifiers.hosts import is_this_machine
 
-_CENTRE, _TEXTS, _APPROVALS = "SMS centre", "SMS texts", "SMS approvals"
+_CARRIER, _TEXTS, _APPROVALS = "SMS carrier", "SMS texts", "SMS approvals"
 _TYPICAL_KINDS = ("name", "id_number", "phone_number")
 """What leaks together most, and what most people of an operator's list are told of."""
 
 
 def examine_sms(house: House) -> Iterator[Examined]:
     """What SMS to people need. Nothing is said of them where they are neither a means of the workspace nor set up."""
-    centre, is_means = house.settings.sms.smpp, Means.SMS in house.settings.fallback.means
-    if centre is None:
+    sms, is_means = house.settings.sms, Means.SMS in house.settings.fallback.means
+    if sms.carrier is None:
         if is_means:
-            finding = "sms stands in [fallback] means, and no centre is declared: people send them by hand"
-            yield Examined(_CENTRE, State.WARN, finding, "fill [sms.smpp] in incident.toml (docs/sms.md)")
+            finding = "sms stands in [fallback] means, and no carrier is declared: people send them by hand"
+            step = "fill [sms.smpp] or [sms.gateway] in incident.toml (docs/sms.md)"
+            yield Examined(_CARRIER, State.WARN, finding, step)
             yield from _texts(house)
         return
     if not is_means:
         finding = "declared, and nothing goes over it: sms does not stand in [fallback] means"
-        yield Examined(_CENTRE, State.WARN, finding, "add it where your privacy policy names SMS")
+        yield Examined(_CARRIER, State.WARN, finding, "add it where your privacy policy names SMS")
         return
-    yield from _centre(house, centre)
-    yield from _approvals(centre)
+    if sms.smpp is not None:
+        yield from _centre(house, sms.smpp)
+        yield from _approvals(sms.smpp)
+    if sms.gateway is not None:
+        from incident.ops.doctor_gateway import examine_gateway
+
+        yield from examine_gateway(house, sms.gateway, _faults(house, sms.gateway, sms.gateway.secret))
     yield from _texts(house)
 
 
 def _centre(house: House, centre: SmppSettings) -> Iterator[Examined]:
-    faults = [
-        unusable(_CENTRE, broken.refusal)
-        for means, broken in broken_promises(house.settings)
-        if means is Means.SMS
-    ]
-    faults += _sign_in(centre)
-    faults += _certificates(house, centre)
+    faults = _faults(house, centre, centre.password)
     if faults:
         yield from faults
         return
     yield _bound(house, centre)
+
+
+def _faults(house: House, carrier: SmsCarrier, secret: str | None) -> list[Examined]:
+    """What is wrong before the carrier is even asked."""
+    faults = [
+        unusable(_CARRIER, broken.refusal)
+        for means, broken in broken_promises(house.settings)
+        if means is Means.SMS
+    ]
+    faults += _sign_in(house, secret)
+    faults += _certificates(house, carrier)
+    return faults
 
 
 def _bound(house: House, declared: SmppSettings) -> Examined:
@@ -67,18 +79,18 @@ def _bound(house: House, declared: SmppSettings) -> Examined:
         centre = centre_from(declared, root=house.workspace.root)
         asyncio.run(bind_and_leave(centre))
     except TocsinError as error:
-        return unusable(_CENTRE, error)
+        return unusable(_CARRIER, error)
     except BadCentre as bad:
-        return Examined(_CENTRE, State.FAIL, str(bad), "correct [sms.smpp] in incident.toml")
+        return Examined(_CARRIER, State.FAIL, str(bad), "correct [sms.smpp] in incident.toml")
     except CarrierUnreachable as error:
         if error.code == ALREADY_BOUND:
             told = "knows the account, and says that it is bound already, as by a worker that is at work"
-            return Examined(_CENTRE, State.OK, f"{how_reached(declared)}: {told}")
+            return Examined(_CARRIER, State.OK, f"{how_reached(declared)}: {told}")
         finding = f"{error.peer}, at {error.stage}: {error.text}"
         return Examined(
-            _CENTRE, State.FAIL, finding, "check [sms.smpp] in incident.toml, then ask the operator"
+            _CARRIER, State.FAIL, finding, "check [sms.smpp] in incident.toml, then ask the operator"
         )
-    return Examined(_CENTRE, State.OK, f"{how_reached(declared)}: bound")
+    return Examined(_CARRIER, State.OK, f"{how_reached(declared)}: bound")
 
 
 def how_reached(centre: SmppSettings) -> str:
@@ -88,23 +100,25 @@ def how_reached(centre: SmppSettings) -> str:
     return f"{told}, in clear over a line declared as private" if in_clear else told
 
 
-def _sign_in(centre: SmppSettings) -> Iterator[Examined]:
-    if centre.password is None:
-        step = 'write password = "env:NAME" or "file:PATH" under [sms.smpp]'
-        yield Examined(_CENTRE, State.FAIL, "sms.smpp.password: no password to bind with is named", step)
+def _sign_in(house: House, secret: str | None) -> Iterator[Examined]:
+    if secret is None:
+        table = house.settings.sms.table
+        key = "password" if house.settings.sms.smpp is not None else "secret"
+        step = f'write {key} = "env:NAME" or "file:PATH" under [{table}]'
+        yield Examined(_CARRIER, State.FAIL, f"{table}.{key}: no {key} to sign in with is named", step)
         return
     try:
-        resolve_secret(centre.password)
+        resolve_secret(secret)
     except TocsinError as error:
-        yield unusable(_CENTRE, error)
+        yield unusable(_CARRIER, error)
 
 
-def _certificates(house: House, centre: SmppSettings) -> Iterator[Examined]:
-    if centre.ca_file is None:
+def _certificates(house: House, carrier: SmsCarrier) -> Iterator[Examined]:
+    if carrier.ca_file is None:
         return
-    if not (place := house.workspace.under(centre.ca_file)).is_file():
-        finding = f"sms.smpp.ca_file: there is no file {place}"
-        yield Examined(_CENTRE, State.FAIL, finding, "put the certificates of the centre's authority there")
+    if not (place := house.workspace.under(carrier.ca_file)).is_file():
+        finding = f"{house.settings.sms.table}.ca_file: there is no file {place}"
+        yield Examined(_CARRIER, State.FAIL, finding, "put the certificates of the carrier's authority there")
 
 
 def _approvals(centre: SmppSettings) -> Iterator[Examined]:
@@ -152,7 +166,13 @@ def _texts(house: House) -> Iterator[Examined]:
 
 
 def typical_segments(house: House, language: str) -> int | None:
-    """The segments of the SMS about a breach of a few common kinds of data, to somebody with a long name.
+    """The segments of `typical_sms`; None where the language has no template for SMS."""
+    text = typical_sms(house, language)
+    return None if text is None else len(sms_text(text).segments)
+
+
+def typical_sms(house: House, language: str) -> str | None:
+    """The SMS about a breach of a few common kinds of data, to somebody with a long name.
 
     None where the language has no template for SMS. Raises `BadInput` or `NotFound` for one that cannot be used.
     """
@@ -176,4 +196,4 @@ def typical_segments(house: House, language: str) -> int | None:
     if sms is None:
         return None
     values = sample_values(content, size="longest", languages=languages)
-    return len(sms_text(sms.filled(values).text).segments)
+    return sms.filled(values).text

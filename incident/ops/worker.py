@@ -17,14 +17,14 @@ from sqlmodel import Session
 
 from incident.delivery.campaign import end_campaign, is_settled
 from incident.delivery.centre_room import CentreRoom, centre_from
-from incident.delivery.sms_asking import AskingDesk
-from incident.delivery.sms_room import SmsRoom
 from incident.delivery.mailroom import MailRoom, Route, routes_from
 from incident.delivery.next_means import NextMeans, sends_sms
 from incident.delivery.resting import rests_until
 from incident.delivery.return_path import bounce_mailbox_from
 from incident.delivery.sender import Post, batches_at_once, send_batch
+from incident.delivery.sms_asking import AskingDesk
 from incident.delivery.sms_parts import take_sms_receipts
+from incident.delivery.sms_room import SmsRoom
 from incident.delivery.sms_sender import SmsPost, send_sms_batch
 from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB, SMS_JOB, WAVE_JOB
 from incident.delivery.waving import Lookout, look_at_waves

@@ -28,11 +28,12 @@ from tests.support.breaches import Breach, make_breach, some_people
 from tests.support.commands import run, run_process
 from tests.support.crew import Crew
 from tests.support.ledgers import Ledger, assert_the_check_holds, read_ledger
+from tests.support.long_runs import sized
 from tests.support.postgres import PostgresServer
 from tests.support.relays import smtp_sink
 from tests.support.sink_book import SinkBook
 
-PEOPLE = 100_000
+PEOPLE = sized(36_000, long=100_000)
 WORKERS = 4
 CONNECTIONS = 2
 STALE = 6.0
@@ -41,10 +42,11 @@ STALE = 6.0
 RATE = BURST = 600
 AT_ONCE = 6
 
-KILLS, FREEZES = 14, 5
+KILLS, FREEZES = sized((6, 2), long=(14, 5))
 FROZEN_SECONDS = (STALE + 3, STALE + 8)
-DATABASE_STOPS_AT, DATABASE_AWAY_SECONDS, QUEUE_RESET_AT = 60.0, 3.0, 100.0
-FIRST, LAST = 8.0, 140.0  # the limit lets the sending take longer than this
+DATABASE_AWAY_SECONDS = 3.0
+DATABASE_STOPS_AT, QUEUE_RESET_AT = sized((20.0, 36.0), long=(60.0, 100.0))
+FIRST, LAST = 8.0, sized(48.0, long=140.0)  # the limit lets the sending take longer than this
 LATEST = 420.0
 
 # What one worker, and what all of them together, have under way at most.

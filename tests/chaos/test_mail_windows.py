@@ -23,18 +23,19 @@ from notifiers.outcome import Result
 from tests.chaos.conftest import Tell
 from tests.support.breaches import Breach, make_breach, some_people
 from tests.support.ledgers import Ledger, assert_the_check_holds, read_ledger
+from tests.support.long_runs import sized
 from tests.support.relays import smtp_sink, unread_bytes_from
 from tests.support.sink_book import SinkBook
 from tests.support.stopping_worker import Stop, StoppingWorker, Window
 from tests.support.working_process import kill, start_worker
 
-PEOPLE = 20_000
+PEOPLE = sized(8_000, long=20_000)
 CONNECTIONS = 2
 # What one worker has under way at most; each kill leaves no more than this open.
 BOUND = GROUP * batches_at_once(CONNECTIONS)
-KILLS_A_WINDOW = 4
+KILLS_A_WINDOW = sized(2, long=4)
 # How much a worker settles before it goes to its window: so little that all kills come before the end.
-SETTLED_BEFORE = (200, 700)
+SETTLED_BEFORE = sized((100, 500), long=(200, 700))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from tests.support.breaches import Breach
 from tests.support.commands import run
 from tests.support.crew import Crew
 from tests.support.ledgers import assert_the_check_holds
+from tests.support.long_runs import sized
 from tests.support.message_centre import MessageCentre, Receipts, message_centre
 from tests.support.mixed_people import (
     CENTRE_ANSWERS,
@@ -40,7 +41,7 @@ from tests.support.relays import recording_relay
 from tests.support.sms_sendings import live_to_the_end, sms_breach
 from tests.support.working_process import kill, start_worker
 
-PEOPLE, KILLS, PARTS_BEFORE_A_KILL = 800, 6, 90
+PEOPLE, KILLS, PARTS_BEFORE_A_KILL = sized((400, 4, 70), long=(800, 6, 90))
 FEW, FEW_KILLS, PARTS_BEFORE_ONE_OF_FEW = 300, 4, 50
 FREEZE_AT, FROZEN_SECONDS = 3, 7.0
 WINDOW, CONNECTIONS, BOUNCES = 10, 2, 5

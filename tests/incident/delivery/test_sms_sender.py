@@ -9,9 +9,8 @@ import pytest
 from sqlmodel import select
 
 from incident.delivery.fallback import Way
-from incident.delivery.ledger import due_deliveries, write_intent
+from incident.delivery.ledger import MOST_STRIKES, due_deliveries, write_intent
 from incident.delivery.next_means import NextMeans
-from incident.delivery.ledger import MOST_STRIKES
 from incident.delivery.next_steps import next_steps
 from incident.delivery.pausing import pause_campaign, resume_campaign
 from incident.delivery.receipts import NewReceipt, VerifiedBy, put_receipts

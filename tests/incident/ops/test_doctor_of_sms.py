@@ -94,14 +94,14 @@ def test_of_a_workspace_that_tells_nobody_by_sms_nothing_is_said(house: House) -
 
 
 def test_a_means_without_a_centre_is_named_with_what_to_fill(house: House) -> None:
-    [one] = found(changed(house, None), "SMS centre")
+    [one] = found(changed(house, None), "SMS carrier")
     assert one.state is State.WARN
     assert "by hand" in one.finding and "[sms.smpp]" in one.next_step
 
 
 def test_a_centre_that_no_means_uses_is_named(house: House, centre: dict[str, Any]) -> None:
     [one] = faults(changed(house, centre, means=("email",)))
-    assert (one.what, one.state) == ("SMS centre", State.WARN)
+    assert (one.what, one.state) == ("SMS carrier", State.WARN)
     assert "[fallback] means" in one.finding
 
 
@@ -110,7 +110,7 @@ def test_a_centre_that_lets_us_in_is_no_finding(
 ) -> None:
     looked_at = changed(house, centre, keep_in=["cn"])
     assert faults(looked_at) == []
-    [one] = found(looked_at, "SMS centre")
+    [one] = found(looked_at, "SMS carrier")
     assert one.finding == f"{LOOPBACK}:{server.port}, our own centre, cn: bound"
     assert server.binds[0][:2] == ("tocsin", "s3cret")
     assert server.complaints == []
@@ -172,7 +172,7 @@ def test_what_the_centre_says_to_a_bind_is_told(house: House, centre: dict[str, 
 def test_a_server_that_others_wrote_lets_us_in_or_says_why_not(house: House, centre: dict[str, Any]) -> None:
     with message_centre(system_id="tocsin", password="s3cret") as other:
         own = {**centre, "port": other.port}
-        [let_in] = found(changed(house, own), "SMS centre")
+        [let_in] = found(changed(house, own), "SMS carrier")
         [kept_out] = faults(changed(house, {**own, "system_id": "nobody"}))
     assert let_in.state is State.OK
     assert kept_out.state is State.FAIL and "at auth" in kept_out.finding
@@ -180,7 +180,7 @@ def test_a_server_that_others_wrote_lets_us_in_or_says_why_not(house: House, cen
 
 def test_an_account_that_is_bound_already_is_no_fault(house: House, centre: dict[str, Any]) -> None:
     with faulty_centre(Talk(bind=(Answer(0x05),))) as busy:
-        [one] = found(changed(house, {**centre, "port": busy.port}), "SMS centre")
+        [one] = found(changed(house, {**centre, "port": busy.port}), "SMS carrier")
     assert one.state is State.OK and "bound already" in one.finding
 
 
@@ -194,7 +194,7 @@ def test_a_centre_that_is_not_there_is_named_with_its_place(house: House, centre
 def test_a_receipt_that_comes_meanwhile_is_left_to_a_worker(house: House, centre: dict[str, Any]) -> None:
     talk = Talk(bind=(Together((Answer(), Receipt(message_id="7"))),))
     with faulty_centre(talk) as says:
-        [one] = found(changed(house, {**centre, "port": says.port}), "SMS centre")
+        [one] = found(changed(house, {**centre, "port": says.port}), "SMS carrier")
         answered = [each.status for each in says.responses]
     assert one.state is State.OK
     assert 0 not in answered, "a receipt was taken that nothing wrote down"
@@ -224,7 +224,7 @@ def test_a_centre_that_breaks_a_promise_is_no_fault_of_the_mail_relay(
 ) -> None:
     abroad = changed(house, {**centre, "country": "sg"}, keep_in=["cn"])
     told = [each for each in examine(abroad) if "keep personal data in cn" in each.finding]
-    assert [each.what for each in told] == ["SMS centre"]
+    assert [each.what for each in told] == ["SMS carrier"]
 
 
 @pytest.mark.parametrize("key", ["sender_registered", "template_approved"])

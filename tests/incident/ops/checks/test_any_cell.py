@@ -16,7 +16,7 @@ from sqlmodel import Session, select
 
 from incident.delivery.ledger import LONGEST_PAUSE
 from incident.delivery.sms_parts import FAILED
-from incident.delivery.states import SMS, CampaignState
+from incident.delivery.states import EMAIL, SMS, CampaignState
 from incident.ops.check import check_moment
 from incident.ops.checks.base import table_of
 from incident.store.columns import UtcDateTime
