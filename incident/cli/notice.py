@@ -228,7 +228,7 @@ def _must_take_sms(desk: Desk, carrier: Centre | Gateway, incident_id: str) -> N
         version, _ = must_be_released(
             session, desk.store, incident_id, settings=desk.settings, drill=desk.house.drill
         )
-    must_be_ready(carrier, version.frozen, says=desk.say)
+    must_be_ready(carrier, version.frozen, clock=desk.house.clock, says=desk.say)
 
 
 @app.command(

@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from incident.carrier_settings import SmsGatewaySettings
@@ -53,9 +53,9 @@ def gateway_from(sms: SmsGatewaySettings, *, root: Path) -> Gateway:
         raise BadInput(str(error), where="[sms.gateway] in incident.toml") from error
 
 
-def new_client(gateway: Gateway) -> GatewayClient:
-    """A client with the true time and random nonces."""
-    return GatewayClient(gateway, now=lambda: datetime.now(UTC), nonce=lambda: secrets.token_hex(16))
+def new_client(gateway: Gateway, clock: Callable[[], datetime]) -> GatewayClient:
+    """A client with random nonces."""
+    return GatewayClient(gateway, now=clock, nonce=lambda: secrets.token_hex(16))
 
 
 class GatewayRoom(SmsRoom):
@@ -67,7 +67,7 @@ class GatewayRoom(SmsRoom):
         self._gateway = gateway
         self._desk = desk
         self._says = says
-        self._client = new_client(gateway)
+        self._client = new_client(gateway, desk.clock)
         self._closing = threading.Event()
         self._asker = threading.Thread(target=self._ask, name="sms questions", daemon=True)
 

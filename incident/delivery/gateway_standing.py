@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from incident.delivery.gateway_room import new_client
 from incident.errors import CarrierUnavailable, Refused
@@ -29,11 +30,11 @@ _NEXT_STEP = {
 }
 
 
-def standing_of(gateway: Gateway) -> Standing:
+def standing_of(gateway: Gateway, clock: Callable[[], datetime]) -> Standing:
     """How the account stands at the provider, asked now. Raises `BadGateway` for a file of authorities."""
 
     async def ask() -> Standing:
-        async with new_client(gateway) as client:
+        async with new_client(gateway, clock) as client:
             return await client.standing()
 
     return asyncio.run(ask())
@@ -60,11 +61,13 @@ def in_the_way(standing: Standing) -> Iterator[Problem]:
             yield each
 
 
-def must_be_ready(gateway: Gateway, frozen: FrozenNotice, *, says: Callable[[str], None]) -> None:
+def must_be_ready(
+    gateway: Gateway, frozen: FrozenNotice, *, clock: Callable[[], datetime], says: Callable[[str], None]
+) -> None:
     """Raises `CarrierUnavailable` where the account cannot be used as it stands, and `Refused` where the texts of a notice
     are none that are registered. `says` is told what the provider does not tell."""
     must_be_registered(gateway, frozen)
-    standing = standing_of(gateway)
+    standing = standing_of(gateway, clock)
     for problem in in_the_way(standing):
         raise CarrierUnavailable(
             f"the SMS gateway cannot be used: {told(problem)}",

@@ -18,6 +18,7 @@ from sqlmodel import col, select
 from incident.delivery.receipts import GoOn
 from incident.delivery.sms_parts import DELIVERED, FAILED, number_of, own_id, take_sms_receipts
 from incident.errors import KeyDestroyed
+from incident.store.columns import UtcDateTime
 from incident.store.store import Store
 from incident.store.tables import Attempt, MessagePart
 from notifiers.sms.receipt import SmsReceipt
@@ -124,13 +125,12 @@ class AskingDesk:
             return
         with self.store.transaction() as session:
             session.connection().execute(_ASK_AGAIN, rows)
-            session.connection().execute(_KNOWN, rows)
 
 
-_OF_IT = (col(MessagePart.delivery_id) == bindparam("which"), col(MessagePart.n) == bindparam("number"))
-_ASK_AGAIN = sa.update(MessagePart).where(*_OF_IT).values(ask_at=bindparam("again_at"))
-_KNOWN = (
+# Written out: a list of values cannot be given for many rows at once.
+_IS_KNOWN = sa.or_(*(col(MessagePart.state) == sa.literal(each.value) for each in sorted(DELIVERED | FAILED)))
+_ASK_AGAIN = (
     sa.update(MessagePart)
-    .where(*_OF_IT, col(MessagePart.state).in_(sorted(DELIVERED | FAILED)))
-    .values(ask_at=None)
+    .where(col(MessagePart.delivery_id) == bindparam("which"), col(MessagePart.n) == bindparam("number"))
+    .values(ask_at=sa.case((_IS_KNOWN, sa.null()), else_=bindparam("again_at", type_=UtcDateTime)))
 )

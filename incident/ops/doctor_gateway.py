@@ -32,7 +32,7 @@ def examine_gateway(
         return
     try:
         gateway = gateway_from(declared, root=house.workspace.root)
-        standing = standing_of(gateway)
+        standing = standing_of(gateway, house.clock)
     except TocsinError as error:
         yield unusable(_CARRIER, error)
         return

@@ -309,7 +309,7 @@ def _goes_together() -> sa.ColumnElement[bool]:
     """What an attempt can end as.
 
     By e-mail: RFC 5321 sections 4.2.1 and 6.1, as `notifiers.email` reads them. By SMS: SMPP 3.4, 5.1.3, as
-    `notifiers.smpp` does.
+    `notifiers.smpp` does, and the status of HTTP (RFC 9110, 15) where a gateway answers.
     """
     code, stage = sa.func.coalesce(a.code, 0), sa.func.coalesce(a.stage, "")
     before = ["", Stage.connect, Stage.tls, Stage.auth]
@@ -317,13 +317,20 @@ def _goes_together() -> sa.ColumnElement[bool]:
         (
             a.channel == SMS,
             sa.case(
-                (a.result == Result.accepted, (stage == Stage.reply) & (sa.func.coalesce(a.code, -1) == 0)),
+                (
+                    a.result == Result.accepted,
+                    (stage == Stage.reply) & ((sa.func.coalesce(a.code, -1) == 0) | code.between(200, 299)),
+                ),
                 (
                     a.result.in_([Result.temporary, Result.permanent]),
                     stage.in_([Stage.account, Stage.reply]) & (code != 0),
                 ),
-                # Nobody answered.
-                (a.result == Result.ambiguous, stage.in_(["", Stage.submitted]) & a.code.is_(None)),
+                # Nobody answered, or a gateway with a status of HTTP that says nothing of the message.
+                (
+                    a.result == Result.ambiguous,
+                    (stage == "") & a.code.is_(None)
+                    | (stage == Stage.submitted) & (a.code.is_(None) | (code >= 200)),
+                ),
                 (
                     a.result == Result.not_sent,
                     stage.in_([*before, Stage.account]) | (stage == Stage.data) & a.code.is_(None),
