@@ -184,7 +184,8 @@ class GatewayClient:
         reference = word_of(picked(reply.reference, document))
         if said.success and reference and status < 300:
             return self._outcome(Result.accepted, Stage.reply, text, status, reference=reference)
-        if said.success or not said.code:
+        # A reference beside a refusal is a contradiction as well: there is a copy that it names.
+        if said.success or reference or not said.code:
             return self._outcome(Result.ambiguous, Stage.submitted, text, status, code)
         verdict = verdict_of(said.code, self._gateway.definition.codes)
         return self._outcome(verdict.result, verdict.stage, text, status, code)

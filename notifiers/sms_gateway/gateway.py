@@ -112,7 +112,11 @@ class Gateway:
         return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
     def number_of(self, number: str) -> str:
-        """A person's number as the gateway wants it. Raises BadAddress for what is not E.164 with its plus."""
+        """A person's number as the gateway wants it.
+
+        Raises BadAddress for what is not E.164 with its plus, and for a number that would be another person's without
+        its country code.
+        """
         found = _E164.fullmatch(number)
         if found is None:
             raise BadAddress("a number in international form: a plus, then 7 to 15 digits", where="to")
@@ -120,9 +124,16 @@ class Gateway:
         wanted = self.definition.number_format
         if wanted is NumberFormat.e164:
             return number
-        if wanted is NumberFormat.national and digits.startswith(self.country_code):
-            return digits.removeprefix(self.country_code)
-        return digits
+        if wanted is NumberFormat.digits:
+            return digits
+        home = digits.startswith(self.country_code)
+        written = digits.removeprefix(self.country_code) if home else digits
+        if home is not bool(re.fullmatch(self.definition.national_number, written)):
+            raise BadAddress(
+                "the gateway would take it for a number of another country; send it over another carrier",
+                where="to",
+            )
+        return written
 
     def chosen_for(self, text: str) -> Chosen:
         """The template and the parameters from which the gateway makes exactly this text.

@@ -78,10 +78,11 @@ async def receipts_of(
     for day in _days(gateway, operation, at):
         async for record in _records(operation, {**slots, Slot.day: day}, ask):
             receipt = receipt_in(record, operation.records, gateway.definition)
-            if _can_be(receipt, operation, number=number, reference=reference, own_id=own_id):
+            if Slot.reference in operation.slots and not receipt.message_id:
                 # Asked by its reference, some providers do not repeat it.
-                by_reference = Slot.reference in operation.slots and not receipt.message_id
-                found.append(replace(receipt, message_id=reference) if by_reference else receipt)
+                receipt = replace(receipt, message_id=reference)
+            if _can_be(receipt, operation, number=number, reference=reference, own_id=own_id):
+                found.append(receipt)
     return list(dict.fromkeys(found))
 
 
@@ -110,7 +111,7 @@ def _can_be(receipt: SmsReceipt, operation: Receipt, *, number: str, reference: 
         return False
     if reference and receipt.message_id and receipt.message_id != reference:
         return False
-    if own_id and not receipt.own_id and operation.records.always_own_id:
+    if own_id and not receipt.own_id and not receipt.message_id and operation.records.always_own_id:
         return False
     return not (own_id and receipt.own_id) or receipt.own_id == own_id
 
