@@ -23,13 +23,14 @@ from notifiers.outcome import Outcome, Result, Stage
 from notifiers.sms.message import SmsMessage
 from notifiers.sms.receipt import SmsReceipt
 from notifiers.sms_gateway.codes import verdict_of
-from notifiers.sms_gateway.definition import Operation, Slot, picked
+from notifiers.sms_gateway.definition import Operation, picked
 from notifiers.sms_gateway.gateway import Chosen, Gateway
 from notifiers.sms_gateway.inquiry import Asked, receipts_of, standing_of
 from notifiers.sms_gateway.link import Answer, Break, Broken, HttpLink
 from notifiers.sms_gateway.replies import document_of, said_in, shown, word_of
 from notifiers.sms_gateway.requests import SlotValue, parameters_as_json, parameters_as_list, request_of
 from notifiers.sms_gateway.standing import Standing
+from notifiers.sms_gateway.terms import Slot
 
 _TOO_MANY = 429
 _NOT_BROKEN_STAGE = {Break.no_tls: Stage.tls}

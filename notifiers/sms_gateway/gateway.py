@@ -11,8 +11,15 @@ from types import MappingProxyType
 
 from notifiers.errors import BadAddress, BadGateway, BadMessage
 from notifiers.hosts import is_host, is_this_machine
-from notifiers.sms_gateway.definition import GatewayDefinition, NumberFormat, SignaturePlace, Slot, Syntax
-from notifiers.sms_gateway.template import Pattern, parameters_in, pattern_of, without_signature
+from notifiers.sms_gateway.definition import GatewayDefinition
+from notifiers.sms_gateway.template import (
+    Pattern,
+    parameters_in,
+    pattern_of,
+    refuse_variables,
+    without_signature,
+)
+from notifiers.sms_gateway.terms import NumberFormat, SignaturePlace, Signing, Slot, Syntax
 
 _E164 = re.compile(r"\+([1-9][0-9]{6,14})")
 _COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,2}")
@@ -147,6 +154,7 @@ class Gateway:
         for template, pattern in self._patterns:
             parameters = parameters_in(bare, pattern, self.longest_variable)
             if parameters is not None:
+                refuse_variables(parameters)
                 return Chosen(template.id, parameters, bare)
         raise BadMessage(self._why_none(bare), where="template")
 
@@ -176,6 +184,8 @@ class Gateway:
     def _check_account(self) -> None:
         if not _fits(self.key_id) or not _fits(self.secret):
             raise BadGateway("the gateway's key id and secret are 1 to 256 printable ASCII characters")
+        if self.definition.signing is Signing.basic and ":" in self.key_id:
+            raise BadGateway("the gateway's key id has no colon in it")
         signed = self.definition.signature_place is not SignaturePlace.nowhere
         if signed and (not self.signature or set(self.signature) & set("【】\n")):
             raise BadGateway("the gateway's signature is the name between 【 and 】, without them")

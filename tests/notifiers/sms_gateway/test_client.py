@@ -289,6 +289,8 @@ def test_a_clock_that_is_wrong_is_our_matter(dialect: str, minutes: int) -> None
         a_text().replace("核验码", "验证码"),
         a_text(name="长" * 36),
         a_text() + "。",
+        a_text(name="${code}"),
+        a_text(name="{3}"),
     ],
 )
 def test_a_text_that_the_gateway_would_write_otherwise_is_not_sent(dialect: str, text: str) -> None:

@@ -11,10 +11,11 @@ import pytest
 from notifiers.errors import BadAddress, BadGateway
 from notifiers.outcome import Outcome, Result, Stage
 from notifiers.sms_gateway.codes import VERDICTS, class_of, verdict_of
-from notifiers.sms_gateway.definition import CodeClass, GatewayDefinition, definition_of
+from notifiers.sms_gateway.definition import GatewayDefinition, definition_of
 from notifiers.sms_gateway.gateway import Template, tls_context
 from notifiers.sms_gateway.requests import request_of
 from notifiers.sms_gateway.shipped import definitions_folder
+from notifiers.sms_gateway.terms import CodeClass
 from tests.support.gateway_sending import DIALECTS, a_gateway, a_text, document_of, now, shipped
 
 
@@ -51,6 +52,7 @@ def test_each_shipped_definition_is_valid_and_named_after_its_file() -> None:
         ("aliyun", "signing", "tc3", "signing_service"),
         ("aliyun", "time_zone", "Mars/Olympus", "time zone"),
         ("aliyun", "host", "https://dysmsapi.aliyuncs.com/", "host"),
+        ("aliyun", "send/headers", {"x-acs-action": "Send\r\nSms"}, "headers"),
         ("aliyun", "codes", {"isv.*.X": "account"}, "star"),
         ("aliyun", "codes", {"isv.X": "fine"}, "codes"),
         ("aliyun", "national_number", "(", "regular"),
@@ -171,8 +173,19 @@ def test_a_gateway_without_templates_gets_the_text_as_it_was_released() -> None:
         a_gateway(definition=a_plain_definition(), signature="")
 
 
-def test_only_a_gateway_without_signing_gets_the_secret_as_a_field() -> None:
-    assert a_plain_definition("basic").signing == "basic"
+def test_a_secret_goes_neither_into_a_query_nor_beside_a_signature() -> None:
+    document = a_plain_definition().model_dump(by_alias=True, mode="json", exclude_none=True)
+    document["send"]["encoding"] = "query"
+    with pytest.raises(BadGateway, match="query"):
+        definition_of(document)
+    document["send"]["encoding"], document["signing"] = "form", "bearer"
+    with pytest.raises(BadGateway, match="secret"):
+        definition_of(document)
+
+
+def test_a_key_id_with_a_colon_would_be_another_one_in_basic() -> None:
+    with pytest.raises(BadGateway, match="colon"):
+        a_gateway(definition=a_plain_definition("basic"), templates=(), signature="", key_id="a:b")
 
 
 def test_an_exact_code_counts_before_a_beginning_and_a_longer_one_before_a_shorter() -> None:

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifiers.sms_gateway.definition import Signing
 from notifiers.sms_gateway.signing import HttpRequest, query_of, signed
+from notifiers.sms_gateway.terms import Signing
 from tests.support.sms_gateway.aliyun import _signature as aliyun_signature
 from tests.support.sms_gateway.dialect import Received
 from tests.support.sms_gateway.tencent import _signature as tencent_signature

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from notifiers.sms_gateway.definition import Approval
 from notifiers.sms_gateway.gateway import Template
 from notifiers.sms_gateway.standing import ProblemKind, Standing
+from notifiers.sms_gateway.terms import Approval
 from tests.support.gateway_sending import DIALECTS, a_client
 from tests.support.sms_gateway.account import (
     ALIYUN_ID,

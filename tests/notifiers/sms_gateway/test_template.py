@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifiers.errors import BadGateway, BadMessage
-from notifiers.sms_gateway.definition import SignaturePlace, Syntax
 from notifiers.sms_gateway.template import Pattern, parameters_in, pattern_of, without_signature
+from notifiers.sms_gateway.terms import SignaturePlace, Syntax
 
 FIXED = st.text("，。ab", min_size=1, max_size=3)
 VALUE = st.text("，。abcd张", min_size=1, max_size=6)
@@ -78,6 +78,10 @@ def test_a_template_without_variables_is_its_text() -> None:
         ("{1}{2}", Syntax.numbered),
         ("{1}您好{3}。", Syntax.numbered),
         ("{2}您好。", Syntax.numbered),
+        ("{1}您好{0}。", Syntax.numbered),
+        ("{100}您好。", Syntax.numbered),
+        ("${姓名}您好。", Syntax.named),
+        ("${name您好。", Syntax.named),
     ],
 )
 def test_a_template_that_cannot_be_read_back_is_refused(text: str, syntax: Syntax) -> None:
