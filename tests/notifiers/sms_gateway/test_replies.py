@@ -30,15 +30,8 @@ def test_words_are_one_line_and_bounded(text: str) -> None:
 
 
 def test_values_of_json_are_words_as_json_writes_them() -> None:
-    assert [word_of(each) for each in (True, False, 3, "a ", None, [], {})] == [
-        "true",
-        "false",
-        "3",
-        "a",
-        "",
-        "",
-        "",
-    ]
+    values: list[object] = [True, False, 3, "a ", None, [], {}]
+    assert [word_of(each) for each in values] == ["true", "false", "3", "a", "", "", ""]
 
 
 @given(st.binary(max_size=50))
