@@ -146,9 +146,10 @@ class GatewayClient:
             raise Unanswered(f"status {came.status}, and the answer is no JSON", peer=self.peer)
         said = said_in(document, asked.reply)
         if not said.success or not 200 <= came.status < 300:
-            hidden = {str(value) for value in asked.slots.values()} | {self._gateway.secret}
-            text = shown(said.text, hidden | {value.removeprefix("+") for value in hidden})
-            raise Unanswered(text or f"status {came.status}", peer=self.peer, code=said.code)
+            number = str(asked.slots.get(Slot.number, ""))
+            hidden = {number, number.removeprefix("+"), self._gateway.secret}
+            text = shown(said.text, hidden) or f"status {came.status}"
+            raise Unanswered(text, peer=self.peer, code=shown(said.code, hidden))
         return document
 
     async def _exchange(
@@ -176,8 +177,9 @@ class GatewayClient:
         document = document_of(came.body)
         reply = self._gateway.definition.send.reply
         said = said_in(document, reply)
-        text = ": ".join(part for part in (said.code, shown(said.text, hidden)) if part) or f"status {status}"
-        code = shown(said.code, hidden) or None
+        told = shown(said.code, hidden), shown(said.text, hidden)
+        text = ": ".join(part for part in told if part) or f"status {status}"
+        code = told[0] or None
         if status == _TOO_MANY:
             return self._outcome(Result.temporary, Stage.account, text, status, code)
         if status >= 500 or 300 <= status < 400 or document is None:

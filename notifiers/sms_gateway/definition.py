@@ -298,6 +298,8 @@ class GatewayDefinition(_Model):
         for name, operation in self._operations().items():
             if strange := operation.slots - ALLOWED[name] - always:
                 raise ValueError(f"{name}: {', '.join(sorted(strange))} cannot be known there")
+            if self.signing is Signing.tc3 and operation.encoding is Encoding.query:
+                raise ValueError(f"{name}: tc3 signs the type of a body, so that there must be one")
         if Slot.number not in self.send.slots:
             raise ValueError("send: no field holds {number}")
         self._send_says_the_text()
@@ -313,8 +315,12 @@ class GatewayDefinition(_Model):
         }[self.template.syntax]
         if wanted not in self.send.slots:
             raise ValueError(f"send: with {self.template.syntax} variables a field holds {{{wanted}}}")
-        if self.template.syntax is not Syntax.none and Slot.text in self.send.slots:
+        if self.template.syntax is Syntax.none:
+            return
+        if Slot.text in self.send.slots:
             raise ValueError("send: the gateway makes the text from the template, {text} has no place")
+        if not self.send.slots & {Slot.template, Slot.template_integer}:
+            raise ValueError("send: no field says which {template} it is")
 
 
 def definition_of(document: object) -> GatewayDefinition:

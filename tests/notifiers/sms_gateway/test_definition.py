@@ -45,6 +45,8 @@ def test_each_shipped_definition_is_valid_and_named_after_its_file() -> None:
         ("aliyun", "send/fields/OutId", "{page}", "page"),
         ("aliyun", "send/fields/TemplateParam", "{own_id}", "parameters_json"),
         ("aliyun", "send/fields/OutId", "{text}", "text"),
+        ("aliyun", "send/fields/TemplateCode", "{own_id}", "template"),
+        ("tencent", "receipt/encoding", "query", "tc3"),
         ("tencent", "send/encoding", "form", "list"),
         ("aliyun", "send/reply/success", "Code ==", "JMESPath"),
         ("aliyun", "send/surplus", 1, "surplus"),
