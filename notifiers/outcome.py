@@ -62,8 +62,8 @@ class Outcome:
     """One attempt's outcome.
 
     `references` are the other side's own ids of the parts that it took, in their order: receipts name them. A message
-    in several parts may have some although not all of it was taken, which is no copy. `code` is the reply code and `enhanced` the enhanced status code (RFC 3463), None where the other side
-    gave none. `text` is the other side's own words (such as "2.0.0 Ok: queued as 4XyZ", whose queue id
+    in several parts may have some although not all of it was taken, which is no copy. `code` is the reply code and `enhanced` the enhanced status code (RFC 3463), or the own code of a gateway
+    over HTTP, None where the other side gave none. `text` is the other side's own words (such as "2.0.0 Ok: queued as 4XyZ", whose queue id
     leads to the relay's log), or ours when it said nothing. It may hold the person's address: relays like
     to quote it. `peer` is the relay as "name[ip]:port".
     """

@@ -23,13 +23,14 @@ from notifiers.outcome import Outcome, Result, Stage
 from notifiers.sms.message import SmsMessage
 from notifiers.sms.receipt import SmsReceipt
 from notifiers.sms_gateway.codes import verdict_of
-from notifiers.sms_gateway.definition import Operation, Slot, picked
+from notifiers.sms_gateway.definition import Operation, picked
 from notifiers.sms_gateway.gateway import Chosen, Gateway
 from notifiers.sms_gateway.inquiry import Asked, receipts_of, standing_of
 from notifiers.sms_gateway.link import Answer, Break, Broken, HttpLink
 from notifiers.sms_gateway.replies import document_of, said_in, shown, word_of
 from notifiers.sms_gateway.requests import SlotValue, parameters_as_json, parameters_as_list, request_of
 from notifiers.sms_gateway.standing import Standing
+from notifiers.sms_gateway.terms import Slot
 
 _TOO_MANY = 429
 _NOT_BROKEN_STAGE = {Break.no_tls: Stage.tls}
@@ -145,9 +146,10 @@ class GatewayClient:
             raise Unanswered(f"status {came.status}, and the answer is no JSON", peer=self.peer)
         said = said_in(document, asked.reply)
         if not said.success or not 200 <= came.status < 300:
-            hidden = {str(value) for value in asked.slots.values()} | {self._gateway.secret}
-            text = shown(said.text, hidden | {value.removeprefix("+") for value in hidden})
-            raise Unanswered(text or f"status {came.status}", peer=self.peer, code=said.code)
+            number = str(asked.slots.get(Slot.number, ""))
+            hidden = {number, number.removeprefix("+"), self._gateway.secret}
+            text = shown(said.text, hidden) or f"status {came.status}"
+            raise Unanswered(text, peer=self.peer, code=shown(said.code, hidden))
         return document
 
     async def _exchange(
@@ -175,8 +177,9 @@ class GatewayClient:
         document = document_of(came.body)
         reply = self._gateway.definition.send.reply
         said = said_in(document, reply)
-        text = ": ".join(part for part in (said.code, shown(said.text, hidden)) if part) or f"status {status}"
-        code = shown(said.code, hidden) or None
+        told = shown(said.code, hidden), shown(said.text, hidden)
+        text = ": ".join(part for part in told if part) or f"status {status}"
+        code = told[0] or None
         if status == _TOO_MANY:
             return self._outcome(Result.temporary, Stage.account, text, status, code)
         if status >= 500 or 300 <= status < 400 or document is None:
@@ -184,7 +187,8 @@ class GatewayClient:
         reference = word_of(picked(reply.reference, document))
         if said.success and reference and status < 300:
             return self._outcome(Result.accepted, Stage.reply, text, status, reference=reference)
-        if said.success or not said.code:
+        # A reference beside a refusal is a contradiction as well: there is a copy that it names.
+        if said.success or reference or not said.code:
             return self._outcome(Result.ambiguous, Stage.submitted, text, status, code)
         verdict = verdict_of(said.code, self._gateway.definition.codes)
         return self._outcome(verdict.result, verdict.stage, text, status, code)

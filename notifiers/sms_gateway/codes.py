@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from notifiers.outcome import Result, Stage
-from notifiers.sms_gateway.definition import CodeClass
+from notifiers.sms_gateway.terms import CodeClass
 
 
 class Verdict(NamedTuple):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
-from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -21,136 +20,21 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from notifiers.errors import BadGateway
 from notifiers.hosts import is_host
 from notifiers.sms.receipt import MessageState
-
-
-class Signing(StrEnum):
-    """How a request proves who sends it."""
-
-    acs3 = "acs3"
-    """ACS3-HMAC-SHA256, Alibaba Cloud's V3."""
-    tc3 = "tc3"
-    """TC3-HMAC-SHA256, Tencent Cloud's API 3.0 V3."""
-    basic = "basic"
-    bearer = "bearer"
-    none = "none"
-    """Key and secret are fields of the request."""
-
-
-class NumberFormat(StrEnum):
-    """How people's numbers are written to the gateway."""
-
-    e164 = "e164"
-    digits = "digits"
-    """With the country code, without plus."""
-    national = "national"
-    """Numbers of the home country without country code, all others with it; none with a plus."""
-
-
-class Syntax(StrEnum):
-    """How a variable stands in a registered template."""
-
-    named = "named"
-    """${name}"""
-    numbered = "numbered"
-    """{1}"""
-    none = "none"
-    """The gateway knows no templates: it sends the text that it gets."""
-
-
-class SignaturePlace(StrEnum):
-    """Where the gateway itself puts 【signature】."""
-
-    front = "front"
-    back = "back"
-    nowhere = "nowhere"
-    """The text goes out as it is."""
-
-
-class Encoding(StrEnum):
-    query = "query"
-    form = "form"
-    json = "json"
-
-
-class Confidence(StrEnum):
-    """How sure the shape is."""
-
-    tried = "tried"
-    """Messages were sent to the provider itself."""
-    documented = "documented"
-    """The provider's documentation or its own client libraries say so."""
-    guessed = "guessed"
-
-
-class CodeClass(StrEnum):
-    """What follows from a provider's code (`codes.py`)."""
-
-    temporary = "temporary"
-    permanent = "permanent"
-    account = "account"
-    throttled = "throttled"
-    unknown = "unknown"
-
-
-class Approval(StrEnum):
-    """What a provider says of a template or a signature."""
-
-    approved = "approved"
-    pending = "pending"
-    rejected = "rejected"
-    unknown = "unknown"
-
-
-class Slot(StrEnum):
-    """What a field of a request can hold.
-
-    `day` is yyyyMMdd and `since_hour`, `until_hour` are yyyyMMddHH, all in the definition's time zone; `since` and
-    `until` are seconds since 1970. `page` counts from 1 and `offset` records from 0. `template_integer` is the
-    template's id as a number. `parameters_json` is an object as JSON text, `parameters_list` the values in the order
-    of their numbers.
-    """
-
-    number = "number"
-    signature = "signature"
-    template = "template"
-    template_integer = "template_integer"
-    parameters_json = "parameters_json"
-    parameters_list = "parameters_list"
-    text = "text"
-    own_id = "own_id"
-    reference = "reference"
-    day = "day"
-    since = "since"
-    until = "until"
-    since_hour = "since_hour"
-    until_hour = "until_hour"
-    page = "page"
-    offset = "offset"
-    app_id = "app_id"
-    region = "region"
-    key_id = "key_id"
-    secret = "secret"  # noqa: S105 - the name of a slot
-
-
-OF_THE_ACCOUNT = frozenset({Slot.app_id, Slot.region})
-"""What the settings give as `values` where a definition asks for it."""
-_SECRETS = frozenset({Slot.key_id, Slot.secret})
-_OF_A_MESSAGE = frozenset(
-    {
-        Slot.number,
-        Slot.signature,
-        Slot.template,
-        Slot.template_integer,
-        Slot.parameters_json,
-        Slot.parameters_list,
-        Slot.text,
-        Slot.own_id,
-    }
+from notifiers.sms_gateway.terms import (
+    ALLOWED,
+    OF_THE_ACCOUNT,
+    SECRETS,
+    Approval,
+    CodeClass,
+    Confidence,
+    Encoding,
+    NumberFormat,
+    SignaturePlace,
+    Signing,
+    Slot,
+    Syntax,
+    slot_of,
 )
-_OF_A_RECEIPT = frozenset(
-    {Slot.number, Slot.day, Slot.reference, Slot.own_id, Slot.since, Slot.until, Slot.page, Slot.offset}
-)
-_SLOT = re.compile(r"\{([a-z_]+)\}")
 
 
 @lru_cache(maxsize=512)
@@ -221,14 +105,6 @@ Value = str | Constant | tuple[str, ...]
 """A slot in braces, a constant, or a list of slots."""
 
 
-def slot_of(value: str) -> Slot:
-    """The slot that "{name}" names. Raises ValueError."""
-    found = _SLOT.fullmatch(value)
-    if found is None:
-        raise ValueError(f"{value} is neither a slot such as {{number}} nor a constant with its reason")
-    return Slot(found.group(1))
-
-
 class Reply(_Model):
     """How the answer to a request is read: `success` must come to true. `code` is the provider's, `text` its words."""
 
@@ -264,6 +140,11 @@ class Operation(_Model):
 
     @model_validator(mode="after")
     def _can_be_sent(self) -> Self:
+        for name, value in self.headers.items():
+            if not re.fullmatch("[A-Za-z0-9-]+", name) or not value.isascii() or not value.isprintable():
+                raise ValueError(f"headers: {name} or its value is not printable ASCII")
+        if Slot.secret in self.slots and self.encoding is Encoding.query:
+            raise ValueError("a secret does not stand in a query, which servers log")
         lists = Slot.parameters_list in self.slots or any(isinstance(v, tuple) for v in self.fields.values())
         if lists and self.encoding is not Encoding.json:
             raise ValueError("only JSON holds lists")
@@ -413,10 +294,12 @@ class GatewayDefinition(_Model):
             raise ValueError("host: a host name or an IP address")
         if (self.signing is Signing.tc3) is not bool(self.signing_service):
             raise ValueError("signing_service: given for tc3, and for no other signing")
-        always = OF_THE_ACCOUNT | (_SECRETS if self.signing is Signing.none else frozenset())
+        always = OF_THE_ACCOUNT | (SECRETS if self.signing is Signing.none else frozenset())
         for name, operation in self._operations().items():
-            if strange := operation.slots - _ALLOWED[name] - always:
+            if strange := operation.slots - ALLOWED[name] - always:
                 raise ValueError(f"{name}: {', '.join(sorted(strange))} cannot be known there")
+            if self.signing is Signing.tc3 and operation.encoding is Encoding.query:
+                raise ValueError(f"{name}: tc3 signs the type of a body, so that there must be one")
         if Slot.number not in self.send.slots:
             raise ValueError("send: no field holds {number}")
         self._send_says_the_text()
@@ -432,17 +315,12 @@ class GatewayDefinition(_Model):
         }[self.template.syntax]
         if wanted not in self.send.slots:
             raise ValueError(f"send: with {self.template.syntax} variables a field holds {{{wanted}}}")
-        if self.template.syntax is not Syntax.none and Slot.text in self.send.slots:
+        if self.template.syntax is Syntax.none:
+            return
+        if Slot.text in self.send.slots:
             raise ValueError("send: the gateway makes the text from the template, {text} has no place")
-
-
-_ALLOWED: dict[str, frozenset[Slot]] = {
-    "send": _OF_A_MESSAGE,
-    "receipt": _OF_A_RECEIPT,
-    "templates": frozenset({Slot.template, Slot.template_integer}),
-    "signature": frozenset({Slot.signature, Slot.offset, Slot.page}),
-    "credits": frozenset({Slot.since_hour, Slot.until_hour, Slot.offset}),
-}
+        if not self.send.slots & {Slot.template, Slot.template_integer}:
+            raise ValueError("send: no field says which {template} it is")
 
 
 def definition_of(document: object) -> GatewayDefinition:

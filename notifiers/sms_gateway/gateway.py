@@ -11,8 +11,15 @@ from types import MappingProxyType
 
 from notifiers.errors import BadAddress, BadGateway, BadMessage
 from notifiers.hosts import is_host, is_this_machine
-from notifiers.sms_gateway.definition import GatewayDefinition, NumberFormat, SignaturePlace, Slot, Syntax
-from notifiers.sms_gateway.template import Pattern, parameters_in, pattern_of, without_signature
+from notifiers.sms_gateway.definition import GatewayDefinition
+from notifiers.sms_gateway.template import (
+    Pattern,
+    parameters_in,
+    pattern_of,
+    refuse_variables,
+    without_signature,
+)
+from notifiers.sms_gateway.terms import NumberFormat, SignaturePlace, Signing, Slot, Syntax
 
 _E164 = re.compile(r"\+([1-9][0-9]{6,14})")
 _COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,2}")
@@ -112,7 +119,11 @@ class Gateway:
         return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
     def number_of(self, number: str) -> str:
-        """A person's number as the gateway wants it. Raises BadAddress for what is not E.164 with its plus."""
+        """A person's number as the gateway wants it.
+
+        Raises BadAddress for what is not E.164 with its plus, and for a number that would be another person's without
+        its country code.
+        """
         found = _E164.fullmatch(number)
         if found is None:
             raise BadAddress("a number in international form: a plus, then 7 to 15 digits", where="to")
@@ -120,9 +131,16 @@ class Gateway:
         wanted = self.definition.number_format
         if wanted is NumberFormat.e164:
             return number
-        if wanted is NumberFormat.national and digits.startswith(self.country_code):
-            return digits.removeprefix(self.country_code)
-        return digits
+        if wanted is NumberFormat.digits:
+            return digits
+        home = digits.startswith(self.country_code)
+        written = digits.removeprefix(self.country_code) if home else digits
+        if home is not bool(re.fullmatch(self.definition.national_number, written)):
+            raise BadAddress(
+                "the gateway would take it for a number of another country; send it over another carrier",
+                where="to",
+            )
+        return written
 
     def chosen_for(self, text: str) -> Chosen:
         """The template and the parameters from which the gateway makes exactly this text.
@@ -136,6 +154,7 @@ class Gateway:
         for template, pattern in self._patterns:
             parameters = parameters_in(bare, pattern, self.longest_variable)
             if parameters is not None:
+                refuse_variables(parameters)
                 return Chosen(template.id, parameters, bare)
         raise BadMessage(self._why_none(bare), where="template")
 
@@ -165,6 +184,8 @@ class Gateway:
     def _check_account(self) -> None:
         if not _fits(self.key_id) or not _fits(self.secret):
             raise BadGateway("the gateway's key id and secret are 1 to 256 printable ASCII characters")
+        if self.definition.signing is Signing.basic and ":" in self.key_id:
+            raise BadGateway("the gateway's key id has no colon in it")
         signed = self.definition.signature_place is not SignaturePlace.nowhere
         if signed and (not self.signature or set(self.signature) & set("【】\n")):
             raise BadGateway("the gateway's signature is the name between 【 and 】, without them")

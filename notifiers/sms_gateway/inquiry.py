@@ -9,17 +9,7 @@ from datetime import datetime, timedelta
 
 from notifiers.errors import Unanswered
 from notifiers.sms.receipt import SmsReceipt
-from notifiers.sms_gateway.definition import (
-    Approval,
-    Credits,
-    Operation,
-    Packages,
-    Question,
-    Receipt,
-    Reply,
-    Slot,
-    picked,
-)
+from notifiers.sms_gateway.definition import Credits, Operation, Packages, Question, Receipt, Reply, picked
 from notifiers.sms_gateway.gateway import Gateway, Template
 from notifiers.sms_gateway.replies import receipt_in, records_in, word_of
 from notifiers.sms_gateway.requests import SlotValue
@@ -32,6 +22,7 @@ from notifiers.sms_gateway.standing import (
     problem_of_signature,
     problem_of_template,
 )
+from notifiers.sms_gateway.terms import Approval, Slot
 
 _CLOCKS_DIFFER = timedelta(minutes=10)
 """A message may be filed under the provider's own time, some minutes from ours, and so under another day."""
@@ -71,17 +62,18 @@ async def receipts_of(
         Slot.number: gateway.number_of(number),
         Slot.reference: reference,
         Slot.own_id: own_id,
-        Slot.since: int((at - _CLOCKS_DIFFER).timestamp()),
+        Slot.since: int(max(at - _CLOCKS_DIFFER, now - timedelta(days=operation.days_back)).timestamp()),
         Slot.until: int(max(min(now, at + _UNTIL_SETTLED), at).timestamp()),
     }
     found: list[SmsReceipt] = []
     for day in _days(gateway, operation, at):
         async for record in _records(operation, {**slots, Slot.day: day}, ask):
             receipt = receipt_in(record, operation.records, gateway.definition)
-            if _can_be(receipt, operation, number=number, reference=reference, own_id=own_id):
+            if Slot.reference in operation.slots and not receipt.message_id:
                 # Asked by its reference, some providers do not repeat it.
-                by_reference = Slot.reference in operation.slots and not receipt.message_id
-                found.append(replace(receipt, message_id=reference) if by_reference else receipt)
+                receipt = replace(receipt, message_id=reference)
+            if _can_be(receipt, operation, number=number, reference=reference, own_id=own_id):
+                found.append(receipt)
     return list(dict.fromkeys(found))
 
 
@@ -110,7 +102,7 @@ def _can_be(receipt: SmsReceipt, operation: Receipt, *, number: str, reference: 
         return False
     if reference and receipt.message_id and receipt.message_id != reference:
         return False
-    if own_id and not receipt.own_id and operation.records.always_own_id:
+    if own_id and not receipt.own_id and not receipt.message_id and operation.records.always_own_id:
         return False
     return not (own_id and receipt.own_id) or receipt.own_id == own_id
 

@@ -51,17 +51,23 @@ def word_of(value: object) -> str:
 
 
 def shown(text: str, hidden: Iterable[str]) -> str:
-    """The provider's words for people: one line of at most 500 characters, with "…" for each of `hidden`, however a
-    URL would write it. Single characters are not hidden: nothing would be left."""
-    forms = {each for value in hidden if len(value) >= _SHORTEST_HIDDEN for each in _written(value)}
+    """The provider's words for people: one line of at most 500 characters, with "…" for each of `hidden`, also as a URL
+    or JSON writes it. Single characters are not hidden: nothing would be left."""
+    text = _one_line(text)
+    forms = {_one_line(each) for value in hidden for each in _written(value)}
     for form in sorted(forms, key=len, reverse=True):
-        text = text.replace(form, "…")
-    return " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())[:LONGEST_TEXT]
+        text = text.replace(form, "…") if len(form) >= _SHORTEST_HIDDEN else text
+    return text[:LONGEST_TEXT]
 
 
 def _written(value: str) -> set[str]:
     once = quote(value, safe="~")
-    return {value, once, quote(once, safe="~")}
+    twice = quote(once, safe="~")
+    return {value, once, once.lower(), twice, twice.lower(), json.dumps(value)[1:-1]}
+
+
+def _one_line(text: str) -> str:
+    return " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
 
 
 def records_in(document: object, records: Records) -> list[object] | None:

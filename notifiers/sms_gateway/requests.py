@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
-from notifiers.sms_gateway.definition import Constant, Encoding, Operation, Slot, Value, slot_of
+from notifiers.sms_gateway.definition import Constant, Operation, Value
 from notifiers.sms_gateway.gateway import Gateway
 from notifiers.sms_gateway.signing import HttpRequest, query_of, signed
+from notifiers.sms_gateway.terms import Encoding, Slot, slot_of
 
 SlotValue = str | int | tuple[str, ...]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from notifiers.sms_gateway.definition import Signing
+from notifiers.sms_gateway.terms import Signing
 
 
 @dataclass(frozen=True, slots=True)

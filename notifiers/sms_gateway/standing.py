@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from notifiers.sms_gateway.definition import Approval
 from notifiers.sms_gateway.gateway import Template
+from notifiers.sms_gateway.terms import Approval
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from notifiers.errors import BadGateway, BadMessage
-from notifiers.sms_gateway.definition import SignaturePlace, Syntax
+from notifiers.sms_gateway.terms import SignaturePlace, Syntax
 
 _VARIABLES = {
     Syntax.named: re.compile(r"\$\{([A-Za-z][A-Za-z0-9_]{0,63})\}"),
     Syntax.numbered: re.compile(r"\{([1-9][0-9]?)\}"),
 }
+
+
+_LOOKS_LIKE_ONE = {Syntax.named: re.compile(r"\$\{"), Syntax.numbered: re.compile(r"\{[0-9]+\}")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +40,15 @@ class Pattern:
 def pattern_of(text: str, syntax: Syntax) -> Pattern:
     """Take a registered text apart.
 
-    Raises BadGateway for an empty text, for a variable that stands twice, for two of them without fixed text between
+    Raises BadGateway for an empty text, for what looks like a variable and is none, for a variable that stands twice, for two of them without fixed text between
     them (nobody could say where one ends), and for numbered ones that are not {1} to {n}.
     """
     pieces = _VARIABLES[syntax].split(text)
     pattern = Pattern(tuple(pieces[::2]), tuple(pieces[1::2]))
     if not text:
         raise BadGateway("the text of a template is empty")
+    if any(_LOOKS_LIKE_ONE[syntax].search(each) for each in pattern.fixed):
+        raise BadGateway("a template has a variable whose name the gateway would not take")
     if len(set(pattern.names)) < len(pattern.names):
         raise BadGateway("a variable stands twice in a template; give each place a name of its own")
     if not all(pattern.fixed[1:-1]):
@@ -81,6 +86,16 @@ def parameters_in(text: str, pattern: Pattern, longest: int) -> dict[str, str] |
         values.append(text[start : end - len(after)])
         end = start
     return dict(zip(pattern.names, reversed(values), strict=True))
+
+
+def refuse_variables(parameters: Mapping[str, str]) -> None:
+    """Raises BadMessage where what stands in a variable looks like one: nobody knows whether the gateway would fill it."""
+    for name, value in parameters.items():
+        if any(pattern.search(value) for pattern in _LOOKS_LIKE_ONE.values()):
+            raise BadMessage(
+                f"what stands in {name} looks like a variable of a template itself; correct the person's data",
+                where="template",
+            )
 
 
 def without_signature(text: str, signature: str, place: SignaturePlace) -> str:
