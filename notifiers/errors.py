@@ -34,6 +34,10 @@ class BadCentre(CarrierError):
     """Settings of a short-message centre that contradict each other or would give a secret away."""
 
 
+class BadGateway(CarrierError):
+    """Settings of an SMS gateway that contradict each other or would give a secret away."""
+
+
 class BadPdu(CarrierError):
     """Octets that are no PDU of SMPP 3.4, or values that fit into none."""
 
