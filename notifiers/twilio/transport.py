@@ -2,13 +2,15 @@
 
 The asynchronous HTTP client that comes with `twilio` waits without end: a timeout given to it is not passed on
 (twilio-python #925, reproduced with 9.13). And an aiohttp session does not tell "could not connect" from "handed over
-and not answered", of which only the first may be tried again. This one does; it also writes no log, as that one does of
-addresses with people's numbers in them.
+and not answered", of which only the first may be tried again. This one does.
+
+It goes by httpx's transport and not by its client, which would log each address, and some have people's numbers in them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -89,16 +91,16 @@ class Transport:
         *,
         context: ssl.SSLContext | None = None,
         may_go: Callable[[], bool] | None = None,
-        http: httpx.AsyncClient | None = None,
+        http: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._account = account
         self._may_go = may_go
-        self._http = http or httpx.AsyncClient(
-            # Proxies and authorities are settings, and never come by the way from the environment.
+        timeouts = account.timeouts
+        self._timeout = httpx.Timeout(timeouts.read, connect=timeouts.connect).as_dict()
+        self._http = http or httpx.AsyncHTTPTransport(
+            # Authorities are a setting, and never come by the way from the environment.
             trust_env=False,
             verify=context if context is not None else True,
-            follow_redirects=False,
-            timeout=httpx.Timeout(account.timeouts.read, connect=account.timeouts.connect),
             limits=httpx.Limits(
                 max_connections=None,
                 max_keepalive_connections=account.window,
@@ -127,22 +129,30 @@ class Transport:
         """One exchange. Raises Unanswered and HeldBack. `timeout` and `allow_redirects` are the client's and count for
         nothing: the account's timeouts hold, and nothing is sent where an answer points to."""
         progress = _Progress(self._may_go)
+        request = httpx.Request(
+            method,
+            self._moved(url),
+            params=params,
+            data=data,
+            headers={**(headers or {}), **_signed_in(auth)},
+            extensions={"timeout": self._timeout, "trace": progress.note},
+        )
         timeouts = self._account.timeouts
         try:
+            # httpx bounds each reading; an answer that trickles in would have no end.
             async with asyncio.timeout(timeouts.connect + timeouts.read):
-                response = await self._http.request(
-                    method,
-                    self._moved(url),
-                    params=params,
-                    data=data,
-                    headers=headers,
-                    auth=auth,
-                    extensions={"trace": progress.note},
-                )
+                return await self._exchange(request)
         except (TimeoutError, httpx.TimeoutException):
             raise self._unanswered(progress.stage, "no answer in time") from None
         except (httpx.TransportError, httpx.DecodingError, OSError):
             raise self._unanswered(progress.stage, "the connection failed") from None
+
+    async def _exchange(self, request: httpx.Request) -> Answer:
+        response = await self._http.handle_async_request(request)
+        try:
+            await response.aread()
+        finally:
+            await response.aclose()
         return Answer(response.status_code, response.text, response.headers)
 
     def _unanswered(self, stage: Stage, text: str) -> Unanswered:
@@ -154,3 +164,9 @@ class Transport:
             return url
         base, split = urlsplit(self._account.base_url), urlsplit(url)
         return split._replace(scheme=base.scheme, netloc=base.netloc).geturl()
+
+
+def _signed_in(auth: tuple[str, str] | None) -> dict[str, str]:
+    if auth is None:
+        return {}
+    return {"Authorization": f"Basic {base64.b64encode(':'.join(auth).encode()).decode()}"}

@@ -102,9 +102,9 @@ class Options:
     def of_json(cls, text: str) -> Options:
         """Options as another process gives them: an object whose keys are the names here."""
         given: dict[str, Any] = json.loads(text)
-        for name, kind in (("faults", Fault), ("by_ending", Progress)):
-            if name in given:
-                given[name] = {ending: kind(**each) for ending, each in given[name].items()}
+        faults, by_ending = given.get("faults", {}), given.get("by_ending", {})
+        given["faults"] = {end: Fault(**{**each, "act": Act(each["act"])}) for end, each in faults.items()}
+        given["by_ending"] = {end: Progress(**each) for end, each in by_ending.items()}
         if "progress" in given:
             given["progress"] = Progress(**given["progress"])
         return cls(**given)
