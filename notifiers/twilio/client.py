@@ -32,7 +32,7 @@ from notifiers.twilio.account import TwilioAccount
 from notifiers.twilio.callbacks import callback_url
 from notifiers.twilio.codes import TOO_MANY_REQUESTS, meaning_of
 from notifiers.twilio.standing import Standing
-from notifiers.twilio.transport import HeldBack, Transport, Unanswered
+from notifiers.twilio.transport import HeldBack, Refused, Transport, Unanswered
 
 LONGEST_TEXT = 1600
 """Characters of a body (error 21617). Twilio cuts it into segments by itself."""
@@ -237,15 +237,14 @@ class TwilioClient:
 
     async def _answered(self, answer: Awaitable[Any]) -> Any:
         """What was answered. Raises CallFailed, and HeldBack as it comes."""
-        rest_error, service_error = _errors()
         try:
             value = await answer
         except Unanswered as unanswered:
             raise self._broken(unanswered) from None
-        except (rest_error, service_error) as refused:
+        except Refused as refused:
             self._circuit.worked()
-            raise self._refused(refused.status, refused.code) from None
-        except (ValueError, TypeError, KeyError, AttributeError):
+            raise self._refused(refused) from None
+        except (_twilio_exception(), ValueError, TypeError, KeyError, AttributeError):
             # What came is not what the API says: an answer that is no JSON, or has another shape.
             text = "an answer that is none of the API's"
             raise CallFailed(self._outcome(Result.ambiguous, Stage.submitted, text), None) from None
@@ -258,12 +257,13 @@ class TwilioClient:
         self._circuit.failed(self._clock())
         return CallFailed(self._outcome(Result.not_sent, unanswered.stage, unanswered.text), None)
 
-    def _refused(self, status: int, code: object) -> CallFailed:
+    def _refused(self, refused: Refused) -> CallFailed:
+        status = refused.status
         if status not in _REFUSALS:
             text = f"an answer that leaves it open (HTTP {status})"
             return CallFailed(self._outcome(Result.ambiguous, Stage.submitted, text, code=status), status)
-        number = code if isinstance(code, int) else status
-        meaning = meaning_of(TOO_MANY_REQUESTS if status == _TOO_MANY else number)
+        code = status if refused.code is None else refused.code
+        meaning = meaning_of(TOO_MANY_REQUESTS if status == _TOO_MANY else code)
         outcome = self._outcome(meaning.result, meaning.stage, meaning.text, code=meaning.code)
         return CallFailed(outcome, status)
 
@@ -331,10 +331,11 @@ def _sdk() -> Any:
     return Client
 
 
-def _errors() -> tuple[type[Any], type[Any]]:
-    from twilio.base.exceptions import TwilioRestException, TwilioServiceException
+def _twilio_exception() -> type[Exception]:
+    from twilio.base.exceptions import TwilioException
 
-    return TwilioRestException, TwilioServiceException
+    kind: type[Exception] = TwilioException
+    return kind
 
 
 def _number(value: object) -> int | None:

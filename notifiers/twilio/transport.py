@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from notifiers.twilio.account import TwilioAccount
 _KEEP_IDLE_SECONDS = 15.0
 """A connection that was idle for longer is not used again: the other side may be about to close it, and a request that
 meets this end leaves open whether it was taken."""
+_YES = range(200, 300)
 _TLS_BEGINS = "connection.start_tls.started"
 _REQUEST_LEAVES = "http11.send_request_headers.started"
 
@@ -38,6 +40,15 @@ class Unanswered(CarrierError):
         self.stage = stage
         self.text = text
         self.peer = peer
+
+
+class Refused(CarrierError):
+    """An answer that is no yes. `status` is the HTTP status, `code` Twilio's own where the answer has one."""
+
+    def __init__(self, status: int, code: int | None, *, peer: str) -> None:
+        super().__init__(f"{peer}: refused with HTTP {status}, code {code}")
+        self.status = status
+        self.code = code
 
 
 class HeldBack(CarrierError):
@@ -126,7 +137,8 @@ class Transport:
         timeout: float | None = None,  # noqa: ASYNC109
         allow_redirects: bool = False,
     ) -> Answer:
-        """One exchange. Raises Unanswered and HeldBack. `timeout` and `allow_redirects` are the client's and count for
+        """One exchange whose answer is a yes (2xx). Raises Unanswered, Refused and HeldBack. Twilio's client has an error
+        of its own for each kind of call, and the one for lists has neither status nor code. `timeout` and `allow_redirects` are the client's and count for
         nothing: the account's timeouts hold, and nothing is sent where an answer points to."""
         progress = _Progress(self._may_go)
         request = httpx.Request(
@@ -141,11 +153,14 @@ class Transport:
         try:
             # httpx bounds each reading; an answer that trickles in would have no end.
             async with asyncio.timeout(timeouts.connect + timeouts.read):
-                return await self._exchange(request)
+                answer = await self._exchange(request)
         except (TimeoutError, httpx.TimeoutException):
             raise self._unanswered(progress.stage, "no answer in time") from None
         except (httpx.TransportError, httpx.DecodingError, OSError):
             raise self._unanswered(progress.stage, "the connection failed") from None
+        if answer.status_code not in _YES:
+            raise Refused(answer.status_code, _code_in(answer.text), peer=self._account.peer)
+        return answer
 
     async def _exchange(self, request: httpx.Request) -> Answer:
         response = await self._http.handle_async_request(request)
@@ -170,3 +185,13 @@ def _signed_in(auth: tuple[str, str] | None) -> dict[str, str]:
     if auth is None:
         return {}
     return {"Authorization": f"Basic {base64.b64encode(':'.join(auth).encode()).decode()}"}
+
+
+def _code_in(text: str) -> int | None:
+    """Twilio's code in an answer; None where it is none of the API's."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    code = value.get("code") if isinstance(value, dict) else None
+    return code if isinstance(code, int) else None

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from twilio.rest import Client
 
 from notifiers.errors import BadGateway
 from notifiers.twilio.account import Timeouts, TwilioAccount
@@ -99,6 +100,12 @@ def test_a_key_signs_in_for_the_account() -> None:
 def test_the_peer_is_where_requests_go(changes: dict[str, Any], peer: str, tls: bool) -> None:
     account = an_account(**changes)
     assert (account.peer, account.tls) == (peer, tls)
+
+
+@pytest.mark.parametrize("place", [{}, {"region": "ie1", "edge": "dublin"}])
+def test_the_peer_is_the_host_that_twilio_s_client_makes_of_the_place(place: dict[str, str]) -> None:
+    client = Client(KEY_SID, KEY_SECRET, ACCOUNT, environment={"": ""}, **place)
+    assert f"https://{an_account(**place).peer}" == f"{client.get_hostname('https://api.twilio.com')}:443"
 
 
 def test_callbacks_may_come_to_this_machine_in_clear() -> None:

@@ -138,7 +138,7 @@ def test_the_first_that_fits_and_is_nobody_else_s_is_found_over_pages() -> None:
         for at, taken in enumerate(api.taken):
             taken.created_at = f"Tue, 01 Dec 2026 12:00:0{at} +0000"
         then = datetime(2026, 12, 1, 12, tzinfo=UTC)
-        window = {"since": then - HOUR, "until": then + HOUR}
+        window: dict[str, Any] = {"since": then - HOUR, "until": then + HOUR}
         first = found(api.port, "two", **window)
         assert first is not None and first.sid == sids[0]
         second = found(api.port, "two", known={sids[0]}, **window)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ from notifiers.outcome import Stage
 from notifiers.twilio.client import CallFailed
 from notifiers.twilio.standing import Standing
 from tests.notifiers.conftest import free_port
-from tests.support.twilio.sending import a_client
+from tests.support.twilio.sending import a_client, a_text
 from tests.support.twilio.server import twilio_api
 
 
@@ -58,6 +59,21 @@ def test_credentials_that_are_refused_are_an_error_and_not_a_missing_service() -
         standing_at(api.port, key_secret="guess")
     assert (failed.value.status, failed.value.outcome.code) == (401, 20003)
     assert "guess" not in str(failed.value)
+
+
+def test_a_list_that_is_refused_has_its_status_and_code() -> None:
+    async def go(port: int) -> None:
+        async with a_client(port, key_secret="guess") as client:
+            await client.message_of(a_text(), since=datetime.now(UTC), until=datetime.now(UTC))
+
+    with twilio_api() as api, pytest.raises(CallFailed) as failed:
+        asyncio.run(go(api.port))
+    assert (failed.value.status, failed.value.outcome.code) == (401, 20003)
+
+
+def test_pools_and_campaigns_that_a_key_may_not_read_count_as_none() -> None:
+    found = standing(forbidden=("ShortCodes", "AlphaSenders", "Compliance/Usa2p"))
+    assert (found.senders, found.campaigns) == (2, ())
 
 
 def test_where_nobody_listens_it_is_said_that_no_connection_came_about() -> None:

@@ -95,6 +95,8 @@ class Options:
     service: bool = True
     numbers: int = 2
     campaigns: tuple[str, ...] = ("VERIFIED",)
+    forbidden: tuple[str, ...] = ()
+    """Parts of the Messaging Service that the key may not read."""
     most_a_page: int = 50
     token: str = TOKEN
 

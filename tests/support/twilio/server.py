@@ -156,11 +156,10 @@ class _Handler(BaseHTTPRequestHandler):
         following = urllib.parse.urlencode({**query, "Page": page + 1})
         here = f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
         shown = [self._shown(each) for each in found[page * size : (page + 1) * size]]
-        self._json(
-            200,
-            {"messages": shown, "page": page, "page_size": size, "uri": here}
-            | {"next_page_uri": f"{here}?{following}" if more else None},
-        )
+        # It gives its pages' addresses without a host, which its own description takes for no addresses: the one that
+        # is needed stands alone.
+        following_uri = f"{here}?{following}" if more else None
+        self._json(200, {"messages": shown, "page": page, "page_size": size, "next_page_uri": following_uri})
 
     def _one(self, method: str, path: str, body: bytes) -> None:
         sid = path.rpartition("/")[2].removesuffix(".json")
@@ -201,6 +200,9 @@ class _Handler(BaseHTTPRequestHandler):
         }
         if not part:
             self._json(200, {"sid": SERVICE, "us_app_to_person_registered": registered})
+            return
+        if part in options.forbidden:
+            self._error(403, 20003)
             return
         key, entries = pages[part]
         meta = {"page": 0, "page_size": 50, "next_page_url": None, "key": key}
