@@ -68,7 +68,7 @@ def own_id_of(url: str, *, base: str, key: bytes) -> str | None:
     own_id, _, mac = url.removeprefix(f"{base}/").rpartition(".")
     if len(own_id) > _LONGEST_OWN_ID or not _OWN_ID.fullmatch(own_id):
         return None
-    return own_id if hmac.compare_digest(mac.encode(), _mac(own_id, key).encode()) else None
+    return own_id if hmac.compare_digest(mac.encode(errors="replace"), _mac(own_id, key).encode()) else None
 
 
 def _mac(own_id: str, key: bytes) -> str:

@@ -60,6 +60,12 @@ def test_an_address_that_was_changed_is_not_ours(own_id: str, at: int, other: st
     assert found == (own_id if changed == url else None)
 
 
+@given(rest=st.text(alphabet=st.characters()), own_id=IDS)
+def test_no_address_breaks_the_reading(rest: str, own_id: str) -> None:
+    assert own_id_of(f"{BASE}/{rest}", base=BASE, key=KEY) is None
+    assert own_id_of(f"{BASE}/{own_id}.{rest}", base=BASE, key=KEY) is None
+
+
 def test_an_address_of_another_key_or_base_is_not_ours() -> None:
     url = callback_url(BASE, "d1.2", key=KEY)
     assert own_id_of(url, base=BASE, key=b"j" * 32) is None

@@ -176,7 +176,7 @@ def test_where_nobody_listens_nothing_was_sent() -> None:
 def test_a_connection_that_does_not_come_about_in_time_sent_nothing() -> None:
     with full_backlog() as port:
         begun = time.monotonic()
-        [outcome] = sent(port, a_text(), timeouts=IMPATIENT)
+        [outcome] = sent(port, a_text(), timeouts=Timeouts(connect=0.1, read=60))
         assert kind(outcome) == (Result.not_sent, Stage.connect, None)
         assert time.monotonic() - begun < SOON
 
@@ -188,11 +188,16 @@ def test_a_server_that_speaks_no_tls_was_sent_nothing() -> None:
         assert api.taken == []
 
 
-@pytest.mark.parametrize("act", [Act.SILENT, Act.TRICKLE])
-def test_a_server_that_does_not_come_to_an_end_is_given_up_and_leaves_it_open(act: Act) -> None:
+@pytest.mark.parametrize(
+    ("act", "timeouts"),
+    [(Act.SILENT, Timeouts(connect=60, read=0.2)), (Act.SILENT, IMPATIENT), (Act.TRICKLE, IMPATIENT)],
+)
+def test_a_server_that_does_not_come_to_an_end_is_given_up_and_leaves_it_open(
+    act: Act, timeouts: Timeouts
+) -> None:
     with twilio_api(faults={"5678": Fault(act)}) as api:
         begun = time.monotonic()
-        [outcome] = sent(api.port, a_text(), timeouts=IMPATIENT)
+        [outcome] = sent(api.port, a_text(), timeouts=timeouts)
         assert kind(outcome) == (Result.ambiguous, Stage.submitted, None)
         assert time.monotonic() - begun < SOON
         assert len(api.requests) == 1
@@ -210,7 +215,7 @@ def test_every_other_call_gives_a_silent_server_up_as_well(
     call: Callable[[TwilioClient], Awaitable[Any]],
 ) -> None:
     async def go(port: int) -> None:
-        async with a_client(port, timeouts=IMPATIENT) as client:
+        async with a_client(port, timeouts=Timeouts(connect=60, read=0.2)) as client:
             await call(client)
 
     with twilio_api(deaf=True) as api:
