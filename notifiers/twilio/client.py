@@ -128,7 +128,9 @@ class TwilioClient:
             if not self._circuit.may_try(self._clock()):
                 return self._outcome(Result.not_sent, Stage.connect, "left alone after a failure")
             try:
-                created = await self._answered(self._client(transport).messages.create_async(**asked))
+                created = await self._answered(
+                    sdk_client(self._account, transport).messages.create_async(**asked)
+                )
             except HeldBack:
                 return self._outcome(Result.not_sent, Stage.connect, "held back", held_back=True)
             except CallFailed as failed:
@@ -226,7 +228,7 @@ class TwilioClient:
     async def _ask(self, call: Callable[[Any], Awaitable[Any]]) -> Any:
         transport = await self._ready()
         async with self._window:
-            return await self._answered(call(self._client(transport)))
+            return await self._answered(call(sdk_client(self._account, transport)))
 
     async def _ready(self) -> Transport:
         if self._transport is None:
@@ -285,19 +287,6 @@ class TwilioClient:
             asked["status_callback"] = address
         return asked
 
-    def _client(self, transport: Transport) -> Any:
-        user, password = self._account.credentials
-        return _sdk()(
-            user,
-            password,
-            self._account.account_sid,
-            region=self._account.region or None,
-            edge=self._account.edge or None,
-            http_client=transport,
-            # Else the client takes region and edge from the environment; an empty one it takes for none.
-            environment={"": ""},
-        )
-
     def _outcome(
         self,
         result: Result,
@@ -319,6 +308,21 @@ class TwilioClient:
             held_back=held_back,
             references=references,
         )
+
+
+def sdk_client(account: TwilioAccount, transport: Transport) -> Any:
+    """Twilio's own `Client` for this account, whose requests leave by this transport. Raises CarrierMissing."""
+    user, password = account.credentials
+    return _sdk()(
+        user,
+        password,
+        account.account_sid,
+        region=account.region or None,
+        edge=account.edge or None,
+        http_client=transport,
+        # Else it takes region and edge from the environment; an empty one it takes for none.
+        environment={"": ""},
+    )
 
 
 @cache

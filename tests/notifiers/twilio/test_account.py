@@ -4,10 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from twilio.rest import Client
 
 from notifiers.errors import BadGateway
 from notifiers.twilio.account import Timeouts, TwilioAccount
+from notifiers.twilio.client import sdk_client
+from notifiers.twilio.transport import Transport
 from tests.support.twilio.script import ACCOUNT, KEY_SECRET, KEY_SID, SERVICE, TOKEN
 
 PUBLIC = {"callback_base": "https://notices.example/hooks/twilio", "callback_tokens": (TOKEN,)}
@@ -103,9 +104,14 @@ def test_the_peer_is_where_requests_go(changes: dict[str, Any], peer: str, tls: 
 
 
 @pytest.mark.parametrize("place", [{}, {"region": "ie1", "edge": "dublin"}])
-def test_the_peer_is_the_host_that_twilio_s_client_makes_of_the_place(place: dict[str, str]) -> None:
-    client = Client(KEY_SID, KEY_SECRET, ACCOUNT, environment={"": ""}, **place)
-    assert f"https://{an_account(**place).peer}" == f"{client.get_hostname('https://api.twilio.com')}:443"
+def test_the_peer_is_the_host_that_twilio_s_client_asks_whatever_the_environment_says(
+    place: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWILIO_REGION", "au1")
+    monkeypatch.setenv("TWILIO_EDGE", "sydney")
+    account = an_account(**place)
+    client = sdk_client(account, Transport(account))
+    assert f"https://{account.peer}" == f"{client.get_hostname('https://api.twilio.com')}:443"
 
 
 def test_callbacks_may_come_to_this_machine_in_clear() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from notifiers.outcome import Outcome, Result, Stage
 from notifiers.twilio.account import Timeouts
 from notifiers.twilio.client import CallFailed, TwilioClient
 from tests.notifiers.conftest import free_port
+from tests.support.certificates import make_authority
 from tests.support.smpp_sending import LONG, QuickClock
 from tests.support.twilio.script import (
     ACCOUNT,
@@ -181,6 +184,32 @@ def test_a_connection_that_does_not_come_about_in_time_sent_nothing() -> None:
         assert time.monotonic() - begun < SOON
 
 
+def over_tls(folder: Path, *, trusts: bool) -> tuple[Outcome, int]:
+    """What becomes of a message to a server whose authority we may know, and how many it took."""
+    authority = make_authority(folder)
+    trusted = ssl.create_default_context(cafile=str(authority.file))
+    with pytest.MonkeyPatch.context() as environment, twilio_api(tls=authority.server("127.0.0.1")) as api:
+        environment.setenv("SSL_CERT_FILE", str(authority.file))
+        account = an_account(api.port, base_url=f"https://127.0.0.1:{api.port}")
+        context = trusted if trusts else None
+
+        async def go() -> Outcome:
+            async with TwilioClient(account, callback_key=CALLBACK_KEY, context=context) as client:
+                return await client.send(a_text())
+
+        return asyncio.run(go()), len(api.taken)
+
+
+def test_over_tls_it_is_the_same(tmp_path: Path) -> None:
+    outcome, taken = over_tls(tmp_path, trusts=True)
+    assert (outcome.result, outcome.tls, taken) == (Result.accepted, True, 1)
+
+
+def test_a_server_of_an_authority_that_only_the_environment_trusts_is_sent_nothing(tmp_path: Path) -> None:
+    outcome, taken = over_tls(tmp_path, trusts=False)
+    assert (kind(outcome), taken) == ((Result.not_sent, Stage.tls, None), 0)
+
+
 def test_a_server_that_speaks_no_tls_was_sent_nothing() -> None:
     with twilio_api() as api:
         [outcome] = sent(api.port, a_text(), base_url=f"https://127.0.0.1:{api.port}")
@@ -325,17 +354,6 @@ def test_the_address_for_callbacks_tells_nothing_of_the_person() -> None:
         [taken] = api.taken
     assert taken.callback.startswith(f"{base}/d7.3.")
     assert NUMBER[1:] not in taken.callback
-
-
-def test_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    monkeypatch.setenv("TWILIO_REGION", "ie1")
-    monkeypatch.setenv("TWILIO_EDGE", "dublin")
-    monkeypatch.setenv("TWILIO_ACCOUNT_SID", "AC" + "0" * 32)
-    with twilio_api() as api:
-        [outcome] = sent(api.port, a_text())
-        assert outcome.result is Result.accepted
 
 
 def test_no_log_names_the_person_or_a_secret(caplog: pytest.LogCaptureFixture) -> None:

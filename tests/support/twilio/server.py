@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import ssl
 import threading
 import urllib.parse
 from collections.abc import Iterator
@@ -282,11 +283,18 @@ def serve(api: TwilioApi, port: int) -> ThreadingHTTPServer:
 
 @contextmanager
 def twilio_api(
-    options: Options | None = None, *, port: int = 0, record: Path | None = None, **more: Any
+    options: Options | None = None,
+    *,
+    port: int = 0,
+    record: Path | None = None,
+    tls: ssl.SSLContext | None = None,
+    **more: Any,
 ) -> Iterator[TwilioApi]:
     """The API for as long as the context is open: `with twilio_api(faults=FAULTS) as api`."""
     api = TwilioApi(options or Options(**more), record)
     server = serve(api, port)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     running = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
     running.start()
     try:
