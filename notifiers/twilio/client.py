@@ -18,7 +18,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache, partial
 from types import TracebackType
@@ -31,7 +31,7 @@ from notifiers.sms.message import SmsMessage
 from notifiers.twilio.account import TwilioAccount
 from notifiers.twilio.callbacks import callback_url
 from notifiers.twilio.codes import TOO_MANY_REQUESTS, meaning_of
-from notifiers.twilio.standing import Standing
+from notifiers.twilio.standing import TRIAL, Standing
 from notifiers.twilio.transport import HeldBack, Refused, Transport, Unanswered
 
 LONGEST_TEXT = 1600
@@ -150,7 +150,7 @@ class TwilioClient:
         the day of sending, and whether one that still waits in the queue is listed was not seen: None proves nothing,
         and neither does it after `redact`. Raises CallFailed.
         """
-        day = since.replace(hour=0, minute=0, second=0, microsecond=0)
+        day = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         listed = await self._ask(
             lambda client: client.messages.list_async(
                 to=message.to, date_sent_after=day, limit=MOST_LISTED, page_size=MOST_LISTED
@@ -180,6 +180,7 @@ class TwilioClient:
         balance = await self._ask_if_told(lambda client: client.api.v2010.account.balance.fetch_async())
         return Standing(
             account=None if account is None else str(account.status),
+            trial=None if account is None else str(account.type) == TRIAL,
             service=service is not None,
             senders=0 if service is None else await self._senders(),
             us_registered=None if service is None else service.us_app_to_person_registered,

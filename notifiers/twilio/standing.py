@@ -8,18 +8,22 @@ from decimal import Decimal
 APPROVED = "VERIFIED"
 """The state of a US campaign that may send (`campaign_status` of the UsAppToPerson resource)."""
 
+TRIAL = "Trial"
+"""The type of an account that sends to verified numbers only (error 21608)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What could be learned. None is "not told": a standard API key may not read the account, and subaccounts have no
     balance of their own.
 
-    `account` is active, suspended or closed. `senders` counts numbers, short codes and names in the Messaging Service,
+    `account` is active, suspended or closed; one on `trial` reaches nobody but verified numbers. `senders` counts numbers, short codes and names in the Messaging Service,
     of which a hundred of each are looked at. `campaigns` are the states of its registrations for US networks (A2P
     10DLC), such as IN_PROGRESS, VERIFIED and FAILED; it needs none where nobody is written to in the US.
     """
 
     account: str | None
+    trial: bool | None
     service: bool
     senders: int
     us_registered: bool | None
@@ -30,7 +34,7 @@ class Standing:
     @property
     def can_send(self) -> bool:
         """Whether nothing that was told speaks against sending."""
-        return self.account in (None, "active") and self.service and self.senders > 0
+        return self.account in (None, "active") and not self.trial and self.service and self.senders > 0
 
     @property
     def us_ready(self) -> bool:

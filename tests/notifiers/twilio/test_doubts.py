@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +148,10 @@ def test_the_first_that_fits_and_is_nobody_else_s_is_found_over_pages() -> None:
         late = found(api.port, "two", since=then + timedelta(seconds=3), until=then + HOUR)
         assert late is not None and late.sid == sids[2]
         assert found(api.port, "two", since=then + HOUR, until=then + 2 * HOUR) is None
+        # There it is the next day already.
+        east = timezone(timedelta(hours=14))
+        there = found(api.port, "two", since=(then - HOUR).astimezone(east), until=then + HOUR)
+        assert there is not None and there.sid == sids[0]
         assert api.complaints == []
 
 

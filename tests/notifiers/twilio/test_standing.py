@@ -31,12 +31,15 @@ def standing(**options: Any) -> Standing:
 
 def test_an_account_that_is_ready_says_so() -> None:
     found = standing()
-    assert found == Standing("active", True, 2, True, ("VERIFIED",), Decimal("12.50"), "USD")
+    assert found == Standing("active", False, True, 2, True, ("VERIFIED",), Decimal("12.50"), "USD")
     assert found.can_send and found.us_ready
     assert found.balance_below(Decimal(20)) and not found.balance_below(Decimal(10))
 
 
-@pytest.mark.parametrize("options", [{"account_status": "suspended"}, {"service": False}, {"numbers": 0}])
+@pytest.mark.parametrize(
+    "options",
+    [{"account_status": "suspended"}, {"account_type": "Trial"}, {"service": False}, {"numbers": 0}],
+)
 def test_one_that_cannot_send_says_so(options: dict[str, Any]) -> None:
     assert not standing(**options).can_send
 
@@ -50,7 +53,7 @@ def test_a_campaign_that_was_not_approved_is_no_registration() -> None:
 
 def test_what_a_key_is_not_told_stays_unknown_and_is_no_hindrance() -> None:
     found = standing(tells=False)
-    assert (found.account, found.balance, found.currency) == (None, None, None)
+    assert (found.account, found.trial, found.balance, found.currency) == (None, None, None, None)
     assert found.can_send and not found.balance_below(Decimal(10**6))
 
 

@@ -91,6 +91,7 @@ class Options:
     deaf: bool = False
     tells: bool = True
     account_status: str = "active"
+    account_type: str = "Full"
     balance: str = "12.50"
     service: bool = True
     numbers: int = 2

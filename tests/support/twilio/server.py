@@ -184,7 +184,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.api.options.tells:
             self._error(401, 20003)
             return
-        self._json(200, {"sid": ACCOUNT, "status": self.api.options.account_status, "type": "Full"})
+        options = self.api.options
+        self._json(200, {"sid": ACCOUNT, "status": options.account_status, "type": options.account_type})
 
     def _messaging(self, path: str) -> None:
         options = self.api.options
