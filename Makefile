@@ -125,6 +125,7 @@ lock:  ## Write requirements/*.lock anew from pyproject.toml (needs uv)
 	$(COMPILE) -c requirements/dev.lock --extra paper pyproject.toml -o requirements/paper.lock
 	$(COMPILE) -c requirements/dev.lock --extra responders pyproject.toml -o requirements/responders.lock
 	$(COMPILE) -c requirements/dev.lock --extra ssh pyproject.toml -o requirements/ssh.lock
+	$(COMPILE) -c requirements/dev.lock --extra twilio pyproject.toml -o requirements/twilio.lock
 	$(COMPILE) -c requirements/dev.lock --group build -o requirements/build.lock
 	$(COMPILE) -c requirements/dev.lock --group bench -o requirements/bench.lock
 

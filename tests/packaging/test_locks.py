@@ -29,6 +29,7 @@ ASKED = {
     "postgres": [*CORE, *EXTRAS["postgres"]],
     "paper": [*CORE, *EXTRAS["paper"]],
     "responders": [*CORE, *EXTRAS["responders"]],
+    "twilio": [*CORE, *EXTRAS["twilio"]],
     "build": GROUPS["build"],
     "bench": GROUPS["bench"],
     "dev": [*CORE, *chain(*EXTRAS.values()), *GROUPS["test"], *GROUPS["lint"], *GROUPS["build"]],
@@ -94,7 +95,7 @@ def test_a_lock_names_no_address_and_no_path(lock: str) -> None:
     assert [line for line in lines if told.search(line)] == []
 
 
-@pytest.mark.parametrize("lock", ["runtime", "postgres", "paper", "build"])
+@pytest.mark.parametrize("lock", ["runtime", "postgres", "paper", "twilio", "build"])
 def test_what_is_tested_is_what_is_shipped(lock: str) -> None:
     tested = read_lock("dev")
     assert {name: pin.version for name, pin in read_lock(lock).items()} == {
@@ -113,9 +114,10 @@ def test_the_build_group_holds_what_the_build_needs() -> None:
     assert set(PYPROJECT["build-system"]["requires"]) <= set(GROUPS["build"])
 
 
-def test_the_packages_of_the_message_centre_have_hashes_and_no_address() -> None:
-    """The server of the SMS tests comes from npm, whose lock would name a registry for each package."""
-    lock = json.loads((ROOT / "tests/support/smsc/package-lock.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("folder", ["tests/support/smsc", "tests/support/twilio/prism"])
+def test_packages_of_npm_have_hashes_and_no_address(folder: str) -> None:
+    """What tests run comes from npm too, whose lock would name a registry for each package."""
+    lock = json.loads((ROOT / folder / "package-lock.json").read_text(encoding="utf-8"))
     packages = [package for name, package in lock["packages"].items() if name]
     assert packages
     assert all(package["integrity"].startswith("sha512-") for package in packages)

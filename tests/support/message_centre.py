@@ -7,7 +7,6 @@ one keeps it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,21 +14,20 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum, StrEnum
-from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from tests.support.concatenation import Part, texts_of
+from tests.support.node_modules import installed_modules
 from tests.support.tools import need_tool
 
 SYSTEM_ID, PASSWORD = "tocsin", "s3cret"
 _SOURCES = Path(__file__).parent / "smsc"
-_MANIFESTS = ("package.json", "package-lock.json", ".npmrc")
 _PATIENCE_SECONDS = 60.0
 
 
@@ -229,7 +227,7 @@ def message_centre(options: Options | None = None, **more: Any) -> Iterator[Mess
     Skips the test where Node.js or npm is not installed, or where npm cannot reach its packages the first time.
     """
     node = need_tool("node", "nodejs")
-    modules = _modules()
+    modules = installed_modules(_SOURCES, "message-centre")
     chosen = json.dumps(_plain(options or Options(**more)))
     folder = Path(tempfile.mkdtemp(prefix="tocsin-centre-"))
     events, log = folder / "events", folder / "log"
@@ -283,47 +281,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     return _plain(asdict(value)) if hasattr(value, "__dataclass_fields__") else value
-
-
-def _modules() -> Path:
-    """The folder of the locked packages: installed once, outside the tree, and found there without a network."""
-    manifests = tuple((_SOURCES / name).read_bytes() for name in _MANIFESTS)
-    key = hashlib.sha256(b"".join(manifests)).hexdigest()[:16]
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tocsin-tests"
-    folder = home / f"message-centre-{key}"
-    if not folder.is_dir() and (why := _why_not_installed(need_tool("npm", "npm"), folder)):
-        _do_without(f"npm cannot install the packages of tests/support/smsc: {why}")
-    return folder / "node_modules"
-
-
-@cache
-def _why_not_installed(npm: str, folder: Path) -> str:
-    """Install into this folder; what npm says when it cannot, which is asked once a run.
-
-    It is done in a folder beside, which gets its name when it is whole: two processes may install at once.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
-    try:
-        for name in _MANIFESTS:
-            shutil.copy(_SOURCES / name, scratch)
-        done = subprocess.run(
-            (npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"),
-            cwd=scratch,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-        )
-        if done.returncode != 0:
-            return done.stderr.strip()[-1000:] or f"it ended with {done.returncode}"
-        with suppress(OSError):
-            scratch.rename(folder)
-        return "" if folder.is_dir() else f"{folder} cannot be written"
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _do_without(reason: str) -> NoReturn:
-    if os.environ.get("TOCSIN_CI") == "1":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)

@@ -1,0 +1,109 @@
+"""What tests of sending by Twilio share: an account, messages, and somebody who takes callbacks."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from notifiers.outcome import Outcome
+from notifiers.sms.message import SmsMessage
+from notifiers.twilio.account import Timeouts, TwilioAccount
+from notifiers.twilio.client import TwilioClient
+from tests.support.smpp_sending import a_message
+from tests.support.twilio.script import ACCOUNT, KEY_SECRET, KEY_SID, SERVICE, TOKEN
+
+CALLBACK_KEY = b"callback key of tests, 32 octets"
+PATIENT = Timeouts(connect=60, read=60)
+IMPATIENT = Timeouts(connect=0.1, read=0.2)
+NUMBER = "+8613912345678"
+
+
+def an_account(port: int, **changes: Any) -> TwilioAccount:
+    """An account whose API is on loopback; a test whose API answers must not meet a timeout, so they are long."""
+    settings: dict[str, Any] = {
+        "account_sid": ACCOUNT,
+        "messaging_service_sid": SERVICE,
+        "key_sid": KEY_SID,
+        "key_secret": KEY_SECRET,
+        "base_url": f"http://127.0.0.1:{port}",
+        "timeouts": PATIENT,
+    }
+    return TwilioAccount(**(settings | changes))
+
+
+def a_text(text: str = "Hello", number: str = NUMBER, own_id: str = "d1.1") -> SmsMessage:
+    message = a_message(text, number)
+    return SmsMessage(message.to, message.segments, message.ucs2, message.reference, own_id)
+
+
+def a_client(port: int, **changes: Any) -> TwilioClient:
+    return TwilioClient(an_account(port, **changes), callback_key=CALLBACK_KEY)
+
+
+def sent(
+    port: int, *messages: SmsMessage, may_go: Callable[[], bool] = lambda: True, **changes: Any
+) -> list[Outcome]:
+    """What became of these messages, sent at once by one client."""
+
+    async def go() -> list[Outcome]:
+        async with a_client(port, **changes) as client:
+            return list(await asyncio.gather(*[client.send(each, may_go=may_go) for each in messages]))
+
+    return asyncio.run(go())
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A callback as it came: path with its query, body, and the signature."""
+
+    path: str
+    body: bytes
+    signature: str
+
+
+@dataclass(slots=True)
+class Catcher:
+    """Takes every callback and keeps it."""
+
+    port: int = 0
+    met: list[Met] = field(default_factory=list)
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hooks/twilio"
+
+
+@contextmanager
+def callbacks_caught() -> Iterator[Catcher]:
+    """A server for callbacks, as long as the context is open."""
+    catcher = Catcher()
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            catcher.met.append(Met(self.path, body, self.headers["X-Twilio-Signature"]))
+            self.send_response(204)
+            self.end_headers()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    catcher.port = server.server_address[1]
+    running = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
+    running.start()
+    try:
+        yield catcher
+    finally:
+        server.shutdown()
+        server.server_close()
+        running.join()
+
+
+CALLBACK_TOKENS = (TOKEN,)
