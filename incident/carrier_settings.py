@@ -137,6 +137,7 @@ class SmsGatewaySettings(Declared):
     says which); `longest_variable` how many characters it allows this account in a variable. `host`, `port`, `tls` and `ca_file` only where it is reached elsewhere than its definition says;
     `private_line` as for a centre. `window`: messages that may wait for an answer at a time. `per_second`: messages a
     second, by all workers together; None: no limit. `reply_wait_seconds`: how long an answer is waited for.
+    `receipts_token`: with it `incident serve hooks` takes what the gateway posts to /receipts/sms/TOKEN.
     """
 
     NEEDED: ClassVar[tuple[str, ...]] = ("name", "key_id", "processor", "country")
@@ -156,6 +157,7 @@ class SmsGatewaySettings(Declared):
     window: int = Field(default=10, ge=1, le=1000)
     per_second: PerSecond | None = None
     reply_wait_seconds: float = Field(default=30, ge=1, le=240)
+    receipts_token: SecretReference | None = None
 
 
 SmsCarrier = SmppSettings | SmsGatewaySettings

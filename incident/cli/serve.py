@@ -128,7 +128,7 @@ def _serve_hooks(desk: Desk, host: str, port: int) -> None:
 
     sources = _sources(desk)
     desk.store.keyring.get("workspace")
-    server = hooks_server(desk.house, sources, resolve_secret, log_level="warning")
+    server = hooks_server(desk.house, sources, resolve_secret, log_level="warning", says=desk.say)
     listener = listen(host, port)
     stop = threading.Event()
     over: list[Exception] = []

@@ -16,9 +16,9 @@ from incident.ops.examined import Examined, State, unusable
 from incident.response.housework import House
 from incident.store.tables import Person
 from notifiers.errors import BadGateway, BadMessage
-from notifiers.sms_gateway.definition import Confidence
 from notifiers.sms_gateway.gateway import Gateway
 from notifiers.sms_gateway.standing import Standing
+from notifiers.sms_gateway.terms import Confidence
 
 _CARRIER, _APPROVALS, _CREDITS, _TEXTS = "SMS carrier", "SMS approvals", "SMS credits", "SMS registered texts"
 

@@ -11,7 +11,7 @@ import hashlib
 import ipaddress
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -46,7 +46,7 @@ _CREDENTIAL_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-auth-token"}
 )
 _JSON_TYPE = re.compile(r"application/(json|[a-z0-9.+_-]+\+json)")
-_HOOK_PATH = re.compile(r"/hooks/\S+")
+_SECRET_PATH = re.compile(r"/(hooks|receipts)/\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class _NoTokensInPaths(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
             record.args = tuple(
-                _HOOK_PATH.sub("/hooks/…", one) if isinstance(one, str) else one for one in record.args
+                _SECRET_PATH.sub(r"/\1/…", one) if isinstance(one, str) else one for one in record.args
             )
         return True
 
@@ -95,12 +95,13 @@ def create_app(
     resolve_secret: Callable[[str], str],
     clock: Callable[[], datetime],
     limits: Limits | None = None,
+    receipts: Sequence[Route] = (),
 ) -> FastAPI:
     """The app for these sources: POST /hooks/{source} (or /hooks/{source}/{token}) and GET /healthz.
 
     `resolve_secret` reads env:NAME or file:PATH and raises a TocsinError where there is nothing; it is asked
     once, here. A source none of whose secrets is there answers 503 until the server is started with them.
-    `clock` gives aware times.
+    `clock` gives aware times. `receipts` are where carriers post what became of messages (`server.receipts`).
     """
     desk = _Desk(sources, intake, resolve_secret, clock, limits or Limits())
     logging.getLogger("uvicorn.access").addFilter(_NO_TOKENS_IN_PATHS)
@@ -113,6 +114,7 @@ def create_app(
         routes=[
             Route("/hooks/{source_id}", desk.post, methods=["POST"]),
             Route("/hooks/{source_id}/{token}", desk.post, methods=["POST"]),
+            *receipts,
             Route("/healthz", _health, methods=["GET"]),
         ],
         exception_handlers={HTTPException: _http_error},

@@ -13,6 +13,7 @@ from incident.errors import Refused
 from incident.hooks.receiving import StoreIntake
 from incident.ops.worker import sources_of
 from incident.server.hooks import UVICORN_OPTIONS, create_app
+from incident.server.receipts import receipt_routes_or_none
 
 if TYPE_CHECKING:
     import uvicorn
@@ -40,12 +41,18 @@ def hooks_server(
     resolve_secret: Callable[[str], str],
     *,
     log_level: str,
+    says: Callable[[str], None] = lambda text: None,
 ) -> uvicorn.Server:
-    """The alert intake over the house's store, ready to run."""
+    """The alert intake over the house's store, ready to run, and where carriers post receipts. `says` is told where these
+    cannot be taken."""
     import uvicorn
 
     app = create_app(
-        sources=sources, intake=StoreIntake(house.store), resolve_secret=resolve_secret, clock=house.clock
+        sources=sources,
+        intake=StoreIntake(house.store),
+        resolve_secret=resolve_secret,
+        clock=house.clock,
+        receipts=receipt_routes_or_none(house, says),
     )
     # uvicorn would set up logging for the whole process, with an access log of its own.
     return uvicorn.Server(uvicorn.Config(app, log_level=log_level, log_config=None, **UVICORN_OPTIONS))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from incident.delivery.receipts import VerifiedBy
 from incident.delivery.sms_asking import AFTER
@@ -30,9 +30,8 @@ GATEWAYS = ("aliyun", "tencent")
 
 def results(breach: Breach) -> list[tuple[str | None, str | None]]:
     with breach.made.store.read() as session:
-        return [
-            (row.result, row.stage) for row in session.exec(select(Attempt).order_by(Attempt.intent_at)).all()
-        ]  # type: ignore[arg-type]
+        rows = session.exec(select(Attempt).order_by(col(Attempt.delivery_id), col(Attempt.n))).all()
+    return [(row.result, row.stage) for row in rows]
 
 
 def parts(breach: Breach) -> list[MessagePart]:

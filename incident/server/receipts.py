@@ -1,0 +1,138 @@
+"""What carriers of SMS post to us of messages that they took, beside the intake of alerts.
+
+Only who knows the token in the path is listened to: gateways sign nothing. A receipt is answered once what it says is
+written down, so that a carrier says again what we had not. One that names no message of ours is answered too, and
+changes nothing. Nothing that is posted ends in a 500, and no path, token or number is logged.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import anyio
+import anyio.to_thread
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from incident.delivery.next_means import NextMeans, sends_sms
+from incident.delivery.sms_asking import AskingDesk
+from incident.errors import BadInput, TocsinError
+from incident.response.housework import House
+from incident.settings import resolve_secret
+from notifiers.errors import BadMessage
+from notifiers.sms.receipt import SmsReceipt
+
+log = logging.getLogger(__name__)
+
+PATH = "/receipts/sms/"
+SHORTEST_TOKEN = 24
+_LARGEST_BODY = 1024 * 1024
+_READ_SECONDS = 10.0
+_LATER = {"retry-after": "5"}
+
+Reads = Callable[[bytes], list[SmsReceipt]]
+"""Reads a posted body. Raises `BadMessage` for one that is none of this carrier's."""
+
+
+@dataclass(frozen=True)
+class PushedReceipts:
+    """Takes what a gateway posts to `/receipts/sms/TOKEN`; `answer` is what it wants to read then."""
+
+    desk: AskingDesk
+    token: str
+    reads: Reads
+    answer: object
+
+    async def post(self, request: Request) -> Response:
+        given = str(request.path_params["token"]).encode()
+        if not hmac.compare_digest(given, self.token.encode()):
+            return JSONResponse({"error": "not_found"}, status_code=404)
+        body = await read_body(request)
+        if isinstance(body, Response):
+            return body
+        try:
+            receipts = await anyio.to_thread.run_sync(self.reads, body)
+        except BadMessage:
+            return JSONResponse({"error": "not_receipts"}, status_code=400)
+        return await taken(self.desk, receipts, self.answer)
+
+
+async def read_body(request: Request) -> bytes | Response:
+    """The body; an answer where it is too large, too slow or cut off."""
+    found = bytearray()
+    try:
+        with anyio.fail_after(_READ_SECONDS):
+            async for chunk in request.stream():
+                found += chunk
+                if len(found) > _LARGEST_BODY:
+                    return JSONResponse({"error": "too_large"}, status_code=413)
+    except TimeoutError:
+        return JSONResponse({"error": "too_slow"}, status_code=408, headers={"connection": "close"})
+    except ClientDisconnect:
+        return JSONResponse({"error": "cut_off"}, status_code=400)
+    return bytes(found)
+
+
+async def taken(desk: AskingDesk, receipts: Sequence[SmsReceipt], answer: object) -> Response:
+    """Write down what some receipts say, and answer then; what could not be written is to be said again."""
+    try:
+        found = await anyio.to_thread.run_sync(desk.take, receipts)
+    except Exception as error:
+        # Only the class: the error's text may hold what was posted.
+        log.error("receipts of SMS could not be taken: %s", type(error).__name__)
+        return JSONResponse({"error": "not_kept"}, status_code=503, headers=_LATER)
+    if not all(found):
+        log.warning("%s receipts of SMS name no message that is on record", len(found) - sum(found))
+    return Response(json.dumps(answer), media_type="application/json")
+
+
+def receipt_routes(house: House) -> list[Route]:
+    """Where the carrier of SMS of the settings may post; none where it posts nothing, or no token is named.
+
+    Raises `BadInput` for a token that is too short, and as `gateway_from` does.
+    """
+    declared = house.settings.sms.gateway
+    if not sends_sms(house.settings) or declared is None or declared.receipts_token is None:
+        return []
+    from incident.delivery.gateway_room import gateway_from
+    from notifiers.sms_gateway.replies import pushed_receipts
+
+    gateway = gateway_from(declared, root=house.workspace.root)
+    pushed = gateway.definition.pushed
+    if pushed is None:
+        raise BadInput(
+            f"the gateway {declared.name} posts no receipts that are described",
+            where="sms.gateway.receipts_token",
+            next_step="leave it out: the gateway is asked instead",
+        )
+    token = resolve_secret(declared.receipts_token)
+    if len(token) < SHORTEST_TOKEN or not token.isalnum():
+        raise BadInput(
+            f"the token has fewer than {SHORTEST_TOKEN} letters and digits, or other characters",
+            where="sms.gateway.receipts_token",
+            next_step="make one with `openssl rand -hex 24`",
+        )
+    desk = AskingDesk(
+        house.store,
+        gateway.peer,
+        house.clock,
+        NextMeans(house.store, house.settings).go_on_after,
+    )
+    takes = PushedReceipts(
+        desk, token, lambda body: pushed_receipts(gateway.definition, body), dict(pushed.answer)
+    )
+    return [Route(f"{PATH}{{token}}", takes.post, methods=["POST"])]
+
+
+def receipt_routes_or_none(house: House, says: Callable[[str], None]) -> list[Route]:
+    """The same for who takes alerts: these are taken also where receipts cannot be, and somebody is told."""
+    try:
+        return receipt_routes(house)
+    except TocsinError as error:
+        says(f"warning: receipts of SMS are not taken here: {error}")
+        return []
