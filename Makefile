@@ -83,7 +83,7 @@ test: $(VENV)/.stamp-dev  ## Run the tests (without the chaos runs)
 	@$(BIN)/python -m pytest -m "not chaos" -n $(JOBS) --dist=loadfile $(ARGS)
 
 test-chaos: $(VENV)/.stamp-dev  ## Run the tests that kill real processes
-	@$(BIN)/python -m pytest -m chaos $(ARGS) || { code=$$?; \
+	@$(BIN)/python -m pytest -m chaos -n $(JOBS) --dist=loadfile $(ARGS) || { code=$$?; \
 	  [ $$code -eq 5 ] && echo "No test is marked chaos." || exit $$code; }
 
 lint: $(VENV)/.stamp-dev  ## Check style and types

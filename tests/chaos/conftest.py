@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-_LINES = pytest.StashKey[list[str]]()
+_TOLD = "told"
 
 Tell = Callable[[str], None]
 
@@ -17,8 +17,8 @@ Tell = Callable[[str], None]
 @pytest.fixture
 def tell(request: pytest.FixtureRequest) -> Tell:
     """Add a line to what pytest prints after the run."""
-    lines = request.config.stash.setdefault(_LINES, [])
-    return lambda line: lines.append(f"{request.node.name}: {line}")
+    # It travels with the report, also from a process of its own.
+    return lambda line: request.node.user_properties.append((_TOLD, line))
 
 
 @pytest.fixture
@@ -28,8 +28,16 @@ def sink_folder(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(tmp_path / "sink", ignore_errors=True)
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    if lines := config.stash.get(_LINES, []):
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    lines = [
+        f"{report.location[2]}: {line}"
+        for report in reports
+        if report.when == "call"
+        for name, line in report.user_properties
+        if name == _TOLD
+    ]
+    if lines:
         terminalreporter.section("chaos")
         for line in lines:
             terminalreporter.line(line)

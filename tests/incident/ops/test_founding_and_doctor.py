@@ -83,6 +83,7 @@ def test_on_a_full_disk_nothing_is_left_behind(tmp_path: Path, most: int) -> Non
     def small_disk() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
+    run_process("--version")  # Python's own modules are compiled, before there is no room for them
     existing = tmp_path / "existing"
     existing.mkdir()
     for target in (tmp_path / "new" / "below", existing):
