@@ -79,11 +79,14 @@ def test_what_cannot_be_a_setting_is_refused_and_nothing_is_left(
 
 
 @pytest.mark.parametrize("most", [0, 1_000, 30_000, 120_000])
-def test_on_a_full_disk_nothing_is_left_behind(tmp_path: Path, most: int) -> None:
+def test_on_a_full_disk_nothing_is_left_behind(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, most: int
+) -> None:
     def small_disk() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
-    run_process("--version")  # Python's own modules are compiled, before there is no room for them
+    # All that it loads is compiled before there is no room for that.
+    run_process("init", tmp_path_factory.mktemp("with-room") / "workspace")
     existing = tmp_path / "existing"
     existing.mkdir()
     for target in (tmp_path / "new" / "below", existing):
