@@ -21,6 +21,7 @@ from incident.errors import KeyDestroyed
 from incident.store.columns import UtcDateTime
 from incident.store.store import Store
 from incident.store.tables import Attempt, MessagePart
+from notifiers.outcome import Result
 from notifiers.sms.receipt import SmsReceipt
 
 AFTER = (
@@ -71,7 +72,7 @@ class AskingDesk:
     go_on: GoOn
 
     def questions(self, most: int) -> list[Question]:
-        """The messages to ask about now, those that wait longest first.
+        """The messages to ask about now: those in doubt, which are soon sent again, then those that wait longest.
 
         One whose number cannot be read any more, as after its incident's key was destroyed, is not asked about again.
         """
@@ -89,7 +90,7 @@ class AskingDesk:
                     # While it is being sent its outcome says more.
                     col(Attempt.outcome_at).is_not(None),
                 )
-                .order_by(col(MessagePart.ask_at))
+                .order_by(_IN_DOUBT_FIRST, col(MessagePart.ask_at))
                 .limit(most)
             ).all()
             found, unreadable = [], []
@@ -127,6 +128,7 @@ class AskingDesk:
             session.connection().execute(_ASK_AGAIN, rows)
 
 
+_IN_DOUBT_FIRST = sa.case((col(Attempt.result) == Result.ambiguous, 0), else_=1)
 # Written out: a list of values cannot be given for many rows at once.
 _IS_KNOWN = sa.or_(*(col(MessagePart.state) == sa.literal(each.value) for each in sorted(DELIVERED | FAILED)))
 _ASK_AGAIN = (

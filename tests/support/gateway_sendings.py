@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -94,11 +94,13 @@ def write_as_registered(root: Path) -> None:
 class ClockOfABreach:
     """The time of a workspace, for a gateway that is there before it: both check each other's times."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Callable[[], float] = START.timestamp) -> None:
+        """`before` tells the time as long as there is no breach."""
         self.breach: Breach | None = None
+        self._before = before
 
     def __call__(self) -> float:
-        return (self.breach.made.clock() if self.breach is not None else START).timestamp()
+        return self._before() if self.breach is None else self.breach.made.clock().timestamp()
 
 
 @contextmanager
