@@ -27,11 +27,12 @@ _TEXTS = {
 }
 _SLOTS = {
     "name": "{{ slots.person_name }}",
-    "happened": "{{ short.happened }}",
+    "happened": "{{ short.happened or not_known }}",
     "types": "{{ slots.data_types_of_person }}",
     "step": "{{ short.step }}",
     "code": "{{ slots.code }}",
 }
+_NOT_KNOWN = {"zh-Hans": "我们发生了一起信息安全事件。", "en": "We had a security incident."}
 _IDS = {
     "aliyun": {"zh-Hans": "SMS_100000001", "en": "SMS_100000002"},
     "tencent": {"zh-Hans": "1110001", "en": "1110002"},
@@ -80,7 +81,10 @@ def gateway_settings(dialect: str, port: int, secret_file: Path, /, **more: Any)
         "reply_wait_seconds": 1,
         **more,
     }
-    return {"gateway": gateway}
+    return {
+        "most_segments": 20,
+        "gateway": {key: value for key, value in gateway.items() if value is not None},
+    }
 
 
 def write_as_registered(root: Path) -> None:
@@ -88,7 +92,10 @@ def write_as_registered(root: Path) -> None:
     for language, text in _TEXTS.items():
         folder = root / "templates" / "notice" / language
         folder.mkdir(parents=True, exist_ok=True)
-        folder.joinpath("sms.txt.j2").write_text(f"【{SIGNATURE}】{text.format(**_SLOTS)}", encoding="utf-8")
+        folder.joinpath("sms.txt.j2").write_text(
+            f'{{%- set not_known = "{_NOT_KNOWN[language]}" -%}}【{SIGNATURE}】{text.format(**_SLOTS)}',
+            encoding="utf-8",
+        )
 
 
 class ClockOfABreach:
