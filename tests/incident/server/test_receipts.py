@@ -19,6 +19,7 @@ from incident.settings import resolve_secret
 from incident.store.tables import Receipt
 from tests.support.breaches import Breach
 from tests.support.gateway_sendings import gateway_at_hand, gateway_breach
+from tests.support.postgres import PostgresServer
 from tests.support.sms_gateway.account import Fate
 from tests.support.sms_gateway.server import Act, Answer, SmsGateway
 from tests.support.sms_sendings import by_sms_only
@@ -49,7 +50,7 @@ def served(breach: Breach) -> Iterator[str]:
 
 @contextmanager
 def told(
-    tmp_path: Path, dialect: str = "aliyun", *, people: int = 3
+    tmp_path: Path, dialect: str = "aliyun", *, people: int = 3, on: PostgresServer | None = None
 ) -> Iterator[tuple[Breach, SmsGateway, str]]:
     """A sending whose messages the gateway took, and where it may post."""
     with gateway_at_hand(dialect) as gateway:
@@ -59,6 +60,7 @@ def told(
             gateway_port=gateway.port,
             dialect=dialect,
             gateway=token_in(tmp_path),
+            on=on,
         )
         breach.work()
         with served(breach) as url:
@@ -178,14 +180,12 @@ def test_a_token_that_can_be_guessed_or_is_no_part_of_a_path_is_refused(tmp_path
     assert token not in str(raised.value)
 
 
-def test_what_cannot_be_written_is_asked_for_again(tmp_path: Path) -> None:
-    with told(tmp_path, people=1) as (breach, gateway, url):
-        database = breach.made.workspace.root / "incident.db"
-        breach.made.store.close()
-        database.rename(database.with_name("aside"))
-        answer = httpx.post(url + TOKEN, content=pushed_by(gateway))
+def test_what_cannot_be_written_is_asked_for_again(tmp_path: Path, own_postgres: PostgresServer) -> None:
+    with told(tmp_path, people=1, on=own_postgres) as (breach, gateway, url):
+        own_postgres.stop()
+        answer = httpx.post(url + TOKEN, content=pushed_by(gateway), timeout=60)
         assert answer.status_code == 503 and answer.headers["retry-after"]
-        database.with_name("aside").replace(database)
+        own_postgres.start()
         assert kept(breach) == []
         assert gateway.push(url + TOKEN)
         assert len(kept(breach)) == 1
