@@ -231,3 +231,57 @@ def test_a_relay_that_breaks_a_promise_takes_only_its_own_means_away() -> None:
         {**with_centre().model_dump(), "mail": {**DECLARED, "relation": "provided"}}
     )
     assert promised_away(found) == {"email"}
+
+
+GATEWAY = {
+    "name": "aliyun",
+    "key_id": "LTAI5tExample",
+    "signature": "示例移动",
+    "templates": [{"id": "SMS_1", "text": "${a}"}],
+    "processor": "a gateway under contract",
+    "country": "cn",
+    "relation": "entrusted",
+    "contract": "DPA-2026-014",
+}
+
+
+def with_gateway(promises: dict[str, Any] | None = None, **gateway: Any) -> Settings:
+    return Settings.model_validate(
+        {
+            "workspace": {"id": "t", "name": "T"},
+            "mail": DECLARED,
+            "sms": {"gateway": {**GATEWAY, **gateway}},
+            "fallback": {"means": ("email", "sms")},
+            "promises": promises or {},
+        }
+    )
+
+
+def test_a_gateway_at_home_under_contract_keeps_every_promise() -> None:
+    must_keep_promises(with_gateway({"keep_in": ["cn"], "share_with_no_one": True}))
+
+
+@pytest.mark.parametrize(
+    ("gateway", "rule", "where"),
+    [
+        ({"country": "sg"}, Rule.KEEP_IN, "sms.gateway.country"),
+        ({"relation": "provided"}, Rule.SHARE_WITH_NO_ONE, "sms.gateway.relation"),
+        ({"contract": ""}, Rule.CONTRACT, "sms.gateway.contract"),
+        ({"tls": False}, Rule.IN_CLEAR, "sms.gateway.tls"),
+        ({"tls": False, "host": "sms.example.com"}, Rule.IN_CLEAR, "sms.gateway.tls"),
+        ({"key_id": ""}, Rule.DECLARED, "incident.toml"),
+    ],
+)
+def test_a_gateway_is_held_against_the_same_rules(gateway: dict[str, Any], rule: Rule, where: str) -> None:
+    found = with_gateway({"keep_in": ["cn"], "wording": {"zh-Hans": POLICY}}, **gateway)
+    [(means, broken)] = broken_promises(found)
+    assert (means, broken.rule, broken.where) == ("sms", rule, where)
+    if rule is Rule.KEEP_IN:
+        assert POLICY in broken.what
+
+
+def test_two_carriers_of_sms_contradict_each_other() -> None:
+    with pytest.raises(ValueError, match="one carrier"):
+        Settings.model_validate(
+            {"workspace": {"id": "t", "name": "T"}, "sms": {"gateway": GATEWAY, "smpp": CENTRE}}
+        )
