@@ -87,7 +87,7 @@ _TRIED = [
     Damage(
         "a try by e-mail was one by SMS",
         ("UPDATE attempt SET channel = 'sms' WHERE {its_try}",),
-        {"ledger.parts": "an SMS without parts", "ledger.states": "do not go together"},
+        {"ledger.parts": "an SMS without parts", "ledger.states": "does not know that it was tried"},
     ),
     Damage(
         "an SMS was accepted with the code of a refusal",
