@@ -98,11 +98,12 @@ format: $(VENV)/.stamp-dev  ## Put the code in shape
 data: $(VENV)/.stamp-runtime  ## Compile the law's YAML, which every command reads
 	$(BIN)/python -m incident.law.compiling
 
-data-lint: $(VENV)/.stamp-runtime  ## Check the data: regimes, languages, alert sources, playbooks
+data-lint: $(VENV)/.stamp-runtime  ## Check the data: regimes, languages, alert sources, SMS gateways, playbooks
 	$(BIN)/python -m incident.law.compiling --check
 	$(BIN)/incident law lint
 	$(BIN)/incident notice lint
 	$(BIN)/incident source lint
+	$(BIN)/incident gateway lint
 	$(BIN)/incident playbook lint
 
 bench: $(VENV)/.stamp-bench  ## Measure beside others: make bench NAME=startup (or email, incidents, letters, match, people, playbooks, sms, worker)

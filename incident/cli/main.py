@@ -96,6 +96,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "The legal regimes and catalogues: list, show, lint, new, approve, categories, remedies.",
     ),
     "source": ("source", "The alert sources: list, lint, test."),
+    "gateway": ("gateway", "The SMS gateways: list, lint."),
     "playbook": ("playbook", "The playbooks: list, show, lint, import, export."),
     "serve": ("serve", "Serve the alert intake over HTTP."),
     "worker": ("serve", "Work on what is due, until stopped."),

@@ -77,6 +77,7 @@ class GatewayRoom(SmsRoom):
 
     def parts_of(self, message: SmsMessage) -> int:
         """One: a gateway cuts the text itself."""
+        self._gateway.number_of(message.to)
         self._gateway.chosen_for(message.text)
         return 1
 

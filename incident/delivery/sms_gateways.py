@@ -30,10 +30,10 @@ def gateway_definition(name: str, *, root: Path) -> GatewayDefinition:
     )
 
 
-def files_of(root: Path) -> Iterator[Path]:
-    """The files of all gateways, each name once."""
+def files_of(root: Path | None) -> Iterator[Path]:
+    """The files of all gateways, each name once; without a workspace the shipped ones."""
     found: set[str] = set()
-    for folder in (root / FOLDER, definitions_folder()):
+    for folder in (*([root / FOLDER] if root is not None else []), definitions_folder()):
         for file in sorted(folder.glob("*.yaml")) if folder.is_dir() else ():
             if file.stem not in found:
                 found.add(file.stem)

@@ -73,9 +73,8 @@ def _credits(house: House, standing: Standing) -> Iterator[Examined]:
 
 
 def _longest_list(house: House) -> int:
-    counted = (
-        sa.select(sa.func.count(col(Person.id)).label("many")).group_by(col(Person.incident_id)).subquery()
-    )
+    of_each = sa.select(sa.func.count().label("many")).select_from(Person).group_by(col(Person.incident_id))
+    counted = of_each.subquery()
     with house.store.read() as session:
         return session.connection().execute(sa.select(sa.func.max(counted.c.many))).scalar() or 0
 

@@ -61,6 +61,18 @@ relation = "own"
 # country = ""
 # relation = "own"
 
+# Or a provider's SMS gateway over HTTP instead, with the texts that it has approved (docs/sms.md).
+# [sms.gateway]
+# name = "aliyun"
+# key_id = ""
+# secret = "env:TOCSIN_SMS_SECRET"
+# signature = ""
+# templates = [{{ id = "SMS_0", text = "..." }}]
+# processor = ""
+# country = ""
+# relation = "entrusted"
+# contract = ""
+
 [promises]
 keep_in = []
 share_with_no_one = true

@@ -199,7 +199,7 @@ def test_a_playbook_of_the_workspace_that_is_broken_is_refused_and_hides_no_othe
 
 
 def test_files_to_lint_that_are_not_there_are_named(estate: Estate, tmp_path: Path) -> None:
-    for kind in ("law", "source", "playbook"):
+    for kind in ("law", "source", "gateway", "playbook"):
         answer = estate.run(kind, "lint", tmp_path / "no.yaml")
         assert answer.code == 1
         assert "no.yaml" in answer.text

@@ -172,6 +172,20 @@ def test_who_does_not_fit_the_template_goes_on_and_the_others_are_told(
     assert_sound(breach)
 
 
+@pytest.mark.parametrize("phone", ["+13052345678", "+862012345678"])
+def test_a_number_that_the_gateway_would_misread_is_that_persons_matter_alone(
+    tmp_path: Path, phone: str
+) -> None:
+    people = [replace(each, phone=phone if at == 1 else each.phone) for at, each in enumerate(by_sms_only(4))]
+    with gateway_at_hand() as gateway:
+        breach = gateway_breach(tmp_path, people, gateway_port=gateway.port)
+        live_to_the_end(breach)
+        assert sorted(len(each) for each in gateway.texts().values()) == [1, 1, 1]
+    account = breach.account()
+    assert (account.accepted, sum(account.unreachable.values()), account.doubled_at_most) == (3, 1, 0)
+    assert_sound(breach)
+
+
 def test_who_is_never_reported_is_asked_about_until_the_last_time(tmp_path: Path) -> None:
     with gateway_at_hand() as gateway:
         gateway.settle(Fate.waiting)

@@ -31,13 +31,18 @@ def test_a_new_workspace_has_settings_database_and_keyring_closed_to_others(tmp_
     assert sql(root, "SELECT kind FROM journal_entry") == [("workspace.born",)]
 
 
-def test_the_settings_that_a_new_workspace_shows_as_examples_are_taken(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kept", "left_out"), [("smpp", "gateway"), ("gateway", "smpp")])
+def test_the_settings_that_a_new_workspace_shows_as_examples_are_taken(
+    tmp_path: Path, kept: str, left_out: str
+) -> None:
     assert run("init", tmp_path / "a").code == 0
     text = (tmp_path / "a" / "incident.toml").read_text("utf-8")
     shown = re.sub(r"(?m)^# (?=\[|[a-z_]+ = )", "", text)
-    assert "\n[sms.smpp]\n" in shown and "\nwording = " in shown
-    settings = parse_settings(tomllib.loads(shown), where="incident.toml")
-    assert settings.sms.smpp is not None
+    assert f"\n[sms.{kept}]\n" in shown and "\nwording = " in shown
+    one_carrier = re.sub(rf"(?ms)^\[sms\.{left_out}\]\n.*?(?=^\[)", "", shown)
+    assert one_carrier != shown
+    settings = parse_settings(tomllib.loads(one_carrier), where="incident.toml")
+    assert settings.sms.table == f"sms.{kept}" and settings.sms.carrier is not None
 
 
 def test_the_folder_may_be_given_by_the_option_too_but_not_twice(tmp_path: Path) -> None:
