@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from sqlmodel import select
 
@@ -16,7 +17,7 @@ from incident.store.change import open_row
 from incident.store.tables import Attempt, Delivery, Person
 from notifiers.outcome import Result
 from tests.support.breaches import Affected, Breach, some_people
-from tests.support.message_centre import Act, Answer, MessageCentre, Status, refused
+from tests.support.message_centre import Act, Answer, Status, refused
 from tests.support.relays import RecordingRelay
 from tests.support.sms_sendings import number
 
@@ -111,8 +112,15 @@ def doubts_by_sms(breach: Breach) -> int:
     return sum(each.doubts(SMS) for each in told_by(breach))
 
 
+class Phones(Protocol):
+    """What carried SMS in a test."""
+
+    def copies(self) -> Mapping[str, int]:
+        """How many whole messages each number has, in digits with the country code."""
+
+
 def assert_everybody_is_accounted_for(
-    breach: Breach, people: Sequence[Affected], centre: MessageCentre, relay: RecordingRelay
+    breach: Breach, people: Sequence[Affected], centre: Phones, relay: RecordingRelay
 ) -> Counter[str]:
     """All are told or unreachable with a reason, whoever counts as told was, and no number holds a third copy.
 

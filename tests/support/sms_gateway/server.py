@@ -17,6 +17,7 @@ import ssl
 import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -110,6 +111,10 @@ class SmsGateway:
         for message in self.taken:
             texts.setdefault(message.number, []).append(message.text)
         return texts
+
+    def copies(self) -> Counter[str]:
+        """How many messages the phone of each number shows."""
+        return Counter(message.number for message in self.taken)
 
     def answer_with(
         self, answer: Answer, *, times: int | None = None, ending: str = "", action: str = "send"
