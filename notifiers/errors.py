@@ -49,6 +49,7 @@ class Unanswered(CarrierError):
         self.text = text
         self.peer = peer
         self.code = code
+
     """Settings of an SMS gateway that contradict each other or would give a secret away."""
 
 

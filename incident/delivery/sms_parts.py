@@ -272,6 +272,8 @@ def _new_receipts(
         part.ref = part.ref or receipt.message_id
         if part.state not in DELIVERED | FAILED:
             part.state = receipt.state
+        if part.state in DELIVERED | FAILED:
+            part.ask_at = None
         session.add(part)
         session.flush()
         about[match.delivery_id, match.n] = receipt, match.by
