@@ -41,6 +41,7 @@ MOST_LISTED = 100
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _NOT_FOR_US = frozenset({401, 403, 404})
 _NOT_FOUND = 404
+_CREATED = 201
 _TOO_MANY = 429
 _REFUSALS = frozenset(range(400, 500)) - {408}
 """Only the side that had all of a request can refuse it: a 408 may come from one between that no longer waited."""
@@ -138,7 +139,9 @@ class TwilioClient:
                 return failed.outcome
         if not created.sid:
             return self._outcome(Result.ambiguous, Stage.submitted, "the answer names no message")
-        return self._outcome(Result.accepted, Stage.reply, "queued", references=(created.sid,))
+        return self._outcome(
+            Result.accepted, Stage.reply, "queued", code=_CREATED, references=(created.sid,)
+        )
 
     def must_take(self, message: SmsMessage) -> None:
         """Raises BadMessage for a message that cannot be sent as it is."""
