@@ -74,7 +74,9 @@ def _credits(house: House, standing: Standing) -> Iterator[Examined]:
 
 def longest_list(house: House) -> int:
     """People on the longest list of an incident that is on record."""
-    counted = sa.select(sa.func.count().label("many")).group_by(col(Person.incident_id)).subquery()
+    counted = (
+        sa.select(sa.func.count(col(Person.id)).label("many")).group_by(col(Person.incident_id)).subquery()
+    )
     with house.store.read() as session:
         return session.connection().execute(sa.select(sa.func.max(counted.c.many))).scalar() or 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,17 @@ import pytest
 from incident.delivery.status import campaigns_of
 from tests.support.breaches import Breach
 from tests.support.commands import run, run_process
-from tests.support.relays import RecordingRelay
+from tests.support.relays import RecordingRelay, recording_relay
 from tests.support.sms_sendings import by_sms_only
 from tests.support.twilio.script import Options
 from tests.support.twilio.server import twilio_api
 from tests.support.twilio_sendings import twilio_breach
+
+
+@pytest.fixture
+def relay() -> Iterator[RecordingRelay]:
+    with recording_relay() as running:
+        yield running
 
 
 def has_campaign(breach: Breach) -> bool:
