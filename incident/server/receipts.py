@@ -25,6 +25,7 @@ from incident.delivery.next_means import NextMeans, sends_sms
 from incident.delivery.sms_asking import AskingDesk
 from incident.errors import BadInput, TocsinError
 from incident.response.housework import House
+from incident.server.gathering import Gathering
 from incident.settings import resolve_secret
 from notifiers.errors import BadMessage
 from notifiers.sms.receipt import SmsReceipt
@@ -45,7 +46,7 @@ Reads = Callable[[bytes], list[SmsReceipt]]
 class PushedReceipts:
     """Takes what a gateway posts to `/receipts/sms/TOKEN`; `answer` is what it wants to read then."""
 
-    desk: AskingDesk
+    desk: Gathering
     token: str
     reads: Reads
     answer: object
@@ -82,10 +83,10 @@ async def read_body(request: Request, *, most: int = _LARGEST_BODY) -> bytes | R
     return bytes(found)
 
 
-async def taken(desk: AskingDesk, receipts: Sequence[SmsReceipt], answer: Response) -> Response:
+async def taken(desk: Gathering, receipts: Sequence[SmsReceipt], answer: Response) -> Response:
     """Write down what some receipts say, and answer then; what could not be written is to be said again."""
     try:
-        found = await anyio.to_thread.run_sync(desk.take, receipts)
+        found = await desk.take(receipts)
     except Exception as error:
         # Only the class: the error's text may hold what was posted.
         log.error("receipts of SMS could not be taken: %s", type(error).__name__)
@@ -149,8 +150,9 @@ def _routes_of_gateway(house: House, declared: SmsGatewaySettings) -> list[Route
     return [Route(f"{PATH}{{token}}", takes.post, methods=["POST"])]
 
 
-def _desk(house: House, peer: str) -> AskingDesk:
-    return AskingDesk(house.store, peer, house.clock, NextMeans(house.store, house.settings).go_on_after)
+def _desk(house: House, peer: str) -> Gathering:
+    go_on = NextMeans(house.store, house.settings).go_on_after
+    return Gathering(AskingDesk(house.store, peer, house.clock, go_on))
 
 
 def receipt_routes_or_none(house: House, says: Callable[[str], None]) -> list[Route]:

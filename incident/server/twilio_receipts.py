@@ -15,8 +15,8 @@ import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from incident.delivery.sms_asking import AskingDesk
 from incident.delivery.twilio_room import Twilio
+from incident.server.gathering import Gathering
 from incident.server.receipts import read_body, taken
 from notifiers.twilio.callbacks import SIGNATURE_HEADER, Form, form_of, receipt_of, verify
 
@@ -31,7 +31,7 @@ class SignedCallbacks:
     """Takes Twilio's callbacks. 404 for an address that is none of ours, 403 for what Twilio did not sign, 400 for what
     says nothing of a message, 204 for what was written down."""
 
-    desk: AskingDesk
+    desk: Gathering
     twilio: Twilio
 
     async def post(self, request: Request) -> Response:

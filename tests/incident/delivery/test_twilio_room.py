@@ -66,7 +66,7 @@ def test_certificates_that_are_none_are_named(tmp_path: Path) -> None:
 
 
 def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "twilio", None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "twilio", None)
     with pytest.raises(BadInput) as missing:
         described(tmp_path)
     assert "tocsin[twilio]" in (missing.value.next_step or "")
