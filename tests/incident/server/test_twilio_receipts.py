@@ -12,12 +12,13 @@ import pytest
 from sqlmodel import select
 from twilio.request_validator import RequestValidator
 
+from incident.delivery.sms_parts import TAKEN
 from incident.delivery.states import Rank
 from incident.delivery.twilio_room import twilio_from
 from incident.errors import BadInput
 from incident.response.housework import House
 from incident.server.receipts import receipt_routes, receipt_routes_or_none
-from incident.store.tables import Receipt
+from incident.store.tables import JournalEntry, Receipt
 from tests.support.breaches import Breach
 from tests.support.sms_sendings import by_sms_only
 from tests.support.twilio.api import TwilioApi
@@ -74,6 +75,11 @@ class Served:
         return delivery.rank
 
     @property
+    def journalled(self) -> int:
+        with self.breach.made.store.read() as session:
+            return len(session.exec(select(JournalEntry).where(JournalEntry.kind == TAKEN)).all())
+
+    @property
     def receipts(self) -> int:
         with self.breach.made.store.read() as session:
             return len(session.exec(select(Receipt)).all())
@@ -106,6 +112,14 @@ def test_a_callback_behind_a_proxy_is_taken(served: Served) -> None:
 def test_one_that_the_token_before_signed_is_taken_too(served: Served) -> None:
     assert served.post(token=OTHER_TOKEN) == 204
     assert served.rank == Rank.DELIVERED
+
+
+def test_what_is_known_already_is_not_journalled_again(served: Served) -> None:
+    sent = {**served.form, "MessageStatus": "sent", "SmsStatus": "sent"}
+    queued = {**sent, "MessageStatus": "queued", "SmsStatus": "queued"}
+    for form, entries in ((queued, 1), (sent, 1), (served.form, 2), (served.form, 2), (sent, 2)):
+        assert served.post(form=form) == 204
+        assert served.journalled == entries
 
 
 def test_said_again_it_changes_nothing(served: Served) -> None:
