@@ -139,9 +139,7 @@ class TwilioClient:
                 return failed.outcome
         if not created.sid:
             return self._outcome(Result.ambiguous, Stage.submitted, "the answer names no message")
-        return self._outcome(
-            Result.accepted, Stage.reply, "queued", code=_CREATED, references=(created.sid,)
-        )
+        return self._outcome(Result.accepted, Stage.reply, "queued", code=_CREATED, references=(created.sid,))
 
     def must_take(self, message: SmsMessage) -> None:
         """Raises BadMessage for a message that cannot be sent as it is."""
