@@ -1,4 +1,4 @@
-"""The settings of carriers: mail relays, and an operator's short-message centre. What each declares stands in `Declared`."""
+"""The settings of carriers: mail relays, and what carries SMS. What each declares stands in `Declared`."""
 
 from __future__ import annotations
 
@@ -160,7 +160,42 @@ class SmsGatewaySettings(Declared):
     receipts_token: SecretReference | None = None
 
 
-SmsCarrier = SmppSettings | SmsGatewaySettings
+class TwilioSettings(Declared):
+    """An account at Twilio. It lies abroad for most: `country` and `transfer` say where and on what that rests.
+
+    `account_sid` (AC...) sends by `messaging_service` (MG...). `secret` is that of the API key `key_sid` (SK...), or the
+    account's auth token where there is no key; a key can be withdrawn alone. `region` and `edge` (such as ie1 and
+    dublin) go together.
+
+    `callback_url` is the https address below which Twilio reaches `incident serve hooks` at /receipts/sms; "" is none, and
+    then Twilio is only asked. `callback_token` is the auth token that signs callbacks, needed with an API key;
+    `callback_token_before` the one before it, for as long as it is being changed.
+
+    `window`: messages that may wait for an answer at a time. `per_second`: messages a second, by all workers together;
+    None: no limit. `validity_hours`: how long a message may wait in Twilio's queue. `reply_wait_seconds`: how long an
+    answer is waited for. `base_url` stands for Twilio's hosts in tests: https, or on this machine.
+    """
+
+    NEEDED: ClassVar[tuple[str, ...]] = ("account_sid", "messaging_service", "processor", "country")
+
+    account_sid: str = ""
+    key_sid: str = ""
+    secret: SecretReference | None = None
+    messaging_service: str = ""
+    region: str = ""
+    edge: str = ""
+    callback_url: str = ""
+    callback_token: SecretReference | None = None
+    callback_token_before: SecretReference | None = None
+    ca_file: str | None = None
+    base_url: str = ""
+    window: int = Field(default=10, ge=1, le=1000)
+    per_second: PerSecond | None = None
+    validity_hours: int = Field(default=10, ge=1, le=10)
+    reply_wait_seconds: float = Field(default=30, ge=1, le=240)
+
+
+SmsCarrier = SmppSettings | SmsGatewaySettings | TwilioSettings
 
 
 class SmsSettings(Part):
@@ -172,19 +207,24 @@ class SmsSettings(Part):
     most_segments: int = Field(default=4, ge=1, le=20)
     smpp: SmppSettings | None = None
     gateway: SmsGatewaySettings | None = None
+    twilio: TwilioSettings | None = None
 
     @model_validator(mode="after")
     def _one_carrier(self) -> Self:
-        if self.smpp is not None and self.gateway is not None:
-            raise ValueError("SMS leave by one carrier: keep [sms.smpp] or [sms.gateway]")
+        if sum(each is not None for each in (self.smpp, self.gateway, self.twilio)) > 1:
+            raise ValueError(
+                "SMS leave by one carrier: keep one of [sms.smpp], [sms.gateway] and [sms.twilio]"
+            )
         return self
 
     @property
     def carrier(self) -> SmsCarrier | None:
         """The carrier that SMS leave by."""
-        return self.smpp or self.gateway
+        return self.smpp or self.gateway or self.twilio
 
     @property
     def table(self) -> str:
         """The table of the settings that declares it."""
+        if self.twilio is not None:
+            return "sms.twilio"
         return "sms.gateway" if self.gateway is not None else "sms.smpp"

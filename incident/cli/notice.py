@@ -18,9 +18,8 @@ from incident.cli.waves import report_phishing
 from incident.errors import Refused
 
 if TYPE_CHECKING:
+    from incident.ops.worker import SmsCarrierAtHand
     from incident.record.decisions import Signer
-    from notifiers.smpp.centre import Centre
-    from notifiers.sms_gateway.gateway import Gateway
 
 GROUP = "notice"
 app = typer.Typer(
@@ -212,7 +211,7 @@ def send(
     _say_who_fetches_receipts(desk, opened.campaign.id)
 
 
-def _must_take_sms(desk: Desk, carrier: Centre | Gateway, incident_id: str) -> None:
+def _must_take_sms(desk: Desk, carrier: SmsCarrierAtHand, incident_id: str) -> None:
     """Raises where the carrier of SMS cannot be used, or would not take the texts of the released version."""
     from notifiers.smpp.centre import Centre
 
@@ -220,6 +219,13 @@ def _must_take_sms(desk: Desk, carrier: Centre | Gateway, incident_id: str) -> N
         from incident.delivery.centre_room import must_be_usable
 
         must_be_usable(carrier)
+        return
+    from incident.delivery.twilio_room import Twilio
+
+    if isinstance(carrier, Twilio):
+        from incident.delivery import twilio_standing
+
+        twilio_standing.must_be_ready(carrier, says=desk.say)
         return
     from incident.delivery.gateway_standing import must_be_ready
     from incident.notice.release import must_be_released

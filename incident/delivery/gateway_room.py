@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from incident.carrier_settings import SmsGatewaySettings
+from incident.delivery.asking_room import AskingRoom
 from incident.delivery.sms_asking import AskingDesk, Question
 from incident.delivery.sms_gateways import gateway_definition
-from incident.delivery.sms_room import SmsRoom
-from incident.errors import BadInput, TocsinError
+from incident.errors import BadInput
 from incident.settings import resolve_secret
-from notifiers.errors import BadGateway, CarrierError
+from notifiers.errors import BadGateway
 from notifiers.outcome import Outcome
 from notifiers.sms.message import SmsMessage
 from notifiers.sms.receipt import SmsReceipt
 from notifiers.sms_gateway.client import GatewayClient, SentSms
 from notifiers.sms_gateway.gateway import Gateway, Template, Timeouts
-
-log = logging.getLogger(__name__)
-
-_LOOKS_EVERY = 1.0
-_AFTER_TROUBLE = 15.0
 
 
 def gateway_from(sms: SmsGatewaySettings, *, root: Path) -> Gateway:
@@ -58,18 +50,13 @@ def new_client(gateway: Gateway, clock: Callable[[], datetime]) -> GatewayClient
     return GatewayClient(gateway, now=clock, nonce=lambda: secrets.token_hex(16))
 
 
-class GatewayRoom(SmsRoom):
+class GatewayRoom(AskingRoom):
     """Sends SMS over a gateway, and asks it what became of them."""
 
     def __init__(self, gateway: Gateway, desk: AskingDesk, *, says: Callable[[str], None]) -> None:
-        """`says` is told what keeps the gateway from being asked, until it changes."""
-        super().__init__(peer=gateway.peer, window=gateway.window)
+        super().__init__(desk, called="the SMS gateway", peer=gateway.peer, window=gateway.window, says=says)
         self._gateway = gateway
-        self._desk = desk
-        self._says = says
         self._client = new_client(gateway, desk.clock)
-        self._closing = threading.Event()
-        self._asker = threading.Thread(target=self._ask, name="sms questions", daemon=True)
 
     @property
     def asks_for_receipts(self) -> bool:
@@ -84,58 +71,14 @@ class GatewayRoom(SmsRoom):
     async def _send(self, message: SmsMessage, may_go: Callable[[], bool]) -> Outcome:
         return await self._client.send(message, may_go=may_go)
 
-    def _begin(self) -> None:
-        self._on_loop(self._client.open()).result()
-        if self.asks_for_receipts:
-            self._asker.start()
+    async def _open(self) -> None:
+        await self._client.open()
 
-    def _end(self) -> None:
-        self._closing.set()
-        if self.asks_for_receipts:
-            self._asker.join()
-        self._on_loop(self._client.close()).result()
+    async def _close(self) -> None:
+        await self._client.close()
 
-    # -- questions --------------------------------------------------------------------------------------
-
-    def _ask(self) -> None:
-        told = False
-        while not self._closing.is_set():
-            pause = _LOOKS_EVERY
-            try:
-                questions = self._desk.questions(self._gateway.window)
-                answered = self._answers_to(questions)
-                pause = 0.0 if questions else _LOOKS_EVERY
-                told = told and not answered
-            except Exception as error:
-                # Also a fault of ours: nobody would ask again until the next start.
-                if not told:
-                    self._says(f"the SMS gateway cannot be asked what became of messages: {error}")
-                    told = True
-                if not isinstance(error, TocsinError | CarrierError):
-                    log.exception("a fault while the SMS gateway was asked")
-                pause = _AFTER_TROUBLE
-            self._closing.wait(pause)
-
-    def _answers_to(self, questions: Sequence[Question]) -> bool:
-        """Ask these at the same time and write down the answers; whether there were any. Raises what the last one failed
-        with, after those that did not fail were written down."""
-        asked: list[tuple[Question, Future[list[SmsReceipt]]]] = [
-            (each, self._on_loop(self._client.receipts_of(_sent(each)))) for each in questions
-        ]
-        failed: BaseException | None = None
-        answered, receipts = [], []
-        for question, future in asked:
-            if (error := future.exception()) is not None:
-                failed = error
-                continue
-            answered.append(question)
-            receipts += future.result()
-        if receipts:
-            self._desk.take(receipts)
-        self._desk.asked(answered)
-        if failed is not None:
-            raise failed
-        return bool(answered)
+    async def _receipts_of(self, question: Question) -> list[SmsReceipt]:
+        return await self._client.receipts_of(_sent(question))
 
 
 def _sent(question: Question) -> SentSms:

@@ -136,15 +136,28 @@ def take_sms_receipts(
     """
     with store.read() as session:
         matches = [_match(session, store, each, centre=centre, now=now) for each in receipts]
+        news = [
+            match is not None and not _is_known(session, receipt, match)
+            for receipt, match in zip(receipts, matches, strict=True)
+        ]
     by_incident: dict[str, list[tuple[SmsReceipt, _Match]]] = defaultdict(list)
-    for receipt, match in zip(receipts, matches, strict=True):
-        if match is not None and match.incident_id:
+    for receipt, match, is_new in zip(receipts, matches, news, strict=True):
+        if match is not None and match.incident_id and is_new:
             by_incident[match.incident_id].append((receipt, match))
     for incident_id, found in by_incident.items():
         with store.write(incident_id, kind=TAKEN, actor=ENGINE, now=now) as change:
             new = _new_receipts(change.session, found, centre=centre)
             put_receipts(change, incident_id, new, go_on=go_on)
     return [match is not None for match in matches]
+
+
+def _is_known(session: Session, receipt: SmsReceipt, match: _Match) -> bool:
+    """Whether a receipt says nothing that is not on record: carriers say the same several times, and each change is
+    journalled."""
+    part = session.get(MessagePart, (match.delivery_id, match.n, match.part)) if match.part else None
+    if part is None or not part.ref:
+        return False
+    return part.state == receipt.state or part.state in DELIVERED | FAILED
 
 
 _OF_DESTROYED = _Match("", "", 0, 0, VerifiedBy.CARRIERS_ID)
@@ -272,6 +285,8 @@ def _new_receipts(
         part.ref = part.ref or receipt.message_id
         if part.state not in DELIVERED | FAILED:
             part.state = receipt.state
+        if part.state in DELIVERED | FAILED:
+            part.ask_at = None
         session.add(part)
         session.flush()
         about[match.delivery_id, match.n] = receipt, match.by

@@ -64,7 +64,7 @@ def _credits(house: House, standing: Standing) -> Iterator[Examined]:
     """What is left, against the longest list that is on record."""
     if not standing.credits:
         return
-    people = _longest_list(house)
+    people = longest_list(house)
     if standing.credits < people:
         finding = f"{standing.credits:,} messages are left, and a list on record has {people:,} people"
         yield Examined(
@@ -72,9 +72,11 @@ def _credits(house: House, standing: Standing) -> Iterator[Examined]:
         )
 
 
-def _longest_list(house: House) -> int:
-    of_each = sa.select(sa.func.count().label("many")).select_from(Person).group_by(col(Person.incident_id))
-    counted = of_each.subquery()
+def longest_list(house: House) -> int:
+    """People on the longest list of an incident that is on record."""
+    counted = (
+        sa.select(sa.func.count(col(Person.id)).label("many")).group_by(col(Person.incident_id)).subquery()
+    )
     with house.store.read() as session:
         return session.connection().execute(sa.select(sa.func.max(counted.c.many))).scalar() or 0
 

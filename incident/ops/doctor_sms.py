@@ -35,7 +35,7 @@ def examine_sms(house: House) -> Iterator[Examined]:
     if sms.carrier is None:
         if is_means:
             finding = "sms stands in [fallback] means, and no carrier is declared: people send them by hand"
-            step = "fill [sms.smpp] or [sms.gateway] in incident.toml (docs/sms.md)"
+            step = "fill [sms.smpp], [sms.gateway] or [sms.twilio] in incident.toml (docs/sms.md)"
             yield Examined(_CARRIER, State.WARN, finding, step)
             yield from _texts(house)
         return
@@ -50,6 +50,10 @@ def examine_sms(house: House) -> Iterator[Examined]:
         from incident.ops.doctor_gateway import examine_gateway
 
         yield from examine_gateway(house, sms.gateway, _faults(house, sms.gateway, sms.gateway.secret))
+    if sms.twilio is not None:
+        from incident.ops.doctor_twilio import examine_twilio
+
+        yield from examine_twilio(house, sms.twilio, _faults(house, sms.twilio, sms.twilio.secret))
     yield from _texts(house)
 
 

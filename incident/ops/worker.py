@@ -68,7 +68,10 @@ from incident.workspace import worker_lock
 from notifiers.smpp.centre import Centre
 
 if TYPE_CHECKING:
+    from incident.delivery.twilio_room import Twilio
     from notifiers.sms_gateway.gateway import Gateway
+
+    SmsCarrierAtHand = Centre | Gateway | Twilio
 
 Watcher = Callable[[str, e.Effect, str], None]
 _RUNS_AT_ONCE = 8  # a run waits for the service that it calls, and keeps no other run waiting
@@ -187,7 +190,7 @@ class Worker:
             if self.sends and carrier is None and due_jobs(session, SMS_JOB, limit=1):
                 self.says(
                     "people wait for an SMS, and no carrier of SMS is declared; nobody is told so until"
-                    " [sms.smpp] or [sms.gateway], and [fallback] means, are set again in incident.toml"
+                    " [sms.smpp], [sms.gateway] or [sms.twilio], and [fallback] means, are set again in incident.toml"
                 )
             if routes or carrier is not None:
                 keep_relay_limits(session, routes, self._limits_of_sms(carrier))
@@ -209,13 +212,11 @@ class Worker:
     def _mail_room(self, routes: list[Route]) -> MailRoom:
         return MailRoom(routes, longest=self._patience.longest / 2)
 
-    def _sms_room(self, carrier: Centre | Gateway, *, stays: bool) -> SmsRoom:
+    def _sms_room(self, carrier: SmsCarrierAtHand, *, stays: bool) -> SmsRoom:
         house, go_on = self.house, self._next_means.go_on_after
         if not isinstance(carrier, Centre):
-            from incident.delivery.gateway_room import GatewayRoom
-
             desk = AskingDesk(house.store, carrier.peer, house.clock, go_on)
-            return GatewayRoom(carrier, desk, says=self.says)
+            return _asking_room(carrier, desk, says=self.says)
         return CentreRoom(
             carrier,
             lambda receipts: take_sms_receipts(
@@ -225,7 +226,7 @@ class Worker:
             stays=stays,
         )
 
-    def _limits_of_sms(self, carrier: Centre | Gateway | None) -> dict[str, float | None]:
+    def _limits_of_sms(self, carrier: SmsCarrierAtHand | None) -> dict[str, float | None]:
         declared = self.house.settings.sms.carrier
         return {carrier.peer: declared.per_second} if carrier is not None and declared is not None else {}
 
@@ -259,11 +260,15 @@ class Worker:
         self.must_know_the_relays()
         self.must_know_the_sms_carrier()
 
-    def must_know_the_sms_carrier(self) -> Centre | Gateway | None:
+    def must_know_the_sms_carrier(self) -> SmsCarrierAtHand | None:
         """The carrier of SMS of the settings, with its secret; None where none are sent. Raises `BadInput`."""
         settings = self.house.settings
         if not sends_sms(settings):
             return None
+        if settings.sms.twilio is not None:
+            from incident.delivery.twilio_room import twilio_from
+
+            return twilio_from(settings.sms.twilio, root=self.house.workspace.root)
         if settings.sms.gateway is not None:
             # Its client for HTTP takes a tenth of a second to load.
             from incident.delivery.gateway_room import gateway_from
@@ -375,6 +380,17 @@ class Worker:
             end_campaign(change, house.store, campaign_id)
             poke_runs(change.session, campaign.incident_id)
             lease.done(change.session)
+
+
+def _asking_room(carrier: Gateway | Twilio, desk: AskingDesk, *, says: Callable[[str], None]) -> SmsRoom:
+    """The room for a carrier over HTTP; its client takes a tenth of a second to load."""
+    from incident.delivery.twilio_room import Twilio, TwilioRoom
+
+    if isinstance(carrier, Twilio):
+        return TwilioRoom(carrier, desk, says=says)
+    from incident.delivery.gateway_room import GatewayRoom
+
+    return GatewayRoom(carrier, desk, says=says)
 
 
 class _HeldMeanwhile(Exception):

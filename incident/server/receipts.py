@@ -1,6 +1,7 @@
 """What carriers of SMS post to us of messages that they took, beside the intake of alerts.
 
-Only who knows the token in the path is listened to: gateways sign nothing. A receipt is answered once what it says is
+Of a gateway only who knows the token in the path is listened to, as gateways sign nothing; Twilio signs
+(`server.twilio_receipts`). A receipt is answered once what it says is
 written down, so that a carrier says again what we had not. One that names no message of ours is answered too, and
 changes nothing. Nothing that is posted ends in a 500, and no path, token or number is logged.
 """
@@ -19,10 +20,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from incident.carrier_settings import SmsGatewaySettings, TwilioSettings
 from incident.delivery.next_means import NextMeans, sends_sms
 from incident.delivery.sms_asking import AskingDesk
 from incident.errors import BadInput, TocsinError
 from incident.response.housework import House
+from incident.server.gathering import Gathering
 from incident.settings import resolve_secret
 from notifiers.errors import BadMessage
 from notifiers.sms.receipt import SmsReceipt
@@ -43,10 +46,11 @@ Reads = Callable[[bytes], list[SmsReceipt]]
 class PushedReceipts:
     """Takes what a gateway posts to `/receipts/sms/TOKEN`; `answer` is what it wants to read then."""
 
-    desk: AskingDesk
+    desk: Gathering
     token: str
     reads: Reads
     answer: object
+    """JSON."""
 
     async def post(self, request: Request) -> Response:
         given = str(request.path_params["token"]).encode()
@@ -59,17 +63,18 @@ class PushedReceipts:
             receipts = await anyio.to_thread.run_sync(self.reads, body)
         except BadMessage:
             return JSONResponse({"error": "not_receipts"}, status_code=400)
-        return await taken(self.desk, receipts, self.answer)
+        answer = Response(json.dumps(self.answer), media_type="application/json")
+        return await taken(self.desk, receipts, answer)
 
 
-async def read_body(request: Request) -> bytes | Response:
+async def read_body(request: Request, *, most: int = _LARGEST_BODY) -> bytes | Response:
     """The body; an answer where it is too large, too slow or cut off."""
     found = bytearray()
     try:
         with anyio.fail_after(_READ_SECONDS):
             async for chunk in request.stream():
                 found += chunk
-                if len(found) > _LARGEST_BODY:
+                if len(found) > most:
                     return JSONResponse({"error": "too_large"}, status_code=413)
     except TimeoutError:
         return JSONResponse({"error": "too_slow"}, status_code=408, headers={"connection": "close"})
@@ -78,26 +83,45 @@ async def read_body(request: Request) -> bytes | Response:
     return bytes(found)
 
 
-async def taken(desk: AskingDesk, receipts: Sequence[SmsReceipt], answer: object) -> Response:
+async def taken(desk: Gathering, receipts: Sequence[SmsReceipt], answer: Response) -> Response:
     """Write down what some receipts say, and answer then; what could not be written is to be said again."""
     try:
-        found = await anyio.to_thread.run_sync(desk.take, receipts)
+        found = await desk.take(receipts)
     except Exception as error:
         # Only the class: the error's text may hold what was posted.
         log.error("receipts of SMS could not be taken: %s", type(error).__name__)
         return JSONResponse({"error": "not_kept"}, status_code=503, headers=_LATER)
     if not all(found):
         log.warning("%s receipts of SMS name no message that is on record", len(found) - sum(found))
-    return Response(json.dumps(answer), media_type="application/json")
+    return answer
 
 
 def receipt_routes(house: House) -> list[Route]:
     """Where the carrier of SMS of the settings may post; none where it posts nothing, or no token is named.
 
-    Raises `BadInput` for a token that is too short, and as `gateway_from` does.
+    Raises `BadInput` for a token that is too short, and as `gateway_from` and `twilio_from` do.
     """
-    declared = house.settings.sms.gateway
-    if not sends_sms(house.settings) or declared is None or declared.receipts_token is None:
+    if not sends_sms(house.settings):
+        return []
+    if (twilio := house.settings.sms.twilio) is not None:
+        return _routes_of_twilio(house, twilio)
+    gateway = house.settings.sms.gateway
+    return _routes_of_gateway(house, gateway) if gateway is not None else []
+
+
+def _routes_of_twilio(house: House, declared: TwilioSettings) -> list[Route]:
+    if not declared.callback_url:
+        return []
+    from incident.delivery.twilio_room import twilio_from
+    from incident.server.twilio_receipts import SignedCallbacks
+
+    twilio = twilio_from(declared, root=house.workspace.root)
+    takes = SignedCallbacks(_desk(house, twilio.peer), twilio)
+    return [Route(f"{PATH}{{token}}", takes.post, methods=["POST"])]
+
+
+def _routes_of_gateway(house: House, declared: SmsGatewaySettings) -> list[Route]:
+    if declared.receipts_token is None:
         return []
     from incident.delivery.gateway_room import gateway_from
     from notifiers.sms_gateway.replies import pushed_receipts
@@ -117,16 +141,18 @@ def receipt_routes(house: House) -> list[Route]:
             where="sms.gateway.receipts_token",
             next_step="make one with `openssl rand -hex 24`",
         )
-    desk = AskingDesk(
-        house.store,
-        gateway.peer,
-        house.clock,
-        NextMeans(house.store, house.settings).go_on_after,
-    )
     takes = PushedReceipts(
-        desk, token, lambda body: pushed_receipts(gateway.definition, body), dict(pushed.answer)
+        _desk(house, gateway.peer),
+        token,
+        lambda body: pushed_receipts(gateway.definition, body),
+        dict(pushed.answer),
     )
     return [Route(f"{PATH}{{token}}", takes.post, methods=["POST"])]
+
+
+def _desk(house: House, peer: str) -> Gathering:
+    go_on = NextMeans(house.store, house.settings).go_on_after
+    return Gathering(AskingDesk(house.store, peer, house.clock, go_on))
 
 
 def receipt_routes_or_none(house: House, says: Callable[[str], None]) -> list[Route]:

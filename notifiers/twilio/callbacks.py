@@ -131,22 +131,43 @@ def receipt_of(form: Form, *, own_id: str = "") -> SmsReceipt | None:
     zone that nobody tells. Nothing of the person is in `raw_text`.
     """
     fields = dict(form)
-    message_id = fields.get("MessageSid") or fields.get("SmsSid") or ""
-    word = (fields.get("MessageStatus") or fields.get("SmsStatus") or "").strip().lower()
+    code = _matched(_ERROR_CODE, fields.get("ErrorCode"))
+    return receipt_from(
+        fields.get("MessageSid") or fields.get("SmsSid") or "",
+        fields.get("MessageStatus") or fields.get("SmsStatus") or "",
+        code=int(code) if code else None,
+        number=fields.get("To", ""),
+        done_at=_matched(_DONE_AT, fields.get("RawDlrDoneDate")),
+        own_id=own_id,
+    )
+
+
+def receipt_from(
+    message_id: str,
+    status: str,
+    *,
+    code: int | None,
+    number: str,
+    done_at: str | None = None,
+    own_id: str = "",
+) -> SmsReceipt | None:
+    """What a message's status says, as Twilio tells it by callback or when it is asked; None as for `receipt_of`. A `code`
+    of 0 is none."""
+    word = status.strip().lower()
     if not _MESSAGE_SID.fullmatch(message_id) or not word:
         return None
     state = STATES.get(word, MessageState.unknown)
-    code = _matched(_ERROR_CODE, fields.get("ErrorCode"))
-    error = code if code and int(code) else None
+    shown = re.sub(r"[^a-z_-]", "?", word)[:40]
+    error = str(code) if code else None
     if state is MessageState.unknown and error is None:
-        error = re.sub(r"[^a-z_-]", "?", word)[:40]
+        error = shown
     return SmsReceipt(
         message_id=message_id,
         state=state,
         error=error,
-        done_at=_matched(_DONE_AT, fields.get("RawDlrDoneDate")),
-        number=re.sub("[^0-9]", "", fields.get("To", "")),
-        raw_text=f"{re.sub(r'[^a-z_-]', '?', word)[:40]}{f' {code}' if code else ''}",
+        done_at=done_at,
+        number=re.sub("[^0-9]", "", number),
+        raw_text=f"{shown} {code}" if code is not None else shown,
         own_id=own_id,
     )
 

@@ -28,8 +28,9 @@ from notifiers.circuit import Circuit
 from notifiers.errors import BadMessage, CarrierError, CarrierMissing
 from notifiers.outcome import Outcome, Result, Stage
 from notifiers.sms.message import SmsMessage
+from notifiers.sms.receipt import SmsReceipt
 from notifiers.twilio.account import TwilioAccount
-from notifiers.twilio.callbacks import callback_url
+from notifiers.twilio.callbacks import callback_url, receipt_from
 from notifiers.twilio.codes import TOO_MANY_REQUESTS, meaning_of
 from notifiers.twilio.standing import TRIAL, Standing
 from notifiers.twilio.transport import HeldBack, Refused, Transport, Unanswered
@@ -40,6 +41,7 @@ MOST_LISTED = 100
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _NOT_FOR_US = frozenset({401, 403, 404})
 _NOT_FOUND = 404
+_CREATED = 201
 _TOO_MANY = 429
 _REFUSALS = frozenset(range(400, 500)) - {408}
 """Only the side that had all of a request can refuse it: a 408 may come from one between that no longer waited."""
@@ -137,7 +139,22 @@ class TwilioClient:
                 return failed.outcome
         if not created.sid:
             return self._outcome(Result.ambiguous, Stage.submitted, "the answer names no message")
-        return self._outcome(Result.accepted, Stage.reply, "queued", references=(created.sid,))
+        return self._outcome(Result.accepted, Stage.reply, "queued", code=_CREATED, references=(created.sid,))
+
+    def must_take(self, message: SmsMessage) -> None:
+        """Raises BadMessage for a message that cannot be sent as it is."""
+        self._create_form(message)
+
+    async def receipt_of(self, sid: str, *, own_id: str = "") -> SmsReceipt | None:
+        """What Twilio says now of a message that it took; None where it holds none of this SID any more, or says no state.
+        Raises CallFailed."""
+        message = await self._ask_if_there(lambda client: client.messages(sid).fetch_async())
+        if message is None:
+            return None
+        code = _number(message.error_code)
+        return receipt_from(
+            sid, str(message.status or ""), code=code, number=str(message.to or ""), own_id=own_id
+        )
 
     async def message_of(
         self, message: SmsMessage, *, since: datetime, until: datetime, known: Collection[str] = ()
@@ -189,12 +206,13 @@ class TwilioClient:
             currency=None if balance is None else balance.currency,
         )
 
-    async def _senders(self) -> int:
+    async def _senders(self) -> int | None:
         pools = [
             await self._ask_if_told(partial(self._pool, name))
             for name in ("phone_numbers", "short_codes", "alpha_senders")
         ]
-        return sum(len(pool) for pool in pools if pool is not None)
+        told = [len(pool) for pool in pools if pool is not None]
+        return sum(told) if told else None
 
     def _pool(self, name: str, client: Any) -> Awaitable[Any]:
         listing: Awaitable[Any] = getattr(self._service(client), name).list_async(limit=MOST_LISTED)

@@ -17,15 +17,16 @@ class Standing:
     """What could be learned. None is "not told": a standard API key may not read the account, and subaccounts have no
     balance of their own.
 
-    `account` is active, suspended or closed; one on `trial` reaches nobody but verified numbers. `senders` counts numbers, short codes and names in the Messaging Service,
-    of which a hundred of each are looked at. `campaigns` are the states of its registrations for US networks (A2P
+    `account` is active, suspended or closed; one on `trial` reaches nobody but verified numbers. `senders` counts the
+    numbers, short codes and names in the Messaging Service that the key may read, of which a hundred of each are looked
+    at. `campaigns` are the states of its registrations for US networks (A2P
     10DLC), such as IN_PROGRESS, VERIFIED and FAILED; it needs none where nobody is written to in the US.
     """
 
     account: str | None
     trial: bool | None
     service: bool
-    senders: int
+    senders: int | None
     us_registered: bool | None
     campaigns: tuple[str, ...]
     balance: Decimal | None
@@ -34,7 +35,7 @@ class Standing:
     @property
     def can_send(self) -> bool:
         """Whether nothing that was told speaks against sending."""
-        return self.account in (None, "active") and not self.trial and self.service and self.senders > 0
+        return self.account in (None, "active") and not self.trial and self.service and self.senders != 0
 
     @property
     def us_ready(self) -> bool:

@@ -80,7 +80,7 @@ def test_a_message_is_accepted_with_its_sid() -> None:
     with twilio_api() as api:
         [outcome] = sent(api.port, a_text(LONG))
         [taken] = api.taken
-    assert kind(outcome) == (Result.accepted, Stage.reply, None)
+    assert kind(outcome) == (Result.accepted, Stage.reply, 201)
     assert outcome.references == (taken.sid,)
     assert (outcome.peer, outcome.tls) == (f"127.0.0.1:{api.port}", False)
     assert (taken.to, taken.body, taken.service) == (NUMBER, LONG, SERVICE)

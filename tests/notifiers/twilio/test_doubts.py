@@ -165,6 +165,47 @@ def test_one_that_failed_there_is_found_with_its_code() -> None:
     assert (there.state, there.error) == ("failed", 30001)
 
 
+def told(port: int, sid: str, **settings: Any) -> SmsReceipt | None:
+    async def go() -> SmsReceipt | None:
+        async with a_client(port, **settings) as client:
+            return await client.receipt_of(sid, own_id="d1/1")
+
+    return asyncio.run(go())
+
+
+@pytest.mark.parametrize(
+    ("states", "code", "state", "error"),
+    [
+        (("sent", "delivered"), None, MessageState.delivered, None),
+        (("undelivered",), 30005, MessageState.undeliverable, "30005"),
+        (("failed",), 30008, MessageState.undeliverable, "30008"),
+        (("sent",), None, MessageState.enroute, None),
+        (("paused",), None, MessageState.unknown, "paused"),
+    ],
+)
+def test_a_message_that_was_taken_is_asked_about_by_its_sid(
+    states: tuple[str, ...], code: int | None, state: MessageState, error: str | None
+) -> None:
+    with twilio_api(progress=Progress(states=states, code=code)) as api:
+        sent(api.port, a_text())
+        [taken] = api.taken
+        while taken.status != states[-1]:
+            assert not api.ended.wait(0.01)
+        receipt = told(api.port, taken.sid)
+    assert receipt is not None
+    assert (receipt.state, receipt.error, receipt.own_id) == (state, error, "d1/1")
+    assert (receipt.message_id, receipt.number) == (taken.sid, NUMBER.removeprefix("+"))
+    assert "Hello" not in receipt.raw_text
+
+
+def test_of_a_message_that_is_not_there_nothing_is_said_and_a_refusal_is_an_error() -> None:
+    with twilio_api() as api:
+        assert told(api.port, "SM" + "0" * 32) is None
+        with pytest.raises(CallFailed) as failed:
+            told(api.port, "SM" + "0" * 32, key_secret="guess")
+    assert failed.value.status == 401
+
+
 def test_a_text_is_forgotten_once_the_message_came_to_its_end() -> None:
     async def go(port: int, sid: str) -> None:
         async with a_client(port) as client:

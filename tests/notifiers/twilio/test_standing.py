@@ -79,6 +79,11 @@ def test_pools_and_campaigns_that_a_key_may_not_read_count_as_none() -> None:
     assert (found.senders, found.campaigns) == (2, ())
 
 
+def test_where_no_pool_may_be_read_the_senders_are_unknown_and_no_hindrance() -> None:
+    found = standing(forbidden=("PhoneNumbers", "ShortCodes", "AlphaSenders"))
+    assert found.senders is None and found.can_send
+
+
 def test_where_nobody_listens_it_is_said_that_no_connection_came_about() -> None:
     with pytest.raises(CarrierError) as failed:
         standing_at(free_port())
