@@ -32,6 +32,7 @@ class AskingRoom(SmsRoom):
         self._called = called
         self._window = window
         self._says = says
+        self._told = False
         self._closing = threading.Event()
         self._asker = threading.Thread(target=self._ask, name="sms questions", daemon=True)
 
@@ -51,6 +52,10 @@ class AskingRoom(SmsRoom):
     async def _receipts_of(self, question: Question) -> list[SmsReceipt]:
         """What the carrier says of one message; empty where it says nothing. Raises `CarrierError`."""
 
+    @abstractmethod
+    def _refuses(self, error: BaseException) -> bool:
+        """Whether the carrier answered, and would refuse the same question again."""
+
     def _begin(self) -> None:
         self._on_loop(self._open()).result()
         if self.asks_for_receipts:
@@ -63,41 +68,48 @@ class AskingRoom(SmsRoom):
         self._on_loop(self._close()).result()
 
     def _ask(self) -> None:
-        told = False
         while not self._closing.is_set():
             pause = _LOOKS_EVERY
             try:
                 questions = self._desk.questions(self._window)
-                answered = self._answers_to(questions)
+                if self._answers_to(questions):
+                    self._told = False
                 pause = 0.0 if questions else _LOOKS_EVERY
-                told = told and not answered
             except Exception as error:
                 # Also a fault of ours: nobody would ask again until the next start.
-                if not told:
-                    self._says(f"{self._called} cannot be asked what became of messages: {error}")
-                    told = True
+                self._tell(error)
                 if not isinstance(error, TocsinError | CarrierError):
                     log.exception("a fault while %s was asked", self._called)
                 pause = _AFTER_TROUBLE
             self._closing.wait(pause)
 
+    def _tell(self, error: BaseException) -> None:
+        if not self._told:
+            self._says(f"{self._called} cannot be asked what became of messages: {error}")
+            self._told = True
+
     def _answers_to(self, questions: Sequence[Question]) -> bool:
         """Ask these at the same time and write down the answers; whether there were any. Raises what the last one failed
-        with, after those that did not fail were written down."""
+        with, after those that did not fail were written down. A question that was refused has had its turn: asked over
+        and over it would keep the others from theirs."""
         asked: list[tuple[Question, Future[list[SmsReceipt]]]] = [
             (each, self._on_loop(self._receipts_of(each))) for each in questions
         ]
         failed: BaseException | None = None
-        answered, receipts = [], []
+        answered, refused, receipts = [], [], []
         for question, future in asked:
             if (error := future.exception()) is not None:
-                failed = error
+                if self._refuses(error):
+                    refused.append(question)
+                    self._tell(error)
+                else:
+                    failed = error
                 continue
             answered.append(question)
             receipts += future.result()
         if receipts:
             self._desk.take(receipts)
-        self._desk.asked(answered)
+        self._desk.asked([*answered, *refused])
         if failed is not None:
             raise failed
         return bool(answered)

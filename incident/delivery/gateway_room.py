@@ -13,12 +13,16 @@ from incident.delivery.sms_asking import AskingDesk, Question
 from incident.delivery.sms_gateways import gateway_definition
 from incident.errors import BadInput
 from incident.settings import resolve_secret
-from notifiers.errors import BadGateway
+from notifiers.errors import BadGateway, Unanswered
 from notifiers.outcome import Outcome
 from notifiers.sms.message import SmsMessage
 from notifiers.sms.receipt import SmsReceipt
 from notifiers.sms_gateway.client import GatewayClient, SentSms
+from notifiers.sms_gateway.codes import class_of
 from notifiers.sms_gateway.gateway import Gateway, Template, Timeouts
+from notifiers.sms_gateway.terms import CodeClass
+
+_REFUSALS = frozenset({CodeClass.permanent, CodeClass.account})
 
 
 def gateway_from(sms: SmsGatewaySettings, *, root: Path) -> Gateway:
@@ -79,6 +83,11 @@ class GatewayRoom(AskingRoom):
 
     async def _receipts_of(self, question: Question) -> list[SmsReceipt]:
         return await self._client.receipts_of(_sent(question))
+
+    def _refuses(self, error: BaseException) -> bool:
+        if not isinstance(error, Unanswered) or not error.code:
+            return False
+        return class_of(error.code, self._gateway.definition.codes) in _REFUSALS
 
 
 def _sent(question: Question) -> SentSms:

@@ -22,9 +22,10 @@ from notifiers.sms.message import SmsMessage
 from notifiers.sms.receipt import SmsReceipt
 from notifiers.twilio.account import Timeouts, TwilioAccount
 from notifiers.twilio.callbacks import own_id_of
-from notifiers.twilio.client import TwilioClient
+from notifiers.twilio.client import CallFailed, TwilioClient
 
 WHERE = "[sms.twilio] in incident.toml"
+_TOO_MANY = 429
 _KEY_FOR_ADDRESSES = b"tocsin: addresses of callbacks\0"
 
 
@@ -150,6 +151,11 @@ class TwilioRoom(AskingRoom):
             return []
         told = await self._client.receipt_of(question.reference, own_id=question.own_id)
         return [told] if told is not None else []
+
+    def _refuses(self, error: BaseException) -> bool:
+        if not isinstance(error, CallFailed) or error.status is None:
+            return False
+        return 400 <= error.status < 500 and error.status != _TOO_MANY
 
 
 def _for_twilio(message: SmsMessage) -> SmsMessage:

@@ -201,6 +201,19 @@ def test_who_is_never_reported_is_asked_about_until_the_last_time(tmp_path: Path
     assert_sound(breach)
 
 
+def test_a_question_that_is_refused_keeps_no_other_one_from_its_turn(tmp_path: Path) -> None:
+    with gateway_at_hand() as gateway:
+        gateway.answer_with(Answer(Act.code, code="isv.MOBILE_NUMBER_ILLEGAL"), action="receipt", times=2)
+        breach = gateway_breach(tmp_path, by_sms_only(4), gateway_port=gateway.port, gateway={"window": 1})
+        breach.work()
+        let_time_go_by(breach, AFTER[0])
+        work_until(breach, lambda: breach.account().delivered == 2)
+        assert nothing_to_ask(breach)
+        let_time_go_by(breach, AFTER[1])
+        work_until(breach, lambda: breach.account().delivered == 4)
+    assert_sound(breach)
+
+
 def asked(gateway: SmsGateway) -> int:
     return sum("QuerySendDetails" in str(each.headers) + each.query for each in gateway.requests)
 
