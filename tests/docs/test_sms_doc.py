@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from incident.carrier_settings import SmppSettings, SmsGatewaySettings
+from incident.carrier_settings import SmppSettings, SmsGatewaySettings, TwilioSettings
 from incident.delivery.gateway_lint import mistakes_in
 from incident.delivery.gateway_room import gateway_from
 from incident.delivery.gateway_standing import must_be_registered
@@ -63,6 +63,18 @@ def gateway(name: str) -> Gateway:
 @pytest.fixture(autouse=True)
 def secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOCSIN_SMS_SECRET", "s3cret")
+
+
+def test_the_account_at_twilio_of_the_guide_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("twilio", reason="the extra twilio is not installed")
+    from incident.delivery.twilio_room import twilio_from
+
+    monkeypatch.setenv("TOCSIN_TWILIO_SECRET", "s3cret" * 5)
+    monkeypatch.setenv("TOCSIN_TWILIO_TOKEN", "0" * 32)
+    settings = TwilioSettings.model_validate(tomllib.loads(block("twilio"))["sms"]["twilio"])
+    assert settings.missing == ()
+    found = twilio_from(settings, root=Path("no-workspace"))
+    assert found.account.callback_base == settings.callback_url
 
 
 @pytest.fixture(scope="module")
