@@ -123,12 +123,14 @@ def _wait_for_the_store(desk: Desk, stop: threading.Event) -> bool:
 
 
 def _serve_hooks(desk: Desk, host: str, port: int) -> None:
+    from incident.server.receipts import PATH, receipt_routes_or_none
     from incident.server.running import hooks_server, listen
     from incident.settings import resolve_secret
 
-    sources = _sources(desk)
+    receipts = receipt_routes_or_none(desk.house, desk.say)
+    sources = _sources(desk, needed=not receipts)
     desk.store.keyring.get("workspace")
-    server = hooks_server(desk.house, sources, resolve_secret, log_level="warning", says=desk.say)
+    server = hooks_server(desk.house, sources, resolve_secret, log_level="warning", receipts=receipts)
     listener = listen(host, port)
     stop = threading.Event()
     over: list[Exception] = []
@@ -145,11 +147,17 @@ def _serve_hooks(desk: Desk, host: str, port: int) -> None:
     helper = threading.Thread(target=work_beside, name="worker", daemon=True)
     helper.start()
     bound = listener.getsockname()
-    url = f"http://{bound[0]}:{bound[1]}/hooks/SOURCE"
-    desk.say(f"alerts are taken at {url} from {', '.join(sorted(sources))}")
+    base = f"http://{bound[0]}:{bound[1]}"
+    url = f"{base}/hooks/SOURCE"
+    if sources:
+        desk.say(f"alerts are taken at {url} from {', '.join(sorted(sources))}")
+    if receipts:
+        desk.say(f"receipts of SMS are taken below {base}{PATH}")
     if desk.as_json:
         # At once, not at the end: who starts this with port 0 wants to know where to post.
-        desk.document({"url": url, "sources": sorted(sources)})
+        desk.document(
+            {"url": url, "sources": sorted(sources), "receipts": f"{base}{PATH}" if receipts else None}
+        )
         sys.stdout.flush()
     # The server stops on these signals by itself and then raises them again, which would end us before the worker.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -200,8 +208,9 @@ def _stop_when(stop: threading.Event, runner: WorksOn) -> None:
     runner.stop()
 
 
-def _sources(desk: Desk) -> dict[str, CompiledSource]:
-    """The sources that may post: those of the settings, else each whose secret is set."""
+def _sources(desk: Desk, *, needed: bool) -> dict[str, CompiledSource]:
+    """The sources that may post: those of the settings, else each whose secret is set. Without one `needed` is refused:
+    nothing would be served."""
     from incident.errors import TocsinError
     from incident.ops.worker import sources_of
     from incident.settings import resolve_secret
@@ -224,7 +233,7 @@ def _sources(desk: Desk) -> dict[str, CompiledSource]:
             return False
 
     found = {name: compiled for name, compiled in known.items() if ready(compiled)}
-    if not found:
+    if not found and needed:
         raise Refused(
             "no source may post: none of their secrets is set",
             next_step="set one, for example WAZUH_HOOK_TOKEN; `incident source list` names them",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,10 @@ from incident.errors import Refused
 from incident.hooks.receiving import StoreIntake
 from incident.ops.worker import sources_of
 from incident.server.hooks import UVICORN_OPTIONS, create_app
-from incident.server.receipts import receipt_routes_or_none
 
 if TYPE_CHECKING:
     import uvicorn
+    from starlette.routing import Route
 
     from incident.hooks.mapping import CompiledSource
     from incident.response.housework import House
@@ -41,10 +41,9 @@ def hooks_server(
     resolve_secret: Callable[[str], str],
     *,
     log_level: str,
-    says: Callable[[str], None] = lambda text: None,
+    receipts: Sequence[Route] = (),
 ) -> uvicorn.Server:
-    """The alert intake over the house's store, ready to run, and where carriers post receipts. `says` is told where these
-    cannot be taken."""
+    """The alert intake over the house's store, ready to run, and where carriers post `receipts`."""
     import uvicorn
 
     app = create_app(
@@ -52,7 +51,7 @@ def hooks_server(
         intake=StoreIntake(house.store),
         resolve_secret=resolve_secret,
         clock=house.clock,
-        receipts=receipt_routes_or_none(house, says),
+        receipts=receipts,
     )
     # uvicorn would set up logging for the whole process, with an access log of its own.
     return uvicorn.Server(uvicorn.Config(app, log_level=log_level, log_config=None, **UVICORN_OPTIONS))

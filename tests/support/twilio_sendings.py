@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from incident.response.housework import House
+from incident.server.receipts import receipt_routes
 from incident.server.running import hooks_server, listen
 from tests.support.breaches import AT_ONCE, Affected, Breach, make_breach
 from tests.support.postgres import PostgresServer
@@ -98,9 +99,9 @@ class Callbacks:
     @contextmanager
     def served(self, house: House) -> Iterator[None]:
         """`incident serve hooks`, without alerts."""
-        said: list[str] = []
-        server = hooks_server(house, {}, lambda reference: "", log_level="error", says=said.append)
-        assert said == []
+        server = hooks_server(
+            house, {}, lambda reference: "", log_level="error", receipts=receipt_routes(house)
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [self._listener]}, daemon=True)
         thread.start()
         while not server.started:

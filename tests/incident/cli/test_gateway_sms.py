@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from incident.delivery.status import campaigns_of
 from tests.support.breaches import Breach
-from tests.support.commands import run, run_process
+from tests.support.commands import run, run_process, spawn
 from tests.support.gateway_sendings import ClockOfABreach, account_at, gateway_breach
 from tests.support.relays import code_in, recording_relay
 from tests.support.sms_gateway.server import SmsGateway, sms_gateway
@@ -71,3 +72,25 @@ def test_a_text_that_is_not_registered_is_refused_before_anything_is_written(tmp
         assert "the gateway would not take the SMS in" in answer.err
         assert "sms.txt.j2" in answer.err
         assert not has_campaign(breach) and gateway.requests == []
+
+
+def test_serving_takes_what_the_gateway_posts_also_without_a_source_of_alerts(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("a1" * 20, encoding="utf-8")
+    with recording_relay() as relay, sms_gateway(account=account_at("aliyun"), clock=time.time) as gateway:
+        breach = released(tmp_path, gateway, relay.port, gateway={"receipts_token": f"file:{token}"})
+        root = breach.made.workspace.root
+        serving = spawn("--workspace", root, "--json", "serve", "hooks", "--port", "0")
+        try:
+            assert serving.stdout is not None
+            told = json.loads("".join(iter(serving.stdout.readline, "}\n")) + "}")
+            assert told["sources"] == [] and told["receipts"].endswith("/receipts/sms/")
+            sent = run("--workspace", root, "notice", "send", breach.id)
+            assert sent.code == 0, sent.text
+            assert len(gateway.taken) == 4
+            assert gateway.push(told["receipts"] + token.read_text(encoding="utf-8"))
+        finally:
+            serving.terminate()
+            _, said = serving.communicate(timeout=30)
+        assert token.read_text(encoding="utf-8") not in said
+    assert breach.account().delivered == 4

@@ -36,7 +36,9 @@ def token_in(tmp_path: Path, token: str = TOKEN) -> dict[str, str]:
 @contextmanager
 def served(breach: Breach) -> Iterator[str]:
     """The address that receipts are posted to, without the token."""
-    server = hooks_server(breach.house, {}, resolve_secret, log_level="error")
+    server = hooks_server(
+        breach.house, {}, resolve_secret, log_level="error", receipts=receipt_routes(breach.house)
+    )
     listener = listen("127.0.0.1", 0)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
