@@ -151,4 +151,6 @@ def slot_of(value: str) -> Slot:
     found = _SLOT.fullmatch(value)
     if found is None:
         raise ValueError(f"{value} is neither a slot such as {{number}} nor a constant with its reason")
+    if found.group(1) not in set(Slot):
+        raise ValueError(f"{value} is no slot; there are: {', '.join(sorted(Slot))}")
     return Slot(found.group(1))
