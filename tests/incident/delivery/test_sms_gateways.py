@@ -77,7 +77,7 @@ def test_a_slot_that_does_not_exist_is_told_with_its_place(tmp_path: Path) -> No
     file.write_text(
         file.read_text(encoding="utf-8").replace('"{own_id}"', '"{persons_name}"'), encoding="utf-8"
     )
-    with pytest.raises(BadInput, match="send: .*{persons_name} is no slot; there are: .*own_id, "):
+    with pytest.raises(BadInput, match=r"send: .*\{persons_name\} is no slot; there are: .*own_id, "):
         read_definition(file)
 
 
