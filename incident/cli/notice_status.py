@@ -60,7 +60,7 @@ def _print_account(desk: Desk, each: Account, going: Going) -> None:
         *((f"accepted by the {_TAKEN_BY[by]}", count) for by, count in each.accepted_by.items()),
     ]
     if each.delivered:
-        says = "a server, the message centre or a reader" if each.by_sms else "a server or reader"
+        says = "a server, the SMS carrier or a reader" if each.by_sms else "a server or reader"
         rows.append((f"of them delivered, as {says} says", each.delivered))
     rows.append(("in progress", each.in_progress))
     rows += _reasons(each, desk.language).items()
@@ -93,7 +93,7 @@ def _print_account(desk: Desk, each: Account, going: Going) -> None:
     desk.table(("What", "People"), rows, title=f"notice by {by}, opened {desk.show(each.opened_at)}, {ended}")
 
 
-_TAKEN_BY = {"email": "relay", "sms": "message centre"}
+_TAKEN_BY = {"email": "relay", "sms": "SMS carrier"}
 
 
 def _reasons(each: Account, language: str) -> Counter[str]:

@@ -404,7 +404,7 @@ def _means_used(session: Session, campaign_id: str) -> str:
 
 
 def people_told(session: Session, incident_id: str) -> int:
-    """How many people of an incident a relay or a message centre took a notice for, in whatever version."""
+    """How many people of an incident a relay or a carrier of SMS took a notice for, in whatever version."""
     statement = select(func.count(col(Delivery.person_id).distinct())).where(
         Delivery.incident_id == incident_id,
         col(Delivery.principal).is_(True),

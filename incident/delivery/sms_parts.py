@@ -1,4 +1,4 @@
-"""What a message centre says later of the parts of an SMS, and what that proves of the message.
+"""What a carrier says later of the parts of an SMS, and what that proves of the message.
 
 A receipt names a part by the id that the carrier gave when it took it, so it is matched by that id, and by the number it
 is about: centres use their ids again. A gateway gives our own id back, which no other message has. Where the id is not on record, because the worker died before it could write it

@@ -53,7 +53,7 @@ _COUNTERS = ("pending", "accepted", "delivered", "returned", "complaints", "move
 
 @dataclass(frozen=True)
 class Account:
-    """Where everybody stands. `accepted` is the rank reached: the relay, or the message centre, took charge of the message.
+    """Where everybody stands. `accepted` is the rank reached: the relay, or the carrier of SMS, took charge of the message.
 
     Of the accepted, `delivered` is who has it by a receipt. `returned` messages came back after they were accepted.
     `accepted_by` and `unreached` count by the means that tells people now; who went on to it after another had failed is

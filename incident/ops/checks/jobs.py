@@ -85,7 +85,7 @@ HELD = Invariant(
 WAITING = Invariant(
     "jobs.waiting",
     f"no job is due for more than {TOLERANCE:.0f} seconds while somebody works and has nothing else to do",
-    "start `incident worker` where the secrets of mail relay and message centre are set; `incident doctor` says what is missing",
+    "start `incident worker` where the secrets of mail relay and SMS carrier are set; `incident doctor` says what is missing",
 )
 LIMITS = Invariant(
     "jobs.limits", "limits can be kept: tokens between none and the burst, at least one job at a time"

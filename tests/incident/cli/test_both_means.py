@@ -64,7 +64,7 @@ def test_status_tells_the_means_apart(sent: Sent) -> None:
     assert "notice by e-mail and SMS, opened" in text
     for said, people in (
         ("accepted by the relay", 1),
-        ("accepted by the message centre", 3),
+        ("accepted by the SMS carrier", 3),
         ("unreachable: no e-mail address", 1),
         ("unreachable: the SMS carrier refused it", 1),
         ("of all, went on to the next means after one had failed", 2),
@@ -129,7 +129,7 @@ def test_of_e_mail_alone_the_account_names_nothing_else(tmp_path: Path, relay: R
     live_to_the_end(breach)
     text = run("--workspace", breach.made.workspace.root, "notice", "status", breach.id).out
     assert "notice by e-mail, opened" in text
-    assert "message centre" not in text
+    assert "SMS carrier" not in text
 
 
 def test_send_says_who_fetches_receipts_where_nobody_stays(tmp_path: Path, relay: RecordingRelay) -> None:
