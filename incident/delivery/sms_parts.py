@@ -173,7 +173,8 @@ def _match(
                 return _Match(part.delivery_id, part.incident_id, part.n, part.part, by)
         except KeyDestroyed:
             destroyed = True
-    found = _in_doubt(session, store, receipt.number, now=now)
+    # One that gives an id of ours back is about that attempt, and about none in doubt beside it.
+    found = None if receipt.own_id else _in_doubt(session, store, receipt.number, centre=centre, now=now)
     return found or (_OF_DESTROYED if destroyed else None)
 
 
@@ -218,8 +219,8 @@ def _same_number(ours: str, theirs: str) -> bool:
     return len(digits) >= 6 and ours.removeprefix("+").endswith(digits)
 
 
-def _in_doubt(session: Session, store: Store, number: str, *, now: datetime) -> _Match | None:
-    """The one message to a number of which nobody knows whether it was taken; None where there is none, or two.
+def _in_doubt(session: Session, store: Store, number: str, *, centre: str, now: datetime) -> _Match | None:
+    """The one message to a number of which nobody knows whether this centre took it; None where there is none, or two.
 
     Nor where it is being sent again at this moment: the receipt may be about that copy, whose ids are on record soon. Nor
     where another try of it may have left a part with the centre: the parts of two tries are no whole message.
@@ -229,6 +230,7 @@ def _in_doubt(session: Session, store: Store, number: str, *, now: datetime) -> 
         .where(
             col(MessagePart.delivery_id) == col(Attempt.delivery_id),
             col(MessagePart.n) == col(Attempt.n),
+            MessagePart.centre == centre,
             *_NOTHING_KNOWN,
         )
         .correlate(Attempt)

@@ -104,8 +104,8 @@ def digits_of(number: str, definition: GatewayDefinition) -> str:
 
 
 def pushed_receipts(definition: GatewayDefinition, body: bytes) -> list[SmsReceipt]:
-    """The receipts in a body that the gateway posted, in their order; those that do not say of which message they are
-    are left out. It proves nothing of who posted it: compare `number` with that of the message.
+    """The receipts in a body that the gateway posted, in their order; those that do not say of which message they are,
+    or that are certainly of another's, are left out. It proves nothing of who posted it: compare `number` with that of the message.
 
     Raises BadMessage at "body" for a body that is not what the definition says, or where it says nothing of pushes.
     """
@@ -116,7 +116,11 @@ def pushed_receipts(definition: GatewayDefinition, body: bytes) -> list[SmsRecei
     if found is None:
         raise BadMessage(f"not the receipts that {definition.name} pushes", where="body")
     receipts = [receipt_in(record, records, definition) for record in found if isinstance(record, dict)]
-    return [receipt for receipt in receipts if receipt.message_id or receipt.own_id]
+    return [
+        receipt
+        for receipt in receipts
+        if receipt.own_id or (receipt.message_id and not records.always_own_id)
+    ]
 
 
 def _field(record: object, path: str | None) -> str:
