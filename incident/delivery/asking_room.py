@@ -90,26 +90,28 @@ class AskingRoom(SmsRoom):
 
     def _answers_to(self, questions: Sequence[Question]) -> bool:
         """Ask these at the same time and write down the answers; whether there were any. Raises what the last one failed
-        with, after those that did not fail were written down. A question that was refused has had its turn: asked over
-        and over it would keep the others from theirs."""
+        with, after those that did not fail were written down. A question that was refused has had its turn, and one that
+        failed comes after the others: asked over and over they would keep these from theirs."""
         asked: list[tuple[Question, Future[list[SmsReceipt]]]] = [
             (each, self._on_loop(self._receipts_of(each))) for each in questions
         ]
-        failed: BaseException | None = None
-        answered, refused, receipts = [], [], []
+        why: BaseException | None = None
+        answered, refused, failed, receipts = [], [], [], []
         for question, future in asked:
             if (error := future.exception()) is not None:
                 if self._refuses(error):
                     refused.append(question)
                     self._tell(error)
                 else:
-                    failed = error
+                    failed.append(question)
+                    why = error
                 continue
             answered.append(question)
             receipts += future.result()
         if receipts:
             self._desk.take(receipts)
         self._desk.asked([*answered, *refused])
-        if failed is not None:
-            raise failed
+        self._desk.failed(failed)
+        if why is not None:
+            raise why
         return bool(answered)

@@ -35,6 +35,8 @@ AFTER = (
 )
 """So long after its intent a message is asked about, as long as nobody said that it came or failed. Operators try for two
 days as a rule."""
+_IN_VAIN_UNTIL = AFTER[-1] + timedelta(days=1)
+"""So long after its intent a question that failed is asked again."""
 
 
 def first_question(intent_at: datetime) -> datetime:
@@ -115,6 +117,16 @@ class AskingDesk:
         now = self.clock()
         self._write(
             {(each.delivery_id, each.n): next_question(each.intent_at, now=now) for each in questions}
+        )
+
+    def failed(self, questions: Sequence[Question]) -> None:
+        """Write down that these failed: each is asked again soon, as if it had not been asked."""
+        now = self.clock()
+        self._write(
+            {
+                (each.delivery_id, each.n): now + AFTER[0] if now < each.intent_at + _IN_VAIN_UNTIL else None
+                for each in questions
+            }
         )
 
     def _write(self, times: dict[tuple[str, int], datetime | None]) -> None:

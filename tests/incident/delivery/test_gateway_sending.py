@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, select
 
+from incident.delivery import asking_room
 from incident.delivery.receipts import VerifiedBy
 from incident.delivery.sms_asking import AFTER
 from incident.delivery.sms_rules import DOUBT_PAUSE
@@ -211,6 +212,41 @@ def test_a_question_that_is_refused_keeps_no_other_one_from_its_turn(tmp_path: P
         assert nothing_to_ask(breach)
         let_time_go_by(breach, AFTER[1])
         work_until(breach, lambda: breach.account().delivered == 4)
+    assert_sound(breach)
+
+
+def test_a_question_that_fails_keeps_no_other_one_from_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking_room, "_AFTER_TROUBLE", 0.1)
+    with gateway_at_hand() as gateway:
+        gateway.answer_with(Answer(Act.status, status=500), action="receipt", times=3)
+        breach = gateway_breach(tmp_path, by_sms_only(4), gateway_port=gateway.port, gateway={"window": 1})
+        breach.work()
+        let_time_go_by(breach, AFTER[0])
+        work_until(breach, lambda: breach.account().delivered == 1)
+        assert nothing_to_ask(breach)
+        let_time_go_by(breach, AFTER[0])
+        work_until(breach, lambda: breach.account().delivered == 4)
+    assert_sound(breach)
+
+
+def test_a_question_that_always_fails_comes_to_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking_room, "_AFTER_TROUBLE", 0.1)
+    with gateway_at_hand() as gateway:
+        gateway.answer_with(Answer(Act.html), action="receipt")
+        breach = gateway_breach(tmp_path, by_sms_only(1), gateway_port=gateway.port)
+        breach.work()
+        for after in (AFTER[0], AFTER[-1]):
+            let_time_go_by(breach, after)
+            work_until(breach, lambda: nothing_to_ask(breach))
+            [waits] = parts(breach)
+            assert waits.ask_at is not None
+        let_time_go_by(breach, AFTER[-1])
+        work_until(breach, lambda: nothing_to_ask(breach))
+        assert {each.ask_at for each in parts(breach)} == {None}
     assert_sound(breach)
 
 
