@@ -230,7 +230,7 @@ def _in_doubt(session: Session, store: Store, number: str, *, centre: str, now: 
         .where(
             col(MessagePart.delivery_id) == col(Attempt.delivery_id),
             col(MessagePart.n) == col(Attempt.n),
-            MessagePart.centre == centre,
+            col(MessagePart.centre) == centre,
             *_NOTHING_KNOWN,
         )
         .correlate(Attempt)

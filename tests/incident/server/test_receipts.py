@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
@@ -239,3 +240,21 @@ def test_a_receipt_of_another_carrier_settles_no_doubt_about_the_one_before(tmp_
             go_on=lambda change, delivery_ids: None,
         )
         assert taken == [found]
+
+
+_LONG = "".join(hashlib.sha256(str(at).encode()).hexdigest() for at in range(200))
+
+
+@pytest.mark.parametrize(
+    ("field", "word"),
+    [("err_code", "\ud800"), ("biz_id", "\ud800"), ("biz_id", "\0"), ("biz_id", _LONG), ("out_id", "\0")],
+    ids=["half a character", "half a character as id", "zero", "long", "zero as our id"],
+)
+def test_words_that_no_database_holds_keep_no_receipt_from_being_taken(
+    tmp_path: Path, field: str, word: str, store_on: PostgresServer | None
+) -> None:
+    with told(tmp_path, people=1, on=store_on) as (breach, gateway, url):
+        [record] = json.loads(pushed_by(gateway))
+        odd = json.dumps([{**record, field: word}]).encode()
+        assert httpx.post(url + TOKEN, content=odd).status_code == 200
+        assert len(kept(breach)) == 1
