@@ -1,0 +1,71 @@
+"""Which messages a carrier is asked about, and how many are read to find them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+
+from incident.delivery.sms_asking import AFTER, AskingDesk
+from incident.store.store import Store
+from tests.support.breaches import Breach
+from tests.support.gateway_sendings import gateway_at_hand, gateway_breach
+from tests.support.postgres import PostgresServer
+from tests.support.sms_gateway.server import Act, Answer
+from tests.support.sms_sendings import by_sms_only
+
+
+def desk_of(breach: Breach, peer: str) -> AskingDesk:
+    return AskingDesk(breach.house.store, peer, breach.house.clock, lambda change, delivery_ids: None)
+
+
+@contextmanager
+def statements(store: Store) -> Iterator[list[tuple[str, Any]]]:
+    seen: list[tuple[str, Any]] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(store.engine, "before_cursor_execute", note)
+
+
+def test_however_many_wait_no_more_are_read_than_are_asked_about(tmp_path: Path) -> None:
+    with gateway_at_hand() as gateway:
+        breach = gateway_breach(tmp_path, by_sms_only(1), gateway_port=gateway.port)
+    with statements(breach.house.store) as seen:
+        assert desk_of(breach, f"127.0.0.1:{gateway.port}").questions(10) == []
+    read = [each for each in seen if "message_part" in each[0]]
+    with breach.house.store.engine.connect() as connection:
+        plans = [
+            [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            for statement, parameters in read
+        ]
+    firsts = [plan[0] for plan in plans]
+    assert any("ix_attempt_in_doubt" in first for first in firsts), plans
+    assert any("ix_message_part_asked (centre=? AND ask_at<?)" in first for first in firsts), plans
+    assert not any("TEMP B-TREE" in step for plan in plans for step in plan), plans
+
+
+def test_those_in_doubt_come_first_and_those_of_another_carrier_never(
+    tmp_path: Path, store_on: PostgresServer | None
+) -> None:
+    with gateway_at_hand() as gateway:
+        gateway.answer_with(Answer(Act.drop), ending="22")
+        breach = gateway_breach(tmp_path, by_sms_only(4), gateway_port=gateway.port, on=store_on)
+        breach.work(until=lambda: breach.account().accepted == 3 and breach.account().doubled_at_most == 1)
+    desk = desk_of(breach, f"127.0.0.1:{gateway.port}")
+    assert desk.questions(10) == []
+    breach.later(seconds=AFTER[0].total_seconds())
+    found = desk.questions(10)
+    assert [each.reference == "" for each in found] == [True, False, False, False]
+    assert desk.questions(1) == found[:1]
+    assert desk_of(breach, "elsewhere.example:443").questions(10) == []
+    desk.asked(found[:1])
+    assert desk.questions(10) == found[1:]
