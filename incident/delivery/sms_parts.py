@@ -186,6 +186,8 @@ def _named(session: Session, receipt: SmsReceipt, *, centre: str) -> list[tuple[
         ours = session.get(MessagePart, (delivery_id, int(n), 1))
         if ours is not None and ours.centre == centre:
             found.append((ours, VerifiedBy.OWN_ID))
+    if not receipt.message_id:
+        return found
     named = session.exec(
         select(MessagePart)
         .where(col(MessagePart.ref).in_(id_forms(receipt.message_id)), MessagePart.centre == centre)

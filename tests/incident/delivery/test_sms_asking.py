@@ -11,6 +11,7 @@ from sqlalchemy import event
 
 from incident.delivery.sms_asking import AFTER, AskingDesk
 from incident.store.store import Store
+from notifiers.sms.receipt import MessageState, SmsReceipt
 from tests.support.breaches import Breach
 from tests.support.gateway_sendings import gateway_at_hand, gateway_breach
 from tests.support.postgres import PostgresServer
@@ -69,3 +70,25 @@ def test_those_in_doubt_come_first_and_those_of_another_carrier_never(
     assert desk_of(breach, "elsewhere.example:443").questions(10) == []
     desk.asked(found[:1])
     assert desk.questions(10) == found[1:]
+
+
+def test_a_receipt_without_the_carriers_id_is_not_looked_for_among_all_that_have_none(tmp_path: Path) -> None:
+    people = by_sms_only(1)
+    with gateway_at_hand() as gateway:
+        gateway.answer_with(Answer(Act.drop))
+        breach = gateway_breach(tmp_path, people, gateway_port=gateway.port)
+        breach.work(until=lambda: breach.account().doubled_at_most == 1)
+    [delivery] = breach.deliveries()
+    said = SmsReceipt(
+        message_id="",
+        state=MessageState.delivered,
+        error=None,
+        done_at=None,
+        number=people[0].phone.removeprefix("+"),
+        raw_text="",
+        own_id=f"{delivery.id}/1",
+    )
+    with statements(breach.house.store) as seen:
+        assert desk_of(breach, f"127.0.0.1:{gateway.port}").take([said]) == [True]
+    assert not any("message_part.ref IN" in statement for statement, _ in seen)
+    assert breach.account().delivered == 1
