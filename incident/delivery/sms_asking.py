@@ -7,7 +7,6 @@ The answer is the same however often it is asked. Twice it is asked before a mes
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +17,7 @@ from sqlmodel import col, select
 
 from incident.delivery.receipts import GoOn
 from incident.delivery.sms_parts import DELIVERED, FAILED, number_of, own_id, take_sms_receipts
-from incident.errors import KeyDestroyed
+from incident.errors import KeyDestroyed, KeyMissing
 from incident.store.columns import UtcDateTime
 from incident.store.store import Store
 from incident.store.tables import Attempt, MessagePart
@@ -80,24 +79,30 @@ class AskingDesk:
     def questions(self, most: int) -> list[Question]:
         """The messages to ask about now: those in doubt, which are soon sent again, then those that wait longest.
 
-        One whose number cannot be read any more, as after its incident's key was destroyed, is not asked about again.
+        One whose number cannot be read any more, as after its incident's key was destroyed, is not asked about again;
+        one whose key is missing comes after the others.
         """
         now = self.clock()
         with self.store.read() as session:
             # Two questions, so that of many that wait each reads few: no index has the order of both together.
             rows = list(session.exec(self._in_doubt(now).limit(most)).all())
             rows += session.exec(self._others(now).limit(most - len(rows))).all()
-            found, unreadable = [], []
+            found: list[Question] = []
+            unreadable: dict[tuple[str, int], datetime | None] = {}
             for part, intent_at in rows:
-                number = ""
-                with suppress(KeyDestroyed):
+                number, later = "", None
+                try:
                     number = number_of(session, self.store, part.delivery_id, part.incident_id)
+                except KeyDestroyed:
+                    pass
+                except KeyMissing:
+                    # The keyring may be put back, and another worker may have it.
+                    later = self._soon(intent_at, now)
                 if number:
                     found.append(Question(part.delivery_id, part.n, number, intent_at, part.ref))
                 else:
-                    unreadable.append((part.delivery_id, part.n))
-        if unreadable:
-            self._write({each: None for each in unreadable})
+                    unreadable[part.delivery_id, part.n] = later
+        self._write(unreadable)
         return found
 
     def _in_doubt(self, now: datetime) -> Any:
@@ -137,12 +142,10 @@ class AskingDesk:
     def failed(self, questions: Sequence[Question]) -> None:
         """Write down that these failed: each is asked again soon, as if it had not been asked."""
         now = self.clock()
-        self._write(
-            {
-                (each.delivery_id, each.n): now + AFTER[0] if now < each.intent_at + _IN_VAIN_UNTIL else None
-                for each in questions
-            }
-        )
+        self._write({(each.delivery_id, each.n): self._soon(each.intent_at, now) for each in questions})
+
+    def _soon(self, intent_at: datetime, now: datetime) -> datetime | None:
+        return now + AFTER[0] if now < intent_at + _IN_VAIN_UNTIL else None
 
     def _write(self, times: dict[tuple[str, int], datetime | None]) -> None:
         rows = [

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
+from sqlmodel import col, select
 
 from incident.delivery.sms_asking import AFTER, AskingDesk
 from incident.store.store import Store
+from incident.store.tables import MessagePart
 from notifiers.sms.receipt import MessageState, SmsReceipt
 from tests.support.breaches import Breach
 from tests.support.gateway_sendings import gateway_at_hand, gateway_breach
@@ -92,3 +94,28 @@ def test_a_receipt_without_the_carriers_id_is_not_looked_for_among_all_that_have
         assert desk_of(breach, f"127.0.0.1:{gateway.port}").take([said]) == [True]
     assert not any("message_part.ref IN" in statement for statement, _ in seen)
     assert breach.account().delivered == 1
+
+
+def test_an_incident_whose_key_is_lost_keeps_no_other_one_from_being_asked_about(tmp_path: Path) -> None:
+    with gateway_at_hand() as gateway:
+        breach = gateway_breach(tmp_path, by_sms_only(2), gateway_port=gateway.port)
+        breach.work()
+    breach.later(seconds=AFTER[0].total_seconds())
+    store, desk = breach.house.store, desk_of(breach, f"127.0.0.1:{gateway.port}")
+    lost = "INC-2026-0999"
+    with store.transaction() as session:
+        part = session.exec(select(MessagePart).order_by(col(MessagePart.delivery_id))).first()
+        assert part is not None
+        part.incident_id, sealed = lost, part.delivery_id
+        session.add(part)
+    assert [each.delivery_id for each in desk.questions(1)] in ([], [other(breach, sealed)])
+    assert [each.delivery_id for each in desk.questions(1)] == [other(breach, sealed)]
+    breach.later(seconds=AFTER[0].total_seconds())
+    with store.transaction() as session:
+        found = session.get_one(MessagePart, (sealed, 1, 1))
+        assert found.ask_at is not None and found.ask_at <= breach.made.clock()
+
+
+def other(breach: Breach, delivery_id: str) -> str:
+    [found] = [each.id for each in breach.deliveries() if each.id != delivery_id]
+    return found
