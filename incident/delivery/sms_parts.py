@@ -22,7 +22,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from incident.delivery.ledger import Due, Settled
-from incident.delivery.receipts import GoOn, NewReceipt, VerifiedBy, put_receipts
+from incident.delivery.receipts import GoOn, NewReceipt, VerifiedBy, put_receipts, wake_those_who_wait
 from incident.delivery.states import SMS, DeliveryState, Rank, Why
 from incident.errors import KeyDestroyed, Unreadable
 from incident.record.person import person_from_content
@@ -146,6 +146,8 @@ def take_sms_receipts(
             by_incident[match.incident_id].append((receipt, match))
     for incident_id, found in by_incident.items():
         with store.write(incident_id, kind=TAKEN, actor=ENGINE, now=now) as change:
+            leaders = sorted({match.delivery_id for _, match in found})
+            wake_those_who_wait(change.session, incident_id, leaders)
             new = _new_receipts(change.session, found, centre=centre)
             put_receipts(change, incident_id, new, go_on=go_on)
     return [match is not None for match in matches]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import event
@@ -119,3 +121,35 @@ def test_an_incident_whose_key_is_lost_keeps_no_other_one_from_being_asked_about
 def other(breach: Breach, delivery_id: str) -> str:
     [found] = [each.id for each in breach.deliveries() if each.id != delivery_id]
     return found
+
+
+def test_who_takes_receipts_and_who_sends_never_wait_for_each_other(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    people = by_sms_only(2)
+    with gateway_at_hand() as gateway:
+        gateway.answer_with(Answer(Act.drop), ending="21")
+        breach = gateway_breach(tmp_path, people, gateway_port=gateway.port, on=postgres)
+        breach.work(until=lambda: breach.account().accepted == 1 and breach.account().doubled_at_most == 1)
+        [taken] = gateway.taken
+    store, desk = breach.house.store, desk_of(breach, f"127.0.0.1:{gateway.port}")
+    sent = taken.own_id.partition("/")[0]
+    said = [
+        SmsReceipt("900", MessageState.enroute, None, None, each.phone.removeprefix("+"), "", own_id)
+        for each, own_id in zip(people, [taken.own_id, f"{other(breach, sent)}/1"], strict=True)
+    ]
+    with ThreadPoolExecutor(1) as pool, store.engine.connect() as sender, sender.begin():
+        sender.exec_driver_sql("UPDATE job SET beats = beats")
+        receipts = pool.submit(desk.take, said)
+        until = monotonic() + 10
+        while not waits_for_a_lock(store):
+            assert monotonic() < until and not receipts.done()
+            sleep(0.02)
+        sender.exec_driver_sql("UPDATE message_part SET ref = ref")
+        sender.commit()
+        assert receipts.result(timeout=10) == [True, True]
+
+
+def waits_for_a_lock(store: Store) -> bool:
+    with store.engine.connect() as connection:
+        return bool(connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar())
