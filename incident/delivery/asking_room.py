@@ -84,9 +84,14 @@ class AskingRoom(SmsRoom):
             self._closing.wait(pause)
 
     def _tell(self, error: BaseException) -> None:
-        if not self._told:
+        if self._told:
+            return
+        self._told = True
+        try:
             self._says(f"{self._called} cannot be asked what became of messages: {error}")
-            self._told = True
+        except Exception:
+            # Whoever reads may be gone, and the thread that asks must not end with them.
+            log.exception("nobody could be told that %s cannot be asked", self._called)
 
     def _answers_to(self, questions: Sequence[Question]) -> bool:
         """Ask these at the same time and write down the answers; whether there were any. Raises what the last one failed
