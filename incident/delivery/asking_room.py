@@ -84,32 +84,39 @@ class AskingRoom(SmsRoom):
             self._closing.wait(pause)
 
     def _tell(self, error: BaseException) -> None:
-        if not self._told:
+        if self._told:
+            return
+        self._told = True
+        try:
             self._says(f"{self._called} cannot be asked what became of messages: {error}")
-            self._told = True
+        except Exception:
+            # Whoever reads may be gone, and the thread that asks must not end with them.
+            log.exception("nobody could be told that %s cannot be asked", self._called)
 
     def _answers_to(self, questions: Sequence[Question]) -> bool:
         """Ask these at the same time and write down the answers; whether there were any. Raises what the last one failed
-        with, after those that did not fail were written down. A question that was refused has had its turn: asked over
-        and over it would keep the others from theirs."""
+        with, after those that did not fail were written down. A question that was refused has had its turn, and one that
+        failed comes after the others: asked over and over they would keep these from theirs."""
         asked: list[tuple[Question, Future[list[SmsReceipt]]]] = [
             (each, self._on_loop(self._receipts_of(each))) for each in questions
         ]
-        failed: BaseException | None = None
-        answered, refused, receipts = [], [], []
+        why: BaseException | None = None
+        answered, refused, failed, receipts = [], [], [], []
         for question, future in asked:
             if (error := future.exception()) is not None:
                 if self._refuses(error):
                     refused.append(question)
                     self._tell(error)
                 else:
-                    failed = error
+                    failed.append(question)
+                    why = error
                 continue
             answered.append(question)
             receipts += future.result()
         if receipts:
             self._desk.take(receipts)
         self._desk.asked([*answered, *refused])
-        if failed is not None:
-            raise failed
+        self._desk.failed(failed)
+        if why is not None:
+            raise why
         return bool(answered)

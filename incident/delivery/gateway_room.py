@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,17 +20,18 @@ from notifiers.sms.message import SmsMessage
 from notifiers.sms.receipt import SmsReceipt
 from notifiers.sms_gateway.client import GatewayClient, SentSms
 from notifiers.sms_gateway.codes import class_of
-from notifiers.sms_gateway.gateway import Gateway, Template, Timeouts
+from notifiers.sms_gateway.gateway import Gateway, Template, Timeouts, tls_context
 from notifiers.sms_gateway.terms import CodeClass
 
 _REFUSALS = frozenset({CodeClass.permanent, CodeClass.account})
 
 
 def gateway_from(sms: SmsGatewaySettings, *, root: Path) -> Gateway:
-    """The gateway that the settings describe. Raises `BadInput` where they contradict each other, or its definition."""
+    """The gateway that the settings describe. Raises `BadInput` where they contradict each other, or its definition,
+    and for a file of authorities that cannot be used."""
     definition = gateway_definition(sms.name, root=root)
     try:
-        return Gateway(
+        gateway = Gateway(
             definition=definition,
             key_id=sms.key_id,
             secret=resolve_secret(sms.secret) if sms.secret else "",
@@ -43,10 +45,19 @@ def gateway_from(sms: SmsGatewaySettings, *, root: Path) -> Gateway:
             allow_unprotected=sms.private_line,
             longest_variable=sms.longest_variable or 0,
             window=sms.window,
-            timeouts=Timeouts(read=sms.reply_wait_seconds),
+            timeouts=_timeouts(sms.reply_wait_seconds),
         )
+        if gateway.ca_file is not None:
+            tls_context(gateway)
+        return gateway
     except BadGateway as error:
         raise BadInput(str(error), where="[sms.gateway] in incident.toml") from error
+
+
+def _timeouts(reply_wait: float) -> Timeouts:
+    """An answer may take so many seconds, whatever was needed before to be connected."""
+    usual = Timeouts()
+    return replace(usual, read=reply_wait, whole=usual.whole - usual.read + reply_wait)
 
 
 def new_client(gateway: Gateway, clock: Callable[[], datetime]) -> GatewayClient:

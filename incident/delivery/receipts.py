@@ -172,7 +172,7 @@ def put_receipts(
     if not fresh:
         return Taken(known=len(receipts))
     leaders = sorted({each.delivery_id for each in fresh})
-    _wake_those_who_wait(change.session, incident_id, leaders)
+    wake_those_who_wait(change.session, incident_id, leaders)
     _lock(change.session, leaders)
     arrived = _may_have_arrived(change.session, leaders)
     complained = _new_complaints(change.session, fresh, arrived)
@@ -322,10 +322,10 @@ def _may_have_arrived(session: Session, leaders: Sequence[str]) -> set[str]:
     return set(session.exec(found).all())
 
 
-def _wake_those_who_wait(session: Session, incident_id: str, leaders: Sequence[str]) -> None:
+def wake_those_who_wait(session: Session, incident_id: str, leaders: Sequence[str]) -> None:
     """Let the batches look again in which somebody of these waits.
 
-    Before any row of a delivery is held: who sends a batch holds its job first.
+    Before any row of a delivery, or of a part of its message, is held: who sends a batch holds its job first.
     """
     waiting = select(Delivery.batch_id, Delivery.channel).where(
         col(Delivery.id).in_(leaders), Delivery.state == DeliveryState.PENDING

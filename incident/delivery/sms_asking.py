@@ -7,9 +7,9 @@ The answer is the same however often it is asked. Twice it is asked before a mes
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -17,10 +17,11 @@ from sqlmodel import col, select
 
 from incident.delivery.receipts import GoOn
 from incident.delivery.sms_parts import DELIVERED, FAILED, number_of, own_id, take_sms_receipts
-from incident.errors import KeyDestroyed
+from incident.errors import KeyDestroyed, KeyMissing
 from incident.store.columns import UtcDateTime
 from incident.store.store import Store
 from incident.store.tables import Attempt, MessagePart
+from incident.store.tables.delivering import IN_DOUBT
 from notifiers.outcome import Result
 from notifiers.sms.receipt import SmsReceipt
 
@@ -35,6 +36,10 @@ AFTER = (
 )
 """So long after its intent a message is asked about, as long as nobody said that it came or failed. Operators try for two
 days as a rule."""
+_IN_VAIN_UNTIL = AFTER[-1] + timedelta(days=1)
+"""So long after its intent a question that failed is asked again."""
+_REMEMBERED = timedelta(days=30)
+"""So long carriers can say what became of a message."""
 
 
 def first_question(intent_at: datetime) -> datetime:
@@ -74,37 +79,54 @@ class AskingDesk:
     def questions(self, most: int) -> list[Question]:
         """The messages to ask about now: those in doubt, which are soon sent again, then those that wait longest.
 
-        One whose number cannot be read any more, as after its incident's key was destroyed, is not asked about again.
+        One whose number cannot be read any more, as after its incident's key was destroyed, is not asked about again;
+        one whose key is missing comes after the others.
         """
+        now = self.clock()
         with self.store.read() as session:
-            rows = session.exec(
-                select(MessagePart, Attempt.intent_at)
-                .join(
-                    Attempt,
-                    (col(Attempt.delivery_id) == col(MessagePart.delivery_id))
-                    & (col(Attempt.n) == col(MessagePart.n)),
-                )
-                .where(
-                    col(MessagePart.ask_at) <= self.clock(),
-                    MessagePart.centre == self.peer,
-                    # While it is being sent its outcome says more.
-                    col(Attempt.outcome_at).is_not(None),
-                )
-                .order_by(_IN_DOUBT_FIRST, col(MessagePart.ask_at))
-                .limit(most)
-            ).all()
-            found, unreadable = [], []
+            # Two questions, so that of many that wait each reads few: no index has the order of both together.
+            rows = list(session.exec(self._in_doubt(now).limit(most)).all())
+            rows += session.exec(self._others(now).limit(most - len(rows))).all()
+            found: list[Question] = []
+            unreadable: dict[tuple[str, int], datetime | None] = {}
             for part, intent_at in rows:
-                number = ""
-                with suppress(KeyDestroyed):
+                number, later = "", None
+                try:
                     number = number_of(session, self.store, part.delivery_id, part.incident_id)
+                except KeyDestroyed:
+                    pass
+                except KeyMissing:
+                    # The keyring may be put back, and another worker may have it.
+                    later = self._soon(intent_at, now)
                 if number:
                     found.append(Question(part.delivery_id, part.n, number, intent_at, part.ref))
                 else:
-                    unreadable.append((part.delivery_id, part.n))
-        if unreadable:
-            self._write({each: None for each in unreadable})
+                    unreadable[part.delivery_id, part.n] = later
+        self._write(unreadable)
         return found
+
+    def _in_doubt(self, now: datetime) -> Any:
+        # By the index of attempts in doubt; hidden from it, SQLite would take that of parts, and read all that wait.
+        is_due = sa.func.coalesce(col(MessagePart.ask_at) <= now, sa.false())
+        lately = col(Attempt.intent_at) > now - _REMEMBERED
+        return self._settled_parts(is_due, IN_DOUBT, lately).order_by(col(Attempt.intent_at))
+
+    def _others(self, now: datetime) -> Any:
+        is_due = col(MessagePart.ask_at) <= now
+        other = col(Attempt.result).is_distinct_from(Result.ambiguous)
+        return self._settled_parts(is_due, other).order_by(col(MessagePart.ask_at))
+
+    def _settled_parts(self, *where: Any) -> Any:
+        """While a message is being sent its outcome says more."""
+        return (
+            select(MessagePart, Attempt.intent_at)
+            .join(
+                Attempt,
+                (col(Attempt.delivery_id) == col(MessagePart.delivery_id))
+                & (col(Attempt.n) == col(MessagePart.n)),
+            )
+            .where(MessagePart.centre == self.peer, col(Attempt.outcome_at).is_not(None), *where)
+        )
 
     def take(self, receipts: Sequence[SmsReceipt]) -> list[bool]:
         """Write down what the carrier said; of each, whether its message was found."""
@@ -117,6 +139,14 @@ class AskingDesk:
             {(each.delivery_id, each.n): next_question(each.intent_at, now=now) for each in questions}
         )
 
+    def failed(self, questions: Sequence[Question]) -> None:
+        """Write down that these failed: each is asked again soon, as if it had not been asked."""
+        now = self.clock()
+        self._write({(each.delivery_id, each.n): self._soon(each.intent_at, now) for each in questions})
+
+    def _soon(self, intent_at: datetime, now: datetime) -> datetime | None:
+        return now + AFTER[0] if now < intent_at + _IN_VAIN_UNTIL else None
+
     def _write(self, times: dict[tuple[str, int], datetime | None]) -> None:
         rows = [
             {"which": delivery_id, "number": n, "again_at": at}
@@ -128,7 +158,6 @@ class AskingDesk:
             session.connection().execute(_ASK_AGAIN, rows)
 
 
-_IN_DOUBT_FIRST = sa.case((col(Attempt.result) == Result.ambiguous, 0), else_=1)
 # Written out: a list of values cannot be given for many rows at once.
 _IS_KNOWN = sa.or_(*(col(MessagePart.state) == sa.literal(each.value) for each in sorted(DELIVERED | FAILED)))
 _ASK_AGAIN = (

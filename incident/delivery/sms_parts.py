@@ -22,7 +22,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from incident.delivery.ledger import Due, Settled
-from incident.delivery.receipts import GoOn, NewReceipt, VerifiedBy, put_receipts
+from incident.delivery.receipts import GoOn, NewReceipt, VerifiedBy, put_receipts, wake_those_who_wait
 from incident.delivery.states import SMS, DeliveryState, Rank, Why
 from incident.errors import KeyDestroyed, Unreadable
 from incident.record.person import person_from_content
@@ -146,6 +146,8 @@ def take_sms_receipts(
             by_incident[match.incident_id].append((receipt, match))
     for incident_id, found in by_incident.items():
         with store.write(incident_id, kind=TAKEN, actor=ENGINE, now=now) as change:
+            leaders = sorted({match.delivery_id for _, match in found})
+            wake_those_who_wait(change.session, incident_id, leaders)
             new = _new_receipts(change.session, found, centre=centre)
             put_receipts(change, incident_id, new, go_on=go_on)
     return [match is not None for match in matches]
@@ -173,7 +175,8 @@ def _match(
                 return _Match(part.delivery_id, part.incident_id, part.n, part.part, by)
         except KeyDestroyed:
             destroyed = True
-    found = _in_doubt(session, store, receipt.number, now=now)
+    # One that gives an id of ours back is about that attempt, and about none in doubt beside it.
+    found = None if receipt.own_id else _in_doubt(session, store, receipt.number, centre=centre, now=now)
     return found or (_OF_DESTROYED if destroyed else None)
 
 
@@ -185,6 +188,8 @@ def _named(session: Session, receipt: SmsReceipt, *, centre: str) -> list[tuple[
         ours = session.get(MessagePart, (delivery_id, int(n), 1))
         if ours is not None and ours.centre == centre:
             found.append((ours, VerifiedBy.OWN_ID))
+    if not receipt.message_id:
+        return found
     named = session.exec(
         select(MessagePart)
         .where(col(MessagePart.ref).in_(id_forms(receipt.message_id)), MessagePart.centre == centre)
@@ -218,8 +223,8 @@ def _same_number(ours: str, theirs: str) -> bool:
     return len(digits) >= 6 and ours.removeprefix("+").endswith(digits)
 
 
-def _in_doubt(session: Session, store: Store, number: str, *, now: datetime) -> _Match | None:
-    """The one message to a number of which nobody knows whether it was taken; None where there is none, or two.
+def _in_doubt(session: Session, store: Store, number: str, *, centre: str, now: datetime) -> _Match | None:
+    """The one message to a number of which nobody knows whether this centre took it; None where there is none, or two.
 
     Nor where it is being sent again at this moment: the receipt may be about that copy, whose ids are on record soon. Nor
     where another try of it may have left a part with the centre: the parts of two tries are no whole message.
@@ -229,6 +234,7 @@ def _in_doubt(session: Session, store: Store, number: str, *, now: datetime) -> 
         .where(
             col(MessagePart.delivery_id) == col(Attempt.delivery_id),
             col(MessagePart.n) == col(Attempt.n),
+            col(MessagePart.centre) == centre,
             *_NOTHING_KNOWN,
         )
         .correlate(Attempt)

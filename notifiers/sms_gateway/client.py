@@ -23,11 +23,11 @@ from notifiers.outcome import Outcome, Result, Stage
 from notifiers.sms.message import SmsMessage
 from notifiers.sms.receipt import SmsReceipt
 from notifiers.sms_gateway.codes import verdict_of
-from notifiers.sms_gateway.definition import Operation, picked
+from notifiers.sms_gateway.definition import Operation
 from notifiers.sms_gateway.gateway import Chosen, Gateway
 from notifiers.sms_gateway.inquiry import Asked, receipts_of, standing_of
 from notifiers.sms_gateway.link import Answer, Break, Broken, HttpLink
-from notifiers.sms_gateway.replies import document_of, said_in, shown, word_of
+from notifiers.sms_gateway.replies import document_of, reference_in, said_in, shown
 from notifiers.sms_gateway.requests import SlotValue, parameters_as_json, parameters_as_list, request_of
 from notifiers.sms_gateway.standing import Standing
 from notifiers.sms_gateway.terms import Slot
@@ -184,7 +184,7 @@ class GatewayClient:
             return self._outcome(Result.temporary, Stage.account, text, status, code)
         if status >= 500 or 300 <= status < 400 or document is None:
             return self._outcome(Result.ambiguous, Stage.submitted, text, status, code)
-        reference = word_of(picked(reply.reference, document))
+        reference = reference_in(document, reply.reference)
         if said.success and reference and status < 300:
             return self._outcome(Result.accepted, Stage.reply, text, status, reference=reference)
         # A reference beside a refusal is a contradiction as well: there is a copy that it names.

@@ -15,6 +15,7 @@ from notifiers.sms_gateway.definition import GatewayDefinition, Records, Reply, 
 LONGEST_TEXT = 500
 _LONGEST_CODE = 100
 _LONGEST_RECORD = 4000
+_LONGEST_REFERENCE = 200
 _SHORTEST_HIDDEN = 2
 
 
@@ -44,10 +45,21 @@ def said_in(document: object, reply: Reply) -> Said:
 
 
 def word_of(value: object) -> str:
-    """A string, number or truth value as a word; empty for anything else."""
+    """A string, number or truth value as a word; empty for anything else. JSON can name what no text holds: it becomes
+    a question mark."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value).strip() if isinstance(value, str | int | float) else ""
+    return _as_text(str(value)).strip() if isinstance(value, str | int | float) else ""
+
+
+def reference_in(document: object, path: str | None) -> str:
+    """The provider's id of a message; empty where it names none, or one that is longer than ids are."""
+    found = _field(document, path)
+    return found if len(found) <= _LONGEST_REFERENCE else ""
+
+
+def _as_text(text: str) -> str:
+    return text.encode(errors="replace").decode().replace("\0", "?")
 
 
 def shown(text: str, hidden: Iterable[str]) -> str:
@@ -86,12 +98,12 @@ def receipt_in(record: object, records: Records, definition: GatewayDefinition) 
     elif state is MessageState.unknown and not error:
         error = word
     return SmsReceipt(
-        message_id=_field(record, records.reference),
+        message_id=reference_in(record, records.reference),
         state=state,
         error=error or None,
         done_at=_field(record, records.done_at) or None,
         number=digits_of(word_of(picked(records.number, record)), definition),
-        raw_text=json.dumps(record, ensure_ascii=False, sort_keys=True)[:_LONGEST_RECORD],
+        raw_text=_as_text(json.dumps(record, ensure_ascii=False, sort_keys=True))[:_LONGEST_RECORD],
         own_id=_field(record, records.own_id),
     )
 
@@ -104,8 +116,8 @@ def digits_of(number: str, definition: GatewayDefinition) -> str:
 
 
 def pushed_receipts(definition: GatewayDefinition, body: bytes) -> list[SmsReceipt]:
-    """The receipts in a body that the gateway posted, in their order; those that do not say of which message they are
-    are left out. It proves nothing of who posted it: compare `number` with that of the message.
+    """The receipts in a body that the gateway posted, in their order; those that do not say of which message they are,
+    or that are certainly of another's, are left out. It proves nothing of who posted it: compare `number` with that of the message.
 
     Raises BadMessage at "body" for a body that is not what the definition says, or where it says nothing of pushes.
     """
@@ -116,7 +128,11 @@ def pushed_receipts(definition: GatewayDefinition, body: bytes) -> list[SmsRecei
     if found is None:
         raise BadMessage(f"not the receipts that {definition.name} pushes", where="body")
     receipts = [receipt_in(record, records, definition) for record in found if isinstance(record, dict)]
-    return [receipt for receipt in receipts if receipt.message_id or receipt.own_id]
+    return [
+        receipt
+        for receipt in receipts
+        if receipt.own_id or (receipt.message_id and not records.always_own_id)
+    ]
 
 
 def _field(record: object, path: str | None) -> str:

@@ -164,8 +164,8 @@ class MessagePart(SQLModel, table=True):
 
     __tablename__ = "message_part"
     __table_args__ = (
-        # Of millions that were sent, few wait to be asked about at a time.
-        Index("ix_message_part_asked", "ask_at", sqlite_where=TO_ASK, postgresql_where=TO_ASK),
+        # Of millions that were sent, few wait to be asked about at a time; those of a carrier that was left stay.
+        Index("ix_message_part_asked", "centre", "ask_at", sqlite_where=TO_ASK, postgresql_where=TO_ASK),
     )
 
     delivery_id: str = Field(primary_key=True)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from sqlmodel import col, select
 
+from incident.delivery import asking_room
 from incident.delivery.receipts import VerifiedBy
 from incident.delivery.sms_asking import AFTER
 from incident.delivery.sms_rules import DOUBT_PAUSE
 from incident.delivery.states import SMS, CampaignState, DeliveryState, Rank, Why
 from incident.ops.check import check
+from incident.ops.worker import Worker
 from incident.store.tables import Attempt, MessagePart, Receipt
 from notifiers.outcome import Result, Stage
-from tests.support.breaches import Breach
+from tests.support.breaches import QUICK, Breach
 from tests.support.gateway_sendings import gateway_at_hand, gateway_breach
 from tests.support.lived_in import broken
 from tests.support.postgres import PostgresServer
@@ -211,6 +214,61 @@ def test_a_question_that_is_refused_keeps_no_other_one_from_its_turn(tmp_path: P
         assert nothing_to_ask(breach)
         let_time_go_by(breach, AFTER[1])
         work_until(breach, lambda: breach.account().delivered == 4)
+    assert_sound(breach)
+
+
+def test_a_question_that_fails_keeps_no_other_one_from_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking_room, "_AFTER_TROUBLE", 0.1)
+    with gateway_at_hand() as gateway:
+        gateway.answer_with(Answer(Act.status, status=500), action="receipt", times=3)
+        breach = gateway_breach(tmp_path, by_sms_only(4), gateway_port=gateway.port, gateway={"window": 1})
+        breach.work()
+        let_time_go_by(breach, AFTER[0])
+        work_until(breach, lambda: breach.account().delivered == 1)
+        assert nothing_to_ask(breach)
+        let_time_go_by(breach, AFTER[0])
+        work_until(breach, lambda: breach.account().delivered == 4)
+    assert_sound(breach)
+
+
+def test_a_question_that_always_fails_comes_to_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking_room, "_AFTER_TROUBLE", 0.1)
+    with gateway_at_hand() as gateway:
+        gateway.answer_with(Answer(Act.html), action="receipt")
+        breach = gateway_breach(tmp_path, by_sms_only(1), gateway_port=gateway.port)
+        breach.work()
+        for after in (AFTER[0], AFTER[-1]):
+            let_time_go_by(breach, after)
+            work_until(breach, lambda: nothing_to_ask(breach))
+            [waits] = parts(breach)
+            assert waits.ask_at is not None
+        let_time_go_by(breach, AFTER[-1])
+        work_until(breach, lambda: nothing_to_ask(breach))
+        assert {each.ask_at for each in parts(breach)} == {None}
+    assert_sound(breach)
+
+
+def test_it_is_asked_on_where_nobody_can_be_told_that_it_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking_room, "_AFTER_TROUBLE", 0.1)
+
+    def says(text: str) -> None:
+        raise BrokenPipeError(text)
+
+    with gateway_at_hand() as gateway:
+        gateway.answer_with(Answer(Act.status, status=500), action="receipt", times=1)
+        breach = gateway_breach(tmp_path, by_sms_only(2), gateway_port=gateway.port, gateway={"window": 1})
+        breach.work()
+        let_time_go_by(breach, AFTER[0])
+        until = monotonic() + 10
+        with Worker(breach.house, patience=QUICK, says=says).runner(stays=True) as runner:
+            runner.work(until=lambda: breach.account().delivered == 1 or monotonic() > until)
+    assert breach.account().delivered == 1
     assert_sound(breach)
 
 

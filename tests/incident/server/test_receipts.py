@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
@@ -12,17 +13,19 @@ import httpx
 import pytest
 from sqlmodel import select
 
+from incident.delivery.sms_parts import take_sms_receipts
 from incident.errors import BadInput
 from incident.server.receipts import SHORTEST_TOKEN, receipt_routes
 from incident.server.running import hooks_server, listen
 from incident.settings import resolve_secret
 from incident.store.tables import Receipt
+from notifiers.sms.receipt import MessageState, SmsReceipt
 from tests.support.breaches import Breach
 from tests.support.gateway_sendings import gateway_at_hand, gateway_breach
 from tests.support.postgres import PostgresServer
 from tests.support.sms_gateway.account import Fate
 from tests.support.sms_gateway.server import Act, Answer, SmsGateway
-from tests.support.sms_sendings import by_sms_only
+from tests.support.sms_sendings import by_sms_only, number
 
 TOKEN = "a" * SHORTEST_TOKEN
 
@@ -190,4 +193,68 @@ def test_what_cannot_be_written_is_asked_for_again(tmp_path: Path, own_postgres:
         own_postgres.start()
         assert kept(breach) == []
         assert gateway.push(url + TOKEN)
+        assert len(kept(breach)) == 1
+
+
+@pytest.mark.parametrize("theirs", [{}, {"out_id": ""}, {"out_id": "order-77"}, {"out_id": "no-such/1"}])
+def test_a_message_that_somebody_else_sent_over_the_account_settles_no_doubt_of_ours(
+    tmp_path: Path, theirs: dict[str, str]
+) -> None:
+    with gateway_at_hand() as gateway:
+        gateway.answer_with(Answer(Act.drop), times=1)
+        breach = gateway_breach(
+            tmp_path, by_sms_only(1), gateway_port=gateway.port, gateway=token_in(tmp_path)
+        )
+        breach.work(until=lambda: breach.account().doubled_at_most == 1)
+        password = {
+            "phone_number": number(20).removeprefix("+86"),
+            "success": True,
+            "biz_id": "900",
+            **theirs,
+        }
+        with served(breach) as url:
+            assert httpx.post(url + TOKEN, content=json.dumps([password]).encode()).status_code == 200
+    assert kept(breach) == []
+    assert breach.account().in_progress == 1
+
+
+def test_a_receipt_of_another_carrier_settles_no_doubt_about_the_one_before(tmp_path: Path) -> None:
+    with gateway_at_hand("tencent") as gateway:
+        gateway.answer_with(Answer(Act.drop), times=1)
+        breach = gateway_breach(tmp_path, by_sms_only(1), gateway_port=gateway.port, dialect="tencent")
+        breach.work(until=lambda: breach.account().doubled_at_most == 1)
+    said = SmsReceipt(
+        message_id="900",
+        state=MessageState.delivered,
+        error=None,
+        done_at=None,
+        number=number(20).removeprefix("+"),
+        raw_text="",
+    )
+    for centre, found in (("sms.elsewhere.example:443", False), (f"127.0.0.1:{gateway.port}", True)):
+        taken = take_sms_receipts(
+            breach.house.store,
+            [said],
+            centre=centre,
+            now=breach.made.clock(),
+            go_on=lambda change, delivery_ids: None,
+        )
+        assert taken == [found]
+
+
+_LONG = "".join(hashlib.sha256(str(at).encode()).hexdigest() for at in range(200))
+
+
+@pytest.mark.parametrize(
+    ("field", "word"),
+    [("err_code", "\ud800"), ("biz_id", "\ud800"), ("biz_id", "\0"), ("biz_id", _LONG), ("out_id", "\0")],
+    ids=["half a character", "half a character as id", "zero", "long", "zero as our id"],
+)
+def test_words_that_no_database_holds_keep_no_receipt_from_being_taken(
+    tmp_path: Path, field: str, word: str, store_on: PostgresServer | None
+) -> None:
+    with told(tmp_path, people=1, on=store_on) as (breach, gateway, url):
+        [record] = json.loads(pushed_by(gateway))
+        odd = json.dumps([{**record, field: word}]).encode()
+        assert httpx.post(url + TOKEN, content=odd).status_code == 200
         assert len(kept(breach)) == 1

@@ -213,7 +213,7 @@ def test_the_shape_of_a_push_as_tencent_clouds_documentation_shows_it() -> None:
 
 
 def test_a_word_that_nobody_knows_is_an_unknown_state_and_is_kept() -> None:
-    body = json.dumps([{"phone_number": "13811110000", "success": "perhaps", "biz_id": "1"}])
+    body = json.dumps([{"phone_number": "13811110000", "success": "perhaps", "biz_id": "1", "out_id": "a"}])
     [receipt] = pushed_receipts(shipped("aliyun"), body.encode())
     assert (receipt.state, receipt.error) == (MessageState.unknown, "perhaps")
 

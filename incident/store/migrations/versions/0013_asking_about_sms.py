@@ -18,7 +18,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_message_part_asked",
         "message_part",
-        ["ask_at"],
+        ["centre", "ask_at"],
         unique=False,
         sqlite_where=to_ask,
         postgresql_where=to_ask,
