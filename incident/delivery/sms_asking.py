@@ -17,6 +17,7 @@ from sqlmodel import col, select
 
 from incident.delivery.receipts import GoOn
 from incident.delivery.sms_parts import DELIVERED, FAILED, number_of, own_id, take_sms_receipts
+from incident.durable import braked
 from incident.errors import KeyDestroyed, KeyMissing
 from incident.store.columns import UtcDateTime
 from incident.store.store import Store
@@ -79,11 +80,15 @@ class AskingDesk:
     def questions(self, most: int) -> list[Question]:
         """The messages to ask about now: those in doubt, which are soon sent again, then those that wait longest.
 
+        None while the general brake is on: a question hands a number out.
+
         One whose number cannot be read any more, as after its incident's key was destroyed, is not asked about again;
         one whose key is missing comes after the others.
         """
         now = self.clock()
         with self.store.read() as session:
+            if braked(session):
+                return []
             # Two questions, so that of many that wait each reads few: no index has the order of both together.
             rows = list(session.exec(self._in_doubt(now).limit(most)).all())
             rows += session.exec(self._others(now).limit(most - len(rows))).all()

@@ -31,7 +31,7 @@ from incident.store.prepared import Prepared
 from incident.store.store import Store
 from incident.store.tables import Attempt, Delivery, MessagePart, Person
 from incident.store.tables.delivering import IN_DOUBT
-from notifiers.outcome import Result, Stage
+from notifiers.outcome import NO_COPY_TAKEN, Result, Stage
 from notifiers.smpp.receipts import id_forms
 from notifiers.sms.receipt import MessageState, SmsReceipt
 
@@ -90,8 +90,9 @@ _BEGIN = Prepared(
 )
 
 
-def keep_parts(session: Session, settled: Iterable[Settled]) -> None:
-    """Keep the ids under which the centre took the parts of some messages; again is no harm."""
+def keep_parts(session: Session, settled: Sequence[Settled]) -> None:
+    """Keep the ids under which the centre took the parts of some messages; again is no harm. Where it certainly took none
+    there is nothing to ask it."""
     taken = [
         {"which": each.due.id, "number": each.due.attempts + 1, "of_part": part, "new_ref": reference}
         for each in settled
@@ -100,8 +101,20 @@ def keep_parts(session: Session, settled: Iterable[Settled]) -> None:
     ]
     if taken:
         _KEEP.run_each(session.connection(), taken)
+    not_taken = [
+        {"which": each.due.id, "number": each.due.attempts + 1}
+        for each in settled
+        if each.outcome is not None and each.outcome.result in NO_COPY_TAKEN
+    ]
+    if not_taken:
+        _ASK_NOT.run_each(session.connection(), not_taken)
 
 
+_ASK_NOT = Prepared(
+    sa.update(MessagePart)
+    .where(col(MessagePart.delivery_id) == bindparam("which"), col(MessagePart.n) == bindparam("number"))
+    .values(ask_at=None)
+)
 _KEEP = Prepared(
     sa.update(MessagePart)
     .where(

@@ -25,7 +25,7 @@ from notifiers.twilio.callbacks import own_id_of
 from notifiers.twilio.client import CallFailed, TwilioClient
 
 WHERE = "[sms.twilio] in incident.toml"
-_TOO_MANY = 429
+_ABOUT_US = frozenset({401, 403, 429})  # whatever is asked
 _KEY_FOR_ADDRESSES = b"tocsin: addresses of callbacks\0"
 
 
@@ -155,7 +155,7 @@ class TwilioRoom(AskingRoom):
     def _refuses(self, error: BaseException) -> bool:
         if not isinstance(error, CallFailed) or error.status is None:
             return False
-        return 400 <= error.status < 500 and error.status != _TOO_MANY
+        return 400 <= error.status < 500 and error.status not in _ABOUT_US
 
 
 def _for_twilio(message: SmsMessage) -> SmsMessage:

@@ -16,6 +16,7 @@ from incident.delivery.sms_asking import AFTER
 from incident.delivery.sms_rules import DOUBT_PAUSE
 from incident.delivery.states import SMS, CampaignState, DeliveryState, Rank, Why
 from incident.ops.check import check
+from incident.ops.engine import put_the_brake_on, take_the_brake_off
 from incident.ops.worker import Worker
 from incident.store.tables import Attempt, MessagePart, Receipt
 from notifiers.outcome import Result, Stage
@@ -201,6 +202,32 @@ def test_who_is_never_reported_is_asked_about_until_the_last_time(tmp_path: Path
             work_until(breach, lambda: nothing_to_ask(breach))
         assert {each.ask_at for each in parts(breach)} == {None}
     assert {row.rank for row in breach.deliveries()} == {Rank.HANDED_ON}
+    assert_sound(breach)
+
+
+def test_what_the_gateway_did_not_take_is_not_asked_about(tmp_path: Path) -> None:
+    with gateway_at_hand() as gateway:
+        gateway.answer_with(Answer(Act.code, code="isv.MOBILE_NUMBER_ILLEGAL"), ending="21")
+        breach = gateway_breach(tmp_path, by_sms_only(2), gateway_port=gateway.port)
+        breach.work()
+        assert sorted(each.ask_at is None for each in parts(breach)) == [False, True]
+        let_time_go_by(breach, AFTER[0])
+        work_until(breach, lambda: breach.account().delivered == 1)
+        assert asked(gateway) == 1
+    assert_sound(breach)
+
+
+def test_under_the_general_brake_nobody_is_asked(tmp_path: Path) -> None:
+    with gateway_at_hand() as gateway:
+        breach = gateway_breach(tmp_path, by_sms_only(2), gateway_port=gateway.port)
+        breach.work()
+        let_time_go_by(breach, AFTER[0])
+        put_the_brake_on(breach.made.store, by="ana", reason="to be sure", now=breach.made.clock())
+        began = monotonic()
+        work_until(breach, lambda: monotonic() - began > 2.5)
+        assert asked(gateway) == 0
+        take_the_brake_off(breach.made.store, by="ana", reason="all is well", now=breach.made.clock())
+        work_until(breach, lambda: breach.account().delivered == 2)
     assert_sound(breach)
 
 
