@@ -73,7 +73,7 @@ def came(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Came]:
 
 def _take_until(breach: Breach, maildir: Path, count: int) -> None:
     """The worker may have read some by itself; the journal has all."""
-    until = time.monotonic() + 40
+    until = time.monotonic() + 120
     while _receipts(breach) < count:
         assert time.monotonic() < until, list(maildir.rglob("*"))
         if maildir.is_dir():
