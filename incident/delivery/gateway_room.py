@@ -78,7 +78,7 @@ class GatewayRoom(AskingRoom):
         return self._gateway.definition.receipt is not None
 
     def parts_of(self, message: SmsMessage) -> int:
-        """One: a gateway cuts the text itself."""
+        """One: a gateway cuts the text itself, and bills its segments. Raises BadMessage."""
         self._gateway.number_of(message.to)
         self._gateway.chosen_for(message.text)
         return 1

@@ -49,8 +49,7 @@ class VerifiedBy(StrEnum):
 
     Return path and envelope id carry a mark that only we can make; a Message-ID is known to who saw the message. The
     carrier's id is the one that it gave when it took the message, over the same line, and our own id is one that it gives
-    back; by the number alone only somebody
-    is found of whose message nobody knows whether it was taken.
+    back; by the number alone only somebody is found of whose message nobody knows whether it was taken.
     """
 
     RETURN_PATH = "return_path"

@@ -1,8 +1,9 @@
 """What a carrier says later of the parts of an SMS, and what that proves of the message.
 
 A receipt names a part by the id that the carrier gave when it took it, so it is matched by that id, and by the number it
-is about: centres use their ids again. A gateway gives our own id back, which no other message has. Where the id is not on record, because the worker died before it could write it
-down, a receipt is matched by its number alone, and only with a part of an SMS of which nobody knows whether it was taken.
+is about: centres use their ids again. A gateway gives our own id back, which no other message has. Where neither is on
+record, because the worker died before it could write the carrier's id down, a receipt is matched by its number alone, and
+only with a part of an SMS of which nobody knows whether it was taken.
 
 A message is delivered once all its parts are, and has failed as soon as one of them has.
 """

@@ -137,9 +137,12 @@ class Transport:
         timeout: float | None = None,  # noqa: ASYNC109
         allow_redirects: bool = False,
     ) -> Answer:
-        """One exchange whose answer is a yes (2xx). Raises Unanswered, Refused and HeldBack. Twilio's client has an error
-        of its own for each kind of call, and the one for lists has neither status nor code. `timeout` and `allow_redirects` are the client's and count for
-        nothing: the account's timeouts hold, and nothing is sent where an answer points to."""
+        """One exchange whose answer is a yes (2xx). Raises Unanswered, Refused and HeldBack.
+
+        Twilio's client has an error of its own for each kind of call, and the one for lists has neither status nor code.
+        `timeout` and `allow_redirects` are the client's and count for nothing: the account's timeouts hold, and nothing
+        is sent where an answer points to.
+        """
         progress = _Progress(self._may_go)
         request = httpx.Request(
             method,

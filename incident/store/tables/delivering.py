@@ -159,7 +159,7 @@ class MessagePart(SQLModel, table=True):
     `centre` is the carrier as host:port. `ref` is the id that it gave the part, by which receipts name it; empty where it
     did not take the part, or nobody knows. `state` is the last that a receipt said of it
     (`notifiers.sms.receipt.MessageState`), None before the first. `ask_at`: the carrier is asked then what became of it;
-    None where it says so by itself, or nothing more is to be asked.
+    None where it is not asked, or nothing more is to be asked.
     """
 
     __tablename__ = "message_part"
