@@ -51,7 +51,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve("POST")
 
     def _serve(self, method: str) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # The sender was killed while it wrote: there is no request to answer.
+            self.close_connection = True
+            return
         split = urllib.parse.urlsplit(self.path)
         self.api.requests.append((method, split.path))
         if self.api.options.deaf:
