@@ -16,8 +16,9 @@ from hypothesis import settings
 from tests.support.compiled_templates import compile_templates_once
 from tests.support.postgres import own_postgres, postgres, store_killed_on, store_on
 from tests.support.quick_disk import quick_folder
+from tests.support.told import pytest_terminal_summary
 
-__all__ = ["own_postgres", "postgres", "store_killed_on", "store_on"]
+__all__ = ["own_postgres", "postgres", "pytest_terminal_summary", "store_killed_on", "store_on"]
 
 # How long an example takes says more about what else the machine is doing than about our code.
 settings.register_profile("tocsin", deadline=None, print_blob=True)
