@@ -57,6 +57,9 @@ smtpd_relay_restrictions = permit_mynetworks, reject
 smtp_dns_support_level = disabled
 smtp_tls_security_level = none
 smtpd_peername_lookup = no
+queue_run_delay = 2s
+minimal_backoff_time = 2s
+maximal_backoff_time = 5s
 """
 
 

@@ -15,7 +15,7 @@ from incident.ops.bounce_reading import take_bounces
 from tests.support.breaches import Breach, make_breach, some_people
 from tests.support.ledgers import assert_the_check_holds
 from tests.support.relays import LOOPBACK, recording_relay
-from tests.support.scratch_postfix import scratch_postfix
+from tests.support.scratch_postfix import Postfix, scratch_postfix
 
 MAILBOX = "notice@bounces.example"
 UNKNOWN, BLOCKED, FULL = "p00002@example.org", "p00003@example.org", "p00004@example.org"
@@ -67,15 +67,15 @@ def came(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Came]:
             breach.work()
             # Postfix takes all of them; whether they arrive it says later.
             assert breach.account().accepted + breach.account().unreachable_total == PEOPLE
-            _take_until(breach, maildir, BOUNCES)
+            _take_until(breach, maildir, BOUNCES, postfix)
             yield Came(breach, {mail.to for mail in far.taken})
 
 
-def _take_until(breach: Breach, maildir: Path, count: int) -> None:
+def _take_until(breach: Breach, maildir: Path, count: int, postfix: Postfix) -> None:
     """The worker may have read some by itself; the journal has all."""
     until = time.monotonic() + 120
     while _receipts(breach) < count:
-        assert time.monotonic() < until, list(maildir.rglob("*"))
+        assert time.monotonic() < until, postfix.log
         if maildir.is_dir():
             take_bounces(breach.house, actor="ana")
         time.sleep(0.1)
