@@ -43,13 +43,20 @@ class SmsRoom(ABC):
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._begin()
+        try:
+            self._begin()
+        except BaseException:
+            self._stop_the_loop()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end()
+        self._stop_the_loop()
+
+    def _stop_the_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
