@@ -134,9 +134,10 @@ class SmsGatewaySettings(Declared):
 
     `key_id` and `secret` sign each request. `signature` is what the gateway puts in front of each text, and `templates`
     are the registered texts that it makes them from. `values` are what the gateway wants beside (`gateways/NAME.yaml`
-    says which); `longest_variable` how many characters it allows this account in a variable. `host`, `port`, `tls` and `ca_file` only where it is reached elsewhere than its definition says;
-    `private_line` as for a centre. `window`: messages that may wait for an answer at a time. `per_second`: messages a
-    second, by all workers together; None: no limit. `reply_wait_seconds`: how long an answer is waited for.
+    says which); `longest_variable` how many characters it allows this account in a variable. `host`, `port`, `tls` and
+    `ca_file` only where it is reached elsewhere than its definition says; `private_line` as for a centre. `window`:
+    messages that may wait for an answer at a time. `per_second`: messages a second, by all workers together; None: no
+    limit. `reply_wait_seconds`: how long an answer is waited for.
     `receipts_token`: with it `incident serve hooks` takes what the gateway posts to /receipts/sms/TOKEN.
     """
 

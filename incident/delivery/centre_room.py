@@ -1,7 +1,7 @@
 """SMS over an operator's message centre: one bound session, and the receipts that come over it.
 
-Receipts are taken on another thread, a few together. One is acknowledged only once what it says
-is written down: what a worker that dies had not written, the centre says again.
+Receipts are taken on another thread, a few together. One is acknowledged only once what it says is written down: what a
+worker that dies had not written, the centre says again.
 """
 
 from __future__ import annotations

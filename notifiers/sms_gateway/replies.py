@@ -117,7 +117,8 @@ def digits_of(number: str, definition: GatewayDefinition) -> str:
 
 def pushed_receipts(definition: GatewayDefinition, body: bytes) -> list[SmsReceipt]:
     """The receipts in a body that the gateway posted, in their order; those that do not say of which message they are,
-    or that are certainly of another's, are left out. It proves nothing of who posted it: compare `number` with that of the message.
+    or that are certainly of another's, are left out. It proves nothing of who posted it: compare
+    `number` with that of the message.
 
     Raises BadMessage at "body" for a body that is not what the definition says, or where it says nothing of pushes.
     """
