@@ -10,11 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlmodel import select
 
 from incident.ops.worker import utc_now
 from incident.proof.verify import verify
-from incident.store.tables import MessagePart
 from tests.chaos.conftest import Tell
 from tests.support.breaches import Breach
 from tests.support.commands import run
@@ -31,6 +29,7 @@ from tests.support.mixed_people import (
 from tests.support.relays import recording_relay
 from tests.support.sms_gateway.account import Fate
 from tests.support.sms_gateway.server import Act, Answer, SmsGateway, sms_gateway
+from tests.support.sms_ledger import nothing_to_ask
 from tests.support.sms_sendings import live_to_the_end, work_until
 from tests.support.working_process import kill, start_worker
 
@@ -111,11 +110,3 @@ def ask_and_go_on(breach: Breach) -> None:
     for _ in range(4):
         breach.later(minutes=2)
         work_until(breach, lambda: nothing_to_ask(breach))
-
-
-def nothing_to_ask(breach: Breach) -> bool:
-    now = breach.made.clock()
-    with breach.made.store.read() as session:
-        return all(
-            each.ask_at is None or each.ask_at > now for each in session.exec(select(MessagePart)).all()
-        )

@@ -15,9 +15,9 @@ from notifiers.outcome import Result
 from notifiers.sms_gateway.requests import parameters_as_json, parameters_as_list, request_of
 from notifiers.sms_gateway.signing import HttpRequest, query_of, signed
 from notifiers.sms_gateway.terms import Slot
-from tests.support.gateway_sending import DIALECTS, NUMBER, a_gateway, a_nonce, a_text, an_sms, now, sent
 from tests.support.sms_gateway.account import ALIYUN_ID, TENCENT_ID
 from tests.support.sms_gateway.process import gateway_process
+from tests.support.sms_gateway.sending import DIALECTS, NUMBER, a_gateway, a_nonce, a_text, an_sms, now, sent
 from tests.support.sms_gateway.server import SmsGateway, sms_gateway
 
 both = pytest.mark.parametrize("dialect", DIALECTS)

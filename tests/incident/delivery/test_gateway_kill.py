@@ -12,12 +12,13 @@ from sqlmodel import select
 from incident.delivery.states import CampaignState
 from incident.ops.check import check
 from incident.ops.worker import utc_now
-from incident.store.tables import Attempt, MessagePart
+from incident.store.tables import Attempt
 from notifiers.outcome import Result
 from tests.support.breaches import Breach
 from tests.support.gateway_sendings import ClockOfABreach, account_at, gateway_breach
 from tests.support.lived_in import broken
 from tests.support.sms_gateway.server import Act, Answer, SmsGateway, sms_gateway
+from tests.support.sms_ledger import nothing_to_ask
 from tests.support.sms_sendings import by_sms_only, live_to_the_end, work_until
 from tests.support.working_process import kill, start_worker
 
@@ -41,14 +42,6 @@ def in_doubt(breach: Breach) -> int:
     with breach.made.store.read() as session:
         rows = session.exec(select(Attempt)).all()
     return sum(row.outcome_at is None or row.result == Result.ambiguous for row in rows)
-
-
-def nothing_to_ask(breach: Breach) -> bool:
-    now = breach.made.clock()
-    with breach.made.store.read() as session:
-        return all(
-            each.ask_at is None or each.ask_at > now for each in session.exec(select(MessagePart)).all()
-        )
 
 
 @pytest.mark.parametrize("dialect", ["aliyun", "tencent"])

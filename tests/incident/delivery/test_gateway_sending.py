@@ -8,44 +8,27 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import select
 
 from incident.delivery import asking_room
 from incident.delivery.receipts import VerifiedBy
 from incident.delivery.sms_asking import AFTER
 from incident.delivery.sms_rules import DOUBT_PAUSE
 from incident.delivery.states import SMS, CampaignState, DeliveryState, Rank, Why
-from incident.ops.check import check
 from incident.ops.engine import put_the_brake_on, take_the_brake_off
 from incident.ops.worker import Worker
-from incident.store.tables import Attempt, MessagePart, Receipt
+from incident.store.tables import Receipt
 from notifiers.outcome import Result, Stage
 from tests.support.breaches import QUICK, Breach
 from tests.support.gateway_sendings import gateway_at_hand, gateway_breach
-from tests.support.lived_in import broken
 from tests.support.postgres import PostgresServer
 from tests.support.relays import RecordingRelay
 from tests.support.sms_gateway.account import Fate
 from tests.support.sms_gateway.server import Act, Answer, SmsGateway
+from tests.support.sms_ledger import assert_sound, nothing_to_ask, parts, results
 from tests.support.sms_sendings import by_sms_only, live_to_the_end, work_until
 
 GATEWAYS = ("aliyun", "tencent")
-
-
-def results(breach: Breach) -> list[tuple[str | None, str | None]]:
-    with breach.made.store.read() as session:
-        rows = session.exec(select(Attempt).order_by(col(Attempt.delivery_id), col(Attempt.n))).all()
-    return [(row.result, row.stage) for row in rows]
-
-
-def parts(breach: Breach) -> list[MessagePart]:
-    with breach.made.store.read() as session:
-        return list(session.exec(select(MessagePart)).all())
-
-
-def assert_sound(breach: Breach) -> None:
-    assert breach.account().adds_up
-    assert broken(check(breach.house, pause=0.0)) == {}
 
 
 def let_time_go_by(breach: Breach, after: timedelta) -> None:
@@ -301,8 +284,3 @@ def test_it_is_asked_on_where_nobody_can_be_told_that_it_failed(
 
 def asked(gateway: SmsGateway) -> int:
     return sum("QuerySendDetails" in str(each.headers) + each.query for each in gateway.requests)
-
-
-def nothing_to_ask(breach: Breach) -> bool:
-    now = breach.made.clock()
-    return all(each.ask_at is None or each.ask_at > now for each in parts(breach))

@@ -7,20 +7,19 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import select
 
 from incident.delivery.receipts import VerifiedBy
 from incident.delivery.sms_asking import AFTER
 from incident.delivery.sms_rules import DOUBT_PAUSE
 from incident.delivery.states import SMS, CampaignState, DeliveryState, Rank, Why
-from incident.ops.check import check
 from incident.ops.engine import put_the_brake_on, take_the_brake_off
-from incident.store.tables import Attempt, MessagePart, Receipt
+from incident.store.tables import Receipt
 from notifiers.outcome import Result, Stage
 from tests.support.breaches import Breach
-from tests.support.lived_in import broken
 from tests.support.postgres import PostgresServer
 from tests.support.relays import RecordingRelay
+from tests.support.sms_ledger import assert_sound, parts, results
 from tests.support.sms_sendings import by_sms_only, live_to_the_end, work_until
 from tests.support.twilio.api import TwilioApi
 from tests.support.twilio.script import Act, Fault, Progress, refused
@@ -35,17 +34,6 @@ EVERYTHING = (
 TAKEN = (Result.accepted, Stage.reply)
 
 
-def results(breach: Breach) -> list[tuple[str | None, str | None]]:
-    with breach.made.store.read() as session:
-        rows = session.exec(select(Attempt).order_by(col(Attempt.delivery_id), col(Attempt.n))).all()
-    return [(row.result, row.stage) for row in rows]
-
-
-def parts(breach: Breach) -> list[MessagePart]:
-    with breach.made.store.read() as session:
-        return list(session.exec(select(MessagePart)).all())
-
-
 def matched_by(breach: Breach) -> set[str]:
     with breach.made.store.read() as session:
         return {each.verified_by for each in session.exec(select(Receipt)).all()}
@@ -53,11 +41,6 @@ def matched_by(breach: Breach) -> set[str]:
 
 def copies(api: TwilioApi) -> list[int]:
     return sorted(len(api.of(number)) for number in {each.to for each in api.taken})
-
-
-def assert_sound(breach: Breach) -> None:
-    assert breach.account().adds_up
-    assert broken(check(breach.house, pause=0.0)) == {}
 
 
 def test_everybody_is_told_once_and_callbacks_say_that_it_came(

@@ -14,7 +14,8 @@ from notifiers.errors import BadAddress, BadMessage
 from notifiers.outcome import Outcome, Result, Stage
 from notifiers.sms_gateway.gateway import Timeouts
 from tests.support.certificates import make_authority
-from tests.support.gateway_sending import (
+from tests.support.sms_gateway.account import KEY_ID, SECRET
+from tests.support.sms_gateway.sending import (
     CODE,
     DIALECTS,
     NAME,
@@ -25,7 +26,6 @@ from tests.support.gateway_sending import (
     now,
     sent,
 )
-from tests.support.sms_gateway.account import KEY_ID, SECRET
 from tests.support.sms_gateway.server import Act, Answer, sms_gateway
 
 both = pytest.mark.parametrize("dialect", DIALECTS)

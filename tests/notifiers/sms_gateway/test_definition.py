@@ -16,7 +16,7 @@ from notifiers.sms_gateway.gateway import Template, tls_context
 from notifiers.sms_gateway.requests import request_of
 from notifiers.sms_gateway.shipped import definitions_folder
 from notifiers.sms_gateway.terms import CodeClass
-from tests.support.gateway_sending import DIALECTS, a_gateway, a_text, document_of, now, shipped
+from tests.support.sms_gateway.sending import DIALECTS, a_gateway, a_text, document_of, now, shipped
 
 
 def changed(dialect: str, path: str, value: object) -> Any:

@@ -21,7 +21,8 @@ from notifiers.sms.receipt import MessageState, SmsReceipt
 from notifiers.sms_gateway.client import SentSms
 from notifiers.sms_gateway.definition import GatewayDefinition, definition_of
 from notifiers.sms_gateway.replies import pushed_receipts
-from tests.support.gateway_sending import (
+from tests.support.sms_gateway.account import Fate
+from tests.support.sms_gateway.sending import (
     DIALECTS,
     NUMBER,
     a_client,
@@ -32,7 +33,6 @@ from tests.support.gateway_sending import (
     sent,
     shipped,
 )
-from tests.support.sms_gateway.account import Fate
 from tests.support.sms_gateway.server import Act, Answer, SmsGateway, sms_gateway
 
 both = pytest.mark.parametrize("dialect", DIALECTS)

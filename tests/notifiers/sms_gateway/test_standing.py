@@ -11,7 +11,6 @@ import pytest
 from notifiers.sms_gateway.gateway import Template
 from notifiers.sms_gateway.standing import ProblemKind, Standing
 from notifiers.sms_gateway.terms import Approval
-from tests.support.gateway_sending import DIALECTS, a_client
 from tests.support.sms_gateway.account import (
     ALIYUN_ID,
     ALIYUN_TEXT,
@@ -22,6 +21,7 @@ from tests.support.sms_gateway.account import (
     Registered,
     default_account,
 )
+from tests.support.sms_gateway.sending import DIALECTS, a_client
 from tests.support.sms_gateway.server import Act, Answer, SmsGateway, sms_gateway
 
 both = pytest.mark.parametrize("dialect", DIALECTS)
