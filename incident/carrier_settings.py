@@ -1,4 +1,4 @@
-"""The settings of carriers: mail relays, and what carries SMS. What each declares stands in `Declared`."""
+"""The settings of carriers: mail relays, what carries SMS, and who calls. What each declares stands in `Declared`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from incident.setting_values import CountryOrNone, Part, SecretReference
+from incident.setting_values import CountryOrNone, Part, SecretReference, TimeOfDaySpan
 
 PerSecond = Annotated[float, Field(ge=0.001, le=1_000_000)]
 
@@ -161,28 +161,24 @@ class SmsGatewaySettings(Declared):
     receipts_token: SecretReference | None = None
 
 
-class TwilioSettings(Declared):
-    """An account at Twilio. It lies abroad for most: `country` and `transfer` say where and on what that rests.
+class TwilioLogin(Declared):
+    """How an account at Twilio is signed in to and reported from, whatever it carries. It lies abroad for most: `country`
+    and `transfer` say where and on what that rests.
 
-    `account_sid` (AC...) sends by `messaging_service` (MG...). `secret` is that of the API key `key_sid` (SK...), or the
-    account's auth token where there is no key; a key can be withdrawn alone. `region` and `edge` (such as ie1 and
-    dublin) go together.
+    `secret` is that of the API key `key_sid` (SK...), or the auth token of the account `account_sid` (AC...) where there
+    is no key; a key can be withdrawn alone. `region` and `edge` (such as ie1 and dublin) go together.
 
-    `callback_url` is the https address below which Twilio reaches `incident serve hooks` at /receipts/sms; "" is none, and
-    then Twilio is only asked. `callback_token` is the auth token that signs callbacks, needed with an API key;
-    `callback_token_before` the one before it, for as long as it is being changed.
+    `callback_url` is the https address below which Twilio reaches `incident serve hooks`. `callback_token` is the auth
+    token that signs callbacks, needed with an API key; `callback_token_before` the one before it, for as long as it is
+    being changed.
 
-    `window`: messages that may wait for an answer at a time. `per_second`: messages a second, by all workers together;
-    None: no limit. `validity_hours`: how long a message may wait in Twilio's queue. `reply_wait_seconds`: how long an
-    answer is waited for. `base_url` stands for Twilio's hosts in tests: https, or on this machine.
+    `window`: requests that may wait for an answer at a time. `reply_wait_seconds`: how long an answer is waited for.
+    `base_url` stands for Twilio's hosts in tests: https, or on this machine.
     """
-
-    NEEDED: ClassVar[tuple[str, ...]] = ("account_sid", "messaging_service", "processor", "country")
 
     account_sid: str = ""
     key_sid: str = ""
     secret: SecretReference | None = None
-    messaging_service: str = ""
     region: str = ""
     edge: str = ""
     callback_url: str = ""
@@ -191,9 +187,21 @@ class TwilioSettings(Declared):
     ca_file: str | None = None
     base_url: str = ""
     window: int = Field(default=10, ge=1, le=1000)
+    reply_wait_seconds: float = Field(default=30, ge=1, le=240)
+
+
+class TwilioSettings(TwilioLogin):
+    """SMS by an account at Twilio, sent by `messaging_service` (MG...).
+
+    `callback_url` leads to /receipts/sms; "" is none, and then Twilio is only asked. `per_second`: messages a second, by
+    all workers together; None: no limit. `validity_hours`: how long a message may wait in Twilio's queue.
+    """
+
+    NEEDED: ClassVar[tuple[str, ...]] = ("account_sid", "messaging_service", "processor", "country")
+
+    messaging_service: str = ""
     per_second: PerSecond | None = None
     validity_hours: int = Field(default=10, ge=1, le=10)
-    reply_wait_seconds: float = Field(default=30, ge=1, le=240)
 
 
 SmsCarrier = SmppSettings | SmsGatewaySettings | TwilioSettings
@@ -229,3 +237,59 @@ class SmsSettings(Part):
         if self.twilio is not None:
             return "sms.twilio"
         return "sms.gateway" if self.gateway is not None else "sms.smpp"
+
+
+class CallCentreSettings(Declared):
+    """The call centre, the organisation's own or one under contract, whose agents call people from lists
+    (`incident calls`).
+
+    `days`: so many days after a list was made its results are due; who was not called by then goes on to the next means.
+    """
+
+    days: float = Field(default=3, gt=0, le=60)
+
+
+class TwilioVoiceSettings(TwilioLogin):
+    """Calls by machine over an account at Twilio: a person who is called confirms by a key that they heard the notice.
+
+    `caller` is the number that people see, with its plus; Twilio asks at `callback_url`, which leads to /receipts/calls,
+    what to say. `hours`: the time of every day in which people are called; outside of it nobody is, whatever the
+    deadline. `ring_seconds`: how long it rings; `longest_seconds`: when a call is ended. `per_second`: calls a second, by
+    all workers together; Twilio begins one a second unless more were agreed, and lets the others wait. `voices` names a
+    voice of Twilio's by language, for those who do not want the shipped one.
+    """
+
+    NEEDED: ClassVar[tuple[str, ...]] = ("account_sid", "caller", "callback_url", "processor", "country")
+
+    caller: Annotated[str, Field(pattern=r"^(\+[1-9][0-9]{6,14})?$")] = ""
+    hours: TimeOfDaySpan = "09:00-20:00"
+    ring_seconds: int = Field(default=30, ge=5, le=120)
+    longest_seconds: int = Field(default=300, ge=30, le=600)
+    per_second: PerSecond = 1.0
+    voices: dict[str, str] = Field(default_factory=dict, max_length=20)
+
+
+CallCarrier = CallCentreSettings | TwilioVoiceSettings
+
+
+class CallSettings(Part):
+    """Who calls people (None: nobody from here; people of the organisation do, without lists of ours)."""
+
+    centre: CallCentreSettings | None = None
+    twilio: TwilioVoiceSettings | None = None
+
+    @model_validator(mode="after")
+    def _one_carrier(self) -> Self:
+        if self.centre is not None and self.twilio is not None:
+            raise ValueError("calls are made one way: keep one of [calls.centre] and [calls.twilio]")
+        return self
+
+    @property
+    def carrier(self) -> CallCarrier | None:
+        """Who makes the calls."""
+        return self.centre or self.twilio
+
+    @property
+    def table(self) -> str:
+        """The table of the settings that declares it."""
+        return "calls.twilio" if self.twilio is not None else "calls.centre"

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from incident.carrier_settings import MailSettings, PerSecond, SmsSettings
+from incident.carrier_settings import CallSettings, MailSettings, PerSecond, SmsSettings
 from incident.errors import BadInput, WorkspaceError
 from incident.setting_values import (
     Country,
@@ -328,6 +328,7 @@ class Settings(Part):
     engine: Engine = Engine()
     mail: MailSettings = MailSettings()
     sms: SmsSettings = SmsSettings()
+    calls: CallSettings = CallSettings()
     promises: Promises = Promises()
     approvals: Approvals = Approvals()
     hooks: Hooks = Hooks()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlmodel import Session, col, exists
 
-from incident.delivery.states import BATCH_JOB, IN_PROGRESS, SMS, SMS_JOB, WAVE_JOB, CampaignState
+from incident.delivery.states import BATCH_JOB, EMAIL, IN_PROGRESS, JOB_OF, WAVE_JOB, CampaignState
 from incident.durable import put_job
-from incident.store.tables import Batch, Campaign, Delivery, Waves
+from incident.store.tables import Batch, CallTask, Campaign, Delivery, Waves
 
 
 def may_be_worked_on() -> sa.ColumnElement[bool]:
@@ -29,18 +29,29 @@ def is_let_go(session: Session, batch: Batch) -> bool:
 def put_batch(session: Session, batch_id: str, *, incident_id: str, wake: bool = False) -> None:
     """Ask for work on a batch, over each means that somebody in it is told by."""
     put_job(session, BATCH_JOB, batch_id, incident_id=incident_id, wake=wake)
-    if some_over_sms(session, batch_id):
-        put_job(session, SMS_JOB, batch_id, incident_id=incident_id, wake=wake)
+    for channel in other_means_in(session, batch_id):
+        put_job(session, JOB_OF[channel], batch_id, incident_id=incident_id, wake=wake)
 
 
-def some_over_sms(session: Session, batch_id: str) -> bool:
-    """Whether somebody of a batch is in progress who is told by SMS."""
-    found = sa.select(col(Delivery.id)).where(
+def other_means_in(session: Session, batch_id: str) -> list[str]:
+    """The means beside e-mail by which somebody of a batch is being told, or waits to be; without those on a list of the
+    call centre's, who have no job of the batch's."""
+    found = sa.select(col(Delivery.channel)).where(
         col(Delivery.batch_id) == batch_id,
         col(Delivery.state).in_(sorted(IN_PROGRESS)),
-        col(Delivery.channel) == SMS,
+        col(Delivery.channel) != EMAIL,
+        ~on_a_call_list(),
     )
-    return session.connection().execute(found.limit(1)).first() is not None
+    return sorted(session.connection().execute(found.distinct()).scalars())
+
+
+def on_a_call_list() -> sa.ColumnElement[bool]:
+    """The condition that a delivery's last attempt is a task of the call centre's."""
+    return (
+        sa.exists()
+        .where(col(CallTask.delivery_id) == col(Delivery.id), col(CallTask.n) == col(Delivery.attempts))
+        .correlate(Delivery)
+    )
 
 
 def wake_the_waves(session: Session, campaign_id: str, incident_id: str) -> None:

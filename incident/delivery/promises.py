@@ -20,7 +20,7 @@ UNION = "eu"
 _GDPR_AREA = frozenset(
     f"{UNION} at be bg cy cz de dk ee es fi fr gr hr hu ie it lt lu lv mt nl pl pt ro se si sk is li no".split()
 )
-_CALLED = {Means.EMAIL: "the mail relay", Means.SMS: "the SMS carrier"}
+_CALLED = {Means.EMAIL: "the mail relay", Means.SMS: "the SMS carrier", Means.PHONE: "who calls people"}
 
 
 class Rule(StrEnum):
@@ -58,10 +58,13 @@ class Carrier:
 
 
 def carriers_of(settings: Settings) -> list[Carrier]:
-    """All carriers that this workspace sends by: its mail relays, and that of SMS where they are one of its means."""
+    """All carriers that this workspace tells people by: its mail relays, and those of SMS and of calls where they are among
+    its means."""
     found = [Carrier(Means.EMAIL, where, relay) for where, relay in settings.mail.relays.items()]
     if settings.sms.carrier is not None and Means.SMS in settings.fallback.means:
         found.append(Carrier(Means.SMS, settings.sms.table, settings.sms.carrier))
+    if settings.calls.carrier is not None and Means.PHONE in settings.fallback.means:
+        found.append(Carrier(Means.PHONE, settings.calls.table, settings.calls.carrier))
     return found
 
 

@@ -25,12 +25,9 @@ from sqlmodel import Session, col, select
 
 from incident.delivery.ledger_root import ledger_root
 from incident.delivery.states import (
-    BATCH_JOB,
-    EMAIL,
     IN_PROGRESS,
+    JOB_OF,
     OF_A_RETURN,
-    SMS,
-    SMS_JOB,
     CampaignState,
     DeliveryState,
     Rank,
@@ -329,9 +326,8 @@ def wake_those_who_wait(session: Session, incident_id: str, leaders: Sequence[st
     waiting = select(Delivery.batch_id, Delivery.channel).where(
         col(Delivery.id).in_(leaders), Delivery.state == DeliveryState.PENDING
     )
-    jobs = {EMAIL: BATCH_JOB, SMS: SMS_JOB}
     for batch_id, channel in sorted(session.exec(waiting.distinct()).all()):
-        put_job(session, jobs[channel], batch_id, incident_id=incident_id)
+        put_job(session, JOB_OF[channel], batch_id, incident_id=incident_id)
 
 
 def _row(receipt: NewReceipt, incident_id: str, arrived: set[str], change: Change) -> dict[str, Any]:

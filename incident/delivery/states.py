@@ -50,6 +50,7 @@ class Why(StrEnum):
     DAMAGED = "damaged"
     REPLACED = "replaced"
     SUPPRESSED = "suppressed"
+    PASSED_ON = "passed_on"
 
 
 NOT_WRITTEN_TO = frozenset({Why.DECEASED, Why.ORGANISATION, Why.SAFE_CONTACT})
@@ -92,15 +93,23 @@ WHY_TEXTS: dict[Why, dict[str, str]] = {
         "zh-Hans": "此前的邮件因邮箱地址不可用被退回，不再发往该地址",
         "en": "an earlier version came back from this address as dead: not tried again",
     },
+    Why.PASSED_ON: {
+        "zh-Hans": "客服已转交，请人工跟进",
+        "en": "passed on by the call centre: somebody takes care of it",
+    },
 }
 
 
 EMAIL = "email"
 SMS = "sms"
+PHONE = "phone"
+CHANNELS = (EMAIL, SMS, PHONE)
+"""The means by which a delivery of ours tells somebody."""
 
 CHANNEL_TEXTS: dict[str, dict[str, str]] = {
     EMAIL: {"zh-Hans": "电子邮件", "en": "e-mail"},
     SMS: {"zh-Hans": "短信", "en": "SMS"},
+    PHONE: {"zh-Hans": "电话", "en": "phone"},
 }
 
 _SMS_WHY_TEXTS: dict[Why, dict[str, str]] = {
@@ -112,12 +121,21 @@ _SMS_WHY_TEXTS: dict[Why, dict[str, str]] = {
     Why.BAD_ADDRESS: {"zh-Hans": "号码不可用", "en": "the number cannot be used"},
     Why.RETURNED: {"zh-Hans": "短信未能送达手机", "en": "accepted first, then reported as not delivered"},
 }
+_PHONE_WHY_TEXTS: dict[Why, dict[str, str]] = {
+    Why.REFUSED: {"zh-Hans": "对方不愿接听", "en": "they did not want to hear it"},
+    Why.BAD_ADDRESS: {
+        "zh-Hans": "号码不可用，或者不属于此人",
+        "en": "the number cannot be used, or is somebody else's",
+    },
+    Why.NO_ANSWER: {"zh-Hans": "没有接听，或者没有告知到本人", "en": "not answered, or not told in person"},
+    Why.RETURNED: {"zh-Hans": "没有告知到本人", "en": "called, and not told in person"},
+}
+_WHY_TEXTS_OF = {SMS: _SMS_WHY_TEXTS, PHONE: _PHONE_WHY_TEXTS}
 
 
 def why_text(why: Why, channel: str, language: str) -> str:
     """Why somebody was not reached over a channel, for people."""
-    texts = _SMS_WHY_TEXTS.get(why) if channel == SMS else None
-    return (texts or WHY_TEXTS[why])[language]
+    return (_WHY_TEXTS_OF.get(channel, {}).get(why) or WHY_TEXTS[why])[language]
 
 
 @dataclass(frozen=True)
@@ -183,6 +201,12 @@ BATCH_JOB = "delivery.batch"
 """Sends the e-mails of a batch."""
 SMS_JOB = "delivery.sms"
 """Sends the SMS of a batch."""
+CALL_JOB = "delivery.call"
+"""Has a machine call the people of a batch."""
+CALL_LIST_JOB = "delivery.call_list"
+"""Closes a list of the call centre's when its results are due."""
+JOB_OF = {EMAIL: BATCH_JOB, SMS: SMS_JOB, PHONE: CALL_JOB}
+"""The job that tells the people of a batch over each channel."""
 SETTLE_JOB = "delivery.settle"
 WAVE_JOB = "delivery.wave"
 PUBLISH_JOB = "notice.publish"

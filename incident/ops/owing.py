@@ -13,15 +13,13 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, exists, select
 
-from incident.delivery.let_go import may_be_worked_on
+from incident.delivery.let_go import may_be_worked_on, on_a_call_list
 from incident.delivery.states import (
-    BATCH_JOB,
-    EMAIL,
+    CALL_LIST_JOB,
     IN_PROGRESS,
+    JOB_OF,
     PUBLISH_JOB,
     SETTLE_JOB,
-    SMS,
-    SMS_JOB,
     WAVE_JOB,
     CampaignState,
 )
@@ -38,6 +36,7 @@ from incident.response.runner import RUN_JOB, RUNNING
 from incident.store.tables import (
     Alert,
     Batch,
+    CallList,
     Campaign,
     Containment,
     Delivery,
@@ -79,11 +78,12 @@ def work_without_a_job(session: Session) -> Iterator[Owed]:
     ).all():
         if followed_by(session, notice_id) is None:
             yield Owed(PUBLISH_JOB, notice_id, incident_id)
-    for channel, job in ((EMAIL, BATCH_JOB), (SMS, SMS_JOB)):
+    for channel, job in JOB_OF.items():
         to_send = exists().where(
             col(Delivery.batch_id) == col(Batch.id),
             col(Delivery.channel) == channel,
             col(Delivery.state).in_(sorted(IN_PROGRESS)),
+            ~on_a_call_list(),
         )
         for batch_id, incident_id in session.exec(
             select(Batch.id, Batch.incident_id).where(
@@ -91,6 +91,12 @@ def work_without_a_job(session: Session) -> Iterator[Owed]:
             )
         ):
             yield Owed(job, batch_id, incident_id)
+    for list_id, incident_id in session.exec(
+        select(CallList.id, CallList.incident_id).where(
+            col(CallList.closed_at).is_(None), ~_has_job(CALL_LIST_JOB, col(CallList.id))
+        )
+    ):
+        yield Owed(CALL_LIST_JOB, list_id, incident_id)
     unsettled = exists().where(col(Batch.campaign_id) == col(Waves.id), col(Batch.pending) > 0)
     for campaign_id, incident_id in session.exec(
         select(Waves.id, Waves.incident_id)

@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from incident.delivery.codes import code_mac, code_of
 from incident.delivery.ledger import LONGEST_PAUSE
 from incident.delivery.states import (
-    EMAIL,
+    CHANNELS,
     IN_PROGRESS,
     NEVER_MOVED,
     NEVER_TRIED,
     OF_A_RETURN,
+    PHONE,
     SETTLED,
     SMS,
     CampaignState,
@@ -251,6 +252,10 @@ def _other_reason(many: sa.ColumnElement[int], last: sa.FromClause) -> sa.Column
         (d.reason == Why.REPLACED, last.c.result == Result.accepted),
         # A relay that says no to us says nothing of anybody.
         (last.c.stage.in_(sorted(BEFORE_THE_RECIPIENT)), d.reason != Why.NO_ANSWER),
+        (
+            (d.channel == PHONE) & (last.c.stage == Stage.reply),
+            d.reason.not_in([Why.NO_ANSWER, Why.REFUSED, Why.BAD_ADDRESS, Why.PASSED_ON]),
+        ),
         (last.c.result == Result.permanent, d.reason != sa.case((blocked, Why.BLOCKED), else_=Why.REFUSED)),
         (last.c.stage.is_(None), d.reason.not_in([Why.BAD_ADDRESS, Why.UNFIT, Why.DAMAGED])),
         else_=d.reason != Why.NO_ANSWER,
@@ -269,7 +274,7 @@ def _look_at_outcomes(view: View, findings: Findings) -> None:
         _attempt.outerjoin(_delivery, d.id == a.delivery_id),
         [
             Sign(ATTEMPTS, "its delivery does not exist", d.id.is_(None)),
-            Sign(ATTEMPTS, "it names no channel that is known", a.channel.not_in([EMAIL, SMS])),
+            Sign(ATTEMPTS, "it names no channel that is known", a.channel.not_in(CHANNELS)),
             Sign(ATTEMPTS, "its delivery has its message from another", d.leader_id.is_not(None)),
             Sign(
                 STATES,
@@ -335,6 +340,20 @@ def _goes_together() -> sa.ColumnElement[bool]:
                     a.result == Result.not_sent,
                     stage.in_([*before, Stage.account]) | (stage == Stage.data) & a.code.is_(None),
                 ),
+                else_=sa.false(),
+            ),
+        ),
+        (
+            a.channel == PHONE,
+            sa.case(
+                # Of the call centre's agents there is no code; a machine's call has the status of HTTP.
+                (
+                    a.result == Result.accepted,
+                    (stage == Stage.reply) & (a.code.is_(None) | code.between(200, 299)),
+                ),
+                (a.result.in_([Result.temporary, Result.permanent]), stage.in_([Stage.account, Stage.reply])),
+                (a.result == Result.ambiguous, stage.in_(["", Stage.submitted])),
+                (a.result == Result.not_sent, stage.in_([*before, Stage.account])),
                 else_=sa.false(),
             ),
         ),

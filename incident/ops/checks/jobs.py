@@ -11,7 +11,15 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
-from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB, SMS_JOB, WAVE_JOB
+from incident.delivery.states import (
+    BATCH_JOB,
+    CALL_JOB,
+    CALL_LIST_JOB,
+    PUBLISH_JOB,
+    SETTLE_JOB,
+    SMS_JOB,
+    WAVE_JOB,
+)
 from incident.durable import JobState
 from incident.duties.reminding import DUTIES_JOB, LONGEST_SLEEP
 from incident.hooks.receiving import ALERT_JOB
@@ -26,6 +34,7 @@ from incident.store.tables import (
     Alert,
     Batch,
     Brake,
+    CallList,
     Campaign,
     Containment,
     Hold,
@@ -58,6 +67,8 @@ TARGETS: Mapping[str, sa.Table] = {
     SETTLE_JOB: table_of(Campaign),
     BATCH_JOB: table_of(Batch),
     SMS_JOB: table_of(Batch),
+    CALL_JOB: table_of(Batch),
+    CALL_LIST_JOB: table_of(CallList),
     WAVE_JOB: table_of(Waves),
     CONTAINMENT_JOB: table_of(Containment),
     HOLD_JOB: table_of(Hold),

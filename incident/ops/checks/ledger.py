@@ -8,11 +8,12 @@ import sqlalchemy as sa
 
 from incident.delivery.message import writes_to_organisations
 from incident.delivery.states import (
-    EMAIL,
+    CHANNELS,
     IN_PROGRESS,
     NEVER_MOVED,
     NEVER_TRIED,
     NOT_WRITTEN_TO,
+    PHONE,
     SMS,
     Addressee,
     DeliveryState,
@@ -156,7 +157,7 @@ def _look_at_orphans(view: View, findings: Findings) -> None:
             Sign(PEOPLE, "its batch does not exist", b.id.is_(None)),
             Sign(PEOPLE, "it and its batch name different incidents", b.incident_id != d.incident_id),
             Sign(PEOPLE, "it names no addressee that is known", d.addressee.not_in(sorted(Addressee))),
-            Sign(PEOPLE, "it names no channel that is known", d.channel.not_in([EMAIL, SMS])),
+            Sign(PEOPLE, "it names no channel that is known", d.channel.not_in(CHANNELS)),
             Sign(
                 PEOPLE,
                 "an SMS to who is not told by one: it has words for the person concerned alone",
@@ -189,6 +190,7 @@ def _look_at_told(view: View, findings: Findings, campaign: str, incident: str) 
             one_if((d.addressee == Addressee.GUARDIAN) & d.principal.is_(True)).label("guardian_leads"),
             one_if((d.addressee == Addressee.PERSON) & d.reason.in_(_NO_ADDRESS)).label("without"),
             one_if(d.channel == SMS).label("by_sms"),
+            one_if(d.channel.in_([SMS, PHONE])).label("by_number"),
             one_if(d.reason.in_(sorted(NOT_WRITTEN_TO))).label("spared"),
             one_if(d.reason == Why.DECEASED).label("dead"),
             one_if(d.reason == Why.ORGANISATION).label("organisations"),
@@ -236,7 +238,7 @@ def _look_at_told(view: View, findings: Findings, campaign: str, incident: str) 
                 sa.or_(
                     p.has_email.is_(True) & (told.without != 0),
                     p.has_email.is_(False)
-                    & (told.without != told.rows - told.guardians - told.spared - told.by_sms),
+                    & (told.without != told.rows - told.guardians - told.spared - told.by_number),
                 ),
             ),
             Sign(

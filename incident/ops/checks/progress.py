@@ -11,15 +11,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incident.delivery.let_go import may_be_worked_on
+from incident.delivery.let_go import may_be_worked_on, on_a_call_list
 from incident.delivery.resting import rests_until
 from incident.delivery.states import (
-    BATCH_JOB,
     BRAKED,
+    CALL_LIST_JOB,
     IN_PROGRESS,
+    JOB_OF,
     SETTLE_JOB,
-    SMS,
-    SMS_JOB,
     CampaignState,
     DeliveryState,
     campaign_brake,
@@ -27,13 +26,14 @@ from incident.delivery.states import (
 from incident.durable import EVERYTHING, JobState
 from incident.ops.checks.base import Findings, Invariant, Survey, View, moment_of, table_of
 from incident.record.holds import BRAKES, Cover, hold_brake
-from incident.store.tables import Batch, Brake, Campaign, Delivery, Job
+from incident.store.tables import Batch, Brake, CallList, CallTask, Campaign, Delivery, Job
 
 TOLERANCE = 60.0
 """Seconds by which a next time may be missed: clocks of machines differ, and a worker looks every so often."""
 
 _batch, _brake, _campaign, _delivery, _job = map(table_of, (Batch, Brake, Campaign, Delivery, Job))
-b, c, d, j = (table.c for table in (_batch, _campaign, _delivery, _job))
+_list, _task = map(table_of, (CallList, CallTask))
+b, c, d, j, x, t = (table.c for table in (_batch, _campaign, _delivery, _job, _list, _task))
 
 RETRY = "mend the cause (`incident doctor`), then `incident worker --retry-parked`"
 _MISSING = "start `incident worker` again: it puts jobs that are missing"
@@ -84,8 +84,9 @@ def _look_at_batches(view: View, findings: Findings) -> None:
             view.mine(d.incident_id),
             d.state.in_(sorted(IN_PROGRESS)),
             c.state.in_(_UNPAUSED),
-            # Who waits for a later wave is looked at with the waves.
+            # Who waits for a later wave is looked at with the waves, who is on a call list with the lists.
             may_be_worked_on(),
+            ~on_a_call_list(),
         )
         .group_by(b.id, j.kind, j.state, j.next_at, j.beat_at)
         .order_by(b.id, j.kind)
@@ -107,7 +108,7 @@ def _look_at_batches(view: View, findings: Findings) -> None:
 
 def _job_of(channel: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     """The kind of job that sends over a channel."""
-    return sa.case((channel == SMS, SMS_JOB), else_=BATCH_JOB)
+    return sa.case(JOB_OF, value=channel)
 
 
 def _rests(view: View, incident_id: str) -> bool:
@@ -124,6 +125,45 @@ def _seconds_until(view: View, at_once: int, earliest: str | None) -> float:
     return 0.0 if at_once or moment is None else (moment - view.now).total_seconds()
 
 
+def _look_at_call_lists(view: View, findings: Findings) -> None:
+    """Whoever is on a list of the call centre's waits for its results, and no longer than until they are due."""
+    on_it = (
+        sa.select(t.list_id, sa.func.count().label("people"))
+        .join_from(_task, _delivery, (d.id == t.delivery_id) & (d.attempts == t.n))
+        .where(d.state == DeliveryState.SENDING)
+        .group_by(t.list_id)
+        .subquery()
+    )
+    statement = (
+        sa.select(
+            x.id, x.closed_at.is_not(None), sa.cast(x.due_at, sa.String), on_it.c.people, j.state, j.next_at
+        )
+        .select_from(
+            _list.outerjoin(on_it, on_it.c.list_id == x.id).outerjoin(
+                _job, (j.kind == CALL_LIST_JOB) & (j.key == x.id)
+            )
+        )
+        .where(view.mine(x.incident_id))
+        .order_by(x.id)
+    )
+    for call_list, is_closed, due_at, people, job, next_at in view.rows(statement):
+        if is_closed and people:
+            findings.broken(
+                OWNED, f"call list {call_list}", f"it is closed, and {people} wait for its results"
+            )
+        if is_closed:
+            continue
+        if job != JobState.OPEN:
+            said = f"its job is {job}" if job is not None else "it has no job"
+            findings.broken(
+                OWNED, f"call list {call_list}", f"it is open, and {said}", next_step=_next_step(job)
+            )
+        elif not view.brake and next_at - view.clock > max(_seconds_until(view, 0, due_at), 0.0) + TOLERANCE:
+            findings.broken(
+                NEXT, f"call list {call_list}", "its job sleeps longer than until its results are due"
+            )
+
+
 def _look_at_campaigns(view: View, findings: Findings) -> None:
     pending = (
         sa.select(b.campaign_id.label("campaign"))
@@ -136,7 +176,10 @@ def _look_at_campaigns(view: View, findings: Findings) -> None:
     sending = (
         sa.exists()
         .where(
-            b.campaign_id == c.id, j.kind.in_([BATCH_JOB, SMS_JOB]), j.key == b.id, j.state == JobState.OPEN
+            b.campaign_id == c.id,
+            j.kind.in_(sorted(JOB_OF.values())),
+            j.key == b.id,
+            j.state == JobState.OPEN,
         )
         .correlate(_campaign)
     )
@@ -182,6 +225,7 @@ def _look_at_brakes(view: View, findings: Findings) -> None:
 
 SURVEYS = (
     Survey(_look_at_batches, (OWNED, NEXT), fleeting=True),
+    Survey(_look_at_call_lists, (OWNED, NEXT), fleeting=True),
     Survey(_look_at_campaigns, (ENDS, ENDED)),
     Survey(_look_at_brakes, (PAUSED,)),
 )

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from incident.errors import StoreUnavailable, WorkspaceError
 from incident.store.database import store_errors, take_turn, writing
 
-HEAD_REVISION = "0013"
+HEAD_REVISION = "0014"
 _VERSION_TABLE = "alembic_version"
 _TURN = "schema"
 

@@ -178,6 +178,41 @@ class MessagePart(SQLModel, table=True):
     ask_at: datetime | None = optional_time()
 
 
+class CallList(SQLModel, table=True):
+    """A list of people that the call centre calls. `number` counts the incident's lists from 1; `people` are its tasks.
+
+    Results are due at `due_at`; it is closed (`closed_at`) once all have come, or when they are due: whoever has none by
+    then was not told by it. `deleted_by` said that the call centre has no copy of the list any more. Sealed: who made it,
+    and for whom.
+    """
+
+    __tablename__ = "call_list"
+
+    id: str = Field(primary_key=True)
+    incident_id: str = Field(index=True)
+    campaign_id: str = Field(index=True)
+    number: int
+    people: int
+    made_at: datetime = time_column()
+    made_by: str
+    due_at: datetime = time_column()
+    closed_at: datetime | None = optional_time()
+    deleted_at: datetime | None = optional_time()
+    deleted_by: str | None = None
+    sealed: bytes = sealed_column()
+
+
+class CallTask(SQLModel, table=True):
+    """A delivery on a list of the call centre's, written with the intent of its attempt `n`."""
+
+    __tablename__ = "call_task"
+
+    delivery_id: str = Field(primary_key=True)
+    n: int = Field(primary_key=True)
+    incident_id: str = Field(index=True)
+    list_id: str = Field(index=True)
+
+
 class Receipt(SQLModel, table=True):
     """What came back later about a delivery's message, such as a bounce; append-only. Sealed: the other side's words.
 
