@@ -7,7 +7,7 @@ import pytest
 
 from notifiers.errors import BadGateway
 from notifiers.twilio.account import Timeouts, TwilioAccount
-from notifiers.twilio.client import sdk_client
+from notifiers.twilio.api import sdk_client
 from notifiers.twilio.transport import Transport
 from tests.support.twilio.script import ACCOUNT, KEY_SECRET, KEY_SID, SERVICE, TOKEN
 
