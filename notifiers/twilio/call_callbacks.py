@@ -82,8 +82,9 @@ class CallEvent:
     """What one request of Twilio's says of a call.
 
     `digit` is the key that was pressed, one of 0-9*#, or "" for none. `code` is Twilio's own error code, or else the SIP
-    response of 300 or more by which the call ended (three digits, RFC 3261 section 21), None without one. `seconds` is how
-    long it lasted, None before its end. `number` is the person's, digits alone.
+    response of 300 or more by which the call ended (three digits, RFC 3261 section 21), None without one; that Twilio
+    tells either of a call stands in other projects that read them, and on no page of its own that was seen. `seconds` is
+    how long it lasted, None before its end. `number` is the person's, digits alone.
     """
 
     call_sid: str
