@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from notifiers.calls.message import CallRequest
-from notifiers.outcome import Outcome
+from notifiers.outcome import Outcome, Result, Stage
 from notifiers.sms.message import SmsMessage
 from notifiers.twilio.account import Caller, Timeouts, TwilioAccount
 from notifiers.twilio.calling import CallClient
@@ -24,6 +25,8 @@ CALLBACK_TOKENS = (TOKEN,)
 PATIENT = Timeouts(connect=60, read=60)
 IMPATIENT = Timeouts(connect=0.1, read=0.2)
 NUMBER = "+8613912345678"
+SOON = 3.0
+"""Seconds within which an impatient client has given up, on a machine that is busy."""
 
 
 def an_account(port: int, **changes: Any) -> TwilioAccount:
@@ -89,6 +92,36 @@ def placed(
             return list(await asyncio.gather(*[client.place(each, may_go=may_go) for each in calls]))
 
     return asyncio.run(go())
+
+
+def kind(outcome: Outcome) -> tuple[Result, Stage, int | None]:
+    """What an outcome proves, without its words."""
+    return outcome.result, outcome.stage, outcome.code
+
+
+def number(ending: str) -> str:
+    """A number with this ending of four digits, by which the API knows what to do."""
+    return f"+861390000{ending}"
+
+
+@contextmanager
+def full_backlog() -> Iterator[int]:
+    """A port where no connection comes about, and none is refused."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        port: int = listening.getsockname()[1]
+        waiting = []
+        for _ in range(4):
+            each = socket.socket()
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))
+            waiting.append(each)
+        try:
+            yield port
+        finally:
+            for each in waiting:
+                each.close()
 
 
 @dataclass(frozen=True, slots=True)
