@@ -127,19 +127,40 @@ def event_of(form: Form) -> CallEvent | None:
     not there.
     """
     fields = dict(form)
-    call_sid = fields.get("CallSid", "")
-    status = fields.get("CallStatus", "").strip().lower()
-    if not _CALL_SID.fullmatch(call_sid) or not status:
-        return None
     digit = fields.get("Digits", "")
-    return CallEvent(
-        call_sid=call_sid,
-        status=CallStatus(status) if status in set(CallStatus) else CallStatus.unknown,
-        answered_by=_answerer(fields.get("AnsweredBy", "")),
+    return event_from(
+        fields.get("CallSid", ""),
+        fields.get("CallStatus", ""),
+        answered_by=fields.get("AnsweredBy", ""),
         digit=digit if _DIGIT.fullmatch(digit) else "",
         code=_code(fields.get("ErrorCode", ""), fields.get("SipResponseCode", "")),
-        seconds=_number(_SECONDS, fields.get("CallDuration", "")),
-        number=re.sub("[^0-9]", "", fields.get("To", "")),
+        seconds=fields.get("CallDuration", ""),
+        number=fields.get("To", ""),
+    )
+
+
+def event_from(
+    call_sid: str,
+    status: str,
+    *,
+    answered_by: str,
+    seconds: str,
+    number: str,
+    digit: str = "",
+    code: int | None = None,
+) -> CallEvent | None:
+    """What a call's status says, as Twilio tells it by callback or when it is asked; None as for `event_of`."""
+    word = status.strip().lower()
+    if not _CALL_SID.fullmatch(call_sid) or not word:
+        return None
+    return CallEvent(
+        call_sid=call_sid,
+        status=CallStatus(word) if word in set(CallStatus) else CallStatus.unknown,
+        answered_by=_answerer(answered_by),
+        digit=digit,
+        code=code,
+        seconds=_number(_SECONDS, seconds),
+        number=re.sub("[^0-9]", "", number),
     )
 
 

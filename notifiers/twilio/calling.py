@@ -1,4 +1,4 @@
-"""Placing calls by Twilio, and asking how the account stands for it. What an answer proves stands in `api`.
+"""Placing calls by Twilio, asking what became of one, and how the account stands. What an answer proves stands in `api`.
 
 Twilio is told where to ask what is said once somebody answers, and where to tell how the call ended. It finds out first
 whether a machine answers and waits until its greeting ends, so that a message can be left. Nothing is recorded.
@@ -16,7 +16,7 @@ from notifiers.errors import BadGateway
 from notifiers.outcome import Outcome
 from notifiers.twilio.account import TwilioAccount
 from notifiers.twilio.api import ApiClient, always
-from notifiers.twilio.call_callbacks import Step, step_url
+from notifiers.twilio.call_callbacks import CallEvent, Step, event_from, step_url
 from notifiers.twilio.standing import CallStanding
 
 _MOST_LISTED = 20
@@ -61,6 +61,16 @@ class CallClient(ApiClient):
     def must_take(self, call: CallRequest) -> None:
         """Raises BadMessage for a call that cannot be placed as it is."""
         self._create_form(call)
+
+    async def event_of(self, sid: str) -> CallEvent | None:
+        """What Twilio says now of a call that it took, without a key and a code; None where it holds none of this SID any
+        more, or says no status. What was asked and told while it lasted is not said again. Raises CallFailed."""
+        call = await self._ask_if_there(lambda client: client.calls(sid).fetch_async())
+        if call is None:
+            return None
+        told = (call.status, call.answered_by, call.duration, call.to)
+        status, answered_by, seconds, number = (str(each or "") for each in told)
+        return event_from(sid, status, answered_by=answered_by, seconds=seconds, number=number)
 
     async def standing(self) -> CallStanding:
         """How the account and the number to call from stand. Raises CallFailed where nothing can be learned."""

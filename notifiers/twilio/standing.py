@@ -15,8 +15,19 @@ ACTIVE = "active"
 """The status of an account that may do anything."""
 
 
+class _Funded:
+    """An account with a balance, or one whose balance is not told."""
+
+    __slots__ = ()
+    balance: Decimal | None
+
+    def balance_below(self, least: Decimal) -> bool:
+        """Whether the balance was told and is less. In the account's currency."""
+        return self.balance is not None and self.balance < least
+
+
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(_Funded):
     """What could be learned. None is "not told": a standard API key may not read the account, and subaccounts have no
     balance of their own.
 
@@ -45,13 +56,9 @@ class Standing:
         """Whether a campaign is approved, without which US networks block numbers of ten digits (error 30034)."""
         return bool(self.us_registered) or APPROVED in self.campaigns
 
-    def balance_below(self, least: Decimal) -> bool:
-        """Whether the balance was told and is less. In the account's currency."""
-        return self.balance is not None and self.balance < least
-
 
 @dataclass(frozen=True, slots=True)
-class CallStanding:
+class CallStanding(_Funded):
     """What could be learned of an account that places calls. None is "not told".
 
     `account` is active, suspended or closed; one on `trial` calls nobody but verified numbers. `caller_ours` says whether the
@@ -68,7 +75,3 @@ class CallStanding:
     def can_call(self) -> bool:
         """Whether nothing that was told speaks against calling."""
         return self.account in (None, ACTIVE) and not self.trial and self.caller_ours is not False
-
-    def balance_below(self, least: Decimal) -> bool:
-        """Whether the balance was told and is less. In the account's currency."""
-        return self.balance is not None and self.balance < least

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from notifiers.outcome import Result
+from notifiers.twilio.call_callbacks import CallStatus
 from tests.support.smpp_sending import LONG, until
 from tests.support.twilio.api import TwilioApi
 from tests.support.twilio.described import described
@@ -107,7 +108,7 @@ def test_a_call_that_does_not_fit_is_met_with_an_error(checked: tuple[int, Twili
     assert len(api.requests) == before
 
 
-def test_placing_a_call_fits(checked: tuple[int, TwilioApi]) -> None:
+def test_placing_a_call_and_asking_about_it_fits(checked: tuple[int, TwilioApi]) -> None:
     port, api = checked
     before, complaints = len(api.requests), list(api.complaints)
     address = "https://notices.example/hooks/calls"
@@ -117,10 +118,13 @@ def test_placing_a_call_fits(checked: tuple[int, TwilioApi]) -> None:
             outcome = await client.place(a_call())
             assert outcome.result is Result.accepted, outcome.text
             assert outcome.references == (api.calls.called[-1].sid,)
+            await until(lambda: api.calls.called[-1].over)
+            told = await client.event_of(api.calls.called[-1].sid)
+            assert told is not None and told.status is CallStatus.busy
 
     asyncio.run(go())
     assert api.calls.called[-1].to == NUMBER
-    assert [method for method, _ in api.requests[before:]] == ["POST"]
+    assert [method for method, _ in api.requests[before:]] == ["POST", "GET"]
     assert api.complaints == complaints
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 from notifiers.outcome import Result
-from notifiers.twilio.call_callbacks import ENDED, AnsweredBy, CallStatus, Step
+from notifiers.twilio.api import CallFailed
+from notifiers.twilio.call_callbacks import ENDED, AnsweredBy, CallEvent, CallStatus, Step
 from tests.support.twilio.answering import (
     GREETING,
     NO_KEY,
@@ -24,7 +26,7 @@ from tests.support.twilio.answering import (
 )
 from tests.support.twilio.api import TwilioApi
 from tests.support.twilio.script import OTHER_TOKEN, Act, Answer, Called, Callee, Fault
-from tests.support.twilio.sending import NUMBER, a_call, placed
+from tests.support.twilio.sending import NUMBER, a_call, a_call_client, placed
 from tests.support.twilio.server import twilio_api
 
 ANSWERED = (Step.answer, 0, "")
@@ -168,6 +170,43 @@ def test_a_call_whose_answer_was_lost_is_led_all_the_same_and_is_not_placed_agai
         [call] = api.calls.await_over(1)
     assert {(each.own_id, each.event.call_sid) for each in answering.asked} == {("d9.4", call.sid)}
     assert call.texts[-1] == THANKS
+
+
+def asked_about(port: int, sid: str, **changes: Any) -> CallEvent | None:
+    async def go() -> CallEvent | None:
+        async with a_call_client(port, **changes) as client:
+            return await client.event_of(sid)
+
+    return asyncio.run(go())
+
+
+@pytest.mark.parametrize(
+    ("callee", "status", "answered_by", "seconds"),
+    [
+        (Callee(), CallStatus.completed, AnsweredBy.human, 7),
+        (Callee(answer=Answer.MACHINE), CallStatus.completed, AnsweredBy.machine, 7),
+        (Callee(answer=Answer.BUSY), CallStatus.busy, AnsweredBy.unknown, None),
+        (Callee(held=True), CallStatus.queued, AnsweredBy.unknown, None),
+    ],
+)
+def test_a_call_of_which_nothing_was_told_is_asked_about_by_its_sid(
+    callee: Callee, status: CallStatus, answered_by: AnsweredBy, seconds: int | None
+) -> None:
+    with calls_answered() as answering, twilio_api(callee=callee) as api:
+        placed(api.port, a_call(), callback_base=answering.base)
+        if not callee.held:
+            api.calls.await_over(1)
+        [call] = api.calls.called
+        told = asked_about(api.port, call.sid)
+    assert told == CallEvent(call.sid, status, answered_by, "", None, seconds, NUMBER.removeprefix("+"))
+
+
+def test_of_a_call_that_is_not_there_nothing_is_said_and_a_refusal_is_an_error() -> None:
+    with twilio_api() as api:
+        assert asked_about(api.port, "CA" + "0" * 32) is None
+        with pytest.raises(CallFailed) as failed:
+            asked_about(api.port, "CA" + "0" * 32, key_secret="guess")
+    assert failed.value.status == 401
 
 
 def test_many_calls_at_once_are_each_led_by_their_own_steps() -> None:

@@ -58,8 +58,8 @@ class Switchboard:
         released: threading.Event,
     ) -> None:
         self.called: list[Called] = []
-        self._options, self._note, self._told, self._complaints = options, note, told, complaints
-        self._ended, self._released = ended, released
+        self.complaints, self.ended = complaints, ended
+        self._options, self._note, self._told, self._released = options, note, told, released
         self._lock = threading.Lock()
 
     def of(self, number: str) -> list[Called]:
@@ -76,12 +76,10 @@ class Switchboard:
 
     def code_for(self, form: Mapping[str, str]) -> int | None:
         """The error of a request that is not taken."""
-        options = self._options
+        incoming, verified = self._options.incoming, self._options.verified
         if not _E164.fullmatch(form.get("To", "")):
             return 21211
-        if form.get("From") not in {n for n, speaks in options.incoming.items() if speaks} | {
-            *options.verified
-        }:
+        if not incoming.get(form.get("From", "")) and form.get("From") not in verified:
             return 21210
         if not _is_address(form.get("Url", "")):
             return 21205
@@ -115,9 +113,9 @@ class Switchboard:
             "StatusCallbackEvent": "completed",
             "MachineDetection": "DetectMessageEnd",
         }
-        self._complaints.extend(name for name, value in wanted.items() if form.get(name) != value)
+        self.complaints.extend(name for name, value in wanted.items() if form.get(name) != value)
         if not _is_address(form.get("StatusCallback", "")):
-            self._complaints.append("StatusCallback")
+            self.complaints.append("StatusCallback")
 
     def _callee_of(self, number: str) -> Callee:
         callees = self._options.callees
@@ -128,30 +126,31 @@ class Switchboard:
         callee = self._callee_of(call.to)
         if callee.held and not self._is_released():
             return
-        if self._ended.wait(callee.rings):
+        if self.ended.wait(callee.rings):
             return
         if callee.answer in _NOT_ANSWERED:
             call.status = str(callee.answer)
         else:
-            call.status = "in-progress"
-            _Conversation(call, callee, self._ask, self._complaints, self._tell_end, self._ended).run()
+            call.status, call.answered_by = "in-progress", str(callee.answer)
+            _Conversation(call, callee, self).run()
             call.status = "completed"
         if callee.status_held and not self._is_released():
             return
         if not callee.backwards or callee.answer in _NOT_ANSWERED:
-            self._tell_end(call, callee)
+            self.tell_end(call, callee)
         with self._lock:
             call.over = True
             self._note("over", {"sid": call.sid, "to": call.to, "texts": call.texts, "pressed": call.pressed})
 
     def _is_released(self) -> bool:
         while not self._released.wait(0.02):
-            if self._ended.is_set():
+            if self.ended.is_set():
                 return False
         return True
 
-    def _tell_end(self, call: Called, callee: Callee) -> None:
-        form = _fields_of(call, callee) | {
+    def tell_end(self, call: Called, callee: Callee) -> None:
+        """The status callback."""
+        form = _fields_of(call) | {
             "CallbackSource": "call-progress-events",
             "SequenceNumber": "0",
             "Timestamp": format_datetime(datetime.now(UTC)),
@@ -166,9 +165,9 @@ class Switchboard:
         code = _SIP.get(callee.answer) if callee.code is None else callee.code
         if code is not None:
             form["SipResponseCode" if code < 1000 else "ErrorCode"] = str(code)
-        self._ask(call, callee, call.status_callback, form, doubled=callee.doubled)
+        self.ask(call, callee, call.status_callback, form, doubled=callee.doubled)
 
-    def _ask(
+    def ask(
         self, call: Called, callee: Callee, url: str, form: Mapping[str, str], *, doubled: bool = False
     ) -> Reply:
         """One request of a call; of a doubled one the first answer counts."""
@@ -187,37 +186,28 @@ class Switchboard:
 class _Conversation:
     """One call while it lasts."""
 
-    def __init__(
-        self,
-        call: Called,
-        callee: Callee,
-        ask: Callable[..., Reply],
-        complaints: list[str],
-        tell_end: Callable[[Called, Callee], None],
-        ended: threading.Event,
-    ) -> None:
-        self._call, self._callee, self._ask, self._complaints = call, callee, ask, complaints
-        self._tell_end, self._ended = tell_end, ended
+    def __init__(self, call: Called, callee: Callee, board: Switchboard) -> None:
+        self._call, self._callee, self._board = call, callee, board
         self._keys = list(callee.keys) if callee.answer in (Answer.HUMAN, Answer.UNKNOWN) else []
         self._documents = 0
         self._end_told = False
 
     def run(self) -> None:
-        reply = self._ask(self._call, self._callee, self._call.url, self._fields())
+        reply = self._board.ask(self._call, self._callee, self._call.url, _fields_of(self._call))
         while True:
             self._documents += 1
-            verbs = verbs_of(reply, self._complaints.append)
+            verbs = verbs_of(reply, self._board.complaints.append)
             if self._callee.hangs_up_after == self._documents:
                 break
             question = self._listen(verbs)
             if question is None:
                 break
             if self._documents >= _MOST_DOCUMENTS:
-                self._complaints.append("a call without end")
+                self._board.complaints.append("a call without end")
                 break
             reply = question
         if self._callee.backwards and not self._end_told:
-            self._tell_end(self._call, self._callee)
+            self._board.tell_end(self._call, self._callee)
 
     def _listen(self, verbs: list[Verb]) -> Reply | None:
         """What came back for the key that was pressed; None where the call is over without one."""
@@ -234,23 +224,20 @@ class _Conversation:
         return None
 
     def _press(self, gather: Gather, key: str) -> Reply | None:
-        if self._ended.wait(self._callee.thinks):
+        if self._board.ended.wait(self._callee.thinks):
             return None
         if not _is_address(gather.action):
-            self._complaints.append(f"no address to tell a key to: {gather.action}")
+            self._board.complaints.append(f"no address to tell a key to: {gather.action}")
             return None
         if self._callee.backwards and not self._end_told:
             self._end_told = True
-            self._tell_end(self._call, self._callee)
+            self._board.tell_end(self._call, self._callee)
         self._call.pressed += key
-        form = self._fields() | {"Digits": key, "FinishedOnKey": "", "msg": "Gather End"}
-        return self._ask(self._call, self._callee, gather.action, form, doubled=self._callee.doubled)
-
-    def _fields(self) -> dict[str, str]:
-        return _fields_of(self._call, self._callee)
+        form = _fields_of(self._call) | {"Digits": key, "FinishedOnKey": "", "msg": "Gather End"}
+        return self._board.ask(self._call, self._callee, gather.action, form, doubled=self._callee.doubled)
 
 
-def _fields_of(call: Called, callee: Callee) -> dict[str, str]:
+def _fields_of(call: Called) -> dict[str, str]:
     fields = {
         "AccountSid": ACCOUNT,
         "ApiVersion": "2010-04-01",
@@ -265,8 +252,8 @@ def _fields_of(call: Called, callee: Callee) -> dict[str, str]:
         "SomethingNew": " 新 ",
         "SomethingEmpty": "",
     }
-    if callee.answer not in _NOT_ANSWERED and call.machine_detection:
-        fields["AnsweredBy"] = str(callee.answer)
+    if call.answered_by is not None and call.machine_detection:
+        fields["AnsweredBy"] = call.answered_by
     return fields
 
 
@@ -274,16 +261,16 @@ def shown(call: Called) -> dict[str, Any]:
     """A call as the API shows it."""
     return {
         "account_sid": ACCOUNT,
-        "answered_by": None,
+        "answered_by": call.answered_by,
         "api_version": "2010-04-01",
         "date_created": call.created_at,
         "date_updated": call.created_at,
         "direction": "outbound-api",
-        "duration": None,
+        "duration": "7" if call.status == "completed" else None,
         "from": call.caller,
         "queue_time": "0",
         "sid": call.sid,
-        "status": "queued",
+        "status": call.status,
         "to": call.to,
         "uri": f"/2010-04-01/Accounts/{ACCOUNT}/Calls/{call.sid}.json",
     }

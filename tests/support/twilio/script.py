@@ -214,6 +214,7 @@ class Called:
     machine_detection: str
     created_at: str
     status: str = "queued"
+    answered_by: str | None = None
     pressed: str = ""
     heard: list[Heard] = field(default_factory=list)
     over: bool = False

@@ -75,6 +75,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._create_message(self._form(body))
         elif split.path.endswith("/Calls.json") and method == "POST":
             self._create_call(self._form(body))
+        elif "/Calls/" in split.path and method == "GET":
+            self._one_call(split.path)
         elif split.path.endswith(("/IncomingPhoneNumbers.json", "/OutgoingCallerIds.json")):
             self._numbers(split.path.rpartition("/")[2].removesuffix(".json"), query)
         elif split.path.endswith("/Messages.json"):
@@ -193,6 +195,11 @@ class _Handler(BaseHTTPRequestHandler):
             if method == "POST":
                 message.body = ""
             self._json(200, self._shown(message))
+
+    def _one_call(self, path: str) -> None:
+        sid = path.rpartition("/")[2].removesuffix(".json")
+        call = next((each for each in self.api.calls.called if each.sid == sid), None)
+        self._error(404, 20404) if call is None else self._json(200, shown_call(call))
 
     def _numbers(self, part: str, query: dict[str, str]) -> None:
         options = self.api.options
