@@ -12,8 +12,8 @@ from notifiers.numbers import WRITTEN_AS, is_number
 class CallRequest:
     """A call to the number `to` (E.164 with its plus).
 
-    `own_id` is ours for this attempt. All that is asked and told while the call lasts comes under it; it says nothing of
-    the person. Raises BadAddress.
+    `own_id` is ours for this attempt. All that is asked and told while the call lasts comes under it; it says nothing
+    of the person. Raises BadAddress.
     """
 
     to: str

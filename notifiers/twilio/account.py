@@ -39,9 +39,9 @@ class Timeouts:
 class Caller:
     """By what we call, checked when it is made. Raises BadGateway.
 
-    `number` is what people see (E.164 with its plus): a number of the account's, or one that it verified. `ring_seconds`,
-    5 to 120, is how long a telephone rings; Twilio adds up to 5 to it. `longest_seconds`, 30 to 600, is when a call that
-    was answered is ended.
+    `number` is what people see (E.164 with its plus): a number of the account's, or one that it verified.
+    `ring_seconds`, 5 to 120, is how long a telephone rings; Twilio adds up to 5 to it. `longest_seconds`, 30 to 600,
+    is when a call that was answered is ended.
     """
 
     number: str

@@ -1,11 +1,11 @@
-"""What sending and calling by Twilio's API have in common: one client's connections, what an answer proves, and questions.
+"""What sending and calling by Twilio's API share: a client's connections, what an answer proves, and questions.
 
 What an answer proves:
 - 201 with a SID: accepted, at `reply`; the SID is the one reference, and callbacks name it. It is queued, no more.
-- 4xx: as `codes` says of Twilio's code. At `reply` it may be about this one person, at `account` it would meet everybody.
+- 4xx: as `codes` says of Twilio's code. At `reply` it may be about this person, at `account` it would meet everybody.
 - 429: temporary, at `account`.
-- 5xx: ambiguous, at `submitted`. Neither sending nor calling is idempotent there, and Twilio says itself that it may have
-  been taken (error 20500). So is an answer that is none of the API's.
+- 5xx: ambiguous, at `submitted`. Neither sending nor calling is idempotent there, and Twilio says itself that it may
+  have been taken (error 20500). So is an answer that is none of the API's.
 - No connection: not_sent, at `connect` or `tls`. No answer to a request that left: ambiguous, at `submitted`.
 
 Nothing is ever asked for a second time here. Twilio has no key by which a request could be repeated safely.
@@ -40,8 +40,8 @@ _REFUSALS = frozenset(range(400, 500)) - {408}
 
 
 class CallFailed(CarrierError):
-    """A call of the API that is no sending did not succeed. `outcome` says how far it came and what was answered; `status`
-    is the HTTP status, None without an answer."""
+    """A call of the API that is no sending did not succeed. `outcome` says how far it came and what was answered;
+    `status` is the HTTP status, None without an answer."""
 
     def __init__(self, outcome: Outcome, status: int | None) -> None:
         super().__init__(f"{outcome.peer}: {outcome.text} ({outcome.stage})")

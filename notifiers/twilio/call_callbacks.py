@@ -4,9 +4,9 @@ All of it comes as a POST of form fields to an address that only we can have mad
 messages are: `callbacks` reads a body and checks it. It can come doubled, late and out of order, and the end of a call
 before the key that was pressed in it.
 
-An address below the base is "BASE/ID.STEP.ROUND.MAC": ID is `CallRequest.own_id`, STEP says what for, ROUND counts how often
-the text was said by then, and MAC covers all three. Its key is another than that of messages' addresses, so that an
-address of a message is never one of a call.
+An address below the base is "BASE/ID.STEP.ROUND.MAC": ID is `CallRequest.own_id`, STEP says what for, ROUND counts how
+often the text was said by then, and MAC covers all three. Its key is another than that of messages' addresses, so that
+an address of a message is never one of a call.
 """
 
 from __future__ import annotations
@@ -81,10 +81,10 @@ class AnsweredBy(StrEnum):
 class CallEvent:
     """What one request of Twilio's says of a call.
 
-    `digit` is the key that was pressed, one of 0-9*#, or "" for none. `code` is Twilio's own error code, or else the SIP
-    response of 300 or more by which the call ended (three digits, RFC 3261 section 21), None without one; that Twilio
-    tells either of a call stands in other projects that read them, and on no page of its own that was seen. `seconds` is
-    how long it lasted, None before its end. `number` is the person's, digits alone.
+    `digit` is the key that was pressed, one of 0-9*#, or "" for none. `code` is Twilio's own error code, or else the
+    SIP response of 300 or more by which the call ended (three digits, RFC 3261 section 21), None without one; that
+    Twilio tells either of a call stands in other projects that read them, and on no page of its own that was seen.
+    `seconds` is how long it lasted, None before its end. `number` is the person's, digits alone.
     """
 
     call_sid: str
@@ -97,8 +97,8 @@ class CallEvent:
 
 
 def step_url(base: str, own_id: str, step: Step, *, key: bytes, round: int = 0) -> str:
-    """The address for one step of one attempt. Raises BadMessage for an id that an address cannot hold as it is, and for a
-    round that is none of ROUNDS."""
+    """The address for one step of one attempt. Raises BadMessage for an id that an address cannot hold as it is, and
+    for a round that is none of ROUNDS."""
     if round not in ROUNDS:
         raise BadMessage(f"a number from {ROUNDS.start} to {ROUNDS.stop - 1}", where="round")
     if len(own_id) > LONGEST_OWN_ID:
@@ -123,8 +123,8 @@ def _key(key: bytes) -> bytes:
 def event_of(form: Form) -> CallEvent | None:
     """What a form says of a call; None where it does not say of which call, or no status. Check it first.
 
-    A status or an answerer that is not known reads as unknown, and a field that has not the shape it should have as one that is
-    not there.
+    A status or an answerer that is not known reads as unknown, and a field that has not the shape it should have as
+    one that is not there.
     """
     fields = dict(form)
     digit = fields.get("Digits", "")

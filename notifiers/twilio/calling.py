@@ -1,4 +1,5 @@
-"""Placing calls by Twilio, asking what became of one, and how the account stands. What an answer proves stands in `api`.
+"""Placing calls by Twilio, asking what became of one, and how the account stands. What an
+answer proves is said in `api`.
 
 Twilio is told where to ask what is said once somebody answers, and where to tell how the call ended. It finds out first
 whether a machine answers and waits until its greeting ends, so that a message can be left. Nothing is recorded.
@@ -28,8 +29,9 @@ class CallClient(ApiClient):
         async with CallClient(account, callback_key=key) as client:
             outcome = await client.place(call, may_go=lambda: True)
 
-    `callback_key` makes the addresses that only we can have made. `peer` is the account's `calls_peer`. Raises BadGateway
-    for an account without a caller, or without an address for callbacks: a call whose text nobody can ask for says nothing.
+    `callback_key` makes the addresses that only we can have made. `peer` is the account's `calls_peer`. Raises
+    BadGateway for an account without a caller, or without an address for callbacks: a call whose text nobody can ask
+    for says nothing.
     """
 
     def __init__(
@@ -63,8 +65,8 @@ class CallClient(ApiClient):
         self._create_form(call)
 
     async def event_of(self, sid: str) -> CallEvent | None:
-        """What Twilio says now of a call that it took, without a key and a code; None where it holds none of this SID any
-        more, or says no status. What was asked and told while it lasted is not said again. Raises CallFailed."""
+        """What Twilio says now of a call that it took, without a key and a code; None where it holds none of this SID
+        any more, or says no status. What was asked and told while it lasted is not said again. Raises CallFailed."""
         call = await self._ask_if_there(lambda client: client.calls(sid).fetch_async())
         if call is None:
             return None

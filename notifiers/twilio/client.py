@@ -1,5 +1,5 @@
 """Handing short messages to Twilio, looking for one whose answer was lost, and asking how the account stands. What an
-answer proves stands in `api`."""
+answer proves is said in `api`."""
 
 from __future__ import annotations
 

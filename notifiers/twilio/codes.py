@@ -29,8 +29,8 @@ class Verdict(StrEnum):
 
 
 class Meaning(NamedTuple):
-    """A code: what it says, what follows, and whether it is about this one message or call (`reply`) or about us, whoever
-    it is for (`account`)."""
+    """A code: what it says, what follows, and whether it is about this one message or call (`reply`) or about us,
+    whoever it is for (`account`)."""
 
     code: int
     words: str
@@ -53,8 +53,9 @@ _OURS, _THEIRS = Stage.account, Stage.reply
 
 # Meanings follow Twilio's Error and Warning Dictionary (twilio.com/docs/api/errors). The pages of 20500, 21610, 21612,
 # 21608, 21606, 21635, 21659, 30022, 30036 and 57012 were read; of the others only titles, in lists that other projects
-# keep. What follows from each is ours. Of calls the pages of 10004, 13224, 13226, 21202, 21205, 21208, 21210, 21213, 21214,
-# 21216, 21217, 34002, 573002 and 573005 were read, and of the others the titles in Twilio's own list of all codes.
+# keep. What follows from each is ours. Of calls the pages of 10004, 13224, 13226, 21202, 21205, 21208, 21210, 21213,
+# 21214, 21216, 21217, 34002, 573002 and 573005 were read, and of the others the titles in Twilio's own list of all
+# codes.
 _KNOWN = (
     (10001, "the account is not active", _NEVER, _OURS),
     (10004, "the account has as many calls at a time as it may", _LATER, _OURS),

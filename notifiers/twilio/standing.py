@@ -61,8 +61,9 @@ class Standing(_Funded):
 class CallStanding(_Funded):
     """What could be learned of an account that places calls. None is "not told".
 
-    `account` is active, suspended or closed; one on `trial` calls nobody but verified numbers. `caller_ours` says whether the
-    number to call from is one of the account's that can call, or one that it verified; others are refused (error 21210).
+    `account` is active, suspended or closed; one on `trial` calls nobody but verified numbers. `caller_ours` says
+    whether the number to call from is one of the account's that can call, or one that it verified; others are refused
+    (error 21210).
     """
 
     account: str | None

@@ -1,7 +1,7 @@
 """What is said in a call, as Twilio reads it (TwiML): the few documents that calls need, from plain lines. Pure.
 
-Each line is one <Say>, cut into several where it is longer than Twilio says at once. The document is built by Twilio's own
-`VoiceResponse`; all functions here raise CarrierMissing where `twilio` is not installed.
+Each line is one <Say>, cut into several where it is longer than Twilio says at once. The document is built by Twilio's
+own `VoiceResponse`; all functions here raise CarrierMissing where `twilio` is not installed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ CONTENT_TYPE = "text/xml; charset=utf-8"
 """What an answer to Twilio is sent as."""
 
 MOST_SAY_OCTETS = 3000
-"""Of one <Say>, in UTF-8: the least that any kind of voice takes (error 13521; a basic voice takes 4096, one of Google's 5000)."""
+"""Of one <Say>, in UTF-8: the least that any kind of voice takes (error 13521; a basic voice takes 4096, one of
+Google's 5000)."""
 MOST_SAY_ENCODED = 4500
 """Characters of one <Say>, URL-encoded (error 13521): 500 of Chinese."""
 MOST_OCTETS = 64_000
@@ -67,8 +68,8 @@ def ask(
     otherwise: Iterable[str],
     voice: str = "",
 ) -> str:
-    """Say these lines and take one key, which goes to the address `action`; it may be pressed while they are said. Where none
-    comes within `wait_seconds` (one of WAITS) of the last word, say `otherwise` and hang up.
+    """Say these lines and take one key, which goes to the address `action`; it may be pressed while they are said.
+    Where none comes within `wait_seconds` (one of WAITS) of the last word, say `otherwise` and hang up.
 
     `language` is a notice's, a key of VOICES; `voice` names another than its usual one. Raises BadMessage.
     """
@@ -127,8 +128,9 @@ def _say(verb: Any, lines: Iterable[str], voice: Voice) -> None:
 
 
 def pieces_of(line: str) -> list[str]:
-    """A line as it is said: without what XML cannot hold and without controls, one space for any number of them, and cut
-    where it is too long for one <Say>, at the end of a sentence or between words where there is one. None of an empty line."""
+    """A line as it is said: without what XML cannot hold and without controls, one space for any number of them, and
+    cut where it is too long for one <Say>, at the end of a sentence or between words where there is one. None of an
+    empty line."""
     rest = _SPACE.sub(" ", _NOT_SAID.sub(" ", line)).strip()
     pieces = []
     while rest:

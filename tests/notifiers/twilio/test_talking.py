@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,7 @@ def test_as_a_process_of_its_own_it_calls_too_and_says_so_before_anybody_else_kn
             assert sorted(each["to"] for each in events("called")) == sorted([NUMBER, busy])
             while len(events("over")) < 2:
                 assert process.poll() is None
+                time.sleep(0.01)
     finally:
         process.kill()
         process.communicate(timeout=30)

@@ -1,4 +1,4 @@
-"""What the stand-in for Twilio's API keeps of messages, and the callbacks by which it tells of them; calls are in `calls`."""
+"""What the stand-in for Twilio's API keeps of messages, and how it tells of them. Calls are in `calls`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls as the stand-in for Twilio makes them: somebody answers or nobody does, hears what is said, and presses keys."""
+"""Calls as the stand-in for Twilio makes them: somebody answers, hears and presses keys, or nobody does."""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ def described(upstream: str) -> Iterator[int]:
 
 
 def _spelled_out(api: dict[str, Any]) -> dict[str, Any]:
-    """The same description, which says of lists in forms what OpenAPI takes for granted: one field for each entry. Prism
-    takes a list for one only where it is said."""
+    """The same description, which says of lists in forms what OpenAPI takes for granted: one field for each entry.
+    Prism takes a list for one only where it is said."""
     for path in api["paths"].values():
         form = path.get("post", {}).get("requestBody", {}).get("content", {}).get(_FORM, {})
         fields = form.get("schema", {}).get("properties", {})

@@ -96,12 +96,13 @@ class Answer(StrEnum):
 class Callee:
     """Who is called, and how all of it is asked and told.
 
-    One of `keys` is pressed for each question in turn, "-" for none; after the last none is. Whoever `hangs_up_after` so
-    many documents hears nothing of the last of them. It rings for `rings` seconds, and each key takes `thinks` seconds.
-    `code` says why a call failed: of three digits a SIP response, else an error of Twilio's.
+    One of `keys` is pressed for each question in turn, "-" for none; after the last none is. Whoever `hangs_up_after`
+    so many documents hears nothing of the last of them. It rings for `rings` seconds, and each key takes `thinks`
+    seconds. `code` says why a call failed: of three digits a SIP response, else an error of Twilio's.
 
-    Keys and the end are told `doubled` twice, the end `backwards` before the first key. Of a `held` call nothing is asked
-    before it is released, of a `status_held` one the end is not told before. `unsigned` requests bear no signature.
+    Keys and the end are told `doubled` twice, the end `backwards` before the first key. Of a `held` call nothing is
+    asked before it is released, of a `status_held` one the end is not told before. `unsigned` requests bear no
+    signature.
     """
 
     answer: Answer = Answer.HUMAN
@@ -202,7 +203,7 @@ class Heard:
 
 @dataclass(slots=True)
 class Called:
-    """A call that was taken, whatever was answered. `pressed` are the keys that were told, `heard` all that was said."""
+    """A call that was taken, whatever was answered. `pressed` are the keys that were told, `heard` what was said."""
 
     sid: str
     to: str
