@@ -1,5 +1,5 @@
-"""Placing calls by Twilio, asking what became of one, and how the account stands. What an
-answer proves is said in `api`.
+"""Placing calls by Twilio, asking what became of one, and how the account stands. What an answer proves is said in
+`api`.
 
 Twilio is told where to ask what is said once somebody answers, and where to tell how the call ended. It finds out first
 whether a machine answers and waits until its greeting ends, so that a message can be left. Nothing is recorded.

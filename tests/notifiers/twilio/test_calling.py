@@ -147,6 +147,7 @@ def test_an_outcome_says_what_was_proved(
         (refused(408, 408), (Result.ambiguous, Stage.submitted, 408)),
         (refused(302, 302), (Result.ambiguous, Stage.submitted, 302)),
         (Fault(Act.GARBAGE), (Result.ambiguous, Stage.submitted, None)),
+        (Fault(Act.NAMELESS), (Result.ambiguous, Stage.submitted, None)),
     ],
 )
 def test_each_kind_of_answer_is_told_apart(fault: Fault, expected: tuple[Result, Stage, int | None]) -> None:

@@ -31,6 +31,8 @@ class Act(StrEnum):
     """Taken; answered with `status` and `code` all the same."""
     GARBAGE = "garbage"
     """Taken; answered with what is no JSON."""
+    NAMELESS = "nameless"
+    """Taken; answered without a SID."""
     TRICKLE = "trickle"
     """Taken; an octet of the answer at a time, without end."""
 

@@ -145,6 +145,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(fault.status, fault.code)
         elif fault.act is Act.GARBAGE:
             self._octets(201, b"<html>created</html>")
+        elif fault.act is Act.NAMELESS:
+            self._json(201, {**shown, "sid": None})
         else:
             self._trickle()
 
