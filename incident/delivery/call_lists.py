@@ -19,6 +19,7 @@ from sqlmodel import Session, col, func, select
 from incident.carrier_settings import CallCentreSettings
 from incident.delivery.fallback import Way
 from incident.delivery.ledger import Due, Member, recount, write_intent
+from incident.delivery.let_go import wake_the_waves
 from incident.delivery.next_means import failed_with
 from incident.delivery.next_steps import unreached_people
 from incident.delivery.planner import Planner, planner_for
@@ -43,7 +44,7 @@ from incident.record.incidents import must_be_open
 from incident.settings import Means, Settings
 from incident.store.change import Change, open_row
 from incident.store.store import Store
-from incident.store.tables import Batch, CallList, CallTask, Campaign, Delivery, Job
+from incident.store.tables import Batch, CallList, CallTask, Campaign, Delivery, Job, Waves
 
 LISTED = "calls.listed"
 DELETED = "calls.deleted"
@@ -77,6 +78,8 @@ def make_call_list(
 ) -> Listed:
     """Put those on a list whose next means is the phone, or with `again` those who did not answer before; `most` people.
 
+    While a sending goes out in waves, nobody is called whose wave has not begun.
+
     They are in progress from now on. `whom` is who gets the list. Raises `Refused` where the call centre is not declared,
     nothing may leave, or nobody is to be called, and `HeldBack` under a hold.
     """
@@ -105,13 +108,24 @@ def make_call_list(
     for start in range(0, len(chosen), _TOGETHER):
         row.people += _put_on(change, row, chosen[start : start + _TOGETHER])
     if campaign.state == CampaignState.ENDED:
-        campaign.state, campaign.ended_at = CampaignState.SENDING, None
-        change.put(campaign)
-        change.note(goes_on=campaign.id)
+        _let_go_on(change, campaign)
     change.put(row, {"whom": whom})
     change.note(call_list=number, people=row.people)
     put_job(change.session, CALL_LIST_JOB, row.id, incident_id=incident_id, after=_seconds(row, change.at))
     return Listed(row, left_out)
+
+
+def _let_go_on(change: Change, campaign: Campaign) -> None:
+    """Let a campaign go on that had ended: nobody waits for a wave of it any more."""
+    campaign.state, campaign.ended_at = CampaignState.SENDING, None
+    change.put(campaign)
+    change.note(goes_on=campaign.id)
+    waves = change.session.get(Waves, campaign.id)
+    if waves is not None:
+        last = select(func.max(Batch.seq)).where(Batch.campaign_id == campaign.id)
+        waves.to_seq = change.session.exec(last).one()
+        change.put(waves)
+        wake_the_waves(change.session, campaign.id, campaign.incident_id)
 
 
 def _must_be_declared(settings: Settings) -> CallCentreSettings:
@@ -166,9 +180,27 @@ class _Found:
 
 
 def _next_by_phone(session: Session, planner: Planner) -> Iterator[_Found]:
+    waiting = _waiting_for_a_wave(session, planner.campaign_id)
     for delivery, person in unreached_people(session, planner):
+        if delivery.batch_id in waiting:
+            continue
         if planner.planned(session, delivery, person).way is Way.PHONE:
             yield _Found(delivery.id, delivery.leader_id)
+
+
+def _waiting_for_a_wave(session: Session, campaign_id: str) -> frozenset[str]:
+    """The batches of a campaign under way whose wave has not begun."""
+    found = (
+        select(Batch.id)
+        .join(Waves, col(Waves.id) == col(Batch.campaign_id))
+        .join(Campaign, col(Campaign.id) == col(Batch.campaign_id))
+        .where(
+            Batch.campaign_id == campaign_id,
+            Batch.seq > Waves.to_seq,
+            Campaign.state != CampaignState.ENDED,
+        )
+    )
+    return frozenset(session.exec(found).all())
 
 
 def _called_again(session: Session, campaign_id: str) -> Iterator[_Found]:

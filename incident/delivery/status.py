@@ -15,9 +15,11 @@ from sqlmodel import Session, col, func, or_, select
 from incident.delivery.codes import code_mac, read_code
 from incident.delivery.states import (
     BATCH_JOB,
+    CHANNELS,
     DOMAIN_LIMITS,
     EMAIL,
     IN_PROGRESS,
+    PHONE,
     SMS,
     Addressee,
     CampaignState,
@@ -36,6 +38,7 @@ from incident.store.tables import (
     Attempt,
     Batch,
     Brake,
+    CallList,
     Campaign,
     Delivery,
     Job,
@@ -48,12 +51,15 @@ from incident.store.tables import (
 from notifiers.outcome import Result
 
 _FETCHED = 500
+CALLS = "calls."
+"""How the peer of whatever places calls by machine begins, where one carrier has SMS too."""
 _COUNTERS = ("pending", "accepted", "delivered", "returned", "complaints", "moved_on")
 
 
 @dataclass(frozen=True)
 class Account:
-    """Where everybody stands. `accepted` is the rank reached: the relay, or the carrier of SMS, took charge of the message.
+    """Where everybody stands. `accepted` is the rank reached: the relay, or the carrier of SMS, took charge of the message, or
+    somebody was told on the phone.
 
     Of the accepted, `delivered` is who has it by a receipt. `returned` messages came back after they were accepted.
     `accepted_by` and `unreached` count by the means that tells people now; who went on to it after another had failed is
@@ -92,11 +98,6 @@ class Account:
         for (_, why), count in self.unreached.items():
             found[why] += count
         return dict(sorted(found.items()))
-
-    @property
-    def by_sms(self) -> bool:
-        """Whether SMS is among the means."""
-        return SMS in self.accepted_by
 
     @property
     def unreachable_total(self) -> int:
@@ -179,34 +180,48 @@ def account(session: Session, campaign: Campaign) -> Account:
     )
 
 
-def sends_by_sms(session: Session, campaign_id: str) -> bool:
-    """Whether somebody of a campaign is told by SMS, or was."""
+def means_used(session: Session, campaign_id: str) -> list[str]:
+    """The means by which people of a campaign are told, or were, in the order of `CHANNELS`."""
     batches = select(Batch.id).where(Batch.campaign_id == campaign_id)
-    # What settled has parts on record, or stands in a batch with somebody unreachable: no long list is read whole.
-    by_parts = (
+    incident_id = select(Campaign.incident_id).where(Campaign.id == campaign_id).scalar_subquery()
+    found = {EMAIL}
+    # What settled is on record beside the deliveries, or stands in a batch with somebody unreachable: no long list is
+    # read whole. Parts are of SMS, and of calls by machine.
+    parts = (
         select(MessagePart.delivery_id)
         .join(Delivery, col(Delivery.id) == col(MessagePart.delivery_id))
-        .where(col(Delivery.batch_id).in_(batches))
+        .where(col(Delivery.batch_id).in_(batches), MessagePart.incident_id == incident_id)
     )
-    by_rows = select(Delivery.id).where(
-        col(Delivery.batch_id).in_(batches.where(or_(Batch.pending > 0, Batch.unreachable > 0))),
-        Delivery.channel == SMS,
+    by_machine = col(MessagePart.centre).startswith(CALLS)
+    rows = select(Delivery.id).where(
+        col(Delivery.batch_id).in_(batches.where(or_(Batch.pending > 0, Batch.unreachable > 0)))
     )
-    return any(session.exec(each.limit(1)).first() is not None for each in (by_parts, by_rows))
+    looks = {
+        SMS: [parts.where(~by_machine)],
+        PHONE: [select(CallList.id).where(CallList.campaign_id == campaign_id), parts.where(by_machine)],
+    }
+    for channel, beside in looks.items():
+        asked = [*beside, rows.where(Delivery.channel == channel)]
+        if any(session.exec(each.limit(1)).first() is not None for each in asked):
+            found.add(channel)
+    return [channel for channel in CHANNELS if channel in found]
 
 
 def _accepted_by(session: Session, campaign_id: str, accepted: int) -> dict[str, int]:
-    if not sends_by_sms(session, campaign_id):
-        return {EMAIL: accepted}
+    used = means_used(session, campaign_id)
     batches = select(Batch.id).where(Batch.campaign_id == campaign_id, Batch.accepted > 0)
-    by_sms = _count(
-        session,
-        batches,
-        col(Delivery.principal).is_(True)
-        & (col(Delivery.state) == DeliveryState.ACCEPTED)
-        & (col(Delivery.channel) == SMS),
-    )
-    return {EMAIL: accepted - by_sms, SMS: by_sms}
+    others = {
+        channel: _count(
+            session,
+            batches,
+            col(Delivery.principal).is_(True)
+            & (col(Delivery.state) == DeliveryState.ACCEPTED)
+            & (col(Delivery.channel) == channel),
+        )
+        for channel in used
+        if channel != EMAIL
+    }
+    return {EMAIL: accepted - sum(others.values()), **others}
 
 
 def _count(session: Session, batches: Any, condition: Any) -> int:

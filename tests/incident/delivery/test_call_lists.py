@@ -15,9 +15,10 @@ from incident.delivery.states import CampaignState, DeliveryState, Rank
 from incident.durable import EVERYTHING, set_brake
 from incident.errors import Refused
 from incident.record.holds import Cover, HeldBack
-from tests.support.breaches import Affected, Breach
+from tests.support.breaches import Affected, Breach, make_breach, some_people
 from tests.support.call_lists import (
     CENTRE,
+    MEANS,
     by_phone_only,
     close,
     codes_of,
@@ -29,6 +30,7 @@ from tests.support.call_lists import (
     tasks_of,
 )
 from tests.support.holds import hold
+from tests.support.relays import recording_relay
 from tests.support.sms_ledger import assert_sound
 from tests.support.versions import accounts, next_version
 
@@ -328,4 +330,42 @@ def test_where_one_line_does_not_fit_nothing_is_taken(tmp_path: Path) -> None:
             ("line 6", Unfit.TWICE),
         ]
         assert breach.account().in_progress == 2
+        assert_sound(breach)
+
+
+def test_who_waits_for_a_later_wave_is_called_once_the_waves_are_over(tmp_path: Path) -> None:
+    people = [*by_phone_only(3), *some_people(4)]
+    with recording_relay() as relay:
+        relay.at_data = lambda address: "451 4.7.1 later"
+        breach = make_breach(
+            tmp_path,
+            people=people,
+            relay_port=relay.port,
+            fallback={"means": MEANS},
+            calls=CENTRE,
+            waves={"canary": 1, "watch_minutes": 0},
+        )
+        breach.release()
+        breach.open_sending()
+        with pytest.raises(Refused, match="nobody to be called"):
+            make_list(breach)
+    with sent(tmp_path / "over", people, waves={"canary": 1, "watch_minutes": 0}) as breach:
+        assert make_list(breach).row.people == 3
+        assert_sound(breach)
+        report(breach, *((code, TOLD) for code in codes_of(breach).values()))
+        breach.work()
+        assert breach.account().accepted == 7
+        assert campaign_state(breach) == CampaignState.ENDED
+        assert_sound(breach)
+
+
+def test_who_has_no_address_waits_for_no_wave_that_never_comes(tmp_path: Path) -> None:
+    people = [*by_phone_only(3), *some_people(1)]
+    with sent(tmp_path, people, waves={"canary": 1, "watch_minutes": 0}) as breach:
+        assert campaign_state(breach) == CampaignState.ENDED
+        assert make_list(breach).row.people == 3
+        assert_sound(breach)
+        close(breach)
+        breach.work()
+        assert campaign_state(breach) == CampaignState.ENDED
         assert_sound(breach)
