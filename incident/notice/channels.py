@@ -135,9 +135,9 @@ class InApp:
 class VoiceScript:
     """A call by machine, in the parts of a dialogue: plain text, one short sentence a line.
 
-    `greeting` is said to whoever picks up: 1 leads to `text`, 2 to `wrong_person`. After `text` 1 confirms and leads to
-    `thanks`, 2 says it again. Without a key after either, `not_heard` is said. `machine` is left where a machine took the
-    call. Only `greeting` names the person, and only `text` what is theirs.
+    `greeting` is said to whoever picks up, `text` to who says that they are the person; where keys lead is in `CALL_KEYS`.
+    Without a key after either, `not_heard` is said; `machine` is left where a machine took the call. Only `greeting` and
+    `text` may name the person, and only `text` says what is theirs.
 
     `twiml` is what a version held besides that was frozen when a call was one text for whoever picks up; it is kept
     because it is hashed with it. Such a version has no other parts.
@@ -171,12 +171,18 @@ class VoiceScript:
         parts = (self.greeting, self.text, self.not_heard, self.machine, self.thanks, self.wrong_person)
         return tuple(part for part in parts if part)
 
-    def parts_for_anybody(self) -> Mapping[str, str]:
-        """The parts that others than the person may hear, by the names of their fields."""
-        return {name: part for name in PARTS_FOR_ANYBODY if (part := getattr(self, name))}
-
 
 PARTS_FOR_ANYBODY = ("greeting", "not_heard", "machine", "thanks", "wrong_person")
+"""The parts of a call in which nothing of a person's own is said, since others may hear them."""
+
+CALL_KEYS: Mapping[str, Mapping[str, str]] = {
+    "greeting": {"1": "text", "2": "wrong_person"},
+    "text": {"1": "thanks", "2": "text"},
+}
+"""Where each key leads after a part of a call; only 1 after the text says that the person has heard it."""
+
+WITHOUT_A_KEY = "not_heard"
+"""The part that is said where a key was asked for and none came."""
 
 
 @dataclass(frozen=True)
