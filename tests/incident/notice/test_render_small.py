@@ -226,7 +226,7 @@ def test_who_calls_from_a_list_knows_each_result_and_how_to_speak_with_a_guardia
     parts = re.split(r"\n(?=(?:[1-7]\. [A-Z]|[一二三四五六七]、))", script.text)
     assert len(parts) == 8
     _, opening, _, say, _, never, passed_on, after = parts
-    results = re.findall(r"^- ([a-z_]+)[:：] ?(.+)$", after, re.MULTILINE)
+    results = re.findall(r"^- ([a-z_]+)(?:（[^）]+）)?[:：] ?(.+)$", after, re.MULTILINE)
     assert [name for name, _ in results] == [
         "told", "no_answer", "voicemail", "wrong_person", "bad_number", "refused", "passed_on",
     ]  # fmt: skip
@@ -249,7 +249,7 @@ def test_an_answering_machine_hears_who_called_and_the_number_and_nothing_else(
     script = render_small(content, templates=templates).call_centre
     assert script is not None
     [line] = re.findall(
-        r"^.*(?:answering machine takes our call|答录机或者语音信箱接听时|答錄機或語音信箱接聽時).*$",
+        r"^.*(?:answering machine takes our call, say only|答录机或者语音信箱接听时|答錄機或語音信箱接聽時).*$",
         script.text,
         re.M,
     )
