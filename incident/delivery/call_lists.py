@@ -29,6 +29,7 @@ from incident.delivery.states import (
     CALL_LIST_JOB,
     NEVER_TRIED,
     PHONE,
+    Addressee,
     CampaignState,
     DeliveryState,
     Rank,
@@ -60,7 +61,8 @@ def calls_from_lists(settings: Settings) -> bool:
 
 @dataclass(frozen=True)
 class Listed:
-    """A list that was made. `left_out` are people who share a message with somebody whom nobody can call."""
+    """A list that was made. `left_out` are people to be called who are on none: they share a household's mailbox, where nobody
+    is told of another on the phone, or a message with somebody whom nobody can call."""
 
     row: CallList
     left_out: int
@@ -173,10 +175,12 @@ def has_script(frozen: FrozenNotice) -> bool:
 
 @dataclass(frozen=True)
 class _Found:
-    """A delivery that may be put on a list. `leader_id`: it has its message from that one."""
+    """A delivery that may be put on a list. `leader_id`: it has its message from that one. `household`: it is the message to
+    several grown-ups."""
 
     id: str
     leader_id: str | None
+    household: bool = False
 
 
 def _next_by_phone(session: Session, planner: Planner) -> Iterator[_Found]:
@@ -185,7 +189,8 @@ def _next_by_phone(session: Session, planner: Planner) -> Iterator[_Found]:
         if delivery.batch_id in waiting:
             continue
         if planner.planned(session, delivery, person).way is Way.PHONE:
-            yield _Found(delivery.id, delivery.leader_id)
+            household = delivery.shared > 0 and delivery.addressee == Addressee.PERSON
+            yield _Found(delivery.id, delivery.leader_id, household)
 
 
 def _waiting_for_a_wave(session: Session, campaign_id: str) -> frozenset[str]:
@@ -221,13 +226,13 @@ def _called_again(session: Session, campaign_id: str) -> Iterator[_Found]:
 
 
 def _chosen(found: Iterator[_Found], most: int | None) -> tuple[list[str], int]:
-    """The deliveries to put on a list (by id), those who share a message by the one whose message it is; and how many are
-    left out since that one cannot be called."""
+    """The deliveries to put on a list (by id), those who share a message by the one whose message it is; and how many people
+    are left out."""
     alone: list[str] = []
     led: list[str] = []
     for each in found:
-        if each.leader_id is not None:
-            led.append(each.leader_id)
+        if each.leader_id is not None or each.household:
+            led.append(each.leader_id or each.id)
         elif most is None or len(alone) < most:
             alone.append(each.id)
     if most is not None and len(alone) == most:

@@ -369,3 +369,26 @@ def test_who_has_no_address_waits_for_no_wave_that_never_comes(tmp_path: Path) -
         breach.work()
         assert campaign_state(breach) == CampaignState.ENDED
         assert_sound(breach)
+
+
+def test_of_a_household_nobody_is_told_of_another_on_the_phone(tmp_path: Path) -> None:
+    shared = {"email": "refused@example.org", "household": "yes"}
+    people = [
+        Affected("a", name="A", phone="+8613800138000", **shared),
+        Affected("b", name="B", phone="+8613800138001", **shared),
+        *by_phone_only(1),
+    ]
+    with sent(tmp_path, people) as breach:
+        made = make_list(breach)
+        assert (made.row.people, made.left_out) == (1, 2)
+        assert [task.ask_for for task in tasks_of(breach)] == ["Person 1"]
+        assert_sound(breach)
+
+
+def test_a_minor_without_a_guardian_s_number_is_called_about_and_not_asked_for(tmp_path: Path) -> None:
+    people = [Affected("m", name="M", phone="+8613800138000", born="2016-01-01")]
+    with sent(tmp_path, people) as breach:
+        make_list(breach)
+        [task] = tasks_of(breach)
+        assert (task.about, task.phones) == ("M", ("+8613800138000",))
+        assert "guardian" in task.ask_for
