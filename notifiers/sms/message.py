@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from notifiers.errors import BadAddress, BadMessage
+from notifiers.numbers import WRITTEN_AS, is_number
 from notifiers.sms.alphabet import MOST_PARTS, is_gsm, septets_of, ucs2_of
 
 SINGLE_SEPTETS, PART_SEPTETS = 160, 153
 SINGLE_UNITS, PART_UNITS = 70, 67
 """UTF-16 units."""
-
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +30,8 @@ class SmsMessage:
     own_id: str = ""
 
     def __post_init__(self) -> None:
-        if not _E164.fullmatch(self.to):
-            raise BadAddress("a number in international form: a plus, then 7 to 15 digits", where="to")
+        if not is_number(self.to):
+            raise BadAddress(WRITTEN_AS, where="to")
         if not 0 <= self.reference <= 0xFFFF:
             raise BadMessage("a number from 0 to 65535", where="reference")
         if not 0 < len(self.segments) <= MOST_PARTS or not all(self.segments):

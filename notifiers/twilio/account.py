@@ -1,4 +1,4 @@
-"""An account at Twilio: who we are there, by which Messaging Service we send, and where it reports to."""
+"""An account at Twilio: who we are there, by what we send and call, and where it reports to."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from notifiers.errors import BadGateway
 from notifiers.hosts import is_host, is_this_machine
+from notifiers.numbers import is_number
 
 _ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}")
 _KEY_SID = re.compile(r"SK[0-9a-fA-F]{32}")
@@ -19,6 +20,7 @@ _CALLBACK_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 _LONGEST_CALLBACK_BASE = 1024
 _WINDOWS = range(1, 1001)
 _SHORTEST_VALIDITY, _LONGEST_VALIDITY = timedelta(seconds=1), timedelta(seconds=36_000)
+_RINGING, _LASTING = range(5, 121), range(30, 601)
 _API_HOST = "api.twilio.com"
 
 
@@ -34,15 +36,38 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """By what we call, checked when it is made. Raises BadGateway.
+
+    `number` is what people see (E.164 with its plus): a number of the account's, or one that it verified.
+    `ring_seconds`, 5 to 120, is how long a telephone rings; Twilio adds up to 5 to it. `longest_seconds`, 30 to 600,
+    is when a call that was answered is ended.
+    """
+
+    number: str
+    ring_seconds: int = 30
+    longest_seconds: int = 300
+
+    def __post_init__(self) -> None:
+        if not is_number(self.number):
+            raise BadGateway("the number to call from is a plus, then 7 to 15 digits")
+        if self.ring_seconds not in _RINGING:
+            raise BadGateway(f"a telephone rings {_RINGING.start} to {_RINGING.stop - 1} seconds")
+        if self.longest_seconds not in _LASTING:
+            raise BadGateway(f"a call lasts at most {_LASTING.start} to {_LASTING.stop - 1} seconds")
+
+
+@dataclass(frozen=True, slots=True)
 class TwilioAccount:
     """An account, checked when it is made. Raises BadGateway.
 
     Requests are signed in with an API key (`key_sid` and `key_secret`), or else with `auth_token`; a key can be
     withdrawn alone, so that it is the better of the two. Both belong to one region.
 
-    `messaging_service_sid` names the pool of senders that Twilio chooses from. Status callbacks go below `callback_base`,
-    an https address as Twilio reaches it, without query and without port (its signature is over the address, with or
-    without its port); "" asks for none. They are signed with the account's primary auth token and with no API key:
+    `messaging_service_sid` names the pool of senders that Twilio chooses from for SMS, and `caller` is what calls are
+    placed by; one of them is given. Callbacks go below `callback_base`, an https address as Twilio reaches it, without
+    query and without port (its signature is over the address, with or without its port); "" asks for none, which calls
+    cannot do. They are signed with the account's primary auth token and with no API key:
     `callback_tokens` are the primary one and, while it is being changed, the other (error 57012).
 
     `region` and `edge` (such as ie1 and dublin) go together, as in "api.dublin.ie1.twilio.com". `base_url` is there for
@@ -53,7 +78,7 @@ class TwilioAccount:
     """
 
     account_sid: str
-    messaging_service_sid: str
+    messaging_service_sid: str = ""
     key_sid: str = ""
     key_secret: str = field(default="", repr=False)
     auth_token: str = field(default="", repr=False)
@@ -65,6 +90,7 @@ class TwilioAccount:
     window: int = 10
     validity: timedelta = _LONGEST_VALIDITY
     timeouts: Timeouts = field(default_factory=Timeouts)
+    caller: Caller | None = None
 
     def __post_init__(self) -> None:
         self._check_account()
@@ -89,6 +115,12 @@ class TwilioAccount:
         return f"{_API_HOST.replace('.', f'.{places}', 1)}:443"
 
     @property
+    def calls_peer(self) -> str:
+        """The same for calls. It is another name, since ids of messages and of calls are kept by peer: a question or a
+        callback about the one finds nothing of the other, whatever their ids look like."""
+        return f"calls.{self.peer}"
+
+    @property
     def tls(self) -> bool:
         return not self.base_url.startswith("http:")
 
@@ -99,7 +131,9 @@ class TwilioAccount:
     def _check_account(self) -> None:
         if not _ACCOUNT_SID.fullmatch(self.account_sid):
             raise BadGateway("Twilio's account SID is AC and 32 hexadecimal digits")
-        if not _SERVICE_SID.fullmatch(self.messaging_service_sid):
+        if not self.messaging_service_sid and self.caller is None:
+            raise BadGateway("give a Messaging Service of Twilio's, or a number to call from")
+        if self.messaging_service_sid and not _SERVICE_SID.fullmatch(self.messaging_service_sid):
             raise BadGateway("the SID of Twilio's Messaging Service is MG and 32 hexadecimal digits")
         if bool(self.key_sid) != bool(self.key_secret):
             raise BadGateway("an API key of Twilio's has both a SID and a secret; give both, or neither")

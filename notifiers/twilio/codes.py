@@ -1,4 +1,4 @@
-"""What Twilio's error codes mean for a message that waits for it. Data, and pure.
+"""What Twilio's error codes mean for a message or a call that waits for it. Data, and pure.
 
 Twilio asks not to build on the codes, because their causes change (its changelog of 10 July 2024). What follows from one
 is therefore modest: it never proves more than that no copy was taken, and one that is not known is nobody's fault.
@@ -29,8 +29,8 @@ class Verdict(StrEnum):
 
 
 class Meaning(NamedTuple):
-    """A code: what it says, what follows, and whether it is about this one message (`reply`) or about us, whoever the
-    message is for (`account`)."""
+    """A code: what it says, what follows, and whether it is about this one message or call (`reply`) or about us,
+    whoever it is for (`account`)."""
 
     code: int
     words: str
@@ -44,7 +44,7 @@ class Meaning(NamedTuple):
 
     @property
     def result(self) -> Result:
-        """What it proves of the message that it answers."""
+        """What it proves of the message or the call that it answers."""
         return Result.temporary if self.verdict is Verdict.temporary else Result.permanent
 
 
@@ -53,14 +53,35 @@ _OURS, _THEIRS = Stage.account, Stage.reply
 
 # Meanings follow Twilio's Error and Warning Dictionary (twilio.com/docs/api/errors). The pages of 20500, 21610, 21612,
 # 21608, 21606, 21635, 21659, 30022, 30036 and 57012 were read; of the others only titles, in lists that other projects
-# keep. What follows from each is ours.
+# keep. What follows from each is ours. Of calls the pages of 10004, 13224, 13226, 21202, 21205, 21208, 21210, 21213,
+# 21214, 21216, 21217, 34002, 573002 and 573005 were read, and of the others the titles in Twilio's own list of all
+# codes.
 _KNOWN = (
     (10001, "the account is not active", _NEVER, _OURS),
+    (10004, "the account has as many calls at a time as it may", _LATER, _OURS),
+    (10005, "calls are disabled for the account", _NEVER, _OURS),
+    (13223, "the number is not written as one", _NEVER, _THEIRS),
+    (13224, "the number is not valid, or no network takes calls to it", _NEVER, _THEIRS),
+    (13225, "Twilio blocks calls to this number", _NEVER, _THEIRS),
+    (13226, "the country code of the number is unknown", _NEVER, _THEIRS),
+    (13227, "the account may not call the country of this number", _NEVER, _THEIRS),
     (20003, "the credentials were refused", _NEVER, _OURS),
     (20404, "the account or its Messaging Service was not found", _NEVER, _OURS),
     (TOO_MANY_REQUESTS, "too many requests at a time", _LATER, _OURS),
+    (21201, "the call has no recipient", _NEVER, _OURS),
+    (21202, "the number is a premium number", _NEVER, _THEIRS),
+    (21205, "the address at which Twilio asks what is said was refused", _NEVER, _OURS),
+    (21208, "the time to let a telephone ring was refused", _NEVER, _OURS),
+    (21210, "the number to call from is neither the account's nor verified", _NEVER, _OURS),
     (21211, "the number is not valid", _NEVER, _THEIRS),
     (21212, "the sender is not valid", _NEVER, _OURS),
+    (21213, "the call has no number to call from", _NEVER, _OURS),
+    (21214, "the number cannot be reached", _NEVER, _THEIRS),
+    # By the country of the number, as 21408 is for messages; 21216 may also be that no profile of ours was approved.
+    (21215, "the account may not call the country of this number", _NEVER, _THEIRS),
+    (21216, "Twilio blocks calls to this number", _NEVER, _THEIRS),
+    (21217, "the number does not seem to be valid", _NEVER, _THEIRS),
+    (21219, "the account is on trial and calls verified numbers only", _NEVER, _OURS),
     # These two are settled at the account, yet by the country of the number: they do not meet everybody.
     (21408, "the account may not send to the country of this number", _NEVER, _THEIRS),
     (21612, "none of our senders can reach this number", _NEVER, _THEIRS),
@@ -94,7 +115,10 @@ _KNOWN = (
     (30034, "the sender is not registered for US networks", _NEVER, _OURS),
     (30036, "the message waited in the queue for longer than its validity", _LATER, _OURS),
     (30500, "Twilio failed while it handled the message", _LATER, _OURS),
+    (34002, "the line was busy", _LATER, _THEIRS),
     (63017, "the account's rate was exceeded", _LATER, _OURS),
+    (573002, "on trial, the number to call from is another for this person", _NEVER, _OURS),
+    (573005, "the account is on trial, and this number was not verified", _NEVER, _OURS),
 )
 
 MEANINGS: Mapping[int, Meaning] = MappingProxyType({known[0]: Meaning(*known) for known in _KNOWN})

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from notifiers.errors import BadGateway
-from notifiers.twilio.account import Timeouts, TwilioAccount
-from notifiers.twilio.client import sdk_client
+from notifiers.twilio.account import Caller, Timeouts, TwilioAccount
+from notifiers.twilio.api import sdk_client
 from notifiers.twilio.transport import Transport
-from tests.support.twilio.script import ACCOUNT, KEY_SECRET, KEY_SID, SERVICE, TOKEN
+from tests.support.twilio.script import ACCOUNT, CALLER, KEY_SECRET, KEY_SID, SERVICE, TOKEN
 
 PUBLIC = {"callback_base": "https://notices.example/hooks/twilio", "callback_tokens": (TOKEN,)}
 
@@ -122,3 +122,38 @@ def test_callbacks_may_come_to_this_machine_in_clear() -> None:
 def test_the_validity_is_whole_seconds() -> None:
     assert an_account().validity_seconds == 36000
     assert an_account(validity=timedelta(hours=2)).validity_seconds == 7200
+
+
+def test_an_account_that_only_calls_needs_no_messaging_service() -> None:
+    account = an_account(messaging_service_sid="", caller=Caller(CALLER))
+    assert account.caller == Caller("+15005550006", ring_seconds=30, longest_seconds=300)
+
+
+def test_the_peer_of_calls_is_another_than_that_of_messages() -> None:
+    account = an_account(region="ie1", edge="dublin")
+    assert account.calls_peer == "calls.api.dublin.ie1.twilio.com:443"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"number": ""},
+        {"number": "15005550006"},
+        {"number": "+15005550006\n"},
+        {"number": "+1500 5550006"},
+        {"number": "client:tocsin"},
+        {"ring_seconds": 4},
+        {"ring_seconds": 121},
+        {"ring_seconds": 10.5},
+        {"longest_seconds": 29},
+        {"longest_seconds": 601},
+    ],
+)
+def test_a_caller_that_cannot_call_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(BadGateway):
+        Caller(**({"number": CALLER} | changes))
+
+
+@pytest.mark.parametrize(("ring", "longest"), [(5, 30), (120, 600)])
+def test_the_limits_of_a_caller_may_be_reached(ring: int, longest: int) -> None:
+    assert Caller(CALLER, ring, longest).ring_seconds == ring

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,43 +35,16 @@ from tests.support.twilio.sending import (
     CALLBACK_TOKENS,
     IMPATIENT,
     NUMBER,
+    SOON,
     a_client,
     a_text,
     an_account,
+    full_backlog,
+    kind,
+    number,
     sent,
 )
 from tests.support.twilio.server import twilio_api
-
-SOON = 3.0
-"""Seconds within which an impatient client has given up, on a machine that is busy."""
-
-
-def kind(outcome: Outcome) -> tuple[Result, Stage, int | None]:
-    return outcome.result, outcome.stage, outcome.code
-
-
-def number(ending: str) -> str:
-    return f"+861390000{ending}"
-
-
-@contextmanager
-def full_backlog() -> Iterator[int]:
-    """A port where no connection comes about, and none is refused."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(0)
-        port: int = listening.getsockname()[1]
-        waiting = []
-        for _ in range(4):
-            each = socket.socket()
-            each.setblocking(False)
-            each.connect_ex(("127.0.0.1", port))
-            waiting.append(each)
-        try:
-            yield port
-        finally:
-            for each in waiting:
-                each.close()
 
 
 def test_a_message_is_accepted_with_its_sid() -> None:
@@ -147,6 +118,7 @@ def test_an_outcome_says_what_was_proved(
         (refused(408, 408), (Result.ambiguous, Stage.submitted, 408)),
         (refused(302, 302), (Result.ambiguous, Stage.submitted, 302)),
         (Fault(Act.GARBAGE), (Result.ambiguous, Stage.submitted, None)),
+        (Fault(Act.NAMELESS), (Result.ambiguous, Stage.submitted, None)),
     ],
 )
 def test_each_kind_of_answer_is_told_apart(fault: Fault, expected: tuple[Result, Stage, int | None]) -> None:

@@ -26,6 +26,20 @@ from notifiers.twilio.codes import MEANINGS, STOPPED, Verdict, meaning_of
         (30006, Result.permanent, Stage.reply),
         (30007, Result.permanent, Stage.account),
         (63017, Result.temporary, Stage.account),
+        (10004, Result.temporary, Stage.account),
+        (10005, Result.permanent, Stage.account),
+        (13224, Result.permanent, Stage.reply),
+        (13225, Result.permanent, Stage.reply),
+        (13227, Result.permanent, Stage.reply),
+        (21205, Result.permanent, Stage.account),
+        (21210, Result.permanent, Stage.account),
+        (21214, Result.permanent, Stage.reply),
+        (21215, Result.permanent, Stage.reply),
+        (21216, Result.permanent, Stage.reply),
+        (21217, Result.permanent, Stage.reply),
+        (21219, Result.permanent, Stage.account),
+        (34002, Result.temporary, Stage.reply),
+        (573005, Result.permanent, Stage.account),
     ],
 )
 def test_a_code_says_whether_it_is_about_the_person_or_about_us(
@@ -44,7 +58,7 @@ def test_a_code_that_is_not_known_is_nobody_s_fault(code: int) -> None:
 
 
 def test_every_code_stands_once_and_says_something() -> None:
-    assert len(MEANINGS) > 35
+    assert len(MEANINGS) > 55
     for code, meaning in MEANINGS.items():
         assert meaning.code == code
         assert meaning.text.endswith(f"(Twilio {code})")

@@ -51,3 +51,16 @@ def test_without_it_the_missing_package_is_named() -> None:
         "except CarrierMissing as missing:\n print(missing.package)\n"
     )
     assert printed(program) == "twilio\n"
+
+
+def test_making_a_client_for_calls_does_not_import_it_either() -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from notifiers.twilio import call_callbacks, twiml\n"
+        "from tests.support.twilio.sending import a_call, a_call_client\n"
+        "sys.modules.pop('twilio', None)\n"
+        "client = a_call_client(1)\n"
+        "client.must_take(a_call())\n"
+        "print('twilio' in sys.modules)\n"
+    )
+    assert printed(program) == "False\n"

@@ -9,10 +9,12 @@ import pytest
 
 from notifiers.errors import CarrierError
 from notifiers.outcome import Stage
+from notifiers.twilio.account import Timeouts
 from notifiers.twilio.client import CallFailed
-from notifiers.twilio.standing import Standing
+from notifiers.twilio.standing import CallStanding, Standing
 from tests.notifiers.conftest import free_port
-from tests.support.twilio.sending import a_client, a_text
+from tests.support.twilio.script import CALLER
+from tests.support.twilio.sending import a_call_client, a_client, a_text
 from tests.support.twilio.server import twilio_api
 
 
@@ -89,3 +91,82 @@ def test_where_nobody_listens_it_is_said_that_no_connection_came_about() -> None
         standing_at(free_port())
     assert isinstance(failed.value, CallFailed)
     assert failed.value.outcome.stage is Stage.connect
+
+
+def call_standing_at(port: int, **changes: Any) -> CallStanding:
+    async def go() -> CallStanding:
+        async with a_call_client(port, **changes) as client:
+            return await client.standing()
+
+    return asyncio.run(go())
+
+
+def call_standing(**options: Any) -> CallStanding:
+    with twilio_api(**options) as api:
+        found = call_standing_at(api.port)
+        assert api.complaints == []
+    return found
+
+
+def test_an_account_that_can_call_says_so() -> None:
+    found = call_standing()
+    assert found == CallStanding("active", False, True, Decimal("12.50"), "USD")
+    assert found.can_call
+    assert found.balance_below(Decimal(20)) and not found.balance_below(Decimal(10))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"account_status": "suspended"},
+        {"account_type": "Trial"},
+        {"incoming": {}},
+        {"incoming": {CALLER: False}},
+        {"incoming": {CALLER + "1": True}, "verified": (CALLER + "2",)},
+    ],
+)
+def test_one_that_cannot_call_says_so(options: dict[str, Any]) -> None:
+    assert not call_standing(**options).can_call
+
+
+@pytest.mark.parametrize("incoming", [{}, {CALLER: False}])
+def test_a_number_that_was_verified_may_be_called_from_as_well(incoming: dict[str, bool]) -> None:
+    assert call_standing(incoming=incoming, verified=(CALLER,)).caller_ours is True
+
+
+@pytest.mark.parametrize(
+    "forbidden",
+    [("IncomingPhoneNumbers",), ("OutgoingCallerIds",), ("IncomingPhoneNumbers", "OutgoingCallerIds")],
+)
+def test_where_a_list_of_numbers_may_not_be_read_it_is_unknown_and_no_hindrance(
+    forbidden: tuple[str, ...],
+) -> None:
+    found = call_standing(incoming={}, forbidden=forbidden)
+    assert found.caller_ours is None and found.can_call
+
+
+@pytest.mark.parametrize(
+    ("options", "forbidden"),
+    [({}, "OutgoingCallerIds"), ({"incoming": {}, "verified": (CALLER,)}, "IncomingPhoneNumbers")],
+)
+def test_one_list_that_names_the_number_is_enough(options: dict[str, Any], forbidden: str) -> None:
+    assert call_standing(**options, forbidden=(forbidden,)).caller_ours is True
+
+
+def test_what_a_key_is_not_told_of_a_calling_account_is_no_hindrance() -> None:
+    found = call_standing(tells=False)
+    assert (found.account, found.trial, found.balance, found.currency) == (None, None, None, None)
+    assert found.can_call and not found.balance_below(Decimal(10**6))
+
+
+def test_where_nobody_listens_nothing_can_be_learned_of_calling() -> None:
+    with pytest.raises(CallFailed) as failed:
+        call_standing_at(free_port())
+    assert failed.value.outcome.stage is Stage.connect
+    assert failed.value.outcome.peer.startswith("calls.")
+
+
+def test_a_server_that_never_answers_is_given_up() -> None:
+    with twilio_api(deaf=True) as api, pytest.raises(CallFailed) as failed:
+        call_standing_at(api.port, timeouts=Timeouts(connect=60, read=0.2))
+    assert failed.value.outcome.stage is Stage.submitted

@@ -1,7 +1,7 @@
 """The API as a process of its own: python -m tests.support.twilio --port P --record FILE [--options JSON]
 
-The port is the first line of stdout. FILE gets one JSON object a line ("taken", "refused", "told"), each before the
-other side can know of it.
+The port is the first line of stdout. FILE gets one JSON object a line ("taken" and "called" for messages and calls,
+"refused", and "told"), each before the other side can know of it; "over", with what a person heard, comes after a call.
 """
 
 from __future__ import annotations

@@ -1,16 +1,11 @@
-"""What the stand-in for Twilio's API keeps of messages, and the callbacks by which it tells of them.
-
-Signatures are made by Twilio's own validator.
-"""
+"""What the stand-in for Twilio's API keeps of messages, and how it tells of them. Calls are in `calls`."""
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import threading
 import time
-import urllib.parse
 from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -18,8 +13,8 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
-from twilio.request_validator import RequestValidator
-
+from tests.support.twilio.calls import Switchboard
+from tests.support.twilio.posting import PATIENCE_SECONDS, posted
 from tests.support.twilio.script import (
     ACCOUNT,
     Fault,
@@ -29,7 +24,6 @@ from tests.support.twilio.script import (
     Told,
 )
 
-PATIENCE_SECONDS = 30.0
 FINAL = frozenset({"delivered", "undelivered", "failed", "canceled", "read"})
 
 
@@ -41,13 +35,21 @@ class TwilioApi:
         self.port = 0
         self.taken: list[Taken] = []
         self.refused: list[tuple[str, int]] = []
-        """Number and code of each message that was not taken."""
+        """Number and code of each message and call that was not taken."""
         self.told: list[Told] = []
         self.requests: list[tuple[str, str]] = []
         self.complaints: list[str] = []
-        """What no client should have sent, beside the answer that it got."""
+        """What no client should have sent, beside the answer that it got, and what Twilio would not understand."""
         self.ended = threading.Event()
         self._released = threading.Event()
+        self.calls = Switchboard(
+            options,
+            note=self.note,
+            told=self.told,
+            complaints=self.complaints,
+            ended=self.ended,
+            released=self._released,
+        )
         self._faulted: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._record = record
@@ -61,7 +63,7 @@ class TwilioApi:
         return [each for each in self.taken if each.to == number]
 
     def release(self) -> None:
-        """Let the callbacks go that were held."""
+        """Let the callbacks and the calls go that were held."""
         self._released.set()
 
     def await_told(self, number: int) -> list[Told]:
@@ -138,8 +140,7 @@ class TwilioApi:
         if not message.callback:
             return
         form = self.callback_form(message, state, code)
-        signature = RequestValidator(self.options.token).compute_signature(message.callback, form)
-        answer = self._post(message.callback, form, signature)
+        answer = posted(self.options, message.callback, form).status
         with self._lock:
             self.told.append(Told(message.sid, state, message.callback, answer))
             self.note("told", {"sid": message.sid, "state": state, "answer": answer})
@@ -165,22 +166,3 @@ class TwilioApi:
         if state in FINAL:
             form["RawDlrDoneDate"] = "2612011245"
         return form
-
-    def _post(self, url: str, form: dict[str, str], signature: str) -> int:
-        for public, real in self.options.reached_as.items():
-            if url.startswith(public):
-                url = real + url.removeprefix(public)
-        split = urllib.parse.urlsplit(url)
-        connection = http.client.HTTPConnection(split.netloc, timeout=PATIENCE_SECONDS)
-        headers = {
-            "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
-            "X-Twilio-Signature": signature,
-            "User-Agent": "TwilioProxy/1.1",
-        }
-        try:
-            connection.request("POST", split.path, urllib.parse.urlencode(form), headers)
-            return connection.getresponse().status
-        except (OSError, http.client.HTTPException):
-            return 0
-        finally:
-            connection.close()

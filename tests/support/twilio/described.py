@@ -6,12 +6,14 @@ answered by Prism itself, with 422 for a request and 500 for an answer, so that 
 
 from __future__ import annotations
 
+import json
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.notifiers.conftest import free_port
 from tests.support.node_modules import installed_modules
@@ -20,19 +22,21 @@ from tests.support.tools import need_tool
 
 _SOURCES = Path(__file__).parent / "prism"
 _PATIENCE_SECONDS = 60.0
+_FORM = "application/x-www-form-urlencoded"
 _STARTED = "Prism is listening on"
 
 
 @contextmanager
 def described(upstream: str) -> Iterator[int]:
     """The port of a Prism before the API at this address, for as long as the context is open."""
-    document = need_shared("schemas") / "twilio" / "twilio_api_v2010.json"
+    published = need_shared("schemas") / "twilio" / "twilio_api_v2010.json"
     node = need_tool("node", "nodejs")
     program = installed_modules(_SOURCES, "prism") / "@stoplight" / "prism-cli" / "dist" / "index.js"
     port = free_port()
-    asked = ("proxy", str(document), upstream, "--errors", "--host", "127.0.0.1", "--port", str(port))
     with tempfile.TemporaryDirectory(prefix="tocsin-prism-") as folder:
-        log = Path(folder) / "log"
+        log, document = Path(folder) / "log", Path(folder) / "api.json"
+        document.write_text(json.dumps(_spelled_out(json.loads(published.read_text(encoding="utf-8")))))
+        asked = ("proxy", str(document), upstream, "--errors", "--host", "127.0.0.1", "--port", str(port))
         with log.open("wb") as said:
             process = subprocess.Popen(
                 (node, str(program), *asked), stdin=subprocess.DEVNULL, stdout=said, stderr=said
@@ -43,6 +47,20 @@ def described(upstream: str) -> Iterator[int]:
         finally:
             process.terminate()
             process.wait(timeout=_PATIENCE_SECONDS)
+
+
+def _spelled_out(api: dict[str, Any]) -> dict[str, Any]:
+    """The same description, which says of lists in forms what OpenAPI takes for granted: one field for each entry.
+    Prism takes a list for one only where it is said."""
+    for path in api["paths"].values():
+        form = path.get("post", {}).get("requestBody", {}).get("content", {}).get(_FORM, {})
+        fields = form.get("schema", {}).get("properties", {})
+        lists = [name for name, field in fields.items() if field.get("type") == "array"]
+        if lists:
+            form.setdefault("encoding", {}).update(
+                {name: {"style": "form", "explode": True} for name in lists}
+            )
+    return api
 
 
 def _wait_for(process: subprocess.Popen[bytes], log: Path) -> None:

@@ -1,4 +1,5 @@
-"""Twilio's API on loopback: a server that checks what Twilio checks, keeps messages and tells of them by callbacks.
+"""Twilio's API on loopback: a server that checks what Twilio checks, keeps messages and tells of them by callbacks, and
+makes calls to people who follow a script.
 
 It is written from the public description of the API (version 2010-04-01 and messaging v1) and shares nothing with the
 client.
@@ -12,7 +13,7 @@ import re
 import ssl
 import threading
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.twilio.api import FINAL, TwilioApi
+from tests.support.twilio.calls import FIELDS as CALL_FIELDS
+from tests.support.twilio.calls import shown as shown_call
 from tests.support.twilio.script import (
     ACCOUNT,
     KEY_SECRET,
@@ -69,7 +72,13 @@ class _Handler(BaseHTTPRequestHandler):
         elif split.path.startswith("/v1/"):
             self._messaging(split.path)
         elif split.path.endswith("/Messages.json") and method == "POST":
-            self._create(self._form(body))
+            self._create_message(self._form(body))
+        elif split.path.endswith("/Calls.json") and method == "POST":
+            self._create_call(self._form(body))
+        elif "/Calls/" in split.path and method == "GET":
+            self._one_call(split.path)
+        elif split.path.endswith(("/IncomingPhoneNumbers.json", "/OutgoingCallerIds.json")):
+            self._numbers(split.path.rpartition("/")[2].removesuffix(".json"), query)
         elif split.path.endswith("/Messages.json"):
             self._list(query)
         elif "/Messages/" in split.path:
@@ -97,9 +106,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.api.complaints.append("a field twice")
         return dict(fields)
 
-    def _create(self, form: dict[str, str]) -> None:
+    def _create_message(self, form: dict[str, str]) -> None:
         self.api.complaints.extend(sorted(form.keys() - _FIELDS))
-        code = self._code_for(form)
+        self._create(form, self._code_for(form), lambda: self._shown(self.api.take(form)))
+
+    def _create_call(self, form: dict[str, str]) -> None:
+        calls = self.api.calls
+        self.api.complaints.extend(sorted(form.keys() - CALL_FIELDS))
+        self._create(form, calls.code_for(form), lambda: shown_call(calls.take(form)))
+
+    def _create(self, form: dict[str, str], code: int | None, take: Callable[[], dict[str, Any]]) -> None:
+        """`take` takes it and says how it is shown."""
         fault = self.api.fault_for(form.get("To", ""))
         if code is None and fault is not None and fault.act is Act.REFUSE:
             self.api.refuse(form["To"], fault.code)
@@ -112,22 +129,24 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.act in (Act.CLOSE, Act.SILENT):
             self._stay_silent() if fault.act is Act.SILENT else self._close()
             return
-        message = self.api.take(form)
+        shown = take()
         if fault is None:
-            self._json(201, self._shown(message))
+            self._json(201, shown)
         else:
-            self._answer_badly(fault, message)
+            self._answer_badly(fault, shown)
 
-    def _answer_badly(self, fault: Fault, message: Taken) -> None:
+    def _answer_badly(self, fault: Fault, shown: dict[str, Any]) -> None:
         if fault.act is Act.LOST:
             self._close()
         elif fault.act is Act.SLOW:
             self.api.ended.wait(fault.seconds)
-            self._json(201, self._shown(message))
+            self._json(201, shown)
         elif fault.act is Act.FAIL:
             self._error(fault.status, fault.code)
         elif fault.act is Act.GARBAGE:
             self._octets(201, b"<html>created</html>")
+        elif fault.act is Act.NAMELESS:
+            self._json(201, {**shown, "sid": None})
         else:
             self._trickle()
 
@@ -178,6 +197,32 @@ class _Handler(BaseHTTPRequestHandler):
             if method == "POST":
                 message.body = ""
             self._json(200, self._shown(message))
+
+    def _one_call(self, path: str) -> None:
+        sid = path.rpartition("/")[2].removesuffix(".json")
+        call = next((each for each in self.api.calls.called if each.sid == sid), None)
+        self._error(404, 20404) if call is None else self._json(200, shown_call(call))
+
+    def _numbers(self, part: str, query: dict[str, str]) -> None:
+        options = self.api.options
+        self.api.complaints.extend(sorted(query.keys() - {"PhoneNumber", "PageSize", "Page", "PageToken"}))
+        if part in options.forbidden:
+            self._error(401, 20003)
+            return
+        asked = query.get("PhoneNumber")
+        entries: list[dict[str, Any]] = [
+            {"account_sid": ACCOUNT, "phone_number": number, "sid": f"PN{at:032x}"}
+            for at, number in enumerate(
+                options.incoming if part == "IncomingPhoneNumbers" else options.verified
+            )
+            if asked in (None, number)
+        ]
+        if part == "IncomingPhoneNumbers":
+            for entry in entries:
+                speaks = options.incoming[entry["phone_number"]]
+                entry["capabilities"] = {"voice": speaks, "sms": True, "mms": False, "fax": False}
+        key = "incoming_phone_numbers" if part == "IncomingPhoneNumbers" else "outgoing_caller_ids"
+        self._json(200, {key: entries, "page": 0, "page_size": 50, "next_page_uri": None})
 
     def _balance(self) -> None:
         if not self.api.options.tells:
@@ -233,7 +278,8 @@ class _Handler(BaseHTTPRequestHandler):
         }
 
     def _error(self, status: int, code: int) -> None:
-        number = self.api.taken[-1].to if self.api.taken else "+15005550001"
+        numbers = [each.to for each in self.api.taken] + [each.to for each in self.api.calls.called]
+        number = numbers[-1] if numbers else "+15005550001"
         self._json(status, {"code": code, "message": f"About {number}: no", "status": status})
 
     def _json(self, status: int, value: dict[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""Calls to people, whatever carries them: what is asked of a carrier."""
