@@ -15,7 +15,7 @@ from incident.errors import Refused, WrongUsage
 
 if TYPE_CHECKING:
     from incident.notice.audience import Audience
-    from incident.notice.channels import PersonValues, Rendering, SmallChannel
+    from incident.notice.channels import PersonValues, Rendering
     from incident.notice.content import NoticeContent
     from incident.notice.frozen import FrozenNotice
     from incident.notice.preview import NamedByLaw, Survey
@@ -60,7 +60,7 @@ def preview(
         "-o",
         "--output",
         metavar="FILE",
-        help="Write it to a file: HTML, a letter as .pdf or .png, TwiML of a call, else text.",
+        help="Write it to a file: HTML, a letter as .pdf or .png, else text.",
     ),
 ) -> None:
     from incident.notice.release import assemble
@@ -211,17 +211,24 @@ class _Shown:
                 next_step="copy the one of another language there, and translate it",
             )
         whole = rendering if self.values is None else rendering.filled(self.values)
-        self.text = "\n".join(self._put_in(text).rstrip("\n") for text in whole.texts())
-        self.file = self._put_in(whole.twiml) if isinstance(whole, VoiceScript) else f"{self.text}\n"
-        self.document = {"text": self.text, **self._parts(whole, SmallChannel(channel))}
+        if isinstance(whole, VoiceScript):
+            from incident.cli.notice_preview_call import call_text
 
-    def _parts(self, whole: Rendering, channel: SmallChannel) -> Mapping[str, Any]:
+            self.text = call_text(whole, self._put_in)
+        else:
+            self.text = "\n".join(self._put_in(text).rstrip("\n") for text in whole.texts())
+        self.file = f"{self.text}\n"
+        self.document = {"text": self.text, **self._parts(whole)}
+
+    def _parts(self, whole: Rendering) -> Mapping[str, Any]:
         from incident.notice.channels import InApp, Push, VoiceScript
 
         if isinstance(whole, Push):
             return {"title": whole.title, "body": whole.body}
         if isinstance(whole, VoiceScript):
-            return {"twiml": self._put_in(whole.twiml)}
+            from incident.cli.notice_preview_call import call_document
+
+            return call_document(whole, self._put_in)
         if isinstance(whole, InApp):
             return {
                 "title": whole.title,

@@ -20,7 +20,8 @@ from incident.notice.voice import spelled
 from notifiers.email.message import NOT_IN_A_LINE, SLOT
 
 LONGEST_NAME = 40
-"""Graphemes of a name in an SMS: what a list has in the column of names can be of any length, and each segment costs."""
+"""Graphemes of a name in an SMS or a call: what a list has in the column of names can be of any length, each segment
+costs, and nobody listens for minutes to learn whom a call is for."""
 
 # Direction overrides would turn round what stands after them; noncharacters are our marks, and stand for no text.
 _UNSEEN = {
@@ -75,9 +76,7 @@ class Sms:
     steps: tuple[Step, ...] = ()
 
     def filled(self, values: PersonValues) -> Sms:
-        # An ellipsis would force UCS-2, and double the cost.
-        name = shorten(one_line(values[PERSON_NAME]), LONGEST_NAME, ending="...")
-        return Sms(fill(self.text, {**_with_step(values, self.steps), PERSON_NAME: name}))
+        return Sms(fill(self.text, {**_with_step(values, self.steps), PERSON_NAME: _short_name(values)}))
 
     def texts(self) -> tuple[str, ...]:
         return (self.text,)
@@ -134,21 +133,56 @@ class InApp:
 
 @dataclass(frozen=True)
 class VoiceScript:
-    """A call: `text` as it is spoken, one sentence a line, and the same as TwiML.
+    """A call by machine, in the parts of a dialogue: plain text, one short sentence a line.
 
-    A key repeats it: `Gather` without an address asks for the same document again.
+    `greeting` is said to whoever picks up, `text` to who says that they are the person; where keys lead is in `CALL_KEYS`.
+    Without a key after either, `not_heard` is said; `machine` is left where a machine took the call. Only `greeting` and
+    `text` may name the person, and only `text` says what is theirs.
+
+    `twiml` is what a version held besides that was frozen when a call was one text for whoever picks up; it is kept
+    because it is hashed with it. Such a version has no other parts.
     """
 
     text: str
-    twiml: str
+    greeting: str = ""
+    not_heard: str = ""
+    machine: str = ""
+    thanks: str = ""
+    wrong_person: str = ""
     steps: tuple[Step, ...] = ()
+    twiml: str = ""
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether it asks who has picked up before it says anything of theirs; if not, no machine may call with it."""
+        return bool(self.greeting)
 
     def filled(self, values: PersonValues) -> VoiceScript:
-        spoken = {**_with_step(values, self.steps), CODE: spelled(values[CODE])}
-        return VoiceScript(fill(self.text, spoken), fill(self.twiml, spoken, markup=True))
+        spoken = {
+            **_with_step(values, self.steps),
+            PERSON_NAME: _short_name(values),
+            CODE: spelled(values[CODE]),
+        }
+        return replace(
+            self, text=fill(self.text, spoken), greeting=fill(self.greeting, spoken), steps=(), twiml=""
+        )
 
     def texts(self) -> tuple[str, ...]:
-        return (self.text,)
+        parts = (self.greeting, self.text, self.not_heard, self.machine, self.thanks, self.wrong_person)
+        return tuple(part for part in parts if part)
+
+
+PARTS_FOR_ANYBODY = ("greeting", "not_heard", "machine", "thanks", "wrong_person")
+"""The parts of a call in which nothing of a person's own is said, since others may hear them."""
+
+CALL_KEYS: Mapping[str, Mapping[str, str]] = {
+    "greeting": {"1": "text", "2": "wrong_person"},
+    "text": {"1": "thanks", "2": "text"},
+}
+"""Where each key leads after a part of a call; only 1 after the text says that the person has heard it."""
+
+WITHOUT_A_KEY = "not_heard"
+"""The part that is said where a key was asked for and none came."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +224,7 @@ class Renderings:
 
     def as_document(self) -> dict[str, Any]:
         """Plain data, to be hashed and sealed; a channel without a rendering is left out."""
-        plain = json.dumps({channel.value: asdict(rendering) for channel, rendering in self.there()})
+        plain = json.dumps({channel.value: _as_plain(rendering) for channel, rendering in self.there()})
         document: dict[str, Any] = json.loads(plain)
         return document
 
@@ -224,6 +258,14 @@ _WITH_STEPS: Mapping[str, type[Sms | VoiceScript | CallScript]] = {
 }
 
 
+def _as_plain(rendering: Rendering) -> dict[str, Any]:
+    plain = asdict(rendering)
+    if not isinstance(rendering, VoiceScript):
+        return plain
+    # Left out where there is none, so that a call that was frozen before there were parts keeps its hash.
+    return {name: part for name, part in plain.items() if part or name in ("text", "steps")}
+
+
 def person_values(*, name: str, data_types: str, code: str, child: str = "") -> PersonValues:
     """One person's values for the slots; `child` is whom a message to a guardian is about."""
     return {PERSON_NAME: name, DATA_TYPES_OF_PERSON: data_types, CODE: code, CHILD_NAME: child}
@@ -254,6 +296,11 @@ def first_step(steps: Sequence[Step], kinds: Sequence[str]) -> str:
     """
     fitting = next((step.text for step in steps if step.is_for(kinds)), None)
     return fitting if fitting is not None else steps[0].labelled if steps else ""
+
+
+def _short_name(values: PersonValues) -> str:
+    # An ellipsis would force UCS-2, and double the cost of an SMS.
+    return shorten(one_line(values[PERSON_NAME]), LONGEST_NAME, ending="...")
 
 
 def _with_step(values: PersonValues, steps: Sequence[Step]) -> PersonValues:

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from incident.law.elements import element_catalogue
-from incident.notice.channels import Push, Renderings, SmallChannel, Sms
+from incident.notice.channels import Push, Rendering, Renderings, SmallChannel, Sms, VoiceScript
 from incident.notice.content import Element, NoticeContent
 from incident.notice.findings import Article, Finding, Severity
+from incident.notice.gate_calls import check_call, kinds_named
 from incident.notice.graphemes import graphemes
 from incident.notice.house_rules import house_rules
 from incident.notice.languages import Language
@@ -89,17 +90,23 @@ def check_channels(
         findings += _no_template(small, language)
         for channel, rendering in small.there():
             texts = rendering.texts()
-            findings += _lost_elements(content, channel, texts, required)
-            findings += _no_way(content, channel, texts)
+            findings += _lost_elements(content, channel, _told(rendering), required)
+            findings += _no_way(content, channel, _told(rendering))
             findings += _links(channel.value, language, texts)
             if channel in _SHORT:
                 findings += _addresses(channel, language, texts)
         findings += _sms(content, small.sms, most_segments, languages)
         findings += _push(content, small.push)
+        findings += check_call(content, small.voice, languages)
     for name, text in documents.items():
         findings += _links(name, "", [text])
         findings += _personal(name, text)
     return findings
+
+
+def _told(rendering: Rendering) -> tuple[str, ...]:
+    """What its reader is told for certain: in a call what the person hears, not what only a machine or others do."""
+    return (rendering.text,) if isinstance(rendering, VoiceScript) else rendering.texts()
 
 
 def left_to_full_text(content: NoticeContent, channel: SmallChannel, required: Required) -> tuple[str, ...]:
@@ -306,7 +313,7 @@ def _push(content: NoticeContent, push: Push | None) -> Iterator[Finding]:
             "en": f"The body of the push notification has {size} characters; phones cut it after {LONGEST_PUSH_BODY}.",
         }
         yield Finding(Severity.WARNING, "long-push", place, content.language, message)
-    named = [kind for kind in content.data_types or () if _names(kind, shown)]
+    named = kinds_named(content, shown)
     if named or SLOT.search(shown):
         what = {"zh-Hans": "、".join(named) or "个人内容", "en": ", ".join(named) or "something personal"}
         message = {
@@ -314,9 +321,3 @@ def _push(content: NoticeContent, push: Push | None) -> Iterator[Finding]:
             "en": f"A push notification shows on a locked screen, for others to see, and it names: {what['en']}.",
         }
         yield Finding(Severity.REFUSED, "personal-in-push", place, content.language, message)
-
-
-def _names(kind: str, text: str) -> bool:
-    if kind.isascii():
-        return re.search(rf"\b{re.escape(kind)}\b", text, re.IGNORECASE) is not None
-    return kind in text

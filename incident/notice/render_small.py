@@ -16,6 +16,7 @@ from typing import Any
 from incident.errors import BadInput
 from incident.notice.channels import (
     FIRST_STEP,
+    PARTS_FOR_ANYBODY,
     Button,
     ButtonKey,
     CallScript,
@@ -30,9 +31,16 @@ from incident.notice.channels import (
 )
 from incident.notice.content import NoticeContent
 from incident.notice.graphemes import shorten
-from incident.notice.render import SLOT_NAMES, refuse_lost_sections, refuse_marks
+from incident.notice.render import (
+    CODE,
+    DATA_TYPES_OF_PERSON,
+    PERSON_NAME,
+    SLOT_NAMES,
+    refuse_lost_sections,
+    refuse_marks,
+)
 from incident.notice.templates import has_template, render_template
-from incident.notice.voice import spelled, twiml
+from incident.notice.voice import spelled
 from notifiers.email.message import SLOT, slot
 
 LONGEST_PUSH_TITLE = 40
@@ -140,7 +148,9 @@ class _Small:
             sms=self._sms() if self._has("sms") else None,
             push=self._push() if self._has("push.title", "push.body") else None,
             in_app=self._in_app() if self._has("in_app", "in_app.buttons") else None,
-            voice=self._voice() if self._has("voice") else None,
+            voice=self._voice()
+            if self._has("voice", *(f"voice.{part}" for part in PARTS_FOR_ANYBODY))
+            else None,
             call_centre=self._call_centre() if self._has("call_centre") else None,
         )
 
@@ -150,18 +160,19 @@ class _Small:
     def _file(self, name: str) -> str:
         return f"notice/{self.content.language}/{name}.txt.j2"
 
-    def _text(self, name: str, *, personal: bool = True) -> str:
+    def _text(self, name: str, *, needs: Sequence[str] = SLOT_NAMES, open_to_others: bool = False) -> str:
+        """A rendered template. It must have the slots that it `needs`; what is open to others may have no other one."""
         text = render_template(self._file(name), self.values, templates=self.templates)
         found = set(SLOT.findall(text))
-        if personal and (lost := set(SLOT_NAMES) - found):
+        if lost := set(needs) - found:
             raise BadInput(
                 f"the template leaves out {', '.join(sorted(lost))}",
                 where=self._file(name),
-                next_step="each person's message needs all of " + ", ".join(SLOT_NAMES),
+                next_step="each person's message needs all of " + ", ".join(needs),
             )
-        if not personal and found:
+        if open_to_others and (other := found - set(needs)):
             raise BadInput(
-                f"the template names {', '.join(sorted(found))} where others may read it",
+                f"the template names {', '.join(sorted(other))} where others may read or hear it",
                 where=self._file(name),
                 next_step="take it out",
             )
@@ -171,8 +182,10 @@ class _Small:
         return Sms(_joined_lines(self._text("sms")), self.steps)
 
     def _push(self) -> Push:
-        title = shorten(_joined_lines(self._text("push.title", personal=False)), LONGEST_PUSH_TITLE)
-        return Push(title, _joined_lines(self._text("push.body", personal=False)))
+        title = shorten(
+            _joined_lines(self._text("push.title", needs=(), open_to_others=True)), LONGEST_PUSH_TITLE
+        )
+        return Push(title, _joined_lines(self._text("push.body", needs=(), open_to_others=True)))
 
     def _in_app(self) -> InApp:
         text = self._text("in_app")
@@ -185,7 +198,7 @@ class _Small:
         return InApp(title.text, tuple(paragraphs), tuple(self._buttons()))
 
     def _buttons(self) -> Iterator[Button]:
-        for line in self._text("in_app.buttons", personal=False).splitlines():
+        for line in self._text("in_app.buttons", needs=(), open_to_others=True).splitlines():
             if not line.strip():
                 continue
             found = _BUTTON.fullmatch(line.strip())
@@ -198,14 +211,31 @@ class _Small:
             yield Button(ButtonKey(found[1]), found[2])
 
     def _voice(self) -> VoiceScript:
-        text = self._text("voice")
-        if text.count(slot("code")) < 2:
+        text = self._said("voice", needs=(DATA_TYPES_OF_PERSON, CODE))
+        if text.count(slot(CODE)) < 2:
             raise BadInput(
                 "the template says the code only once",
                 where=self._file("voice"),
                 next_step="say it twice: who listens has to write it down",
             )
-        return VoiceScript(text.strip() + "\n", twiml(text, self.content.language), self.steps)
+        others = {
+            part: self._said(
+                f"voice.{part}", needs=(PERSON_NAME,) if part == "greeting" else (), open_to_others=True
+            )
+            for part in PARTS_FOR_ANYBODY
+        }
+        return VoiceScript(text, **others, steps=self.steps)
+
+    def _said(self, name: str, *, needs: Sequence[str], open_to_others: bool = False) -> str:
+        """A part of a call, one sentence a line."""
+        text = self._text(name, needs=needs, open_to_others=open_to_others)
+        if not (lines := [line for line in map(_joined_lines, text.splitlines()) if line]):
+            raise BadInput(
+                "the template says nothing",
+                where=self._file(name),
+                next_step="compare it with the shipped template of the same name",
+            )
+        return "\n".join(lines)
 
     def _call_centre(self) -> CallScript:
         return CallScript(self._text("call_centre"), self.steps)

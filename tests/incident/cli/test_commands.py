@@ -172,7 +172,7 @@ JSON: list[tuple[list[str], int]] = [
     (["notice", "preview", "{id}"], 0),
     (["notice", "preview", "{id}", "--channel", "public", "-o", "{keys}/page.html"], 0),
     (["notice", "preview", "{id}", "--channel", "sms", "--with", "longest"], 0),
-    (["notice", "preview", "{id}", "--channel", "voice", "-o", "{keys}/call.xml"], 0),
+    (["notice", "preview", "{id}", "--channel", "voice", "-o", "{keys}/call.txt"], 0),
     (["--as", "anna", "notice", "release", "{id}"], 0),
     (["notice", "status", "{id}"], 0),
     (["notice", "send", "{id}"], 1),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
@@ -117,16 +116,40 @@ def test_the_e_mail_is_filled_too_and_escaped_in_its_file(estate: Estate, tmp_pa
     assert "<b>{{" not in page.read_text("utf-8")
 
 
-def test_a_call_is_written_as_twiml_and_other_channels_as_text(listed: Estate, tmp_path: Path) -> None:
+def test_a_call_and_a_script_are_written_as_text(listed: Estate, tmp_path: Path) -> None:
     words = ("notice", "preview", listed.id, "--language", "zh-Hans", "--with", "longest", "-o")
-    listed.done(*words, tmp_path / "call.xml", "--channel", "voice")
-    root = ElementTree.fromstring((tmp_path / "call.xml").read_bytes())  # noqa: S314 - made by us
-    assert root.tag == "Response" and {each.get("language") for each in root.iter("Say")} == {"cmn-CN"}
+    listed.done(*words, tmp_path / "call.txt", "--channel", "voice")
+    call = (tmp_path / "call.txt").read_text("utf-8")
+    assert "如果您是某某某某，请按1。" in call.splitlines() and "欧阳" not in call
     listed.done(*words, tmp_path / "script.txt", "--channel", "call_centre")
     assert "五、绝不" in (tmp_path / "script.txt").read_text("utf-8")
 
 
-def test_the_parts_of_push_pop_up_and_call_stand_in_the_document(listed: Estate) -> None:
+def test_a_call_is_shown_as_a_dialogue_with_where_each_key_leads(listed: Estate) -> None:
+    words = ("notice", "preview", listed.id, "--language", "en", "--channel", "voice")
+    lines = listed.done(*words).out.splitlines()
+    heads = [line for line in lines if line.partition(" ")[0].isupper() and " (" in line]
+    assert [head.partition(" ")[0] for head in heads] == [
+        "GREETING", "TEXT", "THANKS", "WRONG_PERSON", "NOT_HEARD", "MACHINE",
+    ]  # fmt: skip
+    leads = [line for line in lines if line.startswith("  -> ")]
+    assert leads == [
+        "  -> 1: text, 2: wrong_person, no key: not_heard",
+        "  -> 1: thanks, 2: text, no key: not_heard",
+    ]
+    greeting = lines[lines.index(heads[0]) + 1 : lines.index(leads[0])]
+    assert greeting[0] == "Hello, this is Example Mobile." and "If you are Ann Lee, press 1." in greeting
+    text = lines[lines.index(heads[1]) + 1 : lines.index(leads[1])]
+    assert "To confirm that you have heard this, press 1." in text
+    document = listed.done(*words, "--json").document
+    assert (document["parts"]["greeting"], document["parts"]["text"]) == (greeting, text)
+    assert document["keys"]["greeting"] == {"1": "text", "2": "wrong_person"}
+    assert document["without_a_key"] == "not_heard"
+    slots = listed.done(*words, "--with", "slots").out
+    assert "If you are [person_name], press 1." in slots and "Your code is: [code]." in slots
+
+
+def test_the_parts_of_push_and_pop_up_stand_in_the_document(listed: Estate) -> None:
     def document(channel: str) -> dict[str, object]:
         found: dict[str, object] = listed.done(
             "notice", "preview", listed.id, "--language", "en", "--channel", channel, "--json"
@@ -140,7 +163,6 @@ def test_the_parts_of_push_pop_up_and_call_stand_in_the_document(listed: Estate)
         {"key": "understood", "label": "I have read this"},
     ]
     assert {"text": "What happened", "heading": True} in shown["paragraphs"]  # type: ignore[operator]
-    assert str(document("voice")["twiml"]).startswith("<?xml")
     assert "named_by" not in shown, "no law has a word for a pop-up"
 
 

@@ -51,8 +51,13 @@ def strange_in(text: str, encoding: str) -> list[str]:
 
 
 def said_in(tag: str) -> list[str]:
-    files = sorted((SHIPPED / "notice" / tag).glob("*.yaml"))
-    return [text for file in files for text in texts_of(read_yaml(read_file(file), name=str(file)))]
+    folder = SHIPPED / "notice" / tag
+    words = [
+        text
+        for file in sorted(folder.glob("*.yaml"))
+        for text in texts_of(read_yaml(read_file(file), name=str(file)))
+    ]
+    return [*words, *(file.read_text("utf-8") for file in sorted(folder.glob("*.txt.j2")))]
 
 
 @pytest.mark.parametrize("tag", OF_SCRIPT)

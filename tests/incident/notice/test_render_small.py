@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -31,7 +30,6 @@ from incident.notice.channels import (
 from incident.notice.content import Contact, NoticeContent, Section
 from incident.notice.gate_channels import check_channels
 from incident.notice.graphemes import graphemes, shorten
-from incident.notice.readability import long_sentences
 from incident.notice.render import SLOT_NAMES
 from incident.notice.render_small import (
     LONGEST_PUSH_BODY,
@@ -41,8 +39,7 @@ from incident.notice.render_small import (
     render_small,
 )
 from incident.notice.sms_text import SmsEncoding, sms_text
-from incident.notice.voice import spelled, twiml
-from notifiers.email.message import SLOT
+from notifiers.email.message import SLOT, slot
 
 LANGUAGES = ("zh-Hans", "en")
 PERSONAL = (SmallChannel.SMS, SmallChannel.IN_APP, SmallChannel.VOICE, SmallChannel.CALL_CENTRE)
@@ -198,45 +195,12 @@ def test_the_pop_up_holds_the_whole_notice(rendered: Render, contents: Contents,
     assert [button.key for button in shown.buttons] == [ButtonKey.CALL, ButtonKey.UNDERSTOOD]
 
 
-def test_the_call_is_twiml_that_says_the_code_twice_and_repeats_on_a_key(rendered: Render) -> None:
-    for language, said in (("zh-Hans", "cmn-CN"), ("en", "en-GB")):
-        voice = rendered(language).voice
-        assert voice is not None
-        filled = voice.filled(ANN)
-        response = as_twiml(filled.twiml)
-        assert [each.tag for each in response] == ["Gather", "Say", "Hangup"]
-        assert {each.get("language") for each in response.iter("Say")} == {said}
-        lines = [each.text for each in response.iter("Say")]
-        assert lines == [line for line in filled.text.splitlines() if line]
-        assert filled.text.count("K, 7, P, 2. 4, M, 9, Q. X, 5, T") == 2
-        assert CODE not in filled.text
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_what_is_spoken_is_short(rendered: Render, language: str) -> None:
-    voice = rendered(language).voice
-    assert voice is not None
-    text = voice.filled({**ANN, "code": "1"}).text
-    assert long_sentences(text, language) == []
-    assert all(len(line) <= 120 for line in text.splitlines())
-
-
 def test_a_long_name_does_not_force_ucs_2(rendered: Render) -> None:
     sms = rendered("en").sms
     assert sms is not None
     text = sms.filled({**ANN, "person_name": "Ann " * 40}).text
     assert "Ann A..., this is" in text
     assert sms_text(text).encoding is SmsEncoding.GSM_7
-
-
-def test_a_code_is_said_character_by_character() -> None:
-    assert spelled(CODE) == "K, 7, P, 2. 4, M, 9, Q. X, 5, T"
-    assert spelled("020-100 86") == "0, 2, 0. 1, 0, 0. 8, 6"
-    assert spelled("") == ""
-
-
-def test_a_language_without_a_voice_of_its_own_is_called_by_its_tag() -> None:
-    assert 'language="vi"' in twiml("Xin chào.", "vi")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -250,6 +214,49 @@ def test_the_call_centre_answers_from_the_record_and_asks_for_no_secrets(
     never = script.text.split("五、绝不" if language == "zh-Hans" else "5. NEVER")[0]
     for secret in ("密码是", "身份证号是", "What is your", "your password is", "出生日期是"):
         assert secret not in never
+
+
+@pytest.mark.parametrize("language", ["zh-Hans", "zh-Hant", "en"])
+def test_who_calls_from_a_list_knows_each_result_and_how_to_speak_with_a_guardian(
+    contents: Contents, templates: list[Path], language: str
+) -> None:
+    content = replace(contents()["en" if language == "en" else "zh-Hans"], language=language)
+    script = render_small(content, templates=templates).call_centre
+    assert script is not None
+    parts = re.split(r"\n(?=(?:[1-7]\. [A-Z]|[一二三四五六七]、))", script.text)
+    assert len(parts) == 8
+    _, opening, _, say, _, never, passed_on, after = parts
+    results = re.findall(r"^- ([a-z_]+)(?:（[^）]+）)?[:：] ?(.+)$", after, re.MULTILINE)
+    assert [name for name, _ in results] == [
+        "told", "no_answer", "voicemail", "wrong_person", "bad_number", "refused", "passed_on",
+    ]  # fmt: skip
+    by_name = dict(results)
+    guardian, part_3, part_6 = (
+        ("guardian", "part 3", "part 6") if language == "en" else ("监护人|監護人", "第三部分", "第六部分")
+    )
+    for place in (opening, say, never, passed_on, by_name["told"]):
+        assert re.search(guardian, place)
+    assert part_3 in by_name["told"] and part_3 in by_name["refused"] and part_6 in by_name["passed_on"]
+    assert say.count(slot("data_types_of_person")) == 2, "to the person, and to the guardian about the minor"
+
+
+@pytest.mark.parametrize("language", ["zh-Hans", "zh-Hant", "en"])
+def test_an_answering_machine_hears_who_called_and_the_number_and_nothing_else(
+    contents: Contents, templates: list[Path], language: str
+) -> None:
+    content = replace(contents()["en" if language == "en" else "zh-Hans"], language=language)
+    assert content.contact is not None
+    script = render_small(content, templates=templates).call_centre
+    assert script is not None
+    [line] = re.findall(
+        r"^.*(?:answering machine takes our call, say only|答录机或者语音信箱接听时|答錄機或語音信箱接聽時).*$",
+        script.text,
+        re.M,
+    )
+    assert content.contact.organisation in line and content.contact.phone in line
+    assert not SLOT.search(line)
+    without = render_small(replace(content, contact=None), templates=templates).call_centre
+    assert without is not None and "020-10086" not in without.text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -317,11 +324,10 @@ def own(folder: Path, name: str, text: str) -> None:
     ("name", "text", "says"),
     [
         ("sms", "{{ slots.person_name }}", "leaves out code, data_types_of_person"),
-        ("push.body", "Dear {{ slots.person_name }}", "where others may read it"),
-        ("push.title", "{{ slots.code }}", "where others may read it"),
+        ("push.body", "Dear {{ slots.person_name }}", "where others may read or hear it"),
+        ("push.title", "{{ slots.code }}", "where others may read or hear it"),
         ("in_app.buttons", "pay: Pay now", "is no button"),
         ("in_app.buttons", "Call us", "is no button"),
-        ("voice", "{{ slots.person_name }}{{ slots.data_types_of_person }}{{ slots.code }}", "only once"),
         ("call_centre", "{{ content.nothing }}", "does not fit"),
     ],
 )
@@ -374,27 +380,6 @@ def test_a_first_sentence_too_long_for_a_message_is_left_to_the_full_text(
     assert sms is not None and "We had a security incident." in sms.text
 
 
-def as_twiml(document: str) -> ElementTree.Element:
-    """A document as TwiML, by Twilio's own rules: verbs, what nests in which, attributes, text only in `Say`."""
-    allowed = {
-        "Response": ({"Gather", "Say", "Hangup", "Pause"}, set()),
-        "Gather": ({"Say", "Pause"}, {"input", "numDigits", "timeout"}),
-        "Say": (set(), {"language"}),
-        "Hangup": (set(), set()),
-        "Pause": (set(), {"length"}),
-    }
-    assert "<!" not in document
-    root = ElementTree.fromstring(document.encode())  # noqa: S314 - made by us, and it is what is tested
-    assert root.tag == "Response"
-    for element in root.iter():
-        inside, attributes = allowed[element.tag]
-        assert {child.tag for child in element} <= inside
-        assert set(element.attrib) <= attributes
-        assert element.tag == "Say" or not (element.text or "").strip()
-        assert not (element.tail or "").strip()
-    return root
-
-
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(name=NAMES, language=st.sampled_from(LANGUAGES))
 def test_whatever_a_name_is_it_stays_whole_and_text(rendered: Render, name: str, language: str) -> None:
@@ -408,9 +393,10 @@ def test_whatever_a_name_is_it_stays_whole_and_text(rendered: Render, name: str,
     for text in (whole(small.in_app.filled(values)), small.call_centre.filled(values).text):
         assert line in text and "a & b" in text and CODE in text
     assert len(whole(small.in_app.filled(values)).splitlines()) == len(whole(small.in_app).splitlines())
-    said = [each.text for each in as_twiml(small.voice.filled(values).twiml).iter("Say")]
-    assert len(said) == len(list(as_twiml(small.voice.twiml).iter("Say")))
-    assert any(line in (text or "") for text in said)
+    said = small.voice.filled(values)
+    assert shorten(line, LONGEST_NAME, ending="...") in said.greeting and "a & b" in said.text
+    for part in ("greeting", "text"):
+        assert len(getattr(said, part).splitlines()) == len(getattr(small.voice, part).splitlines())
     assert "49" not in sms.replace(name, "")
 
 
@@ -438,7 +424,6 @@ def test_the_templates_for_traditional_chinese_render_every_channel_in_tradition
     simplified -= set("您這個請書會應號碼")
     for channel, each in small.there():
         assert not simplified & set(whole(each)), channel
-    assert small.voice is not None and small.voice.twiml.count('language="cmn-TW"') > 8
     full = render_small(replace(contents()["zh-Hans"], language="zh-Hant"), templates=templates)
     assert full.sms is not None and full.sms.text.count("\ufdd0") == 4
     assert check_channels(
