@@ -82,6 +82,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "deliveries": ("deliveries", "Who got what, and who was not reached."),
     "bounces": ("bounces", "What came back: take, list, settle."),
+    "call-list": (
+        "call_list",
+        "Lists for the call centre: export, import, record, show, list, close, deleted.",
+    ),
     "report": ("report", "Fill the authority's report, or record that it was handed in."),
     "brief": ("brief", "One page for headquarters, the board, the police, the call centre or the press."),
     "handover": ("brief", "What the next shift must know, and what changed since the last handover."),

@@ -147,6 +147,7 @@ class PersonPlan:
         return frozenset(each.way for each in self.steps if each.way in MEANS and each.state in _IN_REACH)
 
 
+_BY_HAND = NOT_WRITTEN_TO | {Why.PASSED_ON}
 _IN_REACH = frozenset({StepState.DONE, StepState.UNDER_WAY, StepState.NEXT, StepState.POSSIBLE})
 
 
@@ -158,7 +159,7 @@ def plan_of(case: Case, ground: Ground) -> PersonPlan:
     steps = [_step(way, case, ground) for way in _ways(case, ground)]
     if any(step.state is StepState.DONE for step in steps):
         return PersonPlan((*steps, _public_notice(ground)), None, None)
-    if case.apart in NOT_WRITTEN_TO:
+    if case.apart in _BY_HAND:
         tried = [step for step in steps if step.state in (StepState.FAILED, StepState.UNDER_WAY)]
         by_hand = Step(Way.BY_HAND, StepState.NEXT, case.apart)
         return _ending_in(by_hand, [*tried, by_hand], ground)

@@ -29,6 +29,7 @@ from sqlmodel import Session, col, select
 from incident.delivery.ledger import recount
 from incident.delivery.let_go import may_be_worked_on, put_batch
 from incident.delivery.states import (
+    CALL_LIST_JOB,
     IN_PROGRESS,
     SETTLE_JOB,
     CampaignState,
@@ -39,7 +40,7 @@ from incident.delivery.states import (
 )
 from incident.durable import put_job, set_brake
 from incident.store.change import Change
-from incident.store.tables import Attempt, Batch, Campaign, Delivery, Notice
+from incident.store.tables import Attempt, Batch, CallList, Campaign, Delivery, Notice
 from notifiers.outcome import Result
 
 
@@ -59,7 +60,14 @@ def replace_earlier(change: Change, campaign_id: str, incident_id: str) -> None:
         set_brake(change.session, campaign_brake(campaign.id), at=change.at, by=change.actor)
         for batch_id in open_batches(change.session, campaign.id):
             put_batch(change.session, batch_id, incident_id=incident_id)
+        for list_id in _open_call_lists(change.session, campaign.id):
+            put_job(change.session, CALL_LIST_JOB, list_id, incident_id=incident_id)
         put_job(change.session, SETTLE_JOB, campaign.id, incident_id=incident_id)
+
+
+def _open_call_lists(session: Session, campaign_id: str) -> list[str]:
+    found = select(CallList.id).where(CallList.campaign_id == campaign_id, col(CallList.closed_at).is_(None))
+    return list(session.exec(found.order_by(col(CallList.id))).all())
 
 
 def open_batches(session: Session, campaign_id: str) -> list[str]:

@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 _JOBS = {Way.EMAIL: BATCH_JOB, Way.SMS: SMS_JOB}
 _STATES = PreparedLookup(Delivery, key="id", columns=("id", "state"))
-_STAYS = sorted({*NOT_WRITTEN_TO, Why.REPLACED, Why.DAMAGED})
+_STAYS = sorted({*NOT_WRITTEN_TO, Why.REPLACED, Why.DAMAGED, Why.PASSED_ON})
 
 
 def sends_sms(settings: Settings) -> bool:

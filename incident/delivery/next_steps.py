@@ -76,7 +76,7 @@ def next_steps(
     ).one()
     ways: Counter[Way] = Counter()
     if most is None or people <= most:
-        for delivery, person in _with_people(session, planner):
+        for delivery, person in unreached_people(session, planner):
             way = planner.planned(session, delivery, person).way
             if way is not None:
                 ways[way] += 1
@@ -109,7 +109,8 @@ def _unreached_people(planner: Planner) -> sa.Select[Any]:
     )
 
 
-def _with_people(session: Session, planner: Planner) -> Iterator[tuple[Delivery, Person | None]]:
+def unreached_people(session: Session, planner: Planner) -> Iterator[tuple[Delivery, Person | None]]:
+    """The deliveries of a campaign by which somebody is counted who was not told, each with that person."""
     statement = (
         _unreached_people(planner)
         .add_columns(Person)

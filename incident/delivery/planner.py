@@ -133,7 +133,7 @@ def _apart(delivery: Delivery, person: Person | None) -> Why:
         return Why.DECEASED
     if person is not None and person.safe_contact:
         return Why.SAFE_CONTACT
-    return Why.ORGANISATION if delivery.reason == Why.ORGANISATION else Why.NONE
+    return Why(delivery.reason) if delivery.reason in (Why.ORGANISATION, Why.PASSED_ON) else Why.NONE
 
 
 def _contacts(person: Person, row: PersonRow) -> dict[Way, tuple[str, bool]]:

@@ -46,7 +46,8 @@ class VerifiedBy(StrEnum):
 
     Return path and envelope id carry a mark that only we can make; a Message-ID is known to who saw the message. The
     carrier's id is the one that it gave when it took the message, over the same line, and our own id is one that it gives
-    back; by the number alone only somebody is found of whose message nobody knows whether it was taken.
+    back; by the number alone only somebody is found of whose message nobody knows whether it was taken. The verification
+    code of their notice is what an agent of the call centre names.
     """
 
     RETURN_PATH = "return_path"
@@ -55,6 +56,7 @@ class VerifiedBy(StrEnum):
     CARRIERS_ID = "carriers_id"
     OWN_ID = "own_id"
     NUMBER = "number"
+    CODE = "code"
     PERSON = "person"
 
 
@@ -176,7 +178,7 @@ def put_receipts(
     changed = settle_by_receipts(change.session, leaders, now=change.at)
     _count_complaints(change.session, complained)
     go_on(change, leaders)
-    if roots := _roots_of_ended(change.session, leaders):
+    if roots := roots_of_ended(change.session, leaders):
         change.note(ledger_roots=roots)
     change.note(receipts=_counts_by_kind(fresh))
     return Taken(new=len(fresh), known=len(receipts) - len(fresh), changed=changed)
@@ -289,14 +291,15 @@ def _lock(session: Session, leaders: Sequence[str]) -> list[Any]:
     """The rows of these deliveries and of those who share their messages, held until the transaction ends."""
     found = (
         sa.select(*sa.inspect(Delivery).columns)
-        .where(sa.or_(col(Delivery.id).in_(leaders), _led_by(leaders)))
+        .where(sa.or_(col(Delivery.id).in_(leaders), led_by(leaders)))
         .order_by(col(Delivery.id))
         .with_for_update()
     )
     return list(session.connection().execute(found))
 
 
-def _led_by(leaders: Sequence[str]) -> sa.ColumnElement[bool]:
+def led_by(leaders: Sequence[str]) -> sa.ColumnElement[bool]:
+    """The condition that a delivery has its message from one of these."""
     # By the batch, which has an index: nobody is led from another one.
     batches = sa.select(col(Delivery.batch_id)).where(col(Delivery.id).in_(leaders))
     return sa.and_(col(Delivery.batch_id).in_(batches), col(Delivery.leader_id).in_(leaders))
@@ -365,7 +368,8 @@ def _count_complaints(session: Session, delivery_ids: Sequence[str]) -> None:
         )
 
 
-def _roots_of_ended(session: Session, leaders: Sequence[str]) -> dict[str, str]:
+def roots_of_ended(session: Session, leaders: Sequence[str]) -> dict[str, str]:
+    """The ledger's roots, by batch, of those of these deliveries whose campaign has ended."""
     found = (
         select(Batch.id)
         .join(Campaign, col(Campaign.id) == col(Batch.campaign_id))

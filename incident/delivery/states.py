@@ -51,6 +51,7 @@ class Why(StrEnum):
     REPLACED = "replaced"
     SUPPRESSED = "suppressed"
     PASSED_ON = "passed_on"
+    CONTROLLED = "controlled"
 
 
 NOT_WRITTEN_TO = frozenset({Why.DECEASED, Why.ORGANISATION, Why.SAFE_CONTACT})
@@ -96,6 +97,10 @@ WHY_TEXTS: dict[Why, dict[str, str]] = {
     Why.PASSED_ON: {
         "zh-Hans": "客服已转交，请人工跟进",
         "en": "passed on by the call centre: somebody takes care of it",
+    },
+    Why.CONTROLLED: {
+        "zh-Hans": "已被接收，但攻击者可能控制了该渠道",
+        "en": "accepted, over a means that an attacker may control",
     },
 }
 

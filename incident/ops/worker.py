@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sqlmodel import Session
 
+from incident.delivery.call_closing import look_at_call_list
 from incident.delivery.campaign import end_campaign, is_settled
 from incident.delivery.centre_room import CentreRoom, centre_from
 from incident.delivery.mailroom import MailRoom, Route, routes_from
@@ -26,7 +27,14 @@ from incident.delivery.sms_asking import AskingDesk
 from incident.delivery.sms_parts import take_sms_receipts
 from incident.delivery.sms_room import SmsRoom
 from incident.delivery.sms_sender import SmsPost, send_sms_batch
-from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB, SMS_JOB, WAVE_JOB
+from incident.delivery.states import (
+    BATCH_JOB,
+    CALL_LIST_JOB,
+    PUBLISH_JOB,
+    SETTLE_JOB,
+    SMS_JOB,
+    WAVE_JOB,
+)
 from incident.delivery.waving import Lookout, look_at_waves
 from incident.durable import (
     Handler,
@@ -157,6 +165,7 @@ class Worker:
             CONTAINMENT_JOB: lambda lease: look_at_containment(lease, store, lease.claim.key, house.clock),
             HOLD_JOB: lambda lease: look_at_hold(lease, store, lease.claim.key, house.clock),
             DUTIES_JOB: lambda lease: look_at_duties(lease, house, lease.claim.key),
+            CALL_LIST_JOB: self._look_at_call_list,
         }
 
         def rests(session: Session, incident_id: str, now: datetime) -> datetime | None:
@@ -324,6 +333,10 @@ class Worker:
             return
         with worker_lock(self.house.workspace) as ours:
             yield ours
+
+    def _look_at_call_list(self, lease: Lease) -> None:
+        house, go_on = self.house, self._next_means.go_on_after
+        look_at_call_list(lease, house.store, lease.claim.key, go_on, now=house.clock(), actor=ENGINE)
 
     def _publish(self, lease: Lease) -> None:
         house, notice_id = self.house, lease.claim.key

@@ -190,11 +190,18 @@ class _Journalled:
 
     def take(self, body: dict[str, Any]) -> None:
         self.roots.update(body.get("ledger_roots", {}))
+        if (campaign := body.get("goes_on")) is not None:
+            # Its ledger changes until it ends again, as it did before it had ended.
+            self.roots = {batch: root for batch, root in self.roots.items() if not _is_of(batch, campaign)}
         self.people_root = body.get("people_root", self.people_root)
         for image in body.get("rows", []):
             name = _image_name(image)
             content = image.get("content", self.images.get(name, {}).get("content"))
             self.images[name] = {"row": image["row"], "content": content}
+
+
+def _is_of(batch_id: str, campaign_id: str) -> bool:
+    return batch_id.startswith(f"{campaign_id}-")
 
 
 def _bodies_and_rows(store: Store, chain: str) -> list[Finding]:

@@ -30,4 +30,5 @@ def nothing_to_ask(breach: Breach) -> bool:
 
 def assert_sound(breach: Breach) -> None:
     assert breach.account().adds_up
-    assert broken(check(breach.house, pause=0.0)) == {}
+    found = broken(check(breach.house, pause=0.0))
+    assert found == {}, found

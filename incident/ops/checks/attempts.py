@@ -257,7 +257,10 @@ def _other_reason(many: sa.ColumnElement[int], last: sa.FromClause) -> sa.Column
             d.reason.not_in([Why.NO_ANSWER, Why.REFUSED, Why.BAD_ADDRESS, Why.PASSED_ON]),
         ),
         (last.c.result == Result.permanent, d.reason != sa.case((blocked, Why.BLOCKED), else_=Why.REFUSED)),
-        (last.c.stage.is_(None), d.reason.not_in([Why.BAD_ADDRESS, Why.UNFIT, Why.DAMAGED])),
+        (
+            last.c.stage.is_(None) & (last.c.result == Result.not_sent),
+            d.reason.not_in([Why.BAD_ADDRESS, Why.UNFIT, Why.DAMAGED]),
+        ),
         else_=d.reason != Why.NO_ANSWER,
     )
 

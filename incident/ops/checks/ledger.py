@@ -190,7 +190,7 @@ def _look_at_told(view: View, findings: Findings, campaign: str, incident: str) 
             one_if((d.addressee == Addressee.GUARDIAN) & d.principal.is_(True)).label("guardian_leads"),
             one_if((d.addressee == Addressee.PERSON) & d.reason.in_(_NO_ADDRESS)).label("without"),
             one_if(d.channel == SMS).label("by_sms"),
-            one_if(d.channel.in_([SMS, PHONE])).label("by_number"),
+            one_if(d.channel.in_([SMS, PHONE]) & (d.addressee == Addressee.PERSON)).label("by_number"),
             one_if(d.reason.in_(sorted(NOT_WRITTEN_TO))).label("spared"),
             one_if(d.reason == Why.DECEASED).label("dead"),
             one_if(d.reason == Why.ORGANISATION).label("organisations"),

@@ -1,0 +1,391 @@
+"""Lists of people for the call centre: who is on one, and until when its results are due.
+
+Calling is done by people, so a list is made by a person, and nobody is put on one by itself. Whoever is on a list is in
+progress, with an attempt whose intent is the list: nobody knows what became of it until a result comes, and where none
+has come when results are due, the person was not told by it (`delivery.call_results`). Nobody is put on another list by
+that: a call is never repeated by itself (rule 10 of the design).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, func, select
+
+from incident.carrier_settings import CallCentreSettings
+from incident.delivery.fallback import Way
+from incident.delivery.ledger import Due, Member, recount, write_intent
+from incident.delivery.next_means import failed_with
+from incident.delivery.next_steps import unreached_people
+from incident.delivery.planner import Planner, planner_for
+from incident.delivery.promises import must_keep_promises
+from incident.delivery.receipts import led_by
+from incident.delivery.states import (
+    CALL_LIST_JOB,
+    NEVER_TRIED,
+    PHONE,
+    CampaignState,
+    DeliveryState,
+    Rank,
+    Why,
+    campaign_brake,
+)
+from incident.durable import braked, put_job
+from incident.errors import BadInput, NotFound, Refused
+from incident.notice.frozen import FrozenNotice
+from incident.notice.release import version_by_id
+from incident.record.holds import Cover, must_not_be_held
+from incident.record.incidents import must_be_open
+from incident.settings import Means, Settings
+from incident.store.change import Change, open_row
+from incident.store.store import Store
+from incident.store.tables import Batch, CallList, CallTask, Campaign, Delivery, Job
+
+LISTED = "calls.listed"
+DELETED = "calls.deleted"
+
+_TOGETHER = 500
+_AGAIN = frozenset({Why.NO_ANSWER})
+
+
+def calls_from_lists(settings: Settings) -> bool:
+    """Whether the call centre is declared, and the organisation tells people by phone."""
+    return settings.calls.centre is not None and Means.PHONE in settings.fallback.means
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A list that was made. `left_out` are people who share a message with somebody whom nobody can call."""
+
+    row: CallList
+    left_out: int
+
+
+def make_call_list(
+    change: Change,
+    store: Store,
+    settings: Settings,
+    incident_id: str,
+    *,
+    whom: str,
+    again: bool = False,
+    most: int | None = None,
+) -> Listed:
+    """Put those on a list whose next means is the phone, or with `again` those who did not answer before; `most` people.
+
+    They are in progress from now on. `whom` is who gets the list. Raises `Refused` where the call centre is not declared,
+    nothing may leave, or nobody is to be called, and `HeldBack` under a hold.
+    """
+    centre = _must_be_declared(settings)
+    planner = _must_be_able_to_call(change, store, settings, incident_id)
+    campaign = change.session.get_one(Campaign, planner.campaign_id)
+    found = _called_again(change.session, campaign.id) if again else _next_by_phone(change.session, planner)
+    chosen, left_out = _chosen(found, most)
+    if not chosen:
+        raise Refused(
+            "there is nobody to be called" + (" again" if again else ""),
+            where=incident_id,
+            next_step=f"`incident deliveries {incident_id} --unreached` shows what comes next for whom",
+        )
+    number = _lists_so_far(change.session, incident_id) + 1
+    row = CallList(
+        id=store.new_id(),
+        incident_id=incident_id,
+        campaign_id=campaign.id,
+        number=number,
+        people=0,
+        made_at=change.at,
+        made_by=change.actor,
+        due_at=change.at + timedelta(days=centre.days),
+    )
+    for start in range(0, len(chosen), _TOGETHER):
+        row.people += _put_on(change, row, chosen[start : start + _TOGETHER])
+    if campaign.state == CampaignState.ENDED:
+        campaign.state, campaign.ended_at = CampaignState.SENDING, None
+        change.put(campaign)
+        change.note(goes_on=campaign.id)
+    change.put(row, {"whom": whom})
+    change.note(call_list=number, people=row.people)
+    put_job(change.session, CALL_LIST_JOB, row.id, incident_id=incident_id, after=_seconds(row, change.at))
+    return Listed(row, left_out)
+
+
+def _must_be_declared(settings: Settings) -> CallCentreSettings:
+    if settings.calls.centre is None or not calls_from_lists(settings):
+        raise Refused(
+            "no call centre is declared, or the phone is none of the means",
+            where="incident.toml",
+            next_step="fill in [calls.centre], and name phone in [fallback] means",
+        )
+    return settings.calls.centre
+
+
+def _must_be_able_to_call(change: Change, store: Store, settings: Settings, incident_id: str) -> Planner:
+    """The plans of the newest campaign, which may be gone on with by calls."""
+    must_be_open(change.session, incident_id)
+    must_not_be_held(change.session, store, incident_id, Cover.PEOPLE)
+    must_keep_promises(settings)
+    planner = planner_for(change.session, store, settings, incident_id, now=change.at)
+    if planner is None:
+        raise Refused(
+            "no notice of this incident was sent yet, so nobody is told by phone",
+            where=incident_id,
+            next_step=f"`incident notice send {incident_id}`",
+        )
+    if braked(change.session, campaign_brake(planner.campaign_id)):
+        raise Refused(
+            "the sending is paused, or the general brake is on: nobody is told anything now",
+            where=incident_id,
+            next_step=f"`incident notice resume {incident_id}`, or `incident worker --release`",
+        )
+    notice_id = change.session.get_one(Campaign, planner.campaign_id).notice_id
+    if not has_script(version_by_id(change.session, store, notice_id).frozen):
+        raise Refused(
+            "the notice that was released has no script for the call centre",
+            where=incident_id,
+            next_step="release a version that has one (docs/notice-channels.md)",
+        )
+    return planner
+
+
+def has_script(frozen: FrozenNotice) -> bool:
+    """Whether a version of the notice has a script for the call centre in any language."""
+    return any(each.call_centre is not None for each in frozen.channels.values())
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A delivery that may be put on a list. `leader_id`: it has its message from that one."""
+
+    id: str
+    leader_id: str | None
+
+
+def _next_by_phone(session: Session, planner: Planner) -> Iterator[_Found]:
+    for delivery, person in unreached_people(session, planner):
+        if planner.planned(session, delivery, person).way is Way.PHONE:
+            yield _Found(delivery.id, delivery.leader_id)
+
+
+def _called_again(session: Session, campaign_id: str) -> Iterator[_Found]:
+    rows = session.execute(
+        sa.select(col(Delivery.id), col(Delivery.leader_id))
+        .join(Batch, col(Batch.id) == col(Delivery.batch_id))
+        .where(
+            col(Batch.campaign_id) == campaign_id,
+            col(Delivery.principal).is_(True),
+            col(Delivery.channel) == PHONE,
+            col(Delivery.state) == DeliveryState.UNREACHABLE,
+            col(Delivery.reason).in_(sorted(_AGAIN)),
+        )
+        .order_by(col(Delivery.id))
+    )
+    for delivery_id, leader_id in rows:
+        yield _Found(delivery_id, leader_id)
+
+
+def _chosen(found: Iterator[_Found], most: int | None) -> tuple[list[str], int]:
+    """The deliveries to put on a list (by id), those who share a message by the one whose message it is; and how many are
+    left out since that one cannot be called."""
+    alone: list[str] = []
+    led: list[str] = []
+    for each in found:
+        if each.leader_id is not None:
+            led.append(each.leader_id)
+        elif most is None or len(alone) < most:
+            alone.append(each.id)
+    if most is not None and len(alone) == most:
+        return alone, 0
+    chosen = {*alone}
+    return alone, sum(leader_id not in chosen for leader_id in led)
+
+
+def _lists_so_far(session: Session, incident_id: str) -> int:
+    statement = select(func.coalesce(func.max(CallList.number), 0)).where(CallList.incident_id == incident_id)
+    return session.exec(statement).one()
+
+
+def _seconds(row: CallList, now: datetime) -> float:
+    return min(max((row.due_at - now).total_seconds(), 0.0), LONGEST_LOOK)
+
+
+LONGEST_LOOK = 3600.0
+"""Seconds between two looks at a list: jobs do not sleep for longer."""
+
+
+def _put_on(change: Change, row: CallList, ids: Sequence[str]) -> int:
+    """Let these go on to the phone, with the intent of a call each; how many people are told by these calls."""
+    session = change.session
+    batches = session.exec(select(Delivery.batch_id).where(col(Delivery.id).in_(ids)).distinct()).all()
+    hold_jobs_of(session, batches)
+    deliveries = list(
+        session.exec(
+            select(Delivery)
+            .where(col(Delivery.id).in_(ids) | led_by(ids))
+            .order_by(col(Delivery.id))
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).all()
+    )
+    for delivery in deliveries:
+        session.expunge(delivery)
+    session.connection().execute(_TO_THE_PHONE, [_moved(each) for each in deliveries])
+    dues = due_of(deliveries)
+    write_intent(
+        session,
+        dues,
+        incident_id=row.incident_id,
+        job_attempt=1,
+        now=change.at,
+        channel=PHONE,
+    )
+    tasks = [
+        {
+            "delivery_id": due.id,
+            "n": due.attempts + 1,
+            "incident_id": row.incident_id,
+            "list_id": row.id,
+        }
+        for due in dues
+    ]
+    change.put_bulk(CallTask, tasks)
+    for batch_id in sorted(batches):
+        recount_all(session, batch_id)
+    return sum(due.principals for due in dues)
+
+
+def hold_jobs_of(session: Session, batches: Sequence[str]) -> None:
+    """Hold the jobs of these batches before any row of theirs, as who sends one does."""
+    held = (
+        sa.select(col(Job.key)).where(col(Job.key).in_(sorted(batches))).order_by(col(Job.kind), col(Job.key))
+    )
+    session.connection().execute(held.with_for_update()).all()
+
+
+def due_of(deliveries: Sequence[Delivery]) -> list[Due]:
+    """The deliveries that have a message of their own, with whoever shares it."""
+    members: dict[str, list[Member]] = {}
+    for each in deliveries:
+        if each.leader_id is not None:
+            member = Member(each.id, each.person_id, each.principal)
+            members.setdefault(each.leader_id, []).append(member)
+    return [
+        Due(
+            id=each.id,
+            person_id=each.person_id,
+            person_version=each.person_version,
+            addressee=each.addressee,
+            principal=each.principal,
+            attempts=each.attempts,
+            strikes=each.strikes,
+            first_intent_at=None,
+            update_of=each.update_of,
+            shared=each.shared,
+            members=tuple(members.get(each.id, ())),
+        )
+        for each in deliveries
+        if each.leader_id is None
+    ]
+
+
+def _moved(row: Delivery) -> dict[str, Any]:
+    if row.channel == PHONE:
+        return {"which": row.id, "failed": row.tried_before, "struck": row.strikes}
+    # One that was accepted is on the list because an attacker may control that means.
+    why = Why(row.reason) if row.state == DeliveryState.UNREACHABLE else Why.CONTROLLED
+    return {"which": row.id, "failed": failed_with(row.channel, why, row.tried_before), "struck": 0}
+
+
+_TO_THE_PHONE = (
+    sa.update(Delivery)
+    .where(col(Delivery.id) == sa.bindparam("which"))
+    .values(
+        channel=PHONE,
+        state=DeliveryState.PENDING,
+        reason=Why.NONE,
+        strikes=sa.bindparam("struck"),
+        rank=Rank.NOTHING,
+        next_at=None,
+        settled_at=None,
+        tried_before=sa.bindparam("failed"),
+    )
+)
+
+
+def recount_all(session: Session, batch_id: str) -> None:
+    """Set all counters of a batch that follow from its rows; call it where people go on to another means together."""
+    recount(session, batch_id)
+    never_tried = sa.select(sa.func.count()).where(
+        col(Delivery.batch_id) == batch_id,
+        col(Delivery.principal).is_(True),
+        col(Delivery.reason).in_(sorted(NEVER_TRIED)),
+    )
+    session.connection().execute(
+        sa.update(Batch).where(col(Batch.id) == batch_id).values(never_tried=never_tried.scalar_subquery())
+    )
+
+
+def call_list(session: Session, incident_id: str, number: int) -> CallList:
+    """A list by its number. Raises `NotFound`."""
+    found = session.exec(
+        select(CallList).where(CallList.incident_id == incident_id, CallList.number == number)
+    ).first()
+    if found is None:
+        raise NotFound(
+            f"there is no call list {number}",
+            where=incident_id,
+            next_step=f"`incident call-list list {incident_id}`",
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class ListStands:
+    """A list, and how many of its tasks wait for a result."""
+
+    row: CallList
+    open: int
+
+
+def lists_of(session: Session, incident_id: str) -> list[ListStands]:
+    """The lists of an incident, the first one first."""
+    rows = session.exec(
+        select(CallList).where(CallList.incident_id == incident_id).order_by(col(CallList.number))
+    ).all()
+    return [_stands(session, row) for row in rows]
+
+
+def _stands(session: Session, row: CallList) -> ListStands:
+    waiting = (
+        select(func.count())
+        .select_from(CallTask)
+        .join(
+            Delivery,
+            (col(Delivery.id) == col(CallTask.delivery_id)) & (col(Delivery.attempts) == col(CallTask.n)),
+        )
+        .where(CallTask.list_id == row.id, Delivery.state == DeliveryState.SENDING)
+    )
+    return ListStands(row, session.exec(waiting).one())
+
+
+def whom_of(row: CallList, *, key: bytes) -> str:
+    """Who got a list."""
+    return str(open_row(row, key=key)["whom"])
+
+
+def say_deleted(change: Change, row: CallList, *, by: str) -> None:
+    """Record who says that the call centre has no copy of a list any more. Raises `Refused` while it is open."""
+    if row.closed_at is None:
+        raise Refused(
+            f"list {row.number} is open: results of it are still to come",
+            where=row.incident_id,
+            next_step=f"import them, or `incident call-list close {row.incident_id} {row.number}`",
+        )
+    if not by.strip():
+        raise BadInput("say who says so", where="--by")
+    row.deleted_at, row.deleted_by = change.at, by.strip()
+    change.put(row)
