@@ -57,10 +57,12 @@ def _print_account(desk: Desk, each: Account, going: Going) -> None:
 
     rows: list[tuple[str, object]] = [
         ("expected", each.expected),
-        *((f"accepted by the {_TAKEN_BY[by]}", count) for by, count in each.accepted_by.items()),
+        *((_TOLD_BY[by], count) for by, count in each.accepted_by.items()),
     ]
     if each.delivered:
-        says = "a server, the SMS carrier or a reader" if each.by_sms else "a server or reader"
+        sayers = ["a server", *(["the SMS carrier"] if each.by_sms else [])]
+        sayers += ["a reader", "the person on the phone"] if each.by_phone else ["a reader"]
+        says = f"{', '.join(sayers[:-1])} or {sayers[-1]}" if len(sayers) > 2 else "a server or reader"
         rows.append((f"of them delivered, as {says} says", each.delivered))
     rows.append(("in progress", each.in_progress))
     rows += _reasons(each, desk.language).items()
@@ -93,11 +95,15 @@ def _print_account(desk: Desk, each: Account, going: Going) -> None:
     desk.table(("What", "People"), rows, title=f"notice by {by}, opened {desk.show(each.opened_at)}, {ended}")
 
 
-_TAKEN_BY = {"email": "relay", "sms": "SMS carrier"}
+_TOLD_BY = {
+    "email": "accepted by the relay",
+    "sms": "accepted by the SMS carrier",
+    "phone": "told by phone",
+}
 
 
 def _reasons(each: Account, language: str) -> Counter[str]:
-    """How many people were not reached, by the reason in words; those that mean the same over both means together."""
+    """How many people were not reached, by the reason in words; those that mean the same over several means together."""
     from incident.delivery.states import Why, why_text
 
     found: Counter[str] = Counter()

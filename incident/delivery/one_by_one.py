@@ -30,7 +30,6 @@ from incident.delivery.leaving_batch import (
 from incident.delivery.ledger import (
     Due,
     Settled,
-    due_deliveries,
     open_deliveries,
     unsendable,
     write_intent,
@@ -84,6 +83,9 @@ class OneByOne(Protocol[M]):
 
     def give_up(self, session: Session, batch_id: str, *, now: datetime) -> list[str]:
         """Settle who is due and may not be tried again. Returns their deliveries, by id."""
+
+    def due(self, session: Session, batch_id: str, *, now: datetime) -> list[Due]:
+        """The next delivery that may be tried now; empty where there is none."""
 
     def composer(
         self, frozen: FrozenNotice, *, key: bytes, earlier: Mapping[str, FrozenNotice]
@@ -288,7 +290,7 @@ def _next(
         if _may_begin(session, sending, now=now):
             given_up = sending.means.give_up(session, batch.id, now=now)
             sending.post.next_means.go_on(session, given_up, now=now)
-            due = due_deliveries(session, batch.id, now=now, limit=1, channel=sending.means.channel)
+            due = sending.means.due(session, batch.id, now=now)
             if due and (seconds := sending.room.left_alone_for()) > 0:
                 if still_under_way:
                     return _Pause(min(seconds, _LONGEST_WAIT))

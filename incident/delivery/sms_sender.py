@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from incident.delivery.ledger import Due, Settled
+from incident.delivery.ledger import Due, Settled, due_deliveries
 from incident.delivery.next_means import NextMeans
 from incident.delivery.one_by_one import Compose, Judge, OneByOnePost, never_rests, send_one_by_one
 from incident.delivery.sms_asking import first_question
@@ -56,6 +56,9 @@ class _BySms:
 
     def give_up(self, session: Session, batch_id: str, *, now: datetime) -> list[str]:
         return []  # who is due is tried
+
+    def due(self, session: Session, batch_id: str, *, now: datetime) -> list[Due]:
+        return due_deliveries(session, batch_id, now=now, limit=1, channel=SMS)
 
     def composer(
         self, frozen: FrozenNotice, *, key: bytes, earlier: Mapping[str, FrozenNotice]

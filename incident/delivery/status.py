@@ -18,6 +18,7 @@ from incident.delivery.states import (
     DOMAIN_LIMITS,
     EMAIL,
     IN_PROGRESS,
+    PHONE,
     SMS,
     Addressee,
     CampaignState,
@@ -36,6 +37,7 @@ from incident.store.tables import (
     Attempt,
     Batch,
     Brake,
+    CallTask,
     Campaign,
     Delivery,
     Job,
@@ -53,7 +55,8 @@ _COUNTERS = ("pending", "accepted", "delivered", "returned", "complaints", "move
 
 @dataclass(frozen=True)
 class Account:
-    """Where everybody stands. `accepted` is the rank reached: the relay, or the carrier of SMS, took charge of the message.
+    """Where everybody stands. `accepted` is the rank reached: the relay, or the carrier of SMS, took charge of the message, or the person said in a call
+    that they heard it.
 
     Of the accepted, `delivered` is who has it by a receipt. `returned` messages came back after they were accepted.
     `accepted_by` and `unreached` count by the means that tells people now; who went on to it after another had failed is
@@ -97,6 +100,11 @@ class Account:
     def by_sms(self) -> bool:
         """Whether SMS is among the means."""
         return SMS in self.accepted_by
+
+    @property
+    def by_phone(self) -> bool:
+        """Whether calls are among the means."""
+        return PHONE in self.accepted_by
 
     @property
     def unreachable_total(self) -> int:
@@ -144,7 +152,11 @@ def account(session: Session, campaign: Campaign) -> Account:
         select(func.count())
         .select_from(Attempt)
         .join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
-        .where(col(Delivery.batch_id).in_(batches), Attempt.result == Result.ambiguous)
+        .where(
+            col(Delivery.batch_id).in_(batches),
+            Attempt.result == Result.ambiguous,
+            Attempt.channel != PHONE,  # nobody is called a second time
+        )
     ).one()
     minors = session.exec(
         select(func.count())
@@ -181,32 +193,51 @@ def account(session: Session, campaign: Campaign) -> Account:
 
 def sends_by_sms(session: Session, campaign_id: str) -> bool:
     """Whether somebody of a campaign is told by SMS, or was."""
+    return sends_by(session, campaign_id, SMS)
+
+
+def sends_by(session: Session, campaign_id: str, channel: str) -> bool:
+    """Whether somebody of a campaign is told over a means beside e-mail, or was."""
     batches = select(Batch.id).where(Batch.campaign_id == campaign_id)
-    # What settled has parts on record, or stands in a batch with somebody unreachable: no long list is read whole.
+    # What settled has parts or a task on record, or stands in a batch with somebody unreachable: no long list is read
+    # whole.
     by_parts = (
         select(MessagePart.delivery_id)
         .join(Delivery, col(Delivery.id) == col(MessagePart.delivery_id))
+        .join(
+            Attempt,
+            (col(Attempt.delivery_id) == col(MessagePart.delivery_id))
+            & (col(Attempt.n) == col(MessagePart.n)),
+        )
+        .where(col(Delivery.batch_id).in_(batches), Attempt.channel == channel)
+    )
+    by_tasks = (
+        select(CallTask.delivery_id)
+        .join(Delivery, col(Delivery.id) == col(CallTask.delivery_id))
         .where(col(Delivery.batch_id).in_(batches))
     )
     by_rows = select(Delivery.id).where(
         col(Delivery.batch_id).in_(batches.where(or_(Batch.pending > 0, Batch.unreachable > 0))),
-        Delivery.channel == SMS,
+        Delivery.channel == channel,
     )
-    return any(session.exec(each.limit(1)).first() is not None for each in (by_parts, by_rows))
+    looks = [by_parts, *([by_tasks] if channel == PHONE else []), by_rows]
+    return any(session.exec(each.limit(1)).first() is not None for each in looks)
 
 
 def _accepted_by(session: Session, campaign_id: str, accepted: int) -> dict[str, int]:
-    if not sends_by_sms(session, campaign_id):
-        return {EMAIL: accepted}
     batches = select(Batch.id).where(Batch.campaign_id == campaign_id, Batch.accepted > 0)
-    by_sms = _count(
-        session,
-        batches,
-        col(Delivery.principal).is_(True)
-        & (col(Delivery.state) == DeliveryState.ACCEPTED)
-        & (col(Delivery.channel) == SMS),
-    )
-    return {EMAIL: accepted - by_sms, SMS: by_sms}
+    others = {
+        channel: _count(
+            session,
+            batches,
+            col(Delivery.principal).is_(True)
+            & (col(Delivery.state) == DeliveryState.ACCEPTED)
+            & (col(Delivery.channel) == channel),
+        )
+        for channel in (SMS, PHONE)
+        if sends_by(session, campaign_id, channel)
+    }
+    return {EMAIL: accepted - sum(others.values()), **others}
 
 
 def _count(session: Session, batches: Any, condition: Any) -> int:
