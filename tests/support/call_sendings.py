@@ -60,18 +60,22 @@ def call_breach(
     on: PostgresServer | None = None,
     opens: bool = True,
     stale_seconds: float | None = None,
-    **tables: Mapping[str, Any],
+    waves: Mapping[str, Any] = AT_ONCE,
+    sms: Mapping[str, Any] | None = None,
+    relay_port: int = 25,
 ) -> Breach:
     """A sending that has begun, and in which nobody was called; one that is released only where it is not to open."""
     breach = make_breach(
         tmp_path,
         people=people,
+        relay_port=relay_port,
         calls=voice_settings(api_port, callbacks, tmp_path, **(calls or {})),
         fallback={"means": list(means)},
         scope={"countries": ["cn"]},
         on=on,
         engine={"stale_seconds": stale_seconds} if stale_seconds is not None else {},
-        **{"waves": AT_ONCE, **tables},
+        waves=waves,
+        sms=sms or {},
     )
     breach.release()
     if opens:

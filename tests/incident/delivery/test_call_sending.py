@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -170,11 +171,11 @@ def test_a_clock_that_is_set_back_makes_no_second_call(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "how", [{"doubled": True}, {"backwards": True}, {"doubled": True, "backwards": True}]
+    "how", [Callee(doubled=True), Callee(backwards=True), Callee(doubled=True, backwards=True)]
 )
-def test_what_is_told_twice_or_in_the_other_order_counts_once(tmp_path: Path, how: dict[str, bool]) -> None:
-    callees = {"21": Callee(keys="2", **how), "22": Callee(Answer.MACHINE, **how)}
-    with hooks_at_hand() as hooks, twilio_api(callee=Callee(**how), callees=callees) as api:
+def test_what_is_told_twice_or_in_the_other_order_counts_once(tmp_path: Path, how: Callee) -> None:
+    callees = {"21": replace(how, keys="2"), "22": replace(how, answer=Answer.MACHINE)}
+    with hooks_at_hand() as hooks, twilio_api(callee=how, callees=callees) as api:
         breach = call_breach(tmp_path, by_sms_only(3), api_port=api.port, callbacks=hooks.calls)
         live_through(breach, hooks, 3, api=api)
     assert reasons(breach) == {
