@@ -172,7 +172,7 @@ def _look_at_orphans(view: View, findings: Findings) -> None:
             Sign(PEOPLE, "it names no channel that is known", d.channel.not_in(CHANNELS)),
             Sign(
                 PEOPLE,
-                "an SMS or a call by machine to who is not told by one: it has words for the person concerned alone",
+                "an SMS to who is not told by one, or a call by machine: both have words for the person concerned alone",
                 ((d.channel == SMS) | (d.channel == PHONE) & _by_machine(d))
                 & sa.or_(
                     d.addressee != Addressee.PERSON,
@@ -270,7 +270,7 @@ def _look_at_told(view: View, findings: Findings, campaign: str, incident: str) 
             ),
             Sign(
                 PEOPLE,
-                "an SMS or a call by machine to a minor, an organisation, the dead, or who is to be told by hand",
+                "an SMS to a minor, an organisation, the dead, or who is to be told by hand, or a call by machine",
                 (told.alone != 0)
                 & sa.or_(
                     p.minor.is_(True),

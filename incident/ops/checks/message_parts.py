@@ -60,7 +60,7 @@ def _look_at_parts(view: View, findings: Findings) -> None:
         ),
         [
             Sign(PARTS, "its attempt does not exist", a.delivery_id.is_(None)),
-            Sign(PARTS, "its attempt is neither an SMS nor a call", a.channel.not_in([SMS, PHONE])),
+            Sign(PARTS, "its attempt is no SMS and no call", a.channel.not_in([SMS, PHONE])),
             Sign(
                 PARTS,
                 "it is of a call, and not its only part, or says what only an SMS can",
@@ -111,6 +111,11 @@ def _look_at_parts(view: View, findings: Findings) -> None:
 
 def _is_on_a_list(of: Any) -> sa.ColumnElement[bool]:
     return sa.exists().where(t.delivery_id == of.delivery_id, t.n == of.n)
+
+
+def _was_on_a_list(of: Any) -> sa.ColumnElement[bool]:
+    """Whether the call centre had called by then: a result that comes later is an attempt of its own, without a task."""
+    return sa.exists().where(t.delivery_id == of.delivery_id, t.n <= of.n)
 
 
 _other_part = _part.alias()
@@ -164,7 +169,7 @@ def _look_at_calls(view: View, findings: Findings) -> None:
             Sign(
                 PARTS,
                 "a call of which nobody knows whether a machine or the call centre made it",
-                was_made & m.delivery_id.is_(None) & ~_is_on_a_list(a),
+                was_made & m.delivery_id.is_(None) & ~_was_on_a_list(a),
             )
         ],
         view.mine(a.incident_id),
