@@ -88,7 +88,8 @@ def export(
     ]
     if left_out:
         lines.append(
-            f"{left_out} more share a message with somebody who cannot be called; see `incident deliveries --unreached`"
+            f"{left_out} more share a mailbox, and are to be called one by one, by hand: "
+            f"`incident deliveries {incident_id} --unreached`"
         )
     desk.lines(
         lines,

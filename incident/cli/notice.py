@@ -276,14 +276,12 @@ def resume(
 
 def _say_who_fetches_receipts(desk: Desk, campaign_id: str) -> None:
     """Whoever sends for as long as it takes is gone when most receipts come."""
-    from incident.delivery.next_means import calls_by_machine
-    from incident.delivery.states import PHONE
-    from incident.delivery.status import sends_by, sends_by_sms
+    from incident.delivery.states import SMS
+    from incident.delivery.status import means_used
     from incident.ops.worker import Worker
 
     with desk.store.read() as session:
-        by_sms = sends_by_sms(session, campaign_id)
-        by_calls = calls_by_machine(desk.settings) and sends_by(session, campaign_id, PHONE)
+        by_sms = SMS in means_used(session, campaign_id)
     if by_sms and not Worker(desk.house).somebody_works():
         desk.say("whether an SMS arrived is told later: a worker that stays fetches it, `incident worker`")
     if by_calls:

@@ -57,13 +57,10 @@ def _print_account(desk: Desk, each: Account, going: Going) -> None:
 
     rows: list[tuple[str, object]] = [
         ("expected", each.expected),
-        *((_TOLD_BY[by], count) for by, count in each.accepted_by.items()),
+        *((_ACCEPTED[by], count) for by, count in each.accepted_by.items()),
     ]
     if each.delivered:
-        sayers = ["a server", *(["the SMS carrier"] if each.by_sms else [])]
-        sayers += ["a reader", "the person on the phone"] if each.by_phone else ["a reader"]
-        says = f"{', '.join(sayers[:-1])} or {sayers[-1]}" if len(sayers) > 2 else "a server or reader"
-        rows.append((f"of them delivered, as {says} says", each.delivered))
+        rows.append((f"of them delivered, as {_says_so(each)} says", each.delivered))
     rows.append(("in progress", each.in_progress))
     rows += _reasons(each, desk.language).items()
     if each.moved_on:
@@ -91,15 +88,23 @@ def _print_account(desk: Desk, each: Account, going: Going) -> None:
         rows.append(("under 18 without a guardian's contact", each.minors_without_guardian))
     rows += [(f"public notice, {page.language}", desk.paths.public / page.file) for page in each.public_pages]
     ended = f"ended {desk.show(each.ended_at)}" if each.ended_at else "under way"
-    by = " and ".join(CHANNEL_TEXTS[channel]["en"] for channel in each.accepted_by)
+    *others, last = (CHANNEL_TEXTS[channel]["en"] for channel in each.accepted_by)
+    by = f"{', '.join(others)} and {last}" if others else last
     desk.table(("What", "People"), rows, title=f"notice by {by}, opened {desk.show(each.opened_at)}, {ended}")
 
 
-_TOLD_BY = {
+_ACCEPTED = {
     "email": "accepted by the relay",
     "sms": "accepted by the SMS carrier",
-    "phone": "told by phone",
+    "phone": "told on the phone",
 }
+_SAYS_SO = {"sms": "the SMS carrier", "phone": "who called"}
+
+
+def _says_so(each: Account) -> str:
+    """Who can say of a message that it was delivered."""
+    others = ", ".join(_SAYS_SO[channel] for channel in each.accepted_by if channel in _SAYS_SO)
+    return f"a server, {others} or a reader" if others else "a server or reader"
 
 
 def _reasons(each: Account, language: str) -> Counter[str]:

@@ -19,6 +19,7 @@ from sqlmodel import Session, col, func, select
 from incident.carrier_settings import CallCentreSettings
 from incident.delivery.fallback import Way
 from incident.delivery.ledger import Due, Member, recount, write_intent
+from incident.delivery.let_go import wake_the_waves
 from incident.delivery.next_means import failed_with
 from incident.delivery.next_steps import unreached_people
 from incident.delivery.planner import Planner, planner_for
@@ -28,6 +29,7 @@ from incident.delivery.states import (
     CALL_LIST_JOB,
     NEVER_TRIED,
     PHONE,
+    Addressee,
     CampaignState,
     DeliveryState,
     Rank,
@@ -43,7 +45,7 @@ from incident.record.incidents import must_be_open
 from incident.settings import Means, Settings
 from incident.store.change import Change, open_row
 from incident.store.store import Store
-from incident.store.tables import Batch, CallList, CallTask, Campaign, Delivery, Job
+from incident.store.tables import Batch, CallList, CallTask, Campaign, Delivery, Job, Waves
 
 LISTED = "calls.listed"
 DELETED = "calls.deleted"
@@ -59,7 +61,8 @@ def calls_from_lists(settings: Settings) -> bool:
 
 @dataclass(frozen=True)
 class Listed:
-    """A list that was made. `left_out` are people who share a message with somebody whom nobody can call."""
+    """A list that was made. `left_out` are people to be called who are on none: they share a household's mailbox, where nobody
+    is told of another on the phone, or a message with somebody whom nobody can call."""
 
     row: CallList
     left_out: int
@@ -76,6 +79,8 @@ def make_call_list(
     most: int | None = None,
 ) -> Listed:
     """Put those on a list whose next means is the phone, or with `again` those who did not answer before; `most` people.
+
+    While a sending goes out in waves, nobody is called whose wave has not begun.
 
     They are in progress from now on. `whom` is who gets the list. Raises `Refused` where the call centre is not declared,
     nothing may leave, or nobody is to be called, and `HeldBack` under a hold.
@@ -105,13 +110,24 @@ def make_call_list(
     for start in range(0, len(chosen), _TOGETHER):
         row.people += _put_on(change, row, chosen[start : start + _TOGETHER])
     if campaign.state == CampaignState.ENDED:
-        campaign.state, campaign.ended_at = CampaignState.SENDING, None
-        change.put(campaign)
-        change.note(goes_on=campaign.id)
+        _let_go_on(change, campaign)
     change.put(row, {"whom": whom})
     change.note(call_list=number, people=row.people)
     put_job(change.session, CALL_LIST_JOB, row.id, incident_id=incident_id, after=_seconds(row, change.at))
     return Listed(row, left_out)
+
+
+def _let_go_on(change: Change, campaign: Campaign) -> None:
+    """Let a campaign go on that had ended: nobody waits for a wave of it any more."""
+    campaign.state, campaign.ended_at = CampaignState.SENDING, None
+    change.put(campaign)
+    change.note(goes_on=campaign.id)
+    waves = change.session.get(Waves, campaign.id)
+    if waves is not None:
+        last = select(func.max(Batch.seq)).where(Batch.campaign_id == campaign.id)
+        waves.to_seq = change.session.exec(last).one()
+        change.put(waves)
+        wake_the_waves(change.session, campaign.id, campaign.incident_id)
 
 
 def _must_be_declared(settings: Settings) -> CallCentreSettings:
@@ -159,16 +175,37 @@ def has_script(frozen: FrozenNotice) -> bool:
 
 @dataclass(frozen=True)
 class _Found:
-    """A delivery that may be put on a list. `leader_id`: it has its message from that one."""
+    """A delivery that may be put on a list. `leader_id`: it has its message from that one. `household`: it is the message to
+    several grown-ups."""
 
     id: str
     leader_id: str | None
+    household: bool = False
 
 
 def _next_by_phone(session: Session, planner: Planner) -> Iterator[_Found]:
+    waiting = _waiting_for_a_wave(session, planner.campaign_id)
     for delivery, person in unreached_people(session, planner):
+        if delivery.batch_id in waiting:
+            continue
         if planner.planned(session, delivery, person).way is Way.PHONE:
-            yield _Found(delivery.id, delivery.leader_id)
+            household = delivery.shared > 0 and delivery.addressee == Addressee.PERSON
+            yield _Found(delivery.id, delivery.leader_id, household)
+
+
+def _waiting_for_a_wave(session: Session, campaign_id: str) -> frozenset[str]:
+    """The batches of a campaign under way whose wave has not begun."""
+    found = (
+        select(Batch.id)
+        .join(Waves, col(Waves.id) == col(Batch.campaign_id))
+        .join(Campaign, col(Campaign.id) == col(Batch.campaign_id))
+        .where(
+            Batch.campaign_id == campaign_id,
+            Batch.seq > Waves.to_seq,
+            Campaign.state != CampaignState.ENDED,
+        )
+    )
+    return frozenset(session.exec(found).all())
 
 
 def _called_again(session: Session, campaign_id: str) -> Iterator[_Found]:
@@ -189,13 +226,13 @@ def _called_again(session: Session, campaign_id: str) -> Iterator[_Found]:
 
 
 def _chosen(found: Iterator[_Found], most: int | None) -> tuple[list[str], int]:
-    """The deliveries to put on a list (by id), those who share a message by the one whose message it is; and how many are
-    left out since that one cannot be called."""
+    """The deliveries to put on a list (by id), those who share a message by the one whose message it is; and how many people
+    are left out."""
     alone: list[str] = []
     led: list[str] = []
     for each in found:
-        if each.leader_id is not None:
-            led.append(each.leader_id)
+        if each.leader_id is not None or each.household:
+            led.append(each.leader_id or each.id)
         elif most is None or len(alone) < most:
             alone.append(each.id)
     if most is not None and len(alone) == most:

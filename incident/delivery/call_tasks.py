@@ -24,11 +24,13 @@ from incident.notice.frozen import FrozenNotice
 from incident.notice.release import version_by_id
 from incident.notice.render import CHILD_NAME, CODE, DATA_TYPES_OF_PERSON, PERSON_NAME
 from incident.record.person import PersonRow, person_from_content
+from incident.settings import own_language
 from incident.store.change import open_row
 from incident.store.store import Store
 from incident.store.tables import CallList, CallTask, Campaign, Delivery, Person
 
 _TOGETHER = 500
+_GUARDIAN = {"zh-Hans": "家长或者监护人", "zh-Hant": "家長或者監護人", "en": "the parent or guardian"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def call_paper(frozen: FrozenNotice, *, key: bytes) -> CallPaper:
 def task_for(
     paper: CallPaper, people: Sequence[PersonRow], *, delivery_id: str, to_guardian: bool
 ) -> CallTaskFor:
-    """The call about these people, who share a message or are one alone. Pure.
+    """The call about one person, or about minors of one guardian. Pure.
 
     Numbers of a guardian come first where one is asked for; a minor without a guardian's number is called on their own,
     where a guardian is asked for all the same.
@@ -92,11 +94,11 @@ def task_for(
     told = [words.listed(each) if each else paper.everyones_categories[language] for each in kinds]
     guardian = next((one_line(each.guardian.name) for each in people if each.guardian.name), "")
     if to_guardian:
-        ask_for = guardian or words.unnamed[Audience.GUARDIAN]
-        about = words.joined([name or words.unnamed_child for name in names])
+        ask_for = guardian or _GUARDIAN.get(language, _GUARDIAN[own_language(language)])
+        about = words.joined([name or words.nameless for name in names])
     else:
         ask_for = names[0] or words.unnamed[Audience.PERSON]
-        about = words.joined([name or words.nameless for name in names]) if len(people) > 1 else ""
+        about = ""
     cases = [words.case(name, listed) for name, listed in zip(names, told, strict=True)]
     everything = tuple(dict.fromkeys(kind for each in kinds for kind in each))
     return CallTaskFor(

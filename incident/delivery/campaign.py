@@ -24,6 +24,7 @@ from incident.delivery.planner import Planner, planner_of
 from incident.delivery.promises import must_keep_promises
 from incident.delivery.sharing import Sharing, put_into_groups, sharing_of
 from incident.delivery.states import (
+    CHANNEL_TEXTS,
     EMAIL,
     IN_PROGRESS,
     NOT_WRITTEN_TO,
@@ -37,7 +38,7 @@ from incident.delivery.states import (
     Why,
     campaign_brake,
 )
-from incident.delivery.status import sends_by
+from incident.delivery.status import means_used
 from incident.delivery.suppression import suppressed_people
 from incident.delivery.waving import begin_waves
 from incident.durable import lift_brake, put_job
@@ -403,12 +404,8 @@ def _meet_duties(change: Change, store: Store, campaign: Campaign) -> None:
 
 
 def _means_used(session: Session, campaign_id: str) -> str:
-    others = [name for channel, name in _MEANS_IN_WORDS if sends_by(session, campaign_id, channel)]
-    *before, last = ["e-mail", *others]
-    return f"{', '.join(before)} or {last}" if before else last
-
-
-_MEANS_IN_WORDS = ((SMS, "SMS"), (PHONE, "phone"))
+    *others, last = (CHANNEL_TEXTS[each]["en"] for each in means_used(session, campaign_id))
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def people_told(session: Session, incident_id: str) -> int:

@@ -15,6 +15,7 @@ from sqlmodel import Session, col, func, or_, select
 from incident.delivery.codes import code_mac, read_code
 from incident.delivery.states import (
     BATCH_JOB,
+    CHANNELS,
     DOMAIN_LIMITS,
     EMAIL,
     IN_PROGRESS,
@@ -37,7 +38,7 @@ from incident.store.tables import (
     Attempt,
     Batch,
     Brake,
-    CallTask,
+    CallList,
     Campaign,
     Delivery,
     Job,
@@ -50,13 +51,15 @@ from incident.store.tables import (
 from notifiers.outcome import Result
 
 _FETCHED = 500
+CALLS = "calls."
+"""How the peer of whatever places calls by machine begins, where one carrier has SMS too."""
 _COUNTERS = ("pending", "accepted", "delivered", "returned", "complaints", "moved_on")
 
 
 @dataclass(frozen=True)
 class Account:
-    """Where everybody stands. `accepted` is the rank reached: the relay, or the carrier of SMS, took charge of the message, or the person said in a call
-    that they heard it.
+    """Where everybody stands. `accepted` is the rank reached: the relay, or the carrier of SMS, took charge of the message, or
+    somebody was told on the phone.
 
     Of the accepted, `delivered` is who has it by a receipt. `returned` messages came back after they were accepted.
     `accepted_by` and `unreached` count by the means that tells people now; who went on to it after another had failed is
@@ -95,16 +98,6 @@ class Account:
         for (_, why), count in self.unreached.items():
             found[why] += count
         return dict(sorted(found.items()))
-
-    @property
-    def by_sms(self) -> bool:
-        """Whether SMS is among the means."""
-        return SMS in self.accepted_by
-
-    @property
-    def by_phone(self) -> bool:
-        """Whether calls are among the means."""
-        return PHONE in self.accepted_by
 
     @property
     def unreachable_total(self) -> int:
@@ -191,40 +184,35 @@ def account(session: Session, campaign: Campaign) -> Account:
     )
 
 
-def sends_by_sms(session: Session, campaign_id: str) -> bool:
-    """Whether somebody of a campaign is told by SMS, or was."""
-    return sends_by(session, campaign_id, SMS)
-
-
-def sends_by(session: Session, campaign_id: str, channel: str) -> bool:
-    """Whether somebody of a campaign is told over a means beside e-mail, or was."""
+def means_used(session: Session, campaign_id: str) -> list[str]:
+    """The means by which people of a campaign are told, or were, in the order of `CHANNELS`."""
     batches = select(Batch.id).where(Batch.campaign_id == campaign_id)
-    # What settled has parts or a task on record, or stands in a batch with somebody unreachable: no long list is read
-    # whole.
-    by_parts = (
+    incident_id = select(Campaign.incident_id).where(Campaign.id == campaign_id).scalar_subquery()
+    found = {EMAIL}
+    # What settled is on record beside the deliveries, or stands in a batch with somebody unreachable: no long list is
+    # read whole. Parts are of SMS, and of calls by machine.
+    parts = (
         select(MessagePart.delivery_id)
         .join(Delivery, col(Delivery.id) == col(MessagePart.delivery_id))
-        .join(
-            Attempt,
-            (col(Attempt.delivery_id) == col(MessagePart.delivery_id))
-            & (col(Attempt.n) == col(MessagePart.n)),
-        )
-        .where(col(Delivery.batch_id).in_(batches), Attempt.channel == channel)
+        .where(col(Delivery.batch_id).in_(batches), MessagePart.incident_id == incident_id)
     )
-    by_tasks = (
-        select(CallTask.delivery_id)
-        .join(Delivery, col(Delivery.id) == col(CallTask.delivery_id))
-        .where(col(Delivery.batch_id).in_(batches))
+    by_machine = col(MessagePart.centre).startswith(CALLS)
+    rows = select(Delivery.id).where(
+        col(Delivery.batch_id).in_(batches.where(or_(Batch.pending > 0, Batch.unreachable > 0)))
     )
-    by_rows = select(Delivery.id).where(
-        col(Delivery.batch_id).in_(batches.where(or_(Batch.pending > 0, Batch.unreachable > 0))),
-        Delivery.channel == channel,
-    )
-    looks = [by_parts, *([by_tasks] if channel == PHONE else []), by_rows]
-    return any(session.exec(each.limit(1)).first() is not None for each in looks)
+    looks = {
+        SMS: [parts.where(~by_machine)],
+        PHONE: [select(CallList.id).where(CallList.campaign_id == campaign_id), parts.where(by_machine)],
+    }
+    for channel, beside in looks.items():
+        asked = [*beside, rows.where(Delivery.channel == channel)]
+        if any(session.exec(each.limit(1)).first() is not None for each in asked):
+            found.add(channel)
+    return [channel for channel in CHANNELS if channel in found]
 
 
 def _accepted_by(session: Session, campaign_id: str, accepted: int) -> dict[str, int]:
+    used = means_used(session, campaign_id)
     batches = select(Batch.id).where(Batch.campaign_id == campaign_id, Batch.accepted > 0)
     others = {
         channel: _count(
@@ -234,8 +222,8 @@ def _accepted_by(session: Session, campaign_id: str, accepted: int) -> dict[str,
             & (col(Delivery.state) == DeliveryState.ACCEPTED)
             & (col(Delivery.channel) == channel),
         )
-        for channel in (SMS, PHONE)
-        if sends_by(session, campaign_id, channel)
+        for channel in used
+        if channel != EMAIL
     }
     return {EMAIL: accepted - sum(others.values()), **others}
 

@@ -15,9 +15,10 @@ from incident.delivery.states import CampaignState, DeliveryState, Rank
 from incident.durable import EVERYTHING, set_brake
 from incident.errors import Refused
 from incident.record.holds import Cover, HeldBack
-from tests.support.breaches import Affected, Breach
+from tests.support.breaches import Affected, Breach, make_breach, some_people
 from tests.support.call_lists import (
     CENTRE,
+    MEANS,
     by_phone_only,
     close,
     codes_of,
@@ -29,6 +30,7 @@ from tests.support.call_lists import (
     tasks_of,
 )
 from tests.support.holds import hold
+from tests.support.relays import recording_relay
 from tests.support.sms_ledger import assert_sound
 from tests.support.versions import accounts, next_version
 
@@ -329,3 +331,64 @@ def test_where_one_line_does_not_fit_nothing_is_taken(tmp_path: Path) -> None:
         ]
         assert breach.account().in_progress == 2
         assert_sound(breach)
+
+
+def test_who_waits_for_a_later_wave_is_called_once_the_waves_are_over(tmp_path: Path) -> None:
+    people = [*by_phone_only(3), *some_people(4)]
+    with recording_relay() as relay:
+        relay.at_data = lambda address: "451 4.7.1 later"
+        breach = make_breach(
+            tmp_path,
+            people=people,
+            relay_port=relay.port,
+            fallback={"means": MEANS},
+            calls=CENTRE,
+            waves={"canary": 1, "watch_minutes": 0},
+        )
+        breach.release()
+        breach.open_sending()
+        with pytest.raises(Refused, match="nobody to be called"):
+            make_list(breach)
+    with sent(tmp_path / "over", people, waves={"canary": 1, "watch_minutes": 0}) as breach:
+        assert make_list(breach).row.people == 3
+        assert_sound(breach)
+        report(breach, *((code, TOLD) for code in codes_of(breach).values()))
+        breach.work()
+        assert breach.account().accepted == 7
+        assert campaign_state(breach) == CampaignState.ENDED
+        assert_sound(breach)
+
+
+def test_who_has_no_address_waits_for_no_wave_that_never_comes(tmp_path: Path) -> None:
+    people = [*by_phone_only(3), *some_people(1)]
+    with sent(tmp_path, people, waves={"canary": 1, "watch_minutes": 0}) as breach:
+        assert campaign_state(breach) == CampaignState.ENDED
+        assert make_list(breach).row.people == 3
+        assert_sound(breach)
+        close(breach)
+        breach.work()
+        assert campaign_state(breach) == CampaignState.ENDED
+        assert_sound(breach)
+
+
+def test_of_a_household_nobody_is_told_of_another_on_the_phone(tmp_path: Path) -> None:
+    shared = {"email": "refused@example.org", "household": "yes"}
+    people = [
+        Affected("a", name="A", phone="+8613800138000", **shared),
+        Affected("b", name="B", phone="+8613800138001", **shared),
+        *by_phone_only(1),
+    ]
+    with sent(tmp_path, people) as breach:
+        made = make_list(breach)
+        assert (made.row.people, made.left_out) == (1, 2)
+        assert [task.ask_for for task in tasks_of(breach)] == ["Person 1"]
+        assert_sound(breach)
+
+
+def test_a_minor_without_a_guardian_s_number_is_called_about_and_not_asked_for(tmp_path: Path) -> None:
+    people = [Affected("m", name="M", phone="+8613800138000", born="2016-01-01")]
+    with sent(tmp_path, people) as breach:
+        make_list(breach)
+        [task] = tasks_of(breach)
+        assert (task.about, task.phones) == ("M", ("+8613800138000",))
+        assert "guardian" in task.ask_for

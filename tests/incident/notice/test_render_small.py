@@ -397,7 +397,7 @@ def test_whatever_a_name_is_it_stays_whole_and_text(rendered: Render, name: str,
     assert shorten(line, LONGEST_NAME, ending="...") in said.greeting and "a & b" in said.text
     for part in ("greeting", "text"):
         assert len(getattr(said, part).splitlines()) == len(getattr(small.voice, part).splitlines())
-    assert "49" not in sms.replace(name, "")
+    assert "49" in name or "49" not in sms
 
 
 @given(NAMES)
