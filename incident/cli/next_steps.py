@@ -24,6 +24,7 @@ _WORDS: dict[str, dict[str, Any]] = {
         "email": "by e-mail, with the next version or by hand",
         "sms": "by SMS",
         "sms_by_hand": "by SMS, by hand",
+        "phone_by_hand": "by phone, by a person",
         "push": "by a notification in the app",
         "phone": "by phone",
         "letter": "by letter",
@@ -75,6 +76,7 @@ _WORDS: dict[str, dict[str, Any]] = {
         "email": "随下一版告知书发送邮件，或者人工联系",
         "sms": "短信告知",
         "sms_by_hand": "短信告知，由人工发送",
+        "phone_by_hand": "电话告知，由人工拨打",
         "push": "应用内推送",
         "phone": "电话告知",
         "letter": "信函告知",
@@ -185,11 +187,12 @@ def step_in_words(desk: Desk, each: UnreachedLine, *, reveal: bool) -> str:
 
 
 def _means_in_words(desk: Desk, means: str) -> str:
-    """A means, and that an SMS is for people to send: whom one from here may tell does not stand among the unreached."""
-    from incident.delivery.next_means import sends_sms
+    """A means, and that an SMS or a call is for people to make: whom one from here may tell does not stand among the
+    unreached."""
+    from incident.delivery.next_means import means_of_ours
 
-    by_hand = means == "sms" and sends_sms(desk.settings)
-    return str(_WORDS[desk.language]["sms_by_hand" if by_hand else means])
+    by_hand = means in means_of_ours(desk.settings)
+    return str(_WORDS[desk.language][f"{means}_by_hand" if by_hand else means])
 
 
 def _to(planned: Planned) -> str:

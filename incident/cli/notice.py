@@ -276,14 +276,20 @@ def resume(
 
 def _say_who_fetches_receipts(desk: Desk, campaign_id: str) -> None:
     """Whoever sends for as long as it takes is gone when most receipts come."""
-    from incident.delivery.states import SMS
+    from incident.delivery.next_means import calls_by_machine
+    from incident.delivery.states import PHONE, SMS
     from incident.delivery.status import means_used
     from incident.ops.worker import Worker
 
     with desk.store.read() as session:
-        by_sms = SMS in means_used(session, campaign_id)
+        used = means_used(session, campaign_id)
+    by_sms, by_calls = SMS in used, PHONE in used and calls_by_machine(desk.settings)
     if by_sms and not Worker(desk.house).somebody_works():
         desk.say("whether an SMS arrived is told later: a worker that stays fetches it, `incident worker`")
+    if by_calls:
+        desk.say(
+            "what is said in calls is asked of `incident serve hooks`: it must run for as long as people are called"
+        )
 
 
 @app.command("status", help="Where everybody stands.")

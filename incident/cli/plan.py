@@ -30,6 +30,10 @@ _PACES = {
     "for_calls": {"en": "so that the call centre holds", "zh-Hans": "按客服能接听的速度"},
     "for_deadline": {"en": "so that the deadline holds", "zh-Hans": "按期限所需的速度"},
 }
+_CALLED_FROM_HERE = {
+    "en": "Grown-up persons whom these do not reach are called from here by machine.",
+    "zh-Hans": "以上方式联系不到的成年人本人，由本工具自动拨打电话告知。",
+}
 _SENT_FROM_HERE = {
     True: {
         "en": "E-mail leaves from here, and SMS to grown-up persons; other SMS and letters leave by channels of your own.",
@@ -150,7 +154,7 @@ def _letters_take(desk: Desk, reach: Reach) -> timedelta | None:
 
 
 def _print_reach(desk: Desk, reach: Reach) -> None:
-    from incident.delivery.next_means import sends_sms
+    from incident.delivery.next_means import calls_by_machine, sends_sms
 
     zh = desk.language == "zh-Hans"
     currency = desk.settings.sms.currency
@@ -192,6 +196,8 @@ def _print_reach(desk: Desk, reach: Reach) -> None:
     desk.table(columns, rows, title=title)
     if reach.by_sms or reach.by_letter:
         typer.echo(_SENT_FROM_HERE[sends_sms(desk.settings)][desk.language])
+    if calls_by_machine(desk.settings):
+        typer.echo(_CALLED_FROM_HERE[desk.language])
 
 
 def _print_paces(desk: Desk, mailing: Mailing, found: tuple[Pace, ...], *, begun: bool) -> None:

@@ -123,7 +123,7 @@ def _wait_for_the_store(desk: Desk, stop: threading.Event) -> bool:
 
 
 def _serve_hooks(desk: Desk, host: str, port: int) -> None:
-    from incident.server.receipts import PATH, receipt_routes_or_none
+    from incident.server.receipts import CALLS_PATH, PATH, receipt_routes_or_none
     from incident.server.running import hooks_server, listen
     from incident.settings import resolve_secret
 
@@ -151,12 +151,20 @@ def _serve_hooks(desk: Desk, host: str, port: int) -> None:
     url = f"{base}/hooks/SOURCE"
     if sources:
         desk.say(f"alerts are taken at {url} from {', '.join(sorted(sources))}")
-    if receipts:
+    by_sms, by_calls = (any(each.path.startswith(path) for each in receipts) for path in (PATH, CALLS_PATH))
+    if by_sms:
         desk.say(f"receipts of SMS are taken below {base}{PATH}")
+    if by_calls:
+        desk.say(f"Twilio is told what to say in calls below {base}{CALLS_PATH}")
     if desk.as_json:
         # At once, not at the end: who starts this with port 0 wants to know where to post.
         desk.document(
-            {"url": url, "sources": sorted(sources), "receipts": f"{base}{PATH}" if receipts else None}
+            {
+                "url": url,
+                "sources": sorted(sources),
+                "receipts": f"{base}{PATH}" if by_sms else None,
+                "calls": f"{base}{CALLS_PATH}" if by_calls else None,
+            }
         )
         sys.stdout.flush()
     # The server stops on these signals by itself and then raises them again, which would end us before the worker.

@@ -19,7 +19,7 @@ from incident.delivery.following import open_batches, others_of, replace_earlier
 from incident.delivery.ledger_root import ledger_root, people_root
 from incident.delivery.let_go import put_batch
 from incident.delivery.message import stationery, writes_to_organisations
-from incident.delivery.next_means import failed_with, has_sms, may_be_told_by_sms, sends_sms
+from incident.delivery.next_means import failed_with, may_be_told_alone, means_of_version
 from incident.delivery.planner import Planner, planner_of
 from incident.delivery.promises import must_keep_promises
 from incident.delivery.sharing import Sharing, put_into_groups, sharing_of
@@ -29,7 +29,6 @@ from incident.delivery.states import (
     IN_PROGRESS,
     NOT_WRITTEN_TO,
     PUBLISH_JOB,
-    SMS,
     Addressee,
     CampaignState,
     DeliveryState,
@@ -69,7 +68,7 @@ class _Basis:
     """What decides over everybody of a campaign: when the leak ended, whether there are words for organisations, who
     shares a message, whose address an earlier version found dead, and by what means people are told first.
 
-    Without a `planner` that is e-mail.
+    Without a `planner` that is e-mail; with one it may be one of the means that are `ours` beside it.
     """
 
     leak_ended_on: date | None
@@ -77,15 +76,18 @@ class _Basis:
     sharing: Sharing
     suppressed: frozenset[str]
     planner: Planner | None = None
+    ours: frozenset[Way] = frozenset()
 
     @property
-    def may_begin_with_sms(self) -> bool:
-        """Whether somebody with an e-mail address may be told by SMS first."""
+    def may_begin_with_another(self) -> bool:
+        """Whether somebody with an e-mail address may be told by another means of ours first."""
         if self.planner is None:
             return False
         ground = self.planner.ground
         means = ground.order
-        first = Way.EMAIL not in means or means.index(Way.SMS) < means.index(Way.EMAIL)
+        first = Way.EMAIL not in means or any(
+            means.index(way) < means.index(Way.EMAIL) for way in self.ours if way in means
+        )
         barred = {*ground.promised_away, *ground.controlled}
         return first or Way.EMAIL in barred or (ground.lawful is not None and Way.EMAIL not in ground.lawful)
 
@@ -110,12 +112,14 @@ def open_campaign(
     _must_be_a_sender(version, key=change.key)
     campaign_id = store.new_id()
     follows = bool(others_of(change.session, campaign_id, incident_id))
+    ours = means_of_version(settings, version.frozen)
     basis = _Basis(
         leak_end(change.session, store, incident_id, zone=settings.zone),
         writes_to_organisations(version.frozen),
         sharing_of(change.session, incident_id, key=change.key),
         suppressed_people(change.session, incident_id) if follows else frozenset(),
-        _planner(change, store, version, settings, campaign_id),
+        _planner(change, store, incident_id, settings, campaign_id) if ours else None,
+        ours,
     )
     canary = 0 if all_at_once else settings.waves.canary
     expected = number = 0
@@ -163,13 +167,8 @@ def open_campaign(
     return Opened(campaign, new=True)
 
 
-def _planner(
-    change: Change, store: Store, version: Version, settings: Settings, campaign_id: str
-) -> Planner | None:
-    """What says who is told by SMS; None where none is sent."""
-    if not (sends_sms(settings) and has_sms(version.frozen)):
-        return None
-    incident_id = version.row.incident_id
+def _planner(change: Change, store: Store, incident_id: str, settings: Settings, campaign_id: str) -> Planner:
+    """What says who is told by another means than e-mail first."""
     return planner_of(change.session, store, settings, incident_id, campaign_id, unreached=0, now=change.at)
 
 
@@ -223,8 +222,8 @@ def _deliveries(
     # Who is not written to is told through nobody either.
     if person.id not in basis.sharing.guarded:
         why = _why_not(change, person, basis)
-        if _begins_with_sms(change, person, why, basis):
-            return [to_person(principal=True, why=Why.NONE, over_sms=True, before=failed_with(EMAIL, why))]
+        if (first := _begins_with(change, person, why, basis)) is not None:
+            return [to_person(principal=True, why=Why.NONE, over=first, before=failed_with(EMAIL, why))]
         return [to_person(principal=True, why=why)]
     rows = [_delivery(change, new_id, batch_id, person, Addressee.GUARDIAN, principal=True, why=Why.NONE)]
     # At the guardian's own address one message is enough.
@@ -254,28 +253,30 @@ def _why_not(change: Change, person: Person, basis: _Basis) -> Why:
     return Why.NO_EMAIL
 
 
-def _begins_with_sms(change: Change, person: Person, why: Why, basis: _Basis) -> bool:
-    """Whether a person is told by SMS first: where nothing can be sent by e-mail, or the organisation begins with SMS."""
-    if basis.planner is None or not may_be_told_by_sms(person):
-        return False
-    if why is Why.NONE and (not basis.may_begin_with_sms or person.id in basis.sharing.company):
-        return False
+def _begins_with(change: Change, person: Person, why: Why, basis: _Basis) -> Way | None:
+    """The means of ours beside e-mail by which a person is told first: where nothing can be sent by e-mail, or the
+    organisation begins with another one."""
+    if basis.planner is None or not may_be_told_alone(person):
+        return None
+    if why is Why.NONE and (not basis.may_begin_with_another or person.id in basis.sharing.company):
+        return None
     try:
         row = person_from_content(open_row(person, key=change.key))
     except Unreadable:
-        return False  # one damaged record must not keep the others from being told
-    return basis.planner.first_way(person, row, suppressed=why is Why.SUPPRESSED) is Way.SMS
+        return None  # one damaged record must not keep the others from being told
+    first = basis.planner.first_way(person, row, suppressed=why is Why.SUPPRESSED)
+    return first if first in basis.ours else None
 
 
 def _by_sms(change: Change, basis: _Basis) -> BySms | None:
-    """Who is told by SMS first; None where none is sent."""
+    """Who is told by another means than e-mail first; None where there is none."""
     if basis.planner is None:
         return None
 
     def is_first(person: Person) -> bool:
-        return _begins_with_sms(change, person, _why_not(change, person, basis), basis)
+        return _begins_with(change, person, _why_not(change, person, basis), basis) is not None
 
-    return BySms(is_first, also_with_email=basis.may_begin_with_sms)
+    return BySms(is_first, also_with_email=basis.may_begin_with_another)
 
 
 def _is_suppressed(person: Person, basis: _Basis) -> bool:
@@ -292,7 +293,7 @@ def _delivery(
     *,
     principal: bool,
     why: Why,
-    over_sms: bool = False,
+    over: str = EMAIL,
     before: str = "",
 ) -> dict[str, Any]:
     delivery_id = new_id()
@@ -304,7 +305,7 @@ def _delivery(
         "person_version": person.version,
         "addressee": addressee,
         "principal": principal,
-        "channel": SMS if over_sms else EMAIL,
+        "channel": over,
         "state": DeliveryState.UNREACHABLE if why else DeliveryState.PENDING,
         "reason": why,
         "attempts": 0,
@@ -406,7 +407,7 @@ def _means_used(session: Session, campaign_id: str) -> str:
 
 
 def people_told(session: Session, incident_id: str) -> int:
-    """How many people of an incident a relay or a carrier of SMS took a notice for, in whatever version."""
+    """How many people of an incident a relay or a carrier took a notice for, or who confirmed it, in whatever version."""
     statement = select(func.count(col(Delivery.person_id).distinct())).where(
         Delivery.incident_id == incident_id,
         col(Delivery.principal).is_(True),

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, func, insert, or_, select
 
+from incident.delivery.let_go import on_a_call_list
 from incident.delivery.receipts import early_receipts, settle_by_receipts
 from incident.delivery.states import EMAIL, IN_PROGRESS, NEVER_MOVED, DeliveryState, Rank, Why
 from incident.store.prepared import Prepared, PreparedQuery
@@ -463,11 +464,13 @@ def next_due_at(
 
 
 def open_deliveries(session: Session, batch_id: str, *, channel: str = EMAIL) -> int:
-    """How many deliveries of a batch over a channel are not settled, principal or not."""
+    """How many deliveries of a batch over a channel are not settled, principal or not; whoever is on a list of the call
+    centre's is with its agents."""
     return session.exec(
         select(func.count()).where(
             Delivery.batch_id == batch_id,
             col(Delivery.state).in_(IN_PROGRESS),
             Delivery.channel == channel,
+            ~on_a_call_list(),
         )
     ).one()

@@ -1,12 +1,12 @@
-"""Whom one means did not reach goes on to the next one that a carrier of ours sends over: e-mail, or SMS.
+"""Whom one means did not reach goes on to the next one that a carrier of ours sends over: e-mail, SMS, or a call by machine.
 
 The delivery stays the one by which the person is counted; its channel changes, and it keeps what failed before. This is
 written in the transaction that says how the means before ended, so that nobody stands between two means. What the plan
 has next (`delivery.fallback`) decides: where that is for people to do, such as a letter, the delivery stays unreachable
 and the person on their list.
 
-An SMS is in the words for a grown-up person concerned. Minors, organisations, and whoever shares a message are told by
-SMS by people only, since it would tell them in words that are not meant for them.
+An SMS and a call are in the words for a grown-up person concerned. Minors, organisations, and whoever shares a message are
+told by SMS and by phone by people only, since these would tell them in words that are not meant for them.
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from incident.delivery.call_message import scripts_of
 from incident.delivery.fallback import Way
 from incident.delivery.let_go import wake_the_waves
 from incident.delivery.planner import Planner, planner_for
 from incident.delivery.states import (
     BATCH_JOB,
+    CALL_JOB,
     NEVER_MOVED,
     NEVER_TRIED,
     NOT_WRITTEN_TO,
+    PHONE,
     SMS_JOB,
     Addressee,
     CampaignState,
@@ -50,7 +53,8 @@ from incident.store.tables import Batch, Campaign, Delivery, Person
 
 log = logging.getLogger(__name__)
 
-_JOBS = {Way.EMAIL: BATCH_JOB, Way.SMS: SMS_JOB}
+_JOBS = {Way.EMAIL: BATCH_JOB, Way.SMS: SMS_JOB, Way.PHONE: CALL_JOB}
+_NUMBER_OF_ANOTHER = Failed(PHONE, Why.BAD_ADDRESS)
 _STATES = PreparedLookup(Delivery, key="id", columns=("id", "state"))
 _STAYS = sorted({*NOT_WRITTEN_TO, Why.REPLACED, Why.DAMAGED, Why.PASSED_ON})
 
@@ -60,13 +64,37 @@ def sends_sms(settings: Settings) -> bool:
     return settings.sms.carrier is not None and Means.SMS in settings.fallback.means
 
 
+def calls_by_machine(settings: Settings) -> bool:
+    """Whether a machine is declared that calls people, and the organisation tells people by phone."""
+    return settings.calls.twilio is not None and Means.PHONE in settings.fallback.means
+
+
+def means_of_ours(settings: Settings) -> frozenset[Way]:
+    """The means beside e-mail that a carrier of ours sends over."""
+    sends = {Way.SMS: sends_sms(settings), Way.PHONE: calls_by_machine(settings)}
+    return frozenset(way for way, does in sends.items() if does)
+
+
+def means_of_version(settings: Settings, frozen: FrozenNotice) -> frozenset[Way]:
+    """The same where a version of the notice has words for them, in any language."""
+    return frozenset(way for way in means_of_ours(settings) if _HAS_WORDS[way](frozen))
+
+
 def has_sms(frozen: FrozenNotice) -> bool:
     """Whether a version of the notice has words for an SMS in any language."""
     return any(each.sms is not None for each in frozen.channels.values())
 
 
-def may_be_told_by_sms(person: Person) -> bool:
-    """Whether the words of an SMS are meant for a person."""
+def has_calls(frozen: FrozenNotice) -> bool:
+    """Whether a version of the notice has words for a call by machine in any language."""
+    return bool(scripts_of(frozen))
+
+
+_HAS_WORDS = {Way.SMS: has_sms, Way.PHONE: has_calls}
+
+
+def may_be_told_alone(person: Person) -> bool:
+    """Whether the words of an SMS, and of a call by machine, are meant for a person."""
     return not (person.minor or person.organisation or person.deceased or person.safe_contact)
 
 
@@ -79,7 +107,7 @@ class NextMeans:
 
     def go_on(self, session: Session, delivery_ids: Collection[str], *, now: datetime) -> frozenset[str]:
         """Let go on who of these deliveries is unreachable and has a next means of ours; returns their campaigns (by id)."""
-        if not delivery_ids or not sends_sms(self.settings):
+        if not delivery_ids or not means_of_ours(self.settings):
             return frozenset()
         found = _STATES.all(session.connection(), list(delivery_ids))
         unreached = [delivery_id for delivery_id, state in found if state == DeliveryState.UNREACHABLE]
@@ -89,7 +117,7 @@ class NextMeans:
 
     def go_on_in(self, session: Session, batch_id: str, *, now: datetime) -> None:
         """The same for a whole batch."""
-        if sends_sms(self.settings):
+        if means_of_ours(self.settings):
             self._go_on(session, col(Delivery.batch_id) == batch_id, now=now)
 
     def go_on_after(self, change: Change, delivery_ids: Collection[str]) -> None:
@@ -125,10 +153,11 @@ class NextMeans:
         newest = session.get_one(Campaign, planner.campaign_id) if planner is not None else None
         if planner is None or newest is None or newest.state == CampaignState.REPLACED:
             return frozenset()
-        if not has_sms(version_by_id(session, self.store, newest.notice_id).frozen):
+        ours = means_of_version(self.settings, version_by_id(session, self.store, newest.notice_id).frozen)
+        if not ours:
             return frozenset()
         batches = set(session.exec(select(Batch.id).where(Batch.campaign_id == newest.id)).all())
-        ways = {row.id: _next_of_ours(session, planner, row) for row in rows if row.batch_id in batches}
+        ways = {row.id: _next_of_ours(session, planner, row, ours) for row in rows if row.batch_id in batches}
         moved = [row for row in rows if ways.get(row.id) is not None]
         if not moved:
             return frozenset()
@@ -164,13 +193,17 @@ def _unreached(session: Session, which: sa.ColumnElement[bool]) -> list[Delivery
     return rows
 
 
-def _next_of_ours(session: Session, planner: Planner, row: Delivery) -> Way | None:
+def _next_of_ours(session: Session, planner: Planner, row: Delivery, ours: frozenset[Way]) -> Way | None:
     """The next means of a delivery's person, where a carrier of ours sends over it."""
     person = session.get(Person, row.person_id)
-    if person is None or not may_be_told_by_sms(person):
+    if person is None or not may_be_told_alone(person):
         return None
     way = planner.planned(session, row, person).way
-    return way if way in _JOBS and way != row.channel else None
+    if way is None or way == row.channel or way not in {Way.EMAIL, *ours}:
+        return None
+    # Where a call came to somebody else, an SMS would too.
+    failed = {Failed(row.channel, Why(row.reason)), *failed_before(row.tried_before)}
+    return None if way is Way.SMS and _NUMBER_OF_ANOTHER in failed else way
 
 
 def failed_with(row_channel: str, why: Why, before: str = "") -> str:

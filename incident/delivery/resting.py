@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from sqlmodel import Session
 
@@ -46,6 +46,24 @@ def rests_until(session: Session, incident_id: str, settings: Settings, *, now: 
     """Until when nothing leaves; None where something may."""
     rest = rest_now(session, incident_id, settings, now=now)
     return rest.until if rest is not None and rest.holds else None
+
+
+def calls_rest_until(
+    session: Session, incident_id: str, settings: Settings, *, now: datetime
+) -> datetime | None:
+    """Until when nobody is called by machine; None where somebody may be.
+
+    Outside of `[calls.twilio] hours` nobody is, whatever the deadline, and in quiet hours as for other means.
+    """
+    quiet = rests_until(session, incident_id, settings, now=now)
+    declared = settings.calls.twilio
+    outside = _complement(declared.hours, settings).end_after(now) if declared is not None else None
+    return max((each for each in (quiet, outside) if each is not None), default=None)
+
+
+def _complement(hours: str, settings: Settings) -> QuietHours:
+    begins, _, ends = hours.partition("-")
+    return QuietHours(time.fromisoformat(ends), time.fromisoformat(begins), settings.zone)
 
 
 def _takes(session: Session, incident_id: str, settings: Settings) -> timedelta:

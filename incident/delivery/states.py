@@ -61,7 +61,7 @@ the list says how somebody may be contacted without danger only a person can rea
 NEVER_TRIED = NOT_WRITTEN_TO | {Why.NO_EMAIL, Why.RECYCLED_NUMBER, Why.SUPPRESSED}
 """The reasons that stand when sending begins."""
 
-OF_A_RETURN = (Why.RETURNED, Why.BLOCKED, Why.BAD_ADDRESS)
+OF_A_RETURN = (Why.NO_ANSWER, Why.RETURNED, Why.BLOCKED, Why.BAD_ADDRESS)
 """The reasons that a returned message gives; of several, the later in this order."""
 
 WHY_TEXTS: dict[Why, dict[str, str]] = {
@@ -133,6 +133,7 @@ _PHONE_WHY_TEXTS: dict[Why, dict[str, str]] = {
         "en": "the number cannot be used, or is somebody else's",
     },
     Why.NO_ANSWER: {"zh-Hans": "没有接听，或者没有告知到本人", "en": "not answered, or not told in person"},
+    Why.UNFIT: {"zh-Hans": "没有可以朗读此人文字的语音", "en": "no voice can say the words for this person"},
     Why.RETURNED: {"zh-Hans": "没有告知到本人", "en": "called, and not told in person"},
 }
 _WHY_TEXTS_OF = {SMS: _SMS_WHY_TEXTS, PHONE: _PHONE_WHY_TEXTS}

@@ -145,7 +145,11 @@ def account(session: Session, campaign: Campaign) -> Account:
         select(func.count())
         .select_from(Attempt)
         .join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
-        .where(col(Delivery.batch_id).in_(batches), Attempt.result == Result.ambiguous)
+        .where(
+            col(Delivery.batch_id).in_(batches),
+            Attempt.result == Result.ambiguous,
+            Attempt.channel != PHONE,  # nobody is called a second time
+        )
     ).one()
     minors = session.exec(
         select(func.count())

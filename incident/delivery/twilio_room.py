@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,6 +12,7 @@ from pathlib import Path
 from incident.carrier_settings import TwilioSettings
 from incident.delivery.asking_room import AskingRoom
 from incident.delivery.sms_asking import AskingDesk, Question
+from incident.delivery.twilio_keys import callback_tokens, context_from, keys_of
 from incident.errors import BadInput
 from incident.settings import resolve_secret
 from notifiers.errors import BadGateway
@@ -26,7 +25,6 @@ from notifiers.twilio.client import CallFailed, TwilioClient
 
 WHERE = "[sms.twilio] in incident.toml"
 _ABOUT_US = frozenset({401, 403, 429})  # whatever is asked
-_KEY_FOR_ADDRESSES = b"tocsin: addresses of callbacks\0"
 
 
 @dataclass(frozen=True)
@@ -42,15 +40,7 @@ class Twilio:
 
     @property
     def _keys(self) -> tuple[bytes, ...]:
-        """The keys of callbacks' addresses, one for each token, that of new messages first.
-
-        Each follows from a token by HMAC-SHA256, so that all workers and whoever serves callbacks have the same ones,
-        also after a restart, and none is kept. While the token is changed the addresses of before still hold.
-        """
-        return tuple(
-            hmac.new(token.encode(), _KEY_FOR_ADDRESSES, hashlib.sha256).digest()
-            for token in self.account.callback_tokens
-        )
+        return keys_of(self.account)
 
     def client(self) -> TwilioClient:
         key = self._keys[0] if self._keys else b""
@@ -82,7 +72,7 @@ def twilio_from(sms: TwilioSettings, *, root: Path) -> Twilio:
             key_secret=secret if sms.key_sid else "",
             auth_token="" if sms.key_sid else secret,
             callback_base=sms.callback_url,
-            callback_tokens=_callback_tokens(sms, secret),
+            callback_tokens=callback_tokens(sms, secret),
             region=sms.region,
             edge=sms.edge,
             base_url=sms.base_url,
@@ -92,30 +82,7 @@ def twilio_from(sms: TwilioSettings, *, root: Path) -> Twilio:
         )
     except BadGateway as error:
         raise BadInput(str(error), where=WHERE) from error
-    return Twilio(account, _context(root / sms.ca_file) if sms.ca_file else None)
-
-
-def _callback_tokens(sms: TwilioSettings, secret: str) -> tuple[str, ...]:
-    """The auth tokens that callbacks may be signed with, the present one first. Where the account is signed in with its
-    auth token, that is the one."""
-    if sms.callback_token:
-        tokens = [resolve_secret(sms.callback_token)]
-    else:
-        tokens = [secret] if secret and not sms.key_sid else []
-    if tokens and sms.callback_token_before:
-        tokens.append(resolve_secret(sms.callback_token_before))
-    return tuple(tokens)
-
-
-def _context(ca_file: Path) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=str(ca_file))
-    except OSError as error:
-        raise BadInput(
-            f"the file of authorities cannot be used: {ca_file}",
-            where="sms.twilio.ca_file",
-            next_step="put certificates in PEM there",
-        ) from error
+    return Twilio(account, context_from(root / sms.ca_file, "sms.twilio.ca_file") if sms.ca_file else None)
 
 
 class TwilioRoom(AskingRoom):

@@ -59,6 +59,11 @@ def sms_marked_as_update(text: str, mark: UpdateMark, day: str) -> str:
     return f"{signature}{end}{opening}{gap}{rest}"
 
 
+def call_marked_as_update(text: str, mark: UpdateMark, day: str) -> str:
+    """What is said to a person in a call, as an update of the notice of `day`: the opening is its first line."""
+    return f"{_filled(mark.opening, {DAY: day})}\n{text}"
+
+
 def _filled(text: str, values: Mapping[str, str]) -> str:
     return SLOT.sub(lambda found: values[found[1]], text)
 

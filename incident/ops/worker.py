@@ -19,8 +19,8 @@ from incident.delivery.call_closing import look_at_call_list
 from incident.delivery.campaign import end_campaign, is_settled
 from incident.delivery.centre_room import CentreRoom, centre_from
 from incident.delivery.mailroom import MailRoom, Route, routes_from
-from incident.delivery.next_means import NextMeans, sends_sms
-from incident.delivery.resting import rests_until
+from incident.delivery.next_means import NextMeans, calls_by_machine, sends_sms
+from incident.delivery.resting import calls_rest_until, rests_until
 from incident.delivery.return_path import bounce_mailbox_from
 from incident.delivery.sender import Post, batches_at_once, send_batch
 from incident.delivery.sms_asking import AskingDesk
@@ -29,6 +29,7 @@ from incident.delivery.sms_room import SmsRoom
 from incident.delivery.sms_sender import SmsPost, send_sms_batch
 from incident.delivery.states import (
     BATCH_JOB,
+    CALL_JOB,
     CALL_LIST_JOB,
     PUBLISH_JOB,
     SETTLE_JOB,
@@ -76,6 +77,7 @@ from incident.workspace import worker_lock
 from notifiers.smpp.centre import Centre
 
 if TYPE_CHECKING:
+    from incident.delivery.call_room import CallRoom, TwilioVoice
     from incident.delivery.twilio_room import Twilio
     from notifiers.sms_gateway.gateway import Gateway
 
@@ -84,6 +86,7 @@ if TYPE_CHECKING:
 Watcher = Callable[[str, e.Effect, str], None]
 _RUNS_AT_ONCE = 8  # a run waits for the service that it calls, and keeps no other run waiting
 _SMS_BATCHES_AT_ONCE = 2  # the window is shared: while one batch ends, the next one fills it
+_CALL_BATCHES_AT_ONCE = 1  # the rate decides, and one batch fills it
 _CALLING_AT_ONCE = 1  # a service that does not answer keeps a hand of its own busy, and no other
 _UNDER_A_BRAKE = 3600.0  # whoever lifts it makes every open job due at once
 
@@ -139,7 +142,9 @@ class Worker:
             start_playbook=lambda change, incident_id, name: start_playbook(house, change, incident_id, name),
         )
 
-    def handlers(self, room: MailRoom | None, sms_room: SmsRoom | None = None) -> dict[str, Handler]:
+    def handlers(
+        self, room: MailRoom | None, sms_room: SmsRoom | None = None, call_room: CallRoom | None = None
+    ) -> dict[str, Handler]:
         """Every kind of job and what does it, the most urgent first.
 
         Without a room nothing can be sent by its means, and nothing is opened.
@@ -178,7 +183,20 @@ class Worker:
         if sms_room is not None:
             sms_post = SmsPost(sms_room, house.clock, self._next_means, rests)
             handlers[SMS_JOB] = lambda lease: send_sms_batch(lease, store, lease.claim.key, sms_post)
+        if call_room is not None:
+            handlers[CALL_JOB] = self._caller_of_people(call_room)
         return handlers
+
+    def _caller_of_people(self, room: CallRoom) -> Handler:
+        from incident.delivery.call_sender import CallPost, call_batch
+
+        house = self.house
+
+        def rests(session: Session, incident_id: str, now: datetime) -> datetime | None:
+            return calls_rest_until(session, incident_id, house.settings, now=now)
+
+        post = CallPost(room, house.clock, self._next_means, rests)
+        return lambda lease: call_batch(lease, house.store, lease.claim.key, post)
 
     @property
     def _next_means(self) -> NextMeans:
@@ -193,6 +211,7 @@ class Worker:
         mail = self.house.settings.mail
         routes = self.must_know_the_relays() if self.sends else []
         carrier = self.must_know_the_sms_carrier() if self.sends else None
+        voice = self.must_know_the_voice() if self.sends else None
         calling = {SUMMONS_JOB: _CALLING_AT_ONCE, RUN_JOB: _RUNS_AT_ONCE}
         with self.house.store.transaction(in_turn="missing jobs") as session:
             put_missing_jobs(session)
@@ -201,21 +220,33 @@ class Worker:
                     "people wait for an SMS, and no carrier of SMS is declared; nobody is told so until"
                     " [sms.smpp], [sms.gateway] or [sms.twilio], and [fallback] means, are set again in incident.toml"
                 )
-            if routes or carrier is not None:
-                keep_relay_limits(session, routes, self._limits_of_sms(carrier))
+            if self.sends and voice is None and due_jobs(session, CALL_JOB, limit=1):
+                self.says(
+                    "people wait for a call by machine, and nothing is declared that calls them; nobody is told so until"
+                    " [calls.twilio], and [fallback] means, are set again in incident.toml"
+                )
+            if routes or carrier is not None or voice is not None:
+                keep_relay_limits(session, routes, self._limits_of(carrier, voice))
         with collecting_seldom(), BounceReading(self.house, says=self.says), ExitStack() as rooms:
             room = rooms.enter_context(self._mail_room(routes)) if routes else None
             sms_room = rooms.enter_context(self._sms_room(carrier, stays=stays)) if carrier else None
-            if room is None and sms_room is None:
+            call_room = rooms.enter_context(_call_room(voice)) if voice else None
+            if room is None and sms_room is None and call_room is None:
                 yield self._runner(self.handlers(None), self._patience.slots, at_once=calling)
                 return
             batches = batches_at_once(mail.connections) if room is not None else 0
             by_sms = _SMS_BATCHES_AT_ONCE if sms_room is not None else 0
+            by_phone = _CALL_BATCHES_AT_ONCE if call_room is not None else 0
             # One more thread than batches, so that an alert or a run need not wait for a batch to end.
             yield self._runner(
-                self.handlers(room, sms_room),
-                batches + by_sms + 1,
-                at_once={BATCH_JOB: batches or 1, SMS_JOB: by_sms or 1, **calling},
+                self.handlers(room, sms_room, call_room),
+                batches + by_sms + by_phone + 1,
+                at_once={
+                    BATCH_JOB: batches or 1,
+                    SMS_JOB: by_sms or 1,
+                    CALL_JOB: _CALL_BATCHES_AT_ONCE,
+                    **calling,
+                },
             )
 
     def _mail_room(self, routes: list[Route]) -> MailRoom:
@@ -235,9 +266,15 @@ class Worker:
             stays=stays,
         )
 
-    def _limits_of_sms(self, carrier: SmsCarrierAtHand | None) -> dict[str, float | None]:
-        declared = self.house.settings.sms.carrier
-        return {carrier.peer: declared.per_second} if carrier is not None and declared is not None else {}
+    def _limits_of(
+        self, carrier: SmsCarrierAtHand | None, voice: TwilioVoice | None
+    ) -> dict[str, float | None]:
+        limits: dict[str, float | None] = {}
+        if carrier is not None and (declared := self.house.settings.sms.carrier) is not None:
+            limits[carrier.peer] = declared.per_second
+        if voice is not None and (calls := self.house.settings.calls.twilio) is not None:
+            limits[voice.peer] = calls.per_second
+        return limits
 
     def _runner(self, handlers: dict[str, Handler], hands: int, *, at_once: dict[str, int]) -> WorksOn:
         """A runner with `hands` for all that waits for nobody outside, and more for what does."""
@@ -265,9 +302,10 @@ class Worker:
         return routes_from(mail, root=self.house.workspace.root) if mail.host else []
 
     def must_be_able_to_send(self) -> None:
-        """Raises `BadInput` where a relay or the SMS carrier of the settings cannot be used as it is described."""
+        """Raises `BadInput` where a relay, or a carrier of SMS or of calls, of the settings cannot be used as it is described."""
         self.must_know_the_relays()
         self.must_know_the_sms_carrier()
+        self.must_know_the_voice()
 
     def must_know_the_sms_carrier(self) -> SmsCarrierAtHand | None:
         """The carrier of SMS of the settings, with its secret; None where none are sent. Raises `BadInput`."""
@@ -284,6 +322,15 @@ class Worker:
 
             return gateway_from(settings.sms.gateway, root=self.house.workspace.root)
         return centre_from(settings.sms.smpp, root=self.house.workspace.root) if settings.sms.smpp else None
+
+    def must_know_the_voice(self) -> TwilioVoice | None:
+        """What calls people by the settings, with its secret; None where no machine does. Raises `BadInput`."""
+        declared = self.house.settings.calls.twilio
+        if declared is None or not calls_by_machine(self.house.settings):
+            return None
+        from incident.delivery.call_room import twilio_voice_from
+
+        return twilio_voice_from(declared, root=self.house.workspace.root)
 
     def somebody_works(self) -> bool:
         """Whether a worker is at work on this store now."""
@@ -404,6 +451,12 @@ def _asking_room(carrier: Gateway | Twilio, desk: AskingDesk, *, says: Callable[
     from incident.delivery.gateway_room import GatewayRoom
 
     return GatewayRoom(carrier, desk, says=says)
+
+
+def _call_room(voice: TwilioVoice) -> CallRoom:
+    from incident.delivery.call_room import CallRoom
+
+    return CallRoom(voice)
 
 
 class _HeldMeanwhile(Exception):

@@ -21,7 +21,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from incident.carrier_settings import SmsGatewaySettings, TwilioSettings
-from incident.delivery.next_means import NextMeans, sends_sms
+from incident.delivery.call_receipts import CallDesk
+from incident.delivery.next_means import NextMeans, calls_by_machine, sends_sms
 from incident.delivery.sms_asking import AskingDesk
 from incident.errors import BadInput, TocsinError
 from incident.response.housework import House
@@ -33,6 +34,7 @@ from notifiers.sms.receipt import SmsReceipt
 log = logging.getLogger(__name__)
 
 PATH = "/receipts/sms/"
+CALLS_PATH = "/receipts/calls/"
 SHORTEST_TOKEN = 24
 _LARGEST_BODY = 1024 * 1024
 _READ_SECONDS = 10.0
@@ -97,16 +99,33 @@ async def taken(desk: Gathering, receipts: Sequence[SmsReceipt], answer: Respons
 
 
 def receipt_routes(house: House) -> list[Route]:
-    """Where the carrier of SMS of the settings may post; none where it posts nothing, or no token is named.
+    """Where the carriers of SMS and of calls of the settings may post; none where they post nothing.
 
-    Raises `BadInput` for a token that is too short, and as `gateway_from` and `twilio_from` do.
+    Raises `BadInput` for a token that is too short, and as `gateway_from`, `twilio_from` and `twilio_voice_from` do.
     """
+    return [*_routes_of_sms(house), *_routes_of_calls(house)]
+
+
+def _routes_of_sms(house: House) -> list[Route]:
     if not sends_sms(house.settings):
         return []
     if (twilio := house.settings.sms.twilio) is not None:
         return _routes_of_twilio(house, twilio)
     gateway = house.settings.sms.gateway
     return _routes_of_gateway(house, gateway) if gateway is not None else []
+
+
+def _routes_of_calls(house: House) -> list[Route]:
+    declared = house.settings.calls.twilio
+    if declared is None or not calls_by_machine(house.settings):
+        return []
+    from incident.delivery.call_room import twilio_voice_from
+    from incident.server.twilio_calls import SpokenCalls
+
+    voice = twilio_voice_from(declared, root=house.workspace.root)
+    go_on = NextMeans(house.store, house.settings).go_on_after
+    takes = SpokenCalls(CallDesk(house.store, voice.peer, house.clock, go_on), voice)
+    return [Route(f"{CALLS_PATH}{{token}}", takes.post, methods=["POST"])]
 
 
 def _routes_of_twilio(house: House, declared: TwilioSettings) -> list[Route]:
@@ -157,8 +176,13 @@ def _desk(house: House, peer: str) -> Gathering:
 
 def receipt_routes_or_none(house: House, says: Callable[[str], None]) -> list[Route]:
     """The same for who takes alerts: these are taken also where receipts cannot be, and somebody is told."""
-    try:
-        return receipt_routes(house)
-    except TocsinError as error:
-        says(f"warning: receipts of SMS are not taken here: {error}")
-        return []
+    found: list[Route] = []
+    for what, routes in (
+        ("receipts of SMS are", _routes_of_sms),
+        ("what is told of calls is", _routes_of_calls),
+    ):
+        try:
+            found += routes(house)
+        except TocsinError as error:
+            says(f"warning: {what} not taken here: {error}")
+    return found

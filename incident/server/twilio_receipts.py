@@ -9,6 +9,7 @@ overrides): what could not be written down is asked for later.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import anyio.to_thread
@@ -39,22 +40,28 @@ class SignedCallbacks:
         own_id = self.twilio.own_id_at(address)
         if own_id is None:
             return JSONResponse({"error": "not_found"}, status_code=404)
-        body = await read_body(request, most=_LARGEST_BODY)
-        if isinstance(body, Response):
-            return body
-        form = form_of(body)
-        if form is None:
-            return JSONResponse({"error": "not_a_form"}, status_code=400)
-        url = f"{address}?{request.url.query}" if request.url.query else address
-        if not await self._is_signed(url, form, request.headers.get(SIGNATURE_HEADER, "")):
-            # It may also be that the auth token was changed and the settings were not.
-            log.warning("a callback of Twilio's was refused: none of the auth tokens signed it")
-            return JSONResponse({"error": "signature"}, status_code=403)
+        form = await signed_form(request, address, self.twilio.account.callback_tokens)
+        if isinstance(form, Response):
+            return form
         receipt = receipt_of(form, own_id=own_id)
         if receipt is None:
             return JSONResponse({"error": "not_a_receipt"}, status_code=400)
         return await taken(self.desk, [receipt], Response(status_code=204))
 
-    async def _is_signed(self, url: str, form: Form, signature: str) -> bool:
-        tokens = self.twilio.account.callback_tokens
-        return await anyio.to_thread.run_sync(verify, tokens, url, form, signature)
+
+async def signed_form(request: Request, address: str, tokens: Sequence[str]) -> Form | Response:
+    """What was posted to this address, without its query, where Twilio signed it; the answer to give where it did not."""
+    body = await read_body(request, most=_LARGEST_BODY)
+    if isinstance(body, Response):
+        return body
+    form = form_of(body)
+    if form is None:
+        return JSONResponse({"error": "not_a_form"}, status_code=400)
+    url = f"{address}?{request.url.query}" if request.url.query else address
+    if not await anyio.to_thread.run_sync(
+        verify, tokens, url, form, request.headers.get(SIGNATURE_HEADER, "")
+    ):
+        # It may also be that the auth token was changed and the settings were not.
+        log.warning("a callback of Twilio's was refused: none of the auth tokens signed it")
+        return JSONResponse({"error": "signature"}, status_code=403)
+    return form

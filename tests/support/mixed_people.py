@@ -9,7 +9,7 @@ from typing import Protocol
 
 from sqlmodel import select
 
-from incident.delivery.next_means import may_be_told_by_sms
+from incident.delivery.next_means import may_be_told_alone
 from incident.delivery.sms_rules import MOST_DOUBTS
 from incident.delivery.states import EMAIL, IN_PROGRESS, SMS, CampaignState, DeliveryState, Rank
 from incident.record.person import person_from_content
@@ -103,7 +103,7 @@ def told_by(breach: Breach) -> list[Told]:
             phone = known.phones[0].lstrip("+") if known.phones else ""
             tries = attempts.get(row.leader_id or row.id, [])
             alone = row.principal and row.addressee == "person" and row.leader_id is None and not row.shared
-            may_go_on = alone and bool(phone) and may_be_told_by_sms(person)
+            may_go_on = alone and bool(phone) and may_be_told_alone(person)
             found.append(Told(row, phone, known.contact.email or "", may_go_on, tuple(tries)))
     return found
 

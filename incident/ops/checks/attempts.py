@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from incident.delivery.call_rules import CALL_SETTLES, MAY_HAVE_RUNG
 from incident.delivery.codes import code_mac, code_of
 from incident.delivery.ledger import LONGEST_PAUSE
 from incident.delivery.states import (
@@ -36,11 +37,13 @@ from incident.ops.checks.base import (
     scan,
     table_of,
 )
-from incident.store.tables import Attempt, Batch, Campaign, Delivery
+from incident.store.tables import Attempt, Batch, Campaign, Delivery, MessagePart
 from notifiers.outcome import BEFORE_THE_RECIPIENT, SERVICE_CLOSING, Result, Stage
 
-_attempt, _batch, _campaign, _delivery = map(table_of, (Attempt, Batch, Campaign, Delivery))
-a, b, c, d = (table.c for table in (_attempt, _batch, _campaign, _delivery))
+_attempt, _batch, _campaign, _delivery, _part = map(
+    table_of, (Attempt, Batch, Campaign, Delivery, MessagePart)
+)
+a, b, c, d, m = (table.c for table in (_attempt, _batch, _campaign, _delivery, _part))
 
 STATES = Invariant("ledger.states", "each delivery's state, reason and times fit what its attempts proved")
 ATTEMPTS = Invariant("ledger.attempts", "attempts are numbered 1, 2, ... and each has a delivery")
@@ -55,6 +58,7 @@ CODES = Invariant("ledger.codes", "each delivery is found by the verification co
 
 # A clock that was set back between a try and its outcome makes a pause look longer.
 _CLOCKS_JUMP = timedelta(hours=2)
+_LONGEST_PAUSE = max(LONGEST_PAUSE, CALL_SETTLES)
 
 # Who shares a message has its attempts.
 _LEADING = sa.func.coalesce(d.leader_id, d.id)
@@ -69,6 +73,19 @@ _STRIKES = sa.or_(
 )
 # Earlier releases counted a session that broke off too.
 _MAYBE_STRIKES = _TAKEN_PART & _BROKEN_OFF
+
+
+_RANG = (
+    (a.channel == PHONE)
+    & (a.outcome_at.is_(None) | a.result.in_(sorted(MAY_HAVE_RUNG)))
+    & sa.exists().where(m.delivery_id == a.delivery_id, m.n == a.n)
+)
+
+
+def _called_by_machine(last: sa.FromClause) -> sa.ColumnElement[bool]:
+    """The condition that a delivery's last attempt is a call by machine, and not by the call centre's agents."""
+    has_part = sa.exists().where(m.delivery_id == d.id, m.n == d.attempts)
+    return (d.channel == PHONE) & (last.c.channel == PHONE) & has_part
 
 
 def _look_at_attempts(view: View, findings: Findings) -> None:
@@ -86,6 +103,7 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
             sa.func.max(sa.case((a.outcome_at.is_(None), a.n))).label("open_one"),
             one_if((a.result == Result.accepted) & now_over).label("accepted"),
             one_if(_STRIKES & now_over).label("strikes"),
+            one_if(_RANG).label("rang"),
             one_if(_MAYBE_STRIKES & now_over).label("maybe"),
             sa.func.min(a.job_attempt).label("earliest"),
         )
@@ -98,6 +116,10 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
     strikes = sa.func.coalesce(t.strikes, 0)
     many, open_ones = sa.func.coalesce(t.many, 0), sa.func.coalesce(t.open, 0)
     accepted, settled = d.state == DeliveryState.ACCEPTED, d.state.in_(_SETTLED_STATES)
+    by_machine = _called_by_machine(last)
+    # A call is waited for: nobody is told by it before they say so.
+    rang = by_machine & last.c.result.in_(sorted(MAY_HAVE_RUNG))
+    given_up = rang & (d.state == DeliveryState.UNREACHABLE)
     settled_when = sa.case((many == 0, c.opened_at), else_=last.c.outcome_at)
     scan(
         view,
@@ -147,7 +169,18 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
                 settled
                 & (d.reason != Why.REPLACED)
                 & (d.rank == Rank.NOTHING)
+                & ~given_up
                 & d.settled_at.is_distinct_from(settled_when),
+            ),
+            Sign(
+                STATES,
+                "it is given up, and before anybody was called",
+                given_up & sa.func.coalesce(d.settled_at < last.c.outcome_at, sa.true()),
+            ),
+            Sign(
+                STATES,
+                "it counts as told by a call that nobody confirmed",
+                by_machine & accepted & (d.rank < Rank.DELIVERED),
             ),
             Sign(
                 STATES,
@@ -186,6 +219,16 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
             ),
             Sign(
                 STATES,
+                "somebody was called by machine after a telephone may have rung",
+                sa.func.coalesce(t.rang, 0) > 1,
+            ),
+            Sign(
+                STATES,
+                "a telephone may have rung, and nothing is waited for",
+                rang & (d.state == DeliveryState.PENDING) & d.next_at.is_(None),
+            ),
+            Sign(
+                STATES,
                 "it is unreachable without a known reason",
                 (d.state == DeliveryState.UNREACHABLE) & d.reason.not_in(_REASONS),
             ),
@@ -204,7 +247,7 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
                 STATES,
                 "accepted, and its attempts do not show it as often",
                 sa.case(
-                    (d.rank != Rank.NOTHING, sa.func.coalesce(t.accepted, 0) > 1),
+                    ((d.rank != Rank.NOTHING) | rang, sa.func.coalesce(t.accepted, 0) > 1),
                     else_=sa.func.coalesce(t.accepted, 0) != sa.case((accepted, 1), else_=0),
                 ),
             ),
@@ -387,7 +430,7 @@ def _look_at_pauses(view: View, findings: Findings) -> None:
         except ValueError:
             findings.broken(STATES, f"delivery {delivery}", "the time of its next try is none")
             continue
-        if due is not None and ended is not None and due - ended > LONGEST_PAUSE + _CLOCKS_JUMP:
+        if due is not None and ended is not None and due - ended > _LONGEST_PAUSE + _CLOCKS_JUMP:
             findings.broken(
                 STATES, f"delivery {delivery}", "it waits longer after its last try than any rule lets it"
             )

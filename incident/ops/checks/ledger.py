@@ -23,9 +23,11 @@ from incident.delivery.states import (
 from incident.errors import KeyMissing, NotFound, Refused, Unreadable
 from incident.notice.release import version_by_id
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, one_if, scan, table_of
-from incident.store.tables import Batch, Campaign, Delivery, Person, Waves
+from incident.store.tables import Batch, CallTask, Campaign, Delivery, MessagePart, Person, Waves
 
 _batch, _campaign, _delivery, _person, _waves = map(table_of, (Batch, Campaign, Delivery, Person, Waves))
+_part, _task = map(table_of, (MessagePart, CallTask))
+m, t = _part.c, _task.c
 _NO_ADDRESS = (Why.NO_EMAIL, Why.RECYCLED_NUMBER)
 b, c, d, p, w = (table.c for table in (_batch, _campaign, _delivery, _person, _waves))
 
@@ -146,6 +148,16 @@ def _look_at_people(view: View, findings: Findings) -> None:
             findings.broken(PEOPLE, f"person {person}", f"no principal delivery in campaign {campaign}")
 
 
+def _by_machine(delivery: Any) -> sa.ColumnElement[bool]:
+    """Whether a delivery by phone is not with the call centre, whose agents may tell others too: its last attempt, where
+    there is one, is no task of a list."""
+    is_a_task = sa.exists().where(t.delivery_id == delivery.id, t.n == delivery.attempts)
+    waits = delivery.state == DeliveryState.PENDING
+    called = sa.exists().where(m.delivery_id == delivery.id, m.n == delivery.attempts)
+    found: sa.ColumnElement[bool] = (waits & ~is_a_task) | called
+    return found
+
+
 def _look_at_orphans(view: View, findings: Findings) -> None:
     scan(
         view,
@@ -160,8 +172,8 @@ def _look_at_orphans(view: View, findings: Findings) -> None:
             Sign(PEOPLE, "it names no channel that is known", d.channel.not_in(CHANNELS)),
             Sign(
                 PEOPLE,
-                "an SMS to who is not told by one: it has words for the person concerned alone",
-                (d.channel == SMS)
+                "an SMS to who is not told by one, or a call by machine: both have words for the person concerned alone",
+                ((d.channel == SMS) | (d.channel == PHONE) & _by_machine(d))
                 & sa.or_(
                     d.addressee != Addressee.PERSON,
                     d.principal.is_(False),
@@ -189,7 +201,7 @@ def _look_at_told(view: View, findings: Findings, campaign: str, incident: str) 
             one_if(d.addressee == Addressee.GUARDIAN).label("guardians"),
             one_if((d.addressee == Addressee.GUARDIAN) & d.principal.is_(True)).label("guardian_leads"),
             one_if((d.addressee == Addressee.PERSON) & d.reason.in_(_NO_ADDRESS)).label("without"),
-            one_if(d.channel == SMS).label("by_sms"),
+            one_if((d.channel == SMS) | (d.channel == PHONE) & _by_machine(d)).label("alone"),
             one_if(d.channel.in_([SMS, PHONE]) & (d.addressee == Addressee.PERSON)).label("by_number"),
             one_if(d.reason.in_(sorted(NOT_WRITTEN_TO))).label("spared"),
             one_if(d.reason == Why.DECEASED).label("dead"),
@@ -258,8 +270,8 @@ def _look_at_told(view: View, findings: Findings, campaign: str, incident: str) 
             ),
             Sign(
                 PEOPLE,
-                "an SMS to a minor, an organisation, the dead, or who is to be told by hand",
-                (told.by_sms != 0)
+                "an SMS to a minor, an organisation, the dead, or who is to be told by hand, or a call by machine",
+                (told.alone != 0)
                 & sa.or_(
                     p.minor.is_(True),
                     p.organisation.is_(True),

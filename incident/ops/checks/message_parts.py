@@ -1,22 +1,26 @@
-"""Parts of SMS: each belongs to an attempt, has an id only where the centre took it, and is what receipts prove by."""
+"""Parts of SMS, and what stands of calls by machine: each belongs to an attempt, has an id only where the carrier may have
+taken it, and is what receipts prove by."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import sqlalchemy as sa
 
 from incident.delivery.sms_parts import DELIVERED, FAILED
-from incident.delivery.states import SMS, Rank
+from incident.delivery.states import PHONE, SMS, Rank
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, scan, table_of
-from incident.store.tables import Attempt, MessagePart, Receipt
-from notifiers.outcome import Result, Stage
+from incident.store.tables import Attempt, CallTask, MessagePart, Receipt
+from notifiers.outcome import NO_COPY_TAKEN, Result, Stage
 from notifiers.sms.receipt import MessageState
 
-_attempt, _part, _receipt = map(table_of, (Attempt, MessagePart, Receipt))
-a, m, r = (table.c for table in (_attempt, _part, _receipt))
+_attempt, _part, _receipt, _task = map(table_of, (Attempt, MessagePart, Receipt, CallTask))
+a, m, r, t = (table.c for table in (_attempt, _part, _receipt, _task))
 
 PARTS = Invariant(
     "ledger.parts",
-    "each SMS has its parts, numbered 1, 2, ..., with ids and states that fit what became of it",
+    "each SMS has its parts, numbered 1, 2, ..., with ids and states that fit what became of it, and each call by machine"
+    " has one",
 )
 _STATES, _DELIVERED, _FAILED = (sorted(each) for each in (MessageState, DELIVERED, FAILED))
 
@@ -39,6 +43,8 @@ k = _counted.c
 def _look_at_parts(view: View, findings: Findings) -> None:
     # The last part is the one whose answer was missing, or that was refused: with it the whole message was taken.
     may_have_an_id = sa.case(
+        # Somebody may press a key in a call before its answer is written down, and also where it was lost.
+        (a.channel == PHONE, sa.func.coalesce(a.result, "").not_in(sorted(NO_COPY_TAKEN))),
         (a.result == Result.accepted, sa.true()),
         (a.stage.is_(None), sa.false()),
         (a.result == Result.ambiguous, (a.stage == Stage.submitted) & (m.part < k.many)),
@@ -54,7 +60,18 @@ def _look_at_parts(view: View, findings: Findings) -> None:
         ),
         [
             Sign(PARTS, "its attempt does not exist", a.delivery_id.is_(None)),
-            Sign(PARTS, "its attempt is no SMS", a.channel != SMS),
+            Sign(PARTS, "its attempt is no SMS and no call", a.channel.not_in([SMS, PHONE])),
+            Sign(
+                PARTS,
+                "it is of a call, and not its only part, or says what only an SMS can",
+                (a.channel == PHONE)
+                & ((m.part != 1) | (k.many != 1) | m.state.is_not(None) | m.ask_at.is_not(None)),
+            ),
+            Sign(
+                PARTS,
+                "a call by machine that is on a list of the call centre's",
+                (a.channel == PHONE) & _is_on_a_list(m),
+            ),
             Sign(PARTS, "it and its attempt name different incidents", a.incident_id != m.incident_id),
             Sign(
                 PARTS,
@@ -90,6 +107,15 @@ def _look_at_parts(view: View, findings: Findings) -> None:
         ],
         view.mine(m.incident_id),
     )
+
+
+def _is_on_a_list(of: Any) -> sa.ColumnElement[bool]:
+    return sa.exists().where(t.delivery_id == of.delivery_id, t.n == of.n)
+
+
+def _was_on_a_list(of: Any) -> sa.ColumnElement[bool]:
+    """Whether the call centre had called by then: a result that comes later is an attempt of its own, without a task."""
+    return sa.exists().where(t.delivery_id == of.delivery_id, t.n <= of.n)
 
 
 _other_part = _part.alias()
@@ -130,6 +156,27 @@ def _look_at_messages(view: View, findings: Findings) -> None:
     )
 
 
+def _look_at_calls(view: View, findings: Findings) -> None:
+    # What could not even be made into a call was not placed.
+    was_made = (a.result.is_distinct_from(Result.not_sent)) | a.stage.is_not(None)
+    scan(
+        view,
+        findings,
+        "attempt",
+        [a.delivery_id, a.n],
+        _attempt.outerjoin(_part, (m.delivery_id == a.delivery_id) & (m.n == a.n)),
+        [
+            Sign(
+                PARTS,
+                "a call of which nobody knows whether a machine or the call centre made it",
+                was_made & m.delivery_id.is_(None) & ~_was_on_a_list(a),
+            )
+        ],
+        view.mine(a.incident_id),
+        a.channel == PHONE,
+    )
+
+
 def _look_at_receipts(view: View, findings: Findings) -> None:
     of_it = m.delivery_id == r.delivery_id
     one_failed = sa.exists().where(of_it, m.state.in_(_FAILED)).correlate(_receipt)
@@ -166,5 +213,6 @@ def _look_at_receipts(view: View, findings: Findings) -> None:
 SURVEYS = (
     Survey(_look_at_parts, (PARTS,)),
     Survey(_look_at_messages, (PARTS,)),
+    Survey(_look_at_calls, (PARTS,)),
     Survey(_look_at_receipts, (PARTS,)),
 )

@@ -12,12 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from incident.delivery.let_go import may_be_worked_on, on_a_call_list
-from incident.delivery.resting import rests_until
+from incident.delivery.resting import calls_rest_until, rests_until
 from incident.delivery.states import (
     BRAKED,
     CALL_LIST_JOB,
     IN_PROGRESS,
     JOB_OF,
+    PHONE,
     SETTLE_JOB,
     CampaignState,
     DeliveryState,
@@ -61,8 +62,10 @@ def _look_at_batches(view: View, findings: Findings) -> None:
     """All batches with somebody in progress, also those who are told beside their guardian."""
     waits = d.state == DeliveryState.PENDING
     on = {name for (name,) in view.rows(sa.select(_brake.c.name))}
-    held = d.incident_id.in_(
-        [each for each in view.live() if hold_brake(each, Cover.PEOPLE) in on or _rests(view, each)],
+    kept_back = {each for each in view.live() if hold_brake(each, Cover.PEOPLE) in on or _rests(view, each)}
+    not_called = {each for each in view.live() if _calls_rest(view, each)}
+    held = d.incident_id.in_(sorted(kept_back)) | (
+        (d.channel == PHONE) & d.incident_id.in_(sorted(not_called))
     )
     statement = (
         sa.select(
@@ -113,6 +116,10 @@ def _job_of(channel: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
 
 def _rests(view: View, incident_id: str) -> bool:
     return rests_until(view.session, incident_id, view.house.settings, now=view.now) is not None
+
+
+def _calls_rest(view: View, incident_id: str) -> bool:
+    return calls_rest_until(view.session, incident_id, view.house.settings, now=view.now) is not None
 
 
 def _next_step(job: str | None) -> str:
