@@ -35,6 +35,7 @@ from incident.ops.checks import (
     jobs,
     ledger,
     message_parts,
+    outcomes,
     owed,
     people,
     progress,
@@ -57,6 +58,7 @@ SURVEYS: tuple[Survey, ...] = tuple(
     for module in (
         ledger,
         attempts,
+        outcomes,
         receipts,
         message_parts,
         updates,
