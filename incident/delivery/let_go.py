@@ -46,10 +46,11 @@ def other_means_in(session: Session, batch_id: str) -> list[str]:
 
 
 def on_a_call_list() -> sa.ColumnElement[bool]:
-    """The condition that a delivery's last attempt is a task of the call centre's."""
+    """The condition that a delivery's last attempt, or that of whom it has its message from, is a task of the call centre's."""
+    leading = sa.func.coalesce(col(Delivery.leader_id), col(Delivery.id))
     return (
         sa.exists()
-        .where(col(CallTask.delivery_id) == col(Delivery.id), col(CallTask.n) == col(Delivery.attempts))
+        .where(col(CallTask.delivery_id) == leading, col(CallTask.n) == col(Delivery.attempts))
         .correlate(Delivery)
     )
 

@@ -27,6 +27,7 @@ from incident.durable.jobs import database_clock, on_one_machine
 from incident.errors import TocsinError
 from incident.ops.checks import (
     attempts,
+    call_lists,
     calling,
     containment,
     decided,
@@ -61,6 +62,7 @@ SURVEYS: tuple[Survey, ...] = tuple(
         outcomes,
         receipts,
         message_parts,
+        call_lists,
         updates,
         progress,
         waves,

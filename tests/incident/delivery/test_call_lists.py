@@ -14,6 +14,7 @@ from incident.delivery.fallback import Way
 from incident.delivery.states import CampaignState, DeliveryState, Rank
 from incident.durable import EVERYTHING, set_brake
 from incident.errors import Refused
+from incident.ops.owing import work_without_a_job
 from incident.record.holds import Cover, HeldBack
 from tests.support.breaches import Affected, Breach, make_breach, some_people
 from tests.support.call_lists import (
@@ -162,6 +163,9 @@ def test_a_guardian_is_asked_for_and_one_call_tells_of_all_their_children(tmp_pa
         assert task.ask_for == "Gee" and task.phones == ("+8613900139000",)
         assert "Kid 1" in task.about and "Kid 2" in task.about
         assert "Kid 1" in task.information and "Kid 2" in task.information
+        with breach.made.store.read() as session:
+            assert list(work_without_a_job(session)) == []
+        assert_sound(breach)
         report(breach, (task.code, TOLD))
         breach.work()
         assert breach.account().accepted == 2

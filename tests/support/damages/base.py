@@ -1,6 +1,7 @@
 """What somebody could do to a store behind its back, and what a check must then find: exactly these invariants.
 
-Statements run on both engines. In braces stand words of this module: `{sending}`, `{told}`, `{updated}`, `{waved}`, `{texted}`, `{waived}` and `{destroyed}` are the
+Statements run on both engines. In braces stand words of this module: `{sending}`, `{told}`, `{updated}`, `{waved}`, `{texted}`, `{called}`,
+`{waived}` and `{destroyed}` are the
 incidents of `tests.support.lived_in`, `{run}` the run that waits for the end of the sending, `{one}` and `{its_try}`
 select a delivery to a grown-up that was accepted, and its only attempt, `{sms_...}` those by SMS of `{texted}`.
 """
@@ -31,6 +32,9 @@ _WORDS = {
     "{sms_in_doubt}": "incident_id = '{texted}' AND result = 'ambiguous'",
     "{sms_broken_off}": "incident_id = '{texted}' AND result = 'not_sent'",
     "{sms_job}": "kind = 'delivery.sms' AND state = 'open'",
+    "{call_list}": "incident_id = '{called}' AND number = 1",
+    "{call_told}": "SELECT id FROM delivery WHERE incident_id = '{called}' AND state = 'accepted'",
+    "{call_waits}": "SELECT min(id) FROM delivery WHERE incident_id = '{called}' AND state = 'sending' AND leader_id IS NULL",
     "{one}": "id = (SELECT min(id) FROM delivery WHERE {sent})",
     "{its_try}": "delivery_id = (SELECT min(id) FROM delivery WHERE {sent})",
     "{sent}": "incident_id = '{sending}' AND state = 'accepted'"
@@ -60,6 +64,7 @@ class Damage:
             "{updated}": lived.updated.id,
             "{waved}": lived.waved.id,
             "{texted}": lived.texted.id,
+            "{called}": lived.called.id,
             "{waived}": lived.waived,
             "{destroyed}": lived.destroyed,
             "{run}": lived.running.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.support.damages.call_lists import CALL_LISTS
 from tests.support.damages.calling import ADDRESSES, SUMMONS
 from tests.support.damages.containment import CONTAINED
 from tests.support.damages.decided import DECIDED
@@ -17,6 +18,7 @@ DAMAGES = (
     *LEDGER,
     *ATTEMPTS,
     *SMS,
+    *CALL_LISTS,
     *PROGRESS,
     *WAVES,
     *PEOPLE,

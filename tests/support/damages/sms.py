@@ -217,7 +217,8 @@ _CAME_BACK = [
     ),
     Damage(
         "a receipt came over a means that was never used",
-        ("UPDATE receipt SET channel = 'email' WHERE delivery_id = ({sms_returned})",),
+        # Not by e-mail: whoever it is may have been written to before.
+        ("UPDATE receipt SET channel = 'phone' WHERE delivery_id = ({sms_returned})",),
         {"ledger.parts": "it did not arrive", "ledger.receipts": "never sent over its channel"},
     ),
     Damage(
