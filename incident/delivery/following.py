@@ -31,6 +31,7 @@ from incident.delivery.let_go import may_be_worked_on, put_batch
 from incident.delivery.states import (
     CALL_LIST_JOB,
     IN_PROGRESS,
+    PHONE,
     SETTLE_JOB,
     CampaignState,
     DeliveryState,
@@ -40,7 +41,7 @@ from incident.delivery.states import (
 )
 from incident.durable import put_job, set_brake
 from incident.store.change import Change
-from incident.store.tables import Attempt, Batch, CallList, Campaign, Delivery, Notice
+from incident.store.tables import Attempt, Batch, CallList, Campaign, Delivery, MessagePart, Notice
 from notifiers.outcome import Result
 
 
@@ -168,6 +169,11 @@ def earlier_deliveries(
     return found
 
 
+_HAS_PART = (
+    sa.exists()
+    .where(col(MessagePart.delivery_id) == col(Attempt.delivery_id), col(MessagePart.n) == col(Attempt.n))
+    .correlate(Attempt)
+)
 _EARLIER = (
     sa.select(
         col(Delivery.person_id),
@@ -182,6 +188,8 @@ _EARLIER = (
             # What a means before the present one took has come back, or was refused.
             col(Attempt.channel) == col(Delivery.channel),
             col(Attempt.result).in_([Result.accepted, Result.ambiguous]),
+            # A call by machine told nobody who did not confirm it, and then the delivery is accepted.
+            ~sa.and_(col(Attempt.channel) == PHONE, _HAS_PART),
         )
         .correlate(Delivery)
         .exists(),

@@ -56,13 +56,17 @@ def calls_rest_until(
     Outside of `[calls.twilio] hours` nobody is, whatever the deadline, and in quiet hours as for other means.
     """
     quiet = rests_until(session, incident_id, settings, now=now)
-    declared = settings.calls.twilio
-    outside = _complement(declared.hours, settings).end_after(now) if declared is not None else None
+    hours = outside_of(settings)
+    outside = hours.end_after(now) if hours is not None else None
     return max((each for each in (quiet, outside) if each is not None), default=None)
 
 
-def _complement(hours: str, settings: Settings) -> QuietHours:
-    begins, _, ends = hours.partition("-")
+def outside_of(settings: Settings) -> QuietHours | None:
+    """The time of every day outside of `[calls.twilio] hours`; None where no machine calls."""
+    declared = settings.calls.twilio
+    if declared is None:
+        return None
+    begins, _, ends = declared.hours.partition("-")
     return QuietHours(time.fromisoformat(ends), time.fromisoformat(begins), settings.zone)
 
 

@@ -36,6 +36,7 @@ from incident.ops.checks import (
     jobs,
     ledger,
     message_parts,
+    outcomes,
     owed,
     people,
     progress,
@@ -58,6 +59,7 @@ SURVEYS: tuple[Survey, ...] = tuple(
     for module in (
         ledger,
         attempts,
+        outcomes,
         receipts,
         message_parts,
         call_lists,

@@ -10,6 +10,8 @@ from incident.delivery.centre_room import ALREADY_BOUND, bind_and_leave, centre_
 from incident.delivery.promises import broken_promises
 from incident.errors import TocsinError
 from incident.law.categories import category_catalogue
+from incident.notice.channels import Renderings
+from incident.notice.content import NoticeContent
 from incident.notice.draft import draft
 from incident.notice.inputs import NoticeInputs
 from incident.notice.languages import languages_in
@@ -180,6 +182,19 @@ def typical_sms(house: House, language: str) -> str | None:
 
     None where the language has no template for SMS. Raises `BadInput` or `NotFound` for one that cannot be used.
     """
+    content, small = _typical(house, language)
+    if small.sms is None:
+        return None
+    languages = languages_in(search_path(house.workspace, "templates"))
+    return small.sms.filled(sample_values(content, size="longest", languages=languages)).text
+
+
+def typical_renderings(house: House, language: str) -> Renderings:
+    """The small channels of a notice about such a breach. Raises as `typical_sms` does."""
+    return _typical(house, language)[1]
+
+
+def _typical(house: House, language: str) -> tuple[NoticeContent, Renderings]:
     templates = search_path(house.workspace, "templates")
     now, languages = house.clock(), languages_in(templates)
     kinds = Fact("data_categories", _TYPICAL_KINDS, "doctor", "made up", Certainty.confirmed, now)
@@ -196,8 +211,4 @@ def typical_sms(house: House, language: str) -> str | None:
         ),
         language,
     )
-    sms = render_small(content, templates=templates).sms
-    if sms is None:
-        return None
-    values = sample_values(content, size="longest", languages=languages)
-    return sms.filled(values).text
+    return content, render_small(content, templates=templates)
