@@ -462,6 +462,14 @@ def test_of_two_messages_in_doubt_no_receipt_says_which_it_is_about(tmp_path: Pa
     assert only(breach).rank == Rank.NOTHING
 
 
+def test_the_record_is_sound_of_whom_a_dead_worker_leaves_in_doubt_for_the_last_time(tmp_path: Path) -> None:
+    breach = sms_breach(tmp_path, by_sms_only(1), centre_port=9)
+    in_doubt(breach)
+    in_doubt(breach)
+    assert only(breach).reason == Why.NO_ANSWER
+    assert "ledger.states" not in broken(check(breach.house, pause=0.0))
+
+
 def in_doubt(breach: Breach) -> None:
     """A worker dies after the intent of the only SMS."""
     store, now = breach.made.store, breach.made.clock()
