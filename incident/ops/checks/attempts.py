@@ -172,8 +172,9 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
             ),
             Sign(
                 STATES,
-                "it is given up, and before anybody was called",
-                given_up & sa.func.coalesce(d.settled_at < last.c.outcome_at, sa.true()),
+                # Not when that was: who waited for it may have another clock than who called.
+                "it is given up, and nobody knows when",
+                given_up & d.settled_at.is_(None),
             ),
             Sign(
                 STATES,
