@@ -20,10 +20,15 @@ from incident.delivery.pacing import pace_now, time_to_answer
 from incident.delivery.resting import rests_until
 from incident.delivery.states import (
     BATCH_JOB,
+    CALL_JOB,
+    CALL_LIST_JOB,
     IN_PROGRESS,
+    PHONE,
     WAVE_JOB,
     CampaignState,
     DeliveryState,
+    Failed,
+    Why,
     campaign_brake,
 )
 from incident.delivery.status import campaigns_of
@@ -374,7 +379,30 @@ def _settled(session: Session, row: Waves) -> tuple[Counts, int]:
     # Whoever went on to another means was failed by the first one, whatever comes of the second.
     failed = unreachable - never_tried + moved_on
     people = accepted + unreachable - never_tried
-    return Counts(people + moved_on, failed, complaints, row.reports), people
+    unanswered = _unanswered(session, row)
+    return Counts(people + moved_on - unanswered, failed - unanswered, complaints, row.reports), people
+
+
+def _unanswered(session: Session, row: Waves) -> int:
+    """How many of those who were let go did not answer the telephone: that is usual, and says nothing of the notice."""
+    calls = select(Job.key).where(
+        col(Job.kind).in_([CALL_JOB, CALL_LIST_JOB]), Job.incident_id == row.incident_id
+    )
+    # No long list is read whole where nobody is called.
+    if session.exec(calls.limit(1)).first() is None:
+        return 0
+    batches = select(Batch.id).where(Batch.campaign_id == row.id, Batch.seq <= row.to_seq)
+    gave_up = (
+        (col(Delivery.channel) == PHONE)
+        & (col(Delivery.state) == DeliveryState.UNREACHABLE)
+        & (col(Delivery.reason) == Why.NO_ANSWER)
+    )
+    # Counted by the first means that failed, as `moved_on` is.
+    went_on = col(Delivery.tried_before).startswith(str(Failed(PHONE, Why.NO_ANSWER)))
+    statement = select(func.count()).where(
+        col(Delivery.batch_id).in_(batches), col(Delivery.principal).is_(True), gave_up | went_on
+    )
+    return session.exec(statement).one()
 
 
 def _known(row: Waves) -> Counts:

@@ -151,7 +151,8 @@ def _look_at_people(view: View, findings: Findings) -> None:
 def _by_machine(delivery: Any) -> sa.ColumnElement[bool]:
     """Whether a delivery by phone is not with the call centre, whose agents may tell others too: its last attempt, where
     there is one, is no task of a list."""
-    is_a_task = sa.exists().where(t.delivery_id == delivery.id, t.n == delivery.attempts)
+    leading = sa.func.coalesce(delivery.leader_id, delivery.id)
+    is_a_task = sa.exists().where(t.delivery_id == leading, t.n == delivery.attempts)
     waits = delivery.state == DeliveryState.PENDING
     called = sa.exists().where(m.delivery_id == delivery.id, m.n == delivery.attempts)
     found: sa.ColumnElement[bool] = (waits & ~is_a_task) | called

@@ -114,8 +114,8 @@ def _is_on_a_list(of: Any) -> sa.ColumnElement[bool]:
 
 
 def _was_on_a_list(of: Any) -> sa.ColumnElement[bool]:
-    """Whether the call centre had called by then: a result that comes later is an attempt of its own, without a task."""
-    return sa.exists().where(t.delivery_id == of.delivery_id, t.n <= of.n)
+    """Whether the call centre was to call: a result that comes later is an attempt of its own, without a task."""
+    return sa.exists().where(t.delivery_id == of.delivery_id)
 
 
 _other_part = _part.alias()
@@ -157,8 +157,8 @@ def _look_at_messages(view: View, findings: Findings) -> None:
 
 
 def _look_at_calls(view: View, findings: Findings) -> None:
-    # What could not even be made into a call was not placed.
-    was_made = (a.result.is_distinct_from(Result.not_sent)) | a.stage.is_not(None)
+    # What could not even be made into a call was not placed; who is being called now is looked at with the lists.
+    was_made = a.outcome_at.is_not(None) & ((a.result != Result.not_sent) | a.stage.is_not(None))
     scan(
         view,
         findings,
