@@ -262,7 +262,7 @@ class TwilioVoiceSettings(TwilioLogin):
     NEEDED: ClassVar[tuple[str, ...]] = ("account_sid", "caller", "callback_url", "processor", "country")
 
     caller: Annotated[str, Field(pattern=r"^(\+[1-9][0-9]{6,14})?$")] = ""
-    hours: TimeOfDaySpan = "09:00-20:00"
+    hours: Annotated[TimeOfDaySpan, Field(min_length=1)] = "09:00-20:00"
     ring_seconds: int = Field(default=30, ge=5, le=120)
     longest_seconds: int = Field(default=300, ge=30, le=600)
     per_second: PerSecond = 1.0

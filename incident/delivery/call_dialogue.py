@@ -43,6 +43,18 @@ ONLY_WHO_IS_TO_BE_TOLD = frozenset({Part.GREETING, Part.TEXT, Part.MACHINE})
 """The parts that tell somebody, or begin to."""
 
 
+_QUESTION = 2
+"""So many lines at the end of the notice ask for the key that confirms it, and for that to hear it again."""
+
+
+def parted(part: Part, lines: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The lines that are heard whatever is pressed, and those during which a key counts. Pure.
+
+    Whoever presses the key for the notice twice has not confirmed it: a key counts once all of it was said.
+    """
+    return (lines[:-_QUESTION], lines[-_QUESTION:]) if part is Part.TEXT else ((), lines)
+
+
 @dataclass(frozen=True)
 class Saying:
     """What is said. A key that is pressed then leads to the step `asks` of this `round`; None: the call ends."""

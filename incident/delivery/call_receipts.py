@@ -22,7 +22,7 @@ from incident.store.store import Store
 from incident.store.tables import MessagePart, Receipt
 from notifiers.outcome import Stage
 from notifiers.twilio.call_callbacks import AnsweredBy, CallEvent, CallStatus, Step
-from notifiers.twilio.codes import MEANINGS, Verdict
+from notifiers.twilio.codes import COUNTRY_NOT_ENABLED, MEANINGS, Verdict
 
 ENGINE = "engine"
 TAKEN = "receipts.calls"
@@ -71,9 +71,14 @@ def proof_of(step: Step, event: CallEvent) -> Proof | None:
     if event.status is CallStatus.completed:
         return _NOT_CONFIRMED.get(event.answered_by, Proof("not_confirmed", Rank.RETURNED, Why.NO_ANSWER))
     if event.status is CallStatus.failed:
-        why = Why.BAD_ADDRESS if _is_about_the_number(event.code) else Why.NO_ANSWER
-        return Proof("failed", Rank.RETURNED, why)
+        return Proof("failed", Rank.RETURNED, _why_failed(event.code))
     return _NOT_TOLD.get(event.status)
+
+
+def _why_failed(code: int | None) -> Why:
+    if code in COUNTRY_NOT_ENABLED:
+        return Why.BLOCKED
+    return Why.BAD_ADDRESS if _is_about_the_number(code) else Why.NO_ANSWER
 
 
 def _is_about_the_number(code: int | None) -> bool:

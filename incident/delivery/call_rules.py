@@ -21,6 +21,7 @@ from incident.delivery.receipts import early_receipts, settle_by_receipts
 from incident.delivery.states import PHONE, DeliveryState, Why
 from incident.store.tables import Attempt, Delivery
 from notifiers.outcome import Outcome, Result
+from notifiers.twilio.codes import COUNTRY_NOT_ENABLED
 
 CALL_SETTLES = timedelta(hours=2)
 """So long is waited for what became of a call. A call lasts minutes; the rest is for callbacks that are late."""
@@ -63,7 +64,7 @@ def judge_call(due: Due, outcome: Outcome, calls: Calls, *, now: datetime) -> Se
     """What follows from the outcome of a call, after these before it. Pure.
 
     Only what certainly was not taken is tried again, by the rules for e-mail. What a carrier refuses because of whom it
-    is for is a number that cannot be called.
+    is for is a number that cannot be called, or is in a country that it may not call.
     """
     if outcome.result is Result.accepted:
         return Settled(due, outcome, DeliveryState.PENDING, Why.NONE, due.strikes, now + CALL_SETTLES)
@@ -72,7 +73,9 @@ def judge_call(due: Due, outcome: Outcome, calls: Calls, *, now: datetime) -> Se
     # Only what was tried by phone says how long the carrier has been away.
     by_phone = replace(due, attempts=calls.many, first_intent_at=calls.since)
     found = replace(judge(by_phone, outcome, now=now), due=due)
-    return replace(found, why=Why.BAD_ADDRESS) if found.why in (Why.REFUSED, Why.BLOCKED) else found
+    if found.why not in (Why.REFUSED, Why.BLOCKED):
+        return found
+    return replace(found, why=Why.BLOCKED if outcome.code in COUNTRY_NOT_ENABLED else Why.BAD_ADDRESS)
 
 
 def take_over_calls(session: Session, batch_id: str, *, now: datetime) -> list[str]:

@@ -132,6 +132,10 @@ _PHONE_WHY_TEXTS: dict[Why, dict[str, str]] = {
         "zh-Hans": "号码不可用，或者不属于此人",
         "en": "the number cannot be used, or is somebody else's",
     },
+    Why.BLOCKED: {
+        "zh-Hans": "通道未开通拨打该国家或者地区的号码",
+        "en": "the carrier may not call where the number is",
+    },
     Why.NO_ANSWER: {"zh-Hans": "没有接听，或者没有告知到本人", "en": "not answered, or not told in person"},
     Why.UNFIT: {"zh-Hans": "没有可以朗读此人文字的语音", "en": "no voice can say the words for this person"},
     Why.RETURNED: {"zh-Hans": "没有告知到本人", "en": "called, and not told in person"},

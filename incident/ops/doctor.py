@@ -18,6 +18,7 @@ from incident.errors import NotFound, Refused, TocsinError
 from incident.law.regimes import Status
 from incident.notice.paper_fonts import fonts_for
 from incident.ops.bounce_reading import bounces_of
+from incident.ops.doctor_call_centre import examine_call_centre
 from incident.ops.doctor_calls import examine_calls
 from incident.ops.doctor_sms import examine_sms
 from incident.ops.examined import Examined, State, unusable
@@ -61,6 +62,7 @@ def examine(house: House) -> list[Examined]:
         "bounces": _bounces,
         "SMS": examine_sms,
         "calls by machine": examine_calls,
+        "call centre": examine_call_centre,
         "letters": _letters,
         "law": _law,
         "playbooks": _playbooks,

@@ -15,7 +15,7 @@ import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from incident.delivery.call_dialogue import Saying, Script, saying_at, script_of
+from incident.delivery.call_dialogue import Saying, Script, parted, saying_at, script_of
 from incident.delivery.call_receipts import CallDesk, Proof, proof_of
 from incident.delivery.call_room import WAIT_SECONDS, TwilioVoice
 from incident.server.twilio_receipts import signed_form
@@ -83,8 +83,10 @@ class SpokenCalls:
         voice = self.voice.voices.get(language, "")
         if saying.asks is None:
             return say(lines, language=language, voice=voice)
+        first, question = parted(saying.part, lines)
         return ask(
-            lines,
+            question,
+            first=first,
             action=self.voice.address(own_id, saying.asks, round=saying.round),
             language=language,
             wait_seconds=WAIT_SECONDS,

@@ -17,6 +17,8 @@ STOPPED = 21610
 """The person wrote STOP to our sender. Twilio takes nothing for them from this Messaging Service until they write START:
 another means is needed, because the notice is owed all the same."""
 TOO_MANY_REQUESTS = 20429
+COUNTRY_NOT_ENABLED = frozenset({13227, 21215})
+"""The account may not call where the number is: it is settled in the account, and says nothing of the number."""
 
 
 class Verdict(StrEnum):

@@ -67,8 +67,10 @@ def ask(
     wait_seconds: int,
     otherwise: Iterable[str],
     voice: str = "",
+    first: Iterable[str] = (),
 ) -> str:
-    """Say these lines and take one key, which goes to the address `action`; it may be pressed while they are said.
+    """Say these lines and take one key, which goes to the address `action`; it may be pressed while they are said, and not
+    while what comes `first` is.
     Where none comes within `wait_seconds` (one of WAITS) of the last word, say `otherwise` and hang up.
 
     `language` is a notice's, a key of VOICES; `voice` names another than its usual one. Raises BadMessage.
@@ -77,6 +79,7 @@ def ask(
         raise BadMessage(f"a number from {WAITS.start} to {WAITS.stop - 1}", where="wait_seconds")
     spoken = _voice_for(language, voice)
     response = _response()
+    _say(response, first, spoken)
     gather = response.gather(
         input="dtmf",
         num_digits=1,

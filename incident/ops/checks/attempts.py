@@ -296,7 +296,7 @@ def _other_reason(many: sa.ColumnElement[int], last: sa.FromClause) -> sa.Column
         (last.c.stage.in_(sorted(BEFORE_THE_RECIPIENT)), d.reason != Why.NO_ANSWER),
         (
             (d.channel == PHONE) & (last.c.stage == Stage.reply),
-            d.reason.not_in([Why.NO_ANSWER, Why.REFUSED, Why.BAD_ADDRESS, Why.PASSED_ON]),
+            d.reason.not_in([Why.NO_ANSWER, Why.REFUSED, Why.BAD_ADDRESS, Why.BLOCKED, Why.PASSED_ON]),
         ),
         (last.c.result == Result.permanent, d.reason != sa.case((blocked, Why.BLOCKED), else_=Why.REFUSED)),
         (

@@ -44,11 +44,12 @@ MACHINE, THANKS, WRONG = "Somebody gave us this number", "Thank you for listenin
 
 @dataclass(frozen=True)
 class Said:
-    """What an answer says, and where a key goes ("" where none is asked for)."""
+    """What an answer says, and where a key goes ("" where none is asked for) that is pressed while the `question` is said."""
 
     status: int
     text: str = ""
     action: str = ""
+    question: str = ""
 
 
 @dataclass
@@ -93,8 +94,10 @@ class Served:
         verbs = verbs_of(reply, complaints.append)
         assert complaints == []
         asked = next((each for each in verbs if isinstance(each, Gather)), None)
-        says = asked.says if asked else [each for each in verbs if isinstance(each, Heard)]
-        return Said(200, " ".join(each.text for each in says), asked.action if asked else "")
+        before = verbs if asked is None else verbs[: verbs.index(asked)]
+        says = [each.text for each in before if isinstance(each, Heard)]
+        during = [each.text for each in asked.says] if asked else []
+        return Said(200, " ".join([*says, *during]), asked.action if asked else "", " ".join(during))
 
     def end(self, status: str = "completed", **fields: str) -> int:
         return self.ask(self.status_callback, status=status, CallDuration="9", **fields).status
@@ -181,6 +184,12 @@ def test_the_greeting_is_said_twice_more_at_most(served: Served) -> None:
     assert [GREETING in each.text for each in said] == [True, True, True, False]
     assert NOT_HEARD in said[-1].text
     assert served.state == WAITS
+
+
+def test_a_key_confirms_the_notice_only_once_all_of_it_was_said(served: Served) -> None:
+    heard = served.hear()
+    assert "Your code is" in heard.text and "Your code is" not in heard.question
+    assert heard.question == "To confirm that you have heard this, press 1. To hear it again, press 2."
 
 
 def test_the_notice_is_said_three_times_more_at_most(served: Served) -> None:
