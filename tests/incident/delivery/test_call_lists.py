@@ -243,6 +243,8 @@ def test_a_list_that_is_due_is_closed_and_a_late_told_still_counts(tmp_path: Pat
             "C1": ("phone", "accepted", ""),
             "C2": ("phone", "unreachable", "no_answer"),
         }
+        again = report(breach, (codes["Person 1"], TOLD))
+        assert (again.new, again.known) == ({}, 1)
         assert_sound(breach)
 
 
@@ -269,6 +271,18 @@ def test_who_turns_out_to_have_been_told_while_on_a_list_is_told_once_it_closes(
         breach.work()
         assert {each.id: each.state for each in breach.deliveries()}[told] == DeliveryState.ACCEPTED
         assert (breach.account().accepted, breach.account().delivered) == (1, 1)
+        assert_sound(breach)
+
+
+def test_whose_phone_an_attacker_may_control_by_now_is_not_called_again(tmp_path: Path) -> None:
+    with sent(tmp_path, by_phone_only(1)) as breach:
+        make_list(breach)
+        report(breach, (codes_of(breach)["Person 1"], CallResult.NO_ANSWER))
+        breach.state(channels_compromised=["phone"])
+        with pytest.raises(Refused, match="nobody to be called again"):
+            make_list(breach, again=True)
+        breach.state(channels_compromised=["email"])
+        assert make_list(breach, again=True).row.people == 1
         assert_sound(breach)
 
 
