@@ -187,10 +187,12 @@ def _text_of(file: Path, encoding: str) -> str:
         raise WrongUsage(
             f"{encoding!r} is no encoding", where="--encoding", next_step="utf-8 or gb18030"
         ) from None
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
+        # Not every encoding says where it failed.
+        byte = f", byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
         raise BadInput(
             f"the file is not written in {encoding}",
-            where=f"{file}, byte {error.start}",
+            where=f"{file}{byte}",
             next_step="name how it is written: --encoding gb18030, for example",
         ) from None
     except OSError as error:

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from incident.delivery.call_lists import LONGEST_LOOK, hold_jobs_of
 from incident.delivery.ledger import recount
-from incident.delivery.receipts import GoOn, led_by
+from incident.delivery.receipts import GoOn, early_receipts, led_by, settle_by_receipts
 from incident.delivery.states import CALL_LIST_JOB, PHONE, SETTLE_JOB, CampaignState, DeliveryState, Why
 from incident.durable import Lease, put_job
 from incident.store.change import Change
@@ -94,6 +94,9 @@ def _end_in_doubt(change: Change, leaders: Sequence[str]) -> None:
             next_at=None,
         )
     )
+    # What came back while they were called, as of their e-mail before, or of an earlier call.
+    if proved := early_receipts(change.session, leaders):
+        settle_by_receipts(change.session, proved, now=change.at)
 
 
 def look_at_call_list(

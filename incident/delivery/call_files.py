@@ -1,13 +1,15 @@
 """The files that go between us and the call centre: a list with a line for each call, and the same with results.
 
-Comma-separated values (RFC 4180) in UTF-8, with the mark by which spreadsheet programs know it. Of a list that comes
-back only its own columns of results are read, by their names.
+Comma-separated values (RFC 4180) in UTF-8, with the mark by which spreadsheet programs know it. A list that comes back may
+have semicolons or tabs instead, as these programs write in other countries; only its own columns of results are read, by
+their names.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
@@ -24,6 +26,8 @@ _NEEDED = ("code", "result")
 _MOST_ROWS = 1_000_000
 _LONGEST = {"by": 80, "note": 500}
 MOST_SHOWN = 20
+_SEPARATORS = ",;\t"
+_FIRST_LINE = re.compile(r"[^\r\n]*")
 
 RESULT_WORDS: Mapping[str, CallResult] = {
     **{str(result): result for result in CallResult},
@@ -60,7 +64,8 @@ def read_results(text: str, *, when: Callable[[str], datetime]) -> tuple[list[Ca
 
     Raises `BadInput` that names the first lines that are not right; nothing of such a file is to be taken.
     """
-    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    text = text.removeprefix("\ufeff")
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=_separator(text))
     try:
         header = [cell.strip().casefold() for cell in next(rows, [])]
         at = _columns(header)
@@ -74,6 +79,12 @@ def read_results(text: str, *, when: Callable[[str], datetime]) -> tuple[list[Ca
     if wrong:
         raise must_be_mended(wrong)
     return reports, waiting
+
+
+def _separator(text: str) -> str:
+    """What stands between the names of the columns most often; none of ours holds any of these."""
+    first = _FIRST_LINE.match(text)
+    return max(_SEPARATORS, key=first[0].count) if first else ","
 
 
 def must_be_mended(wrong: list[str]) -> BadInput:
@@ -139,7 +150,7 @@ def _report(cells: Mapping[str, str], where: str, when: Callable[[str], datetime
     called_at = cells.get("called_at", "")
     listed = cells.get("list", "")
     if listed and not (listed.isascii() and listed.isdigit() and len(listed) < 7):
-        raise ValueError(f"{listed!r} is no number of a list")
+        raise ValueError(f"{listed[:40]!r} is no number of a list")
     return CallReport(
         code=cells["code"],
         result=result,

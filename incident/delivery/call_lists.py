@@ -45,7 +45,7 @@ from incident.record.incidents import must_be_open
 from incident.settings import Means, Settings
 from incident.store.change import Change, open_row
 from incident.store.store import Store
-from incident.store.tables import Batch, CallList, CallTask, Campaign, Delivery, Job, Waves
+from incident.store.tables import Batch, CallList, CallTask, Campaign, Delivery, Job, Person, Waves
 
 LISTED = "calls.listed"
 DELETED = "calls.deleted"
@@ -88,7 +88,7 @@ def make_call_list(
     centre = _must_be_declared(settings)
     planner = _must_be_able_to_call(change, store, settings, incident_id)
     campaign = change.session.get_one(Campaign, planner.campaign_id)
-    found = _called_again(change.session, campaign.id) if again else _next_by_phone(change.session, planner)
+    found = (_called_again if again else _next_by_phone)(change.session, planner)
     chosen, left_out = _chosen(found, most)
     if not chosen:
         raise Refused(
@@ -208,21 +208,25 @@ def _waiting_for_a_wave(session: Session, campaign_id: str) -> frozenset[str]:
     return frozenset(session.exec(found).all())
 
 
-def _called_again(session: Session, campaign_id: str) -> Iterator[_Found]:
+def _called_again(session: Session, planner: Planner) -> Iterator[_Found]:
+    """Who did not answer, and may still be called as the list and the record have them now."""
     rows = session.execute(
-        sa.select(col(Delivery.id), col(Delivery.leader_id))
+        sa.select(col(Delivery.id), col(Delivery.leader_id), Person)
         .join(Batch, col(Batch.id) == col(Delivery.batch_id))
+        .join(Person, col(Person.id) == col(Delivery.person_id))
         .where(
-            col(Batch.campaign_id) == campaign_id,
+            col(Batch.campaign_id) == planner.campaign_id,
             col(Delivery.principal).is_(True),
             col(Delivery.channel) == PHONE,
             col(Delivery.state) == DeliveryState.UNREACHABLE,
             col(Delivery.reason).in_(sorted(_AGAIN)),
         )
         .order_by(col(Delivery.id))
+        .execution_options(yield_per=_TOGETHER)
     )
-    for delivery_id, leader_id in rows:
-        yield _Found(delivery_id, leader_id)
+    for delivery_id, leader_id, person in rows:
+        if planner.may_tell(person, Way.PHONE):
+            yield _Found(delivery_id, leader_id)
 
 
 def _chosen(found: Iterator[_Found], most: int | None) -> tuple[list[str], int]:

@@ -36,10 +36,12 @@ class CallPaper:
 
 @dataclass(frozen=True)
 class Call:
-    """Whom a call goes to, and the lines of each of its parts."""
+    """Whom a call goes to, and the lines of each of its parts. `asks_for` is the name it asks for, empty where the list has
+    none, or one without a letter: then it would ask anybody."""
 
     number: str
     language: str
+    asks_for: str
     greeting: tuple[str, ...]
     text: tuple[str, ...]
     not_heard: tuple[str, ...]
@@ -104,8 +106,9 @@ def compose_call(
     language = language_for(person.language, list(paper.scripts))
     words = paper.words[language]
     told = kinds_told(person.categories, paper.category_titles, language)
+    name = one_line(person.contact.name)
     values = person_values(
-        name=one_line(person.contact.name) or words.unnamed[Audience.PERSON],
+        name=name or words.unnamed[Audience.PERSON],
         data_types=words.listed(told) if told else paper.everyones_categories[language],
         code=code_of(paper.key, delivery_id),
     )
@@ -114,6 +117,7 @@ def compose_call(
     return Call(
         number=person.phones[0],
         language=language,
+        asks_for=name if any(sign.isalpha() for sign in name) else "",
         greeting=_lines(script.greeting),
         text=_lines(script.text),
         not_heard=_lines(script.not_heard),

@@ -22,7 +22,15 @@ from incident.delivery.call_closing import close_what_is_done
 from incident.delivery.call_lists import due_of, hold_jobs_of
 from incident.delivery.codes import code_mac, read_code
 from incident.delivery.ledger import Due, Settled, recount, write_intent, write_outcomes
-from incident.delivery.receipts import GoOn, NewReceipt, VerifiedBy, led_by, put_receipts, roots_of_ended
+from incident.delivery.receipts import (
+    GoOn,
+    NewReceipt,
+    VerifiedBy,
+    led_by,
+    put_receipts,
+    receipt_id,
+    roots_of_ended,
+)
 from incident.delivery.states import (
     IN_PROGRESS,
     PHONE,
@@ -34,7 +42,7 @@ from incident.delivery.states import (
 from incident.durable import put_job
 from incident.store.change import Change, open_row
 from incident.store.store import Store
-from incident.store.tables import Attempt, Batch, CallList, CallTask, Delivery
+from incident.store.tables import Attempt, Batch, CallList, CallTask, Delivery, Receipt
 from notifiers.outcome import Outcome, Result, Stage
 
 TAKEN = "calls.results"
@@ -126,12 +134,15 @@ def follows(
     """What a report of a task leads to. Pure.
 
     `open`: the task waits for a result. `last` is what was reported of it before, `doubtful` that the list was closed
-    without a result. `row` is the delivery as it stands now.
+    without a result; `last` is then that they were told after all, where that was said since. `row` is the delivery as it
+    stands now.
     """
     told = report is CallResult.TOLD
     if open:
         return _Follows.SETTLE
     if doubtful:
+        if told and last is CallResult.TOLD:
+            return _Follows.KNOWN
         return _Follows.RECEIPT if told else _Follows.LATE
     if report is last:
         return _Follows.KNOWN
@@ -230,7 +241,7 @@ def _answered(report: CallReport, due: Due, row: Delivery, called: _Called, *, k
     found = follows(
         report.result,
         open=called.last.outcome_at is None,
-        last=_reported(called.last, key=key),
+        last=called.reported(key),
         doubtful=called.last.result == Result.ambiguous,
         row=row,
     )
@@ -269,6 +280,11 @@ class _Called:
     number: int
     last: Attempt
     before: Mapping[int, Attempt]
+    told: bool
+
+    def reported(self, key: bytes) -> CallResult | None:
+        """What was reported of the last call; of one that was closed without a result, that it told them after all."""
+        return _reported(self.last, key=key) or (CallResult.TOLD if self.told else None)
 
 
 def _calls(session: Session, deliveries: Sequence[str]) -> dict[str, _Called]:
@@ -288,12 +304,18 @@ def _calls(session: Session, deliveries: Sequence[str]) -> dict[str, _Called]:
         .order_by(col(CallTask.n))
     ):
         tasks[row.delivery_id].append(row)
+    receipts = {each: receipt_id(PHONE, _told(each)) for each in tasks}
+    told = set(session.exec(select(Receipt.id).where(col(Receipt.id).in_(list(receipts.values())))).all())
     found = {}
     for delivery_id, theirs in tasks.items():
         *earlier, newest = theirs
         calls = attempts[delivery_id]
         found[delivery_id] = _Called(
-            newest.id, newest.number, calls[max(calls)], {task.number: calls[task.n] for task in earlier}
+            newest.id,
+            newest.number,
+            calls[max(calls)],
+            {task.number: calls[task.n] for task in earlier},
+            receipts[delivery_id] in told,
         )
     return found
 
@@ -315,7 +337,7 @@ def last_call(session: Session, delivery_id: str, *, key: bytes) -> LastCall | N
         return None
     state = session.get_one(Delivery, delivery_id).state
     waits = called.last.outcome_at is None
-    return LastCall(called.number, state, waits, _reported(called.last, key=key) or "")
+    return LastCall(called.number, state, waits, called.reported(key) or "")
 
 
 # -- writing ----------------------------------------------------------------------------------------------
@@ -380,12 +402,17 @@ def _in_words(report: CallReport) -> str:
     return " ".join(part for part in (report.result, called, report.by, report.note) if part)
 
 
+def _told(delivery_id: str) -> str:
+    """What the receipt says of whoever was told: once for a delivery."""
+    return f"call centre {delivery_id} told"
+
+
 def _receipt(report: CallReport, task: _Task) -> NewReceipt:
     words = _in_words(report)
     return NewReceipt(
         delivery_id=task.due.id,
         channel=PHONE,
-        event=f"call centre {task.due.id} told",
+        event=_told(task.due.id),
         kind="told",
         rank=Rank.ACKNOWLEDGED,
         why=Why.NONE,

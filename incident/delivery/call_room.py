@@ -15,7 +15,7 @@ from incident.delivery.twilio_keys import callback_tokens, context_from, keys_of
 from incident.errors import BadInput
 from incident.settings import resolve_secret
 from notifiers.calls.message import CallRequest
-from notifiers.errors import BadGateway
+from notifiers.errors import BadGateway, BadMessage
 from notifiers.outcome import Outcome
 from notifiers.twilio.account import Caller, Timeouts, TwilioAccount
 from notifiers.twilio.call_callbacks import Step, step_of, step_url
@@ -57,7 +57,10 @@ class TwilioVoice:
         return None if told is None else (told[0].replace(".", "/"), *told[1:])
 
     def must_say(self, call: Call) -> None:
-        """Raises `BadMessage` for a call of which a part cannot be said: no voice speaks its language, or it is too long."""
+        """Raises `BadMessage` for a call that asks for nobody by name, so that whoever picks up could take it for theirs, and
+        for one of which a part cannot be said: no voice speaks its language, or it is too long."""
+        if not call.asks_for:
+            raise BadMessage("nobody is asked for", where="name")
         for part in (call.greeting, call.text, call.machine, call.thanks, call.wrong_person):
             ask(
                 part,

@@ -94,6 +94,14 @@ class Planner:
         found = plan_of(replace(case, suppressed=_BY_EMAIL if suppressed else frozenset()), self.ground)
         return found.next.way if found.next else None
 
+    def may_tell(self, person: Person, way: Way) -> bool:
+        """Whether somebody may be told over a means as the list and the record have them now, whatever was tried."""
+        try:
+            row = person_from_content(open_row(person, key=self.key))
+        except Unreadable:
+            return False
+        return way in plan_of(self._case(person, row, _contacts(person, row)), self.ground).within_reach
+
     def _case(self, person: Person, row: PersonRow, at_hand: Mapping[Way, tuple[str, bool]]) -> Case:
         """A person as the list has them, before anything was tried."""
         numbers = frozenset(way for way in at_hand if way in NUMBERED)

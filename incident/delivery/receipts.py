@@ -85,7 +85,12 @@ class NewReceipt:
     @property
     def id(self) -> str:
         """The same for the same event of a channel."""
-        return hashlib.sha256(f"{self.channel}\n{self.event}".encode()).hexdigest()[:32]
+        return receipt_id(self.channel, self.event)
+
+
+def receipt_id(channel: str, event: str) -> str:
+    """The id of the receipt of an event of a channel."""
+    return hashlib.sha256(f"{channel}\n{event}".encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,10 @@ _PHONE_WHY_TEXTS: dict[Why, dict[str, str]] = {
         "en": "the carrier may not call where the number is",
     },
     Why.NO_ANSWER: {"zh-Hans": "没有接听，或者没有告知到本人", "en": "not answered, or not told in person"},
-    Why.UNFIT: {"zh-Hans": "没有可以朗读此人文字的语音", "en": "no voice can say the words for this person"},
+    Why.UNFIT: {
+        "zh-Hans": "名单上没有姓名，或者没有可以朗读此人文字的语音",
+        "en": "no name to ask for, or no voice that can say the words for this person",
+    },
     Why.RETURNED: {"zh-Hans": "没有告知到本人", "en": "called, and not told in person"},
 }
 _WHY_TEXTS_OF = {SMS: _SMS_WHY_TEXTS, PHONE: _PHONE_WHY_TEXTS}

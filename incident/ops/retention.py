@@ -27,6 +27,7 @@ from incident.store.keyring import counsel_key
 from incident.store.tables import (
     Alert,
     Attempt,
+    CallList,
     Campaign,
     Containment,
     Decision,
@@ -62,6 +63,7 @@ DESTROYED = "incident.destroyed"
 _SEALED: tuple[type[SQLModel], ...] = (
     Alert,
     Attempt,
+    CallList,
     Containment,
     Decision,
     DutyRow,

@@ -123,6 +123,15 @@ def test_a_file_in_another_encoding_is_refused_with_what_to_do(sent: Estate, tmp
     assert answer.code == 1 and "--encoding gb18030" in answer.err
 
 
+def test_an_encoding_that_is_not_one_of_texts_is_refused(sent: Estate, tmp_path: Path) -> None:
+    exported(sent, tmp_path / "list")
+    for encoding, code in (("punycode", 1), ("undefined", 1), ("base64", 2), ("none", 2)):
+        answer = sent.run(
+            "call-list", "import", sent.id, tmp_path / "list" / "call-list-1.csv", "--encoding", encoding
+        )
+        assert answer.code == code and encoding in answer.err, answer.err
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

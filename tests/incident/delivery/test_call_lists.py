@@ -11,7 +11,8 @@ import pytest
 from incident.delivery.call_results import CallResult, Unfit
 from incident.delivery.codes import code_of
 from incident.delivery.fallback import Way
-from incident.delivery.states import CampaignState, DeliveryState, Rank
+from incident.delivery.receipts import NewReceipt, VerifiedBy, put_receipts
+from incident.delivery.states import EMAIL, CampaignState, DeliveryState, Rank, Why
 from incident.durable import EVERYTHING, set_brake
 from incident.errors import Refused
 from incident.ops.owing import work_without_a_job
@@ -37,10 +38,22 @@ from tests.support.versions import accounts, next_version
 
 TOLD = CallResult.TOLD
 CHILD: dict[str, str] = {"born": "2016-01-01", "guardian_name": "Gee", "guardian_phone": "+8613900139000"}
+PHONES = {"Ada": "+8613800138000", "Bo": "+8613800138001"}
 
 
 def campaign_state(breach: Breach) -> str:
     return breach.account().state
+
+
+def came_back(breach: Breach, delivery_id: str, rank: Rank) -> None:
+    """Let something come back about the e-mail of a delivery."""
+    made, why = breach.made, Why.BAD_ADDRESS if rank is Rank.RETURNED else Why.NONE
+    said = f"{delivery_id} {rank}"
+    receipt = NewReceipt(
+        delivery_id, EMAIL, said, rank.name, rank, why, None, VerifiedBy.MESSAGE_ID, "0" * 64, {}
+    )
+    with made.store.write(breach.id, kind="receipts.taken", actor="engine", now=made.clock()) as change:
+        put_receipts(change, breach.id, [receipt])
 
 
 def test_who_can_only_be_called_is_in_progress_once_on_a_list(tmp_path: Path) -> None:
@@ -230,6 +243,8 @@ def test_a_list_that_is_due_is_closed_and_a_late_told_still_counts(tmp_path: Pat
             "C1": ("phone", "accepted", ""),
             "C2": ("phone", "unreachable", "no_answer"),
         }
+        again = report(breach, (codes["Person 1"], TOLD))
+        assert (again.new, again.known) == ({}, 1)
         assert_sound(breach)
 
 
@@ -240,6 +255,34 @@ def test_a_list_is_closed_before_its_time_by_whoever_says_so(tmp_path: Path) -> 
         assert close(breach) == 1
         breach.work()
         assert campaign_state(breach) == CampaignState.ENDED
+        assert_sound(breach)
+
+
+def test_who_turns_out_to_have_been_told_while_on_a_list_is_told_once_it_closes(tmp_path: Path) -> None:
+    people = [Affected(each, name=each, email=f"{each}@example.org", phone=PHONES[each]) for each in PHONES]
+    with sent(tmp_path, people) as breach:
+        told, _ = (each.id for each in breach.deliveries())
+        for each in breach.deliveries():
+            came_back(breach, each.id, Rank.RETURNED)
+        assert make_list(breach).row.people == 2
+        came_back(breach, told, Rank.DELIVERED)
+        assert breach.account().in_progress == 2
+        assert close(breach) == 2
+        breach.work()
+        assert {each.id: each.state for each in breach.deliveries()}[told] == DeliveryState.ACCEPTED
+        assert (breach.account().accepted, breach.account().delivered) == (1, 1)
+        assert_sound(breach)
+
+
+def test_whose_phone_an_attacker_may_control_by_now_is_not_called_again(tmp_path: Path) -> None:
+    with sent(tmp_path, by_phone_only(1)) as breach:
+        make_list(breach)
+        report(breach, (codes_of(breach)["Person 1"], CallResult.NO_ANSWER))
+        breach.state(channels_compromised=["phone"])
+        with pytest.raises(Refused, match="nobody to be called again"):
+            make_list(breach, again=True)
+        breach.state(channels_compromised=["email"])
+        assert make_list(breach, again=True).row.people == 1
         assert_sound(breach)
 
 

@@ -105,6 +105,19 @@ def test_whoever_was_not_told_in_person_goes_on_to_people(tmp_path: Path) -> Non
     assert_sound(breach)
 
 
+@pytest.mark.parametrize("name", ["", "\u200b", "?"])
+def test_who_has_no_name_to_be_asked_for_is_not_called_and_goes_on(tmp_path: Path, name: str) -> None:
+    nameless, named = by_sms_only(2)
+    with hooks_at_hand() as hooks, twilio_api() as api:
+        people = [replace(nameless, name=name), named]
+        breach = call_breach(tmp_path, people, api_port=api.port, callbacks=hooks.calls)
+        live_through(breach, hooks, 1, api=api)
+        assert [each.to for each in api.calls.called] == [named.phone]
+    assert reasons(breach) == {"20": "unreachable unfit", "21": "accepted"}
+    assert breach.account().state == CampaignState.ENDED
+    assert_sound(breach)
+
+
 def test_a_refused_call_is_placed_later_and_a_number_that_is_none_is_left_to_people(tmp_path: Path) -> None:
     faults = {"20": refused(429, 20429, times=1), "21": refused(400, 21211), "22": Fault(Act.CLOSE, times=1)}
     with hooks_at_hand() as hooks, twilio_api(faults=faults) as api:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import SQLModel
 
 from incident.ops import retention
 from incident.store.keyring import Keyring
+from incident.store.tables import WORKSPACE_TABLES, load_all
 from tests.support.commands import run, sql
 from tests.support.estates import Estate, with_people, with_release
 from tests.support.relays import recording_relay
@@ -124,6 +126,14 @@ def test_afterwards_nothing_sealed_no_person_and_no_file_is_left(closed: Estate)
     assert not (closed.root / "blobs" / closed.id).exists()
     assert not (closed.root / "reports" / closed.id).exists()
     assert not (closed.root / "keyring" / f"{closed.id}.key").exists()
+
+
+def test_whatever_seals_something_of_an_incident_is_emptied_or_deleted() -> None:
+    load_all()
+    sealed = {name for name, table in SQLModel.metadata.tables.items() if "sealed" in table.columns}
+    emptied = {each.__tablename__ for each in retention._SEALED}
+    apart = {"incident", "journal_body", "people_problem", "person"}
+    assert sealed - {each.__tablename__ for each in WORKSPACE_TABLES} == emptied | apart
 
 
 def test_the_data_is_unreadable_in_a_copy_of_the_database_made_before(closed: Estate, tmp_path: Path) -> None:
