@@ -49,6 +49,7 @@ def export(
 ) -> None:
     from incident.cli.people import reveal_list
     from incident.delivery.call_lists import LISTED, call_list, make_call_list
+    from incident.record.holds import Cover, must_not_be_held
 
     desk = desk_of(ctx)
     if number is not None and (again or people is not None or whom):
@@ -60,6 +61,7 @@ def export(
     if number is not None:
         with desk.store.read() as session:
             row = call_list(session, incident_id, number)
+            must_not_be_held(session, desk.store, incident_id, Cover.PEOPLE)
     reveal_list(desk, incident_id, "call list", f"calls to people, for {recipient}")
     left_out = 0
     if not written_again:

@@ -225,7 +225,7 @@ def _called_again(session: Session, planner: Planner) -> Iterator[_Found]:
         .execution_options(yield_per=_TOGETHER)
     )
     for delivery_id, leader_id, person in rows:
-        if planner.may_tell(person, Way.PHONE):
+        if planner.may_tell(session, person, Way.PHONE):
             yield _Found(delivery_id, leader_id)
 
 

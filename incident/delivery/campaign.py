@@ -264,7 +264,7 @@ def _begins_with(change: Change, person: Person, why: Why, basis: _Basis) -> Way
         row = person_from_content(open_row(person, key=change.key))
     except Unreadable:
         return None  # one damaged record must not keep the others from being told
-    first = basis.planner.first_way(person, row, suppressed=why is Why.SUPPRESSED)
+    first = basis.planner.first_way(change.session, person, row, suppressed=why is Why.SUPPRESSED)
     return first if first in basis.ours else None
 
 

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, func, select
 from incident.delivery.fallback import NUMBERED, Case, Ground, PersonPlan, Tried, Way, plan_of
 from incident.delivery.planning import Deadline, deadline_to_tell_people
 from incident.delivery.promises import promised_away
-from incident.delivery.states import NEVER_TRIED, DeliveryState, Why, failed_before
+from incident.delivery.states import NEVER_TRIED, PHONE, DeliveryState, Failed, Why, failed_before
 from incident.delivery.status import campaigns_of
 from incident.duties.evaluating import MET, stored_duties
 from incident.errors import Unreadable
@@ -56,7 +56,7 @@ class Planner:
     """Plans for the people of one campaign. Build it with `planner_for`.
 
     `exposed`: somebody who took the data can receive what goes to the people's numbers, where a person's own kinds of
-    data are not listed.
+    data are not listed. `follows`: another version was sent before, and may have found whose number is another's.
     """
 
     ground: Ground
@@ -65,6 +65,7 @@ class Planner:
     leak_ended_on: date | None
     exposed: bool
     key: bytes
+    follows: bool = False
 
     def planned(self, session: Session, delivery: Delivery, person: Person | None) -> Planned:
         """The plan of the person of a delivery. A record that does not open has no contacts."""
@@ -76,7 +77,7 @@ class Planner:
         except Unreadable:
             return Planned(plan_of(Case(tried=_tried(told_by)), self.ground))
         at_hand = _contacts(person, row)
-        case = self._case(person, row, at_hand)
+        case = self._case(session, person, row, at_hand)
         case = replace(
             case,
             tried=_tried(told_by),
@@ -88,24 +89,29 @@ class Planner:
         contact = at_hand.get(way) if way else None
         return Planned(plan, *(contact or ("", False)), minor=person.minor)
 
-    def first_way(self, person: Person, row: PersonRow, *, suppressed: bool) -> Way | None:
+    def first_way(self, session: Session, person: Person, row: PersonRow, *, suppressed: bool) -> Way | None:
         """The means by which a person is told first; `suppressed`: their e-mail address is known to be dead."""
-        case = self._case(person, row, _contacts(person, row))
+        case = self._case(session, person, row, _contacts(person, row))
         found = plan_of(replace(case, suppressed=_BY_EMAIL if suppressed else frozenset()), self.ground)
         return found.next.way if found.next else None
 
-    def may_tell(self, person: Person, way: Way) -> bool:
+    def may_tell(self, session: Session, person: Person, way: Way) -> bool:
         """Whether somebody may be told over a means as the list and the record have them now, whatever was tried."""
         try:
             row = person_from_content(open_row(person, key=self.key))
         except Unreadable:
             return False
-        return way in plan_of(self._case(person, row, _contacts(person, row)), self.ground).within_reach
+        case = self._case(session, person, row, _contacts(person, row))
+        return way in plan_of(case, self.ground).within_reach
 
-    def _case(self, person: Person, row: PersonRow, at_hand: Mapping[Way, tuple[str, bool]]) -> Case:
-        """A person as the list has them, before anything was tried."""
+    def _case(
+        self, session: Session, person: Person, row: PersonRow, at_hand: Mapping[Way, tuple[str, bool]]
+    ) -> Case:
+        """A person as the list has them, before anything of this campaign was tried."""
         numbers = frozenset(way for way in at_hand if way in NUMBERED)
         own = frozenset(way for way in numbers if not at_hand[way][1])
+        if numbers and self.follows and _has_a_wrong_number(session, person, self.campaign_id):
+            return Case(contacts=frozenset(at_hand), not_theirs=numbers)
         exposed = _TAKES_THE_NUMBER in row.categories if row.categories else self.exposed
         return Case(
             contacts=frozenset(at_hand),
@@ -161,6 +167,25 @@ def _contacts(person: Person, row: PersonRow) -> dict[Way, tuple[str, bool]]:
     if row.address:
         found[Way.LETTER] = ", ".join(row.address), bool(guardian and guardian.name)
     return found
+
+
+def _has_a_wrong_number(session: Session, person: Person, campaign_id: str) -> bool:
+    """Whether a call for another version found that the number is none, or another's: who said so is not called again.
+
+    Of a person whom the list describes anew since, nothing is known.
+    """
+    found = (
+        select(Delivery.id)
+        .join(Batch, col(Batch.id) == col(Delivery.batch_id))
+        .where(
+            Delivery.person_id == person.id,
+            Delivery.person_version == person.version,
+            Batch.campaign_id != campaign_id,
+            ((col(Delivery.channel) == PHONE) & (col(Delivery.reason) == Why.BAD_ADDRESS))
+            | col(Delivery.tried_before).contains(str(Failed(PHONE, Why.BAD_ADDRESS))),
+        )
+    )
+    return session.exec(found.limit(1)).first() is not None
 
 
 def _principal(session: Session, delivery: Delivery) -> Delivery:
@@ -219,6 +244,7 @@ def planner_of(
         leak_ended_on=leak_end(session, store, incident_id, zone=settings.zone),
         exposed=_TAKES_THE_NUMBER in kinds,
         key=store.key(incident_id),
+        follows=any(each.id != campaign_id for each in campaigns_of(session, incident_id)),
     )
 
 

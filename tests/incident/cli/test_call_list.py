@@ -229,3 +229,11 @@ def test_a_list_is_closed_and_its_deletion_is_kept(sent: Estate, tmp_path: Path)
 def test_there_is_no_list_of_that_number(sent: Estate) -> None:
     answer = sent.run("call-list", "close", sent.id, "7")
     assert answer.code == 1 and "no call list 7" in answer.err
+
+
+def test_under_a_hold_a_list_is_not_written_again(sent: Estate, tmp_path: Path) -> None:
+    exported(sent, tmp_path / "list")
+    sent.done("hold", "add", sent.id, "--by", "police", "--until", "+48h", "--covers", "people")
+    answer = sent.run("--as", "anna", "call-list", "export", sent.id, "--list", "1", "-o", tmp_path / "again")
+    assert answer.code == 1 and "hold" in answer.err.lower()
+    assert not (tmp_path / "again").exists()

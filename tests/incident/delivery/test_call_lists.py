@@ -439,3 +439,18 @@ def test_a_minor_without_a_guardian_s_number_is_called_about_and_not_asked_for(t
         [task] = tasks_of(breach)
         assert (task.about, task.phones) == ("M", ("+8613800138000",))
         assert "guardian" in task.ask_for
+
+
+def test_a_number_that_is_another_s_is_not_called_for_a_later_version(tmp_path: Path) -> None:
+    with sent(tmp_path, by_phone_only(2)) as breach:
+        make_list(breach)
+        codes = codes_of(breach)
+        report(
+            breach, (codes["Person 1"], CallResult.WRONG_PERSON), (codes["Person 2"], CallResult.NO_ANSWER)
+        )
+        next_version(breach)
+        breach.work()
+        assert make_list(breach).row.people == 1
+        assert [task.ask_for for task in tasks_of(breach, 2)] == ["Person 2"]
+        assert next_of(breach)["C1"] is Way.PUBLIC_NOTICE
+        assert_sound(breach)
