@@ -291,7 +291,8 @@ def _other_reason(many: sa.ColumnElement[int], last: sa.FromClause) -> sa.Column
     return sa.case(
         (many == 0, d.reason.not_in(sorted({*NEVER_TRIED, Why.REPLACED}))),
         # What a later version tells is told by that one, whatever came of the tries so far.
-        (d.reason == Why.REPLACED, last.c.result == Result.accepted),
+        # Of a call that was taken it may not be known yet.
+        (d.reason == Why.REPLACED, (last.c.result == Result.accepted) & ~_called_by_machine(last)),
         # A relay that says no to us says nothing of anybody.
         (last.c.stage.in_(sorted(BEFORE_THE_RECIPIENT)), d.reason != Why.NO_ANSWER),
         (
