@@ -192,6 +192,10 @@ def send(
         room.check()
     if (carrier := Worker(desk.house).must_know_the_sms_carrier()) is not None:
         _must_take_sms(desk, carrier, incident_id)
+    if (voice := Worker(desk.house).must_know_the_voice()) is not None:
+        from incident.delivery.call_standing import must_be_ready
+
+        must_be_ready(voice, says=desk.say)
     with desk.change(incident_id, kind="campaign.opened") as change:
         version, _ = must_be_released(
             change.session, desk.store, incident_id, settings=desk.settings, drill=desk.house.drill

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from incident.delivery.call_room import WHERE, TwilioVoice
 from incident.delivery.twilio_standing import ACTIVE, InTheWay
@@ -46,3 +46,18 @@ TRIAL = InTheWay(
     "the account is on trial, and calls nobody but numbers that were verified one by one",
     "upgrade it in Twilio's console; it can take days",
 )
+
+
+def must_be_ready(voice: TwilioVoice, *, says: Callable[[str], None]) -> None:
+    """Raises `CarrierUnavailable` where nobody can be called as the account stands. `says` is told what nobody said."""
+    standing = call_standing_of(voice)
+    for each in in_the_way_of_calls(standing):
+        raise CarrierUnavailable(
+            f"Twilio cannot be used: {each.told}",
+            where=voice.peer,
+            next_step=f"{each.next_step}; nobody was called and nothing was changed",
+        )
+    if standing.account is None or standing.caller_ours is None:
+        says(
+            f"{voice.peer}: this key is not told how the account stands, or whether it may call by this number"
+        )

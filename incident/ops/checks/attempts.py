@@ -56,7 +56,6 @@ CODES = Invariant("ledger.codes", "each delivery is found by the verification co
 
 # A clock that was set back between a try and its outcome makes a pause look longer.
 _CLOCKS_JUMP = timedelta(hours=2)
-_LONGEST_PAUSE = max(LONGEST_PAUSE, CALL_SETTLES)
 
 # Who shares a message has its attempts.
 _LEADING = sa.func.coalesce(d.leader_id, d.id)
@@ -291,7 +290,8 @@ def _other_reason(many: sa.ColumnElement[int], last: sa.FromClause) -> sa.Column
     return sa.case(
         (many == 0, d.reason.not_in(sorted({*NEVER_TRIED, Why.REPLACED}))),
         # What a later version tells is told by that one, whatever came of the tries so far.
-        (d.reason == Why.REPLACED, last.c.result == Result.accepted),
+        # Of a call that was taken it may not be known yet.
+        (d.reason == Why.REPLACED, (last.c.result == Result.accepted) & ~_called_by_machine(last)),
         # A relay that says no to us says nothing of anybody.
         (last.c.stage.in_(sorted(BEFORE_THE_RECIPIENT)), d.reason != Why.NO_ANSWER),
         (
@@ -311,17 +311,18 @@ def _look_at_pauses(view: View, findings: Findings) -> None:
     """Nobody waits longer after a try than the longest pause there is. Times are read as text: they may be none."""
     last = _attempt.alias()
     statement = (
-        sa.select(d.id, sa.cast(d.next_at, sa.String), sa.cast(last.c.outcome_at, sa.String))
+        sa.select(d.id, d.channel, sa.cast(d.next_at, sa.String), sa.cast(last.c.outcome_at, sa.String))
         .outerjoin_from(_delivery, last, (last.c.delivery_id == _LEADING) & (last.c.n == d.attempts))
         .where(view.mine(d.incident_id), d.state == DeliveryState.PENDING, d.next_at.is_not(None))
     )
-    for delivery, next_at, ended_at in view.rows(statement):
+    for delivery, channel, next_at, ended_at in view.rows(statement):
         try:
             due, ended = moment_of(next_at), moment_of(ended_at)
         except ValueError:
             findings.broken(STATES, f"delivery {delivery}", "the time of its next try is none")
             continue
-        if due is not None and ended is not None and due - ended > _LONGEST_PAUSE + _CLOCKS_JUMP:
+        longest = CALL_SETTLES if channel == PHONE else LONGEST_PAUSE
+        if due is not None and ended is not None and due - ended > longest + _CLOCKS_JUMP:
             findings.broken(
                 STATES, f"delivery {delivery}", "it waits longer after its last try than any rule lets it"
             )

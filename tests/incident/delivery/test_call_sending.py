@@ -21,6 +21,7 @@ from tests.support.sms_sendings import by_sms_only, live_to_the_end
 from tests.support.twilio.api import TwilioApi
 from tests.support.twilio.script import Act, Answer, Callee, Fault, refused
 from tests.support.twilio.server import twilio_api
+from tests.support.versions import accounts, next_version
 
 TAKEN = (Result.accepted, Stage.reply)
 IN_DOUBT = (Result.ambiguous, Stage.submitted)
@@ -215,3 +216,27 @@ def test_nobody_is_called_outside_of_the_hours_whatever_is_due(tmp_path: Path) -
         breach.later(hours=2)
         live_through(breach, hooks, 2, api=api)
     assert set(reasons(breach).values()) == {"accepted"}
+
+
+def test_a_later_version_ends_the_first_whose_callee_hears_nothing_more_of_it_and_gets_one_notice(
+    tmp_path: Path,
+) -> None:
+    with hooks_at_hand() as hooks, twilio_api(callees={"20": Callee(held=True)}) as api:
+        breach = call_breach(tmp_path, by_sms_only(2), api_port=api.port, callbacks=hooks.calls)
+        with hooks.served(breach.house):
+            breach.work()
+            api.calls.await_over(1)
+            breach.made.clock.move(hours=1)
+            next_version(breach)
+            breach.work()
+            api.release()
+            api.calls.await_over(4)
+            breach.work()
+        heard = {each.to[-2:]: each for each in api.calls.called[:2]}
+        assert heard["20"].texts == []
+        assert all(len(api.calls.of(each.to)) == 2 for each in api.calls.called)
+    first, second = accounts(breach)
+    assert (first.accepted, first.unreachable_total, second.accepted) == (1, 1, 2)
+    # Whom nothing was confirmed by has no earlier notice that this one could be an update of.
+    assert second.updates == 1
+    assert_sound(breach)
