@@ -145,9 +145,12 @@ def standing(state: DeliveryState, why: Why, proved: Proved) -> tuple[DeliverySt
         if proved.rank is Rank.HANDED_ON and state is DeliveryState.UNREACHABLE and why is not Why.NO_ANSWER:
             return state, why
         return DeliveryState.ACCEPTED, Why.NONE
-    if state is DeliveryState.UNREACHABLE and why not in {Why.NO_ANSWER, *OF_A_RETURN}:
+    if state is not DeliveryState.UNREACHABLE:
+        return DeliveryState.UNREACHABLE, proved.why
+    if why not in OF_A_RETURN:
         return state, why
-    return DeliveryState.UNREACHABLE, proved.why
+    # A later attempt may have told more than what came back of an earlier one.
+    return state, max(why, proved.why, key=_how_telling)
 
 
 # -- statements -----------------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ settled_by_attempts = st.sampled_from(
         (DeliveryState.ACCEPTED, Why.NONE),
         (DeliveryState.PENDING, Why.NONE),
         (DeliveryState.UNREACHABLE, Why.NO_ANSWER),
+        (DeliveryState.UNREACHABLE, Why.BAD_ADDRESS),
         (DeliveryState.UNREACHABLE, Why.REFUSED),
         (DeliveryState.UNREACHABLE, Why.REPLACED),
     ]
@@ -89,6 +90,14 @@ def test_a_return_takes_back_that_it_was_accepted_and_a_delivery_outweighs_the_r
 def test_of_several_returns_the_most_telling_reason_stays() -> None:
     receipts = [(2, "blocked", "email"), (2, "bad_address", "email"), (2, "returned", "email")]
     assert proved_by(receipts, "email") == Proved(Rank.RETURNED, Why.BAD_ADDRESS)
+
+
+def test_what_came_back_of_one_attempt_hides_no_bad_number_that_another_one_found() -> None:
+    not_answered = proved_by([(Rank.RETURNED, "no_answer", "phone")], "phone")
+    by_an_agent = (DeliveryState.UNREACHABLE, Why.BAD_ADDRESS)
+    assert standing(*by_an_agent, not_answered) == by_an_agent
+    wrong_number = proved_by([(Rank.RETURNED, "bad_address", "phone")], "phone")
+    assert standing(DeliveryState.UNREACHABLE, Why.NO_ANSWER, wrong_number) == by_an_agent
 
 
 def test_what_is_being_sent_stays_so_until_its_outcome_is_known() -> None:
