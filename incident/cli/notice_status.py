@@ -62,6 +62,8 @@ def _print_account(desk: Desk, each: Account, going: Going) -> None:
     if each.delivered:
         rows.append((f"of them delivered, as {_says_so(each)} says", each.delivered))
     rows.append(("in progress", each.in_progress))
+    if each.on_call_lists:
+        rows.append(("of them with the call centre", each.on_call_lists))
     rows += _reasons(each, desk.language).items()
     if each.moved_on:
         rows.append(("of all, went on to the next means after one had failed", each.moved_on))
@@ -76,6 +78,8 @@ def _print_account(desk: Desk, each: Account, going: Going) -> None:
     if each.paused is not None:
         rows.append(("paused", f"since {desk.show(each.paused.set_at)}, by {each.paused.set_by}"))
         rows.append(("to go on", f"`incident notice resume {each.incident_id}`"))
+    elif each.in_progress and each.in_progress == each.on_call_lists:
+        rows.append(("to go on", f"`incident call-list import {each.incident_id} FILE`"))
     elif each.in_progress:
         rows.append(("to go on", "`incident worker`, or `incident notice send` again"))
     if each.returned:
@@ -129,6 +133,7 @@ def _account_document(each: Account) -> dict[str, Any]:
         "accepted": each.accepted,
         "accepted_by": dict(each.accepted_by),
         "in_progress": each.in_progress,
+        "on_call_lists": each.on_call_lists,
         "unreachable": {str(why): count for why, count in each.unreachable.items()},
         "unreachable_by": _by_means(each),
         "moved_on": each.moved_on,

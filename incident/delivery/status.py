@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, or_, select
 
 from incident.delivery.codes import code_mac, read_code
+from incident.delivery.let_go import on_a_call_list
 from incident.delivery.states import (
     BATCH_JOB,
     CHANNELS,
@@ -65,7 +66,7 @@ class Account:
     `accepted_by` and `unreached` count by the means that tells people now; who went on to it after another had failed is
     in `moved_on`, wherever they stand. Of a sending by e-mail alone `accepted_by` has no other means.
 
-    `updates` are the messages to whom an earlier version had reached, or may have. Of `unreachable`, those of `REPLACED`
+    `on_call_lists` are those in progress whom the call centre is to call. `updates` are the messages to whom an earlier version had reached, or may have. Of `unreachable`, those of `REPLACED`
     are told by a later version. `minors_without_guardian` are minors for whom no message goes to a guardian: a list for
     people to work on.
     """
@@ -90,6 +91,7 @@ class Account:
     returned: int
     complaints: int
     public_pages: tuple[PublicNotice, ...]
+    on_call_lists: int = 0
 
     @property
     def unreachable(self) -> Mapping[Why, int]:
@@ -181,7 +183,17 @@ def account(session: Session, campaign: Campaign) -> Account:
         returned=counted["returned"],
         complaints=counted["complaints"],
         public_pages=tuple(pages),
+        on_call_lists=_on_call_lists(session, campaign.id, batches) if counted["pending"] else 0,
     )
+
+
+def _on_call_lists(session: Session, campaign_id: str, batches: Any) -> int:
+    is_open = (CallList.campaign_id == campaign_id) & col(CallList.closed_at).is_(None)
+    if session.exec(select(CallList.id).where(is_open).limit(1)).first() is None:
+        return 0
+    called = (col(Delivery.state) == DeliveryState.SENDING) & (col(Delivery.channel) == PHONE)
+    wanted = col(Delivery.principal).is_(True) & called & on_a_call_list()
+    return _count(session, batches.where(Batch.pending > 0), wanted)
 
 
 def means_used(session: Session, campaign_id: str) -> list[str]:

@@ -102,6 +102,8 @@ def test_results_come_back_in_the_same_file_and_are_counted_once(sent: Estate, t
     assert (campaign["accepted"], campaign["in_progress"], campaign["adds_up"]) == (2, 2, True)
     shown = sent.done("notice", "status", sent.id).out
     assert "told on the phone" in shown and "notice by e-mail and phone" in shown
+    assert campaign["on_call_lists"] == 2
+    assert "of them with the call centre" in shown and f"`incident call-list import {sent.id} FILE`" in shown
     assert "the number cannot be used, or is somebody else's" in shown
     assert sent.done("check").code == 0 and sent.done("verify").code == 0
 
