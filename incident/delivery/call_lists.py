@@ -335,10 +335,12 @@ def due_of(deliveries: Sequence[Delivery]) -> list[Due]:
 
 def _moved(row: Delivery) -> dict[str, Any]:
     if row.channel == PHONE:
-        return {"which": row.id, "failed": row.tried_before, "struck": row.strikes}
+        # What came back of a call by machine before stays what it proved.
+        return {"which": row.id, "failed": row.tried_before, "struck": row.strikes, "proved": row.rank}
     # One that was accepted is on the list because an attacker may control that means.
     why = Why(row.reason) if row.state == DeliveryState.UNREACHABLE else Why.CONTROLLED
-    return {"which": row.id, "failed": failed_with(row.channel, why, row.tried_before), "struck": 0}
+    failed = failed_with(row.channel, why, row.tried_before)
+    return {"which": row.id, "failed": failed, "struck": 0, "proved": Rank.NOTHING}
 
 
 _TO_THE_PHONE = (
@@ -349,7 +351,7 @@ _TO_THE_PHONE = (
         state=DeliveryState.PENDING,
         reason=Why.NONE,
         strikes=sa.bindparam("struck"),
-        rank=Rank.NOTHING,
+        rank=sa.bindparam("proved"),
         next_at=None,
         settled_at=None,
         tried_before=sa.bindparam("failed"),

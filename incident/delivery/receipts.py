@@ -32,6 +32,7 @@ from incident.delivery.states import (
     DeliveryState,
     Rank,
     Why,
+    failed_before,
 )
 from incident.durable import put_job
 from incident.store.change import Change
@@ -113,15 +114,17 @@ class Proved:
     why: Why
 
 
-def proved_by(receipts: Iterable[tuple[int, str, str]], channel: str) -> Proved:
+def proved_by(receipts: Iterable[tuple[int, str, str]], channel: str, tried_before: str = "") -> Proved:
     """The highest rank of some receipts (rank, reason, channel) for who is told over a channel now, and of those who say
     that it came back the reason that tells the most.
 
-    Of a message over a means before, only that it was delivered after all still matters.
+    Of a message over a means before, only that it was delivered after all still matters; and not even that where an
+    attacker may control it.
     """
     rank, why = Rank.NOTHING, Why.NONE
+    in_vain = {each.channel for each in failed_before(tried_before) if each.why is Why.CONTROLLED}
     for each, reason, over in receipts:
-        if over != channel and each < Rank.DELIVERED:
+        if over != channel and (each < Rank.DELIVERED or over in in_vain):
             continue
         rank = max(rank, Rank(each))
         if each == Rank.RETURNED and reason in OF_A_RETURN:
@@ -243,7 +246,7 @@ def _move(row: Any, about: Mapping[str, Sequence[tuple[int, str, str]]], *, now:
     receipts = about.get(row.leader_id or row.id)
     if receipts is None:
         return None
-    by = proved_by(receipts, row.channel)
+    by = proved_by(receipts, row.channel, row.tried_before)
     before = DeliveryState(row.state), Why(row.reason)
     state, why = standing(*before, by)
     if (state, why, by.rank) == (*before, row.rank):

@@ -98,7 +98,8 @@ def _look_at_attempts(view: View, findings: Findings) -> None:
             sa.func.max(a.n).label("last"),
             one_if(a.outcome_at.is_(None)).label("open"),
             sa.func.max(sa.case((a.outcome_at.is_(None), a.n))).label("open_one"),
-            one_if((a.result == Result.accepted) & now_over).label("accepted"),
+            # That a call by machine was taken tells nobody.
+            one_if((a.result == Result.accepted) & now_over & ~_RANG).label("accepted"),
             one_if(_STRIKES & now_over).label("strikes"),
             one_if(_RANG).label("rang"),
             one_if(_MAYBE_STRIKES & now_over).label("maybe"),

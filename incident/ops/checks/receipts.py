@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from incident.delivery.receipts import COMPLAINT, VerifiedBy
-from incident.delivery.states import IN_PROGRESS, OF_A_RETURN, DeliveryState, Rank
+from incident.delivery.states import IN_PROGRESS, OF_A_RETURN, DeliveryState, Rank, Why
 from incident.ops.checks.base import Findings, Invariant, Sign, Survey, View, one_if, scan, table_of
 from incident.store.tables import Attempt, Batch, Delivery, Receipt
 from notifiers.outcome import Result
@@ -54,12 +54,15 @@ def _look_at_receipts(view: View, findings: Findings) -> None:
 
 
 def _look_at_ranks(view: View, findings: Findings) -> None:
-    of = _delivery.alias()
+    of, in_vain = _delivery.alias(), r.channel + f":{Why.CONTROLLED}"
     proved = (
         sa.select(r.delivery_id, sa.func.max(r.rank).label("rank"))
         .join_from(_receipt, of, of.c.id == r.delivery_id)
-        # Of a means before, only that it was delivered after all still matters.
-        .where(r.counts.is_(True), (r.channel == of.c.channel) | (r.rank >= Rank.DELIVERED))
+        # Of a means before, only that it was delivered after all still matters, unless an attacker may control it.
+        .where(
+            r.counts.is_(True),
+            (r.channel == of.c.channel) | (r.rank >= Rank.DELIVERED) & ~of.c.tried_before.contains(in_vain),
+        )
         .group_by(r.delivery_id)
         .subquery()
     )

@@ -165,6 +165,25 @@ def test_who_was_told_over_a_means_that_the_attacker_controls_is_called(tmp_path
         assert_sound(breach)
 
 
+@pytest.mark.parametrize("closes", [True, False])
+def test_what_was_delivered_to_a_mailbox_that_the_attacker_controls_tells_nobody(
+    tmp_path: Path, closes: bool
+) -> None:
+    people = [Affected("v", name="V", email="v@example.org", phone="+8613800138000")]
+    with sent(tmp_path, people) as breach:
+        came_back(breach, breach.deliveries()[0].id, Rank.DELIVERED)
+        breach.state(channels_compromised=["email"])
+        make_list(breach)
+        assert_sound(breach)
+        if closes:
+            close(breach)
+        else:
+            report(breach, (codes_of(breach)["V"], CallResult.NO_ANSWER))
+        breach.work()
+        assert stands(breach)["v"] == ("phone", "unreachable", "no_answer")
+        assert_sound(breach)
+
+
 def test_a_guardian_is_asked_for_and_one_call_tells_of_all_their_children(tmp_path: Path) -> None:
     wards = [
         Affected(f"ward {at}", name=f"Kid {at}", guardian_email="refused@example.org", **CHILD)

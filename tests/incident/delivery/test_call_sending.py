@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from incident.delivery.call_results import CallResult
 from incident.delivery.call_rules import CALL_SETTLES
 from incident.delivery.sms_parts import number_of
 from incident.delivery.states import CampaignState, DeliveryState, Rank
 from incident.store.tables import Delivery
 from notifiers.outcome import Result, Stage
 from tests.support.breaches import Breach
+from tests.support.call_lists import CENTRE, codes_of, make_list, report
 from tests.support.call_sendings import Hooks, call_breach, hooks_at_hand, kinds_told
 from tests.support.postgres import PostgresServer
 from tests.support.sms_ledger import assert_sound, parts, results
@@ -116,6 +118,30 @@ def test_who_has_no_name_to_be_asked_for_is_not_called_and_goes_on(tmp_path: Pat
         assert [each.to for each in api.calls.called] == [named.phone]
     assert reasons(breach) == {"20": "unreachable unfit", "21": "accepted"}
     assert breach.account().state == CampaignState.ENDED
+    assert_sound(breach)
+
+
+@pytest.mark.parametrize("result", [CallResult.TOLD, CallResult.WRONG_PERSON])
+def test_whom_a_machine_called_in_vain_people_may_call_from_a_list(
+    tmp_path: Path, result: CallResult
+) -> None:
+    callees = {"20": Callee(Answer.BUSY), "21": Callee(held=True)}
+    with hooks_at_hand() as hooks, twilio_api(callees=callees) as api:
+        breach = call_breach(tmp_path, by_sms_only(2), api_port=api.port, callbacks=hooks.calls)
+        live_through(breach, hooks, 1, api=api)
+        breach.later(seconds=CALL_SETTLES.total_seconds() + 1)
+        breach.work()
+        assert reasons(breach) == dict.fromkeys(("20", "21"), "unreachable no_answer")
+        calls = type(breach.made.settings.calls).model_validate(CENTRE)
+        by_list = breach.made.settings.model_copy(update={"calls": calls})
+        breach = replace(breach, made=replace(breach.made, settings=by_list))
+        assert make_list(breach, again=True).row.people == 2
+        assert_sound(breach)
+        report(breach, *((code, result) for code in codes_of(breach).values()))
+        breach.work()
+    told = "accepted" if result is CallResult.TOLD else "unreachable bad_address"
+    assert reasons(breach) == dict.fromkeys(("20", "21"), told)
+    assert {len(api.calls.of(each.to)) for each in api.calls.called} == {1}
     assert_sound(breach)
 
 
