@@ -188,7 +188,7 @@ def account(session: Session, campaign: Campaign) -> Account:
 
 
 def _on_call_lists(session: Session, campaign_id: str, batches: Any) -> int:
-    is_open = (CallList.campaign_id == campaign_id) & col(CallList.closed_at).is_(None)
+    is_open = (col(CallList.campaign_id) == campaign_id) & col(CallList.closed_at).is_(None)
     if session.exec(select(CallList.id).where(is_open).limit(1)).first() is None:
         return 0
     called = (col(Delivery.state) == DeliveryState.SENDING) & (col(Delivery.channel) == PHONE)
