@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from incident.delivery.call_results import CallReport, CallResult
-from incident.delivery.call_tasks import CallTaskFor
+from incident.delivery.call_tasks import AgentTask
 from incident.errors import BadInput
 from incident.record.showing import defused
 
@@ -41,7 +41,7 @@ RESULT_WORDS: Mapping[str, CallResult] = {
 }
 
 
-def list_as_csv(number: int, tasks: Iterable[CallTaskFor]) -> str:
+def list_as_csv(number: int, tasks: Iterable[AgentTask]) -> str:
     """A list with its columns of results empty."""
     out = io.StringIO()
     writer = csv.writer(out)

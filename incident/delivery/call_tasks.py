@@ -34,7 +34,7 @@ _GUARDIAN = {"zh-Hans": "家长或者监护人", "zh-Hant": "家長或者監護�
 
 
 @dataclass(frozen=True)
-class CallTaskFor:
+class AgentTask:
     """One call. Whom to `ask_for` is the person, or the guardian of those whom it is `about`. Shows personal data.
 
     `information` are the kinds of data concerned, `step` the first thing to do, in the `language` of the script.
@@ -50,7 +50,7 @@ class CallTaskFor:
 
 
 @dataclass(frozen=True)
-class CallPaper:
+class ScriptPaper:
     """The scripts of a released version by language, and what a task needs of it."""
 
     scripts: Mapping[str, CallScript]
@@ -60,14 +60,14 @@ class CallPaper:
     key: bytes = field(repr=False)
 
 
-def call_paper(frozen: FrozenNotice, *, key: bytes) -> CallPaper:
+def script_paper(frozen: FrozenNotice, *, key: bytes) -> ScriptPaper:
     """What the calls of a version go by; a language without a script reads another one."""
     scripts = {
         language: each.call_centre
         for language, each in frozen.channels.items()
         if each.call_centre is not None
     }
-    return CallPaper(
+    return ScriptPaper(
         scripts=scripts,
         words={language: frozen.words[language] for language in scripts},
         category_titles=frozen.category_titles,
@@ -80,8 +80,8 @@ def call_paper(frozen: FrozenNotice, *, key: bytes) -> CallPaper:
 
 
 def task_for(
-    paper: CallPaper, people: Sequence[PersonRow], *, delivery_id: str, to_guardian: bool
-) -> CallTaskFor:
+    paper: ScriptPaper, people: Sequence[PersonRow], *, delivery_id: str, to_guardian: bool
+) -> AgentTask:
     """The call about one person, or about minors of one guardian. Pure.
 
     Numbers of a guardian come first where one is asked for; a minor without a guardian's number is called on their own,
@@ -101,7 +101,7 @@ def task_for(
         about = ""
     cases = [words.case(name, listed) for name, listed in zip(names, told, strict=True)]
     everything = tuple(dict.fromkeys(kind for each in kinds for kind in each))
-    return CallTaskFor(
+    return AgentTask(
         code=code_of(paper.key, delivery_id),
         phones=_phones(people, to_guardian=to_guardian),
         ask_for=ask_for,
@@ -132,7 +132,7 @@ def script_with_columns(script: CallScript) -> str:
     )
 
 
-def script_for(paper: CallPaper, task: CallTaskFor) -> str:
+def script_for(paper: ScriptPaper, task: AgentTask) -> str:
     """The script with a task's own words."""
     return fill(
         paper.scripts[task.language].text,
@@ -149,14 +149,14 @@ def script_for(paper: CallPaper, task: CallTaskFor) -> str:
 # -- reading ----------------------------------------------------------------------------------------------
 
 
-def paper_of(session: Session, store: Store, row: CallList) -> CallPaper:
+def paper_of(session: Session, store: Store, row: CallList) -> ScriptPaper:
     """What the calls of a list go by. Raises `KeyDestroyed` or `KeyMissing`."""
     campaign = session.get_one(Campaign, row.campaign_id)
     version = version_by_id(session, store, campaign.notice_id)
-    return call_paper(version.frozen, key=store.key(row.incident_id))
+    return script_paper(version.frozen, key=store.key(row.incident_id))
 
 
-def open_tasks_of(session: Session, row: CallList, paper: CallPaper) -> Iterator[CallTaskFor]:
+def open_tasks_of(session: Session, row: CallList, paper: ScriptPaper) -> Iterator[AgentTask]:
     """The tasks of a list that wait for a result, in their order. One whose record is damaged is left out."""
     last = ""
     while True:
@@ -180,7 +180,7 @@ def open_tasks_of(session: Session, row: CallList, paper: CallPaper) -> Iterator
         last = ids[-1]
 
 
-def task_of(session: Session, delivery_id: str, paper: CallPaper) -> CallTaskFor:
+def task_of(session: Session, delivery_id: str, paper: ScriptPaper) -> AgentTask:
     """The task of one delivery. Raises `NotFound` where its record is damaged."""
     found = next(_tasks(session, [delivery_id], paper), None)
     if found is None:
@@ -188,7 +188,7 @@ def task_of(session: Session, delivery_id: str, paper: CallPaper) -> CallTaskFor
     return found
 
 
-def _tasks(session: Session, leaders: Sequence[str], paper: CallPaper) -> Iterator[CallTaskFor]:
+def _tasks(session: Session, leaders: Sequence[str], paper: ScriptPaper) -> Iterator[AgentTask]:
     rows = session.exec(
         select(Delivery).where(col(Delivery.id).in_(leaders) | led_by(leaders)).order_by(col(Delivery.id))
     ).all()

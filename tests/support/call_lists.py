@@ -10,7 +10,7 @@ from typing import Any
 from incident.delivery.call_closing import CLOSED, close_list
 from incident.delivery.call_lists import LISTED, Listed, call_list, make_call_list
 from incident.delivery.call_results import TAKEN, CallReport, CallResult, TakenResults, take_results
-from incident.delivery.call_tasks import CallTaskFor, open_tasks_of, paper_of
+from incident.delivery.call_tasks import AgentTask, open_tasks_of, paper_of
 from incident.delivery.fallback import Way
 from incident.delivery.next_means import NextMeans
 from incident.delivery.next_steps import unreached_lines
@@ -66,7 +66,7 @@ def make_list(breach: Breach, **asked: Any) -> Listed:
         return make_call_list(change, made.store, made.settings, breach.id, whom="the centre", **asked)
 
 
-def tasks_of(breach: Breach, number: int = 1) -> list[CallTaskFor]:
+def tasks_of(breach: Breach, number: int = 1) -> list[AgentTask]:
     """The calls of a list that wait for a result."""
     with breach.made.store.read() as session:
         row = call_list(session, breach.id, number)
