@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from incident.carrier_settings import CallCentreSettings
+from incident.delivery.call_rules import MAY_HAVE_RUNG, give_up_calls
 from incident.delivery.fallback import Way
 from incident.delivery.ledger import Due, Member, recount, write_intent
 from incident.delivery.let_go import wake_the_waves
@@ -45,7 +46,7 @@ from incident.record.incidents import must_be_open
 from incident.settings import Means, Settings
 from incident.store.change import Change, open_row
 from incident.store.store import Store
-from incident.store.tables import Batch, CallList, CallTask, Campaign, Delivery, Job, Person, Waves
+from incident.store.tables import Attempt, Batch, CallList, CallTask, Campaign, Delivery, Job, Person, Waves
 
 LISTED = "calls.listed"
 DELETED = "calls.deleted"
@@ -79,6 +80,7 @@ def make_call_list(
     most: int | None = None,
 ) -> Listed:
     """Put those on a list whose next means is the phone, or with `again` those who did not answer before; `most` people.
+    Whom a machine was to call, and had not called when the settings went over to the call centre, are among the former.
 
     While a sending goes out in waves, nobody is called whose wave has not begun.
 
@@ -88,6 +90,8 @@ def make_call_list(
     centre = _must_be_declared(settings)
     planner = _must_be_able_to_call(change, store, settings, incident_id)
     campaign = change.session.get_one(Campaign, planner.campaign_id)
+    if again:
+        _give_up_calls_by_machine(change.session, campaign.id, now=change.at)
     found = (_called_again if again else _next_by_phone)(change.session, planner)
     chosen, left_out = _chosen(found, most)
     if not chosen:
@@ -185,12 +189,42 @@ class _Found:
 
 def _next_by_phone(session: Session, planner: Planner) -> Iterator[_Found]:
     waiting = _waiting_for_a_wave(session, planner.campaign_id)
+    for delivery, person in session.execute(_WAITS_FOR_A_MACHINE, {"campaign": planner.campaign_id}):
+        if delivery.batch_id not in waiting and planner.may_tell(person, Way.PHONE):
+            yield _Found(delivery.id, None)
     for delivery, person in unreached_people(session, planner):
         if delivery.batch_id in waiting:
             continue
         if planner.planned(session, delivery, person).way is Way.PHONE:
             household = delivery.shared > 0 and delivery.addressee == Addressee.PERSON
             yield _Found(delivery.id, delivery.leader_id, household)
+
+
+_MAY_HAVE_RUNG = (
+    sa.exists()
+    .where(
+        col(Attempt.delivery_id) == col(Delivery.id),
+        col(Attempt.channel) == PHONE,
+        col(Attempt.outcome_at).is_(None) | col(Attempt.result).in_(MAY_HAVE_RUNG),
+    )
+    .correlate(Delivery)
+)
+_WAITS_FOR_A_MACHINE = (
+    sa.select(Delivery, Person)
+    .join(Batch, col(Batch.id) == col(Delivery.batch_id))
+    .join(Person, col(Person.id) == col(Delivery.person_id))
+    .where(
+        col(Batch.campaign_id) == sa.bindparam("campaign"),
+        col(Delivery.principal).is_(True),
+        col(Delivery.channel) == PHONE,
+        col(Delivery.state) == DeliveryState.PENDING,
+        col(Delivery.leader_id).is_(None),
+        col(Delivery.waits).is_(False),
+        ~_MAY_HAVE_RUNG,
+    )
+    .order_by(col(Delivery.id))
+    .execution_options(yield_per=_TOGETHER)
+)
 
 
 def _waiting_for_a_wave(session: Session, campaign_id: str) -> frozenset[str]:
@@ -206,6 +240,23 @@ def _waiting_for_a_wave(session: Session, campaign_id: str) -> frozenset[str]:
         )
     )
     return frozenset(session.exec(found).all())
+
+
+def _give_up_calls_by_machine(session: Session, campaign_id: str, *, now: datetime) -> None:
+    """Let whom a machine called long enough ago count as not reached, where no worker calls by machine any more."""
+    waiting = (
+        select(Delivery.batch_id)
+        .join(Batch, col(Batch.id) == col(Delivery.batch_id))
+        .where(
+            Batch.campaign_id == campaign_id,
+            Delivery.channel == PHONE,
+            Delivery.state == DeliveryState.PENDING,
+        )
+    )
+    batches = sorted(session.exec(waiting.distinct()).all())
+    hold_jobs_of(session, batches)
+    for batch_id in batches:
+        give_up_calls(session, batch_id, now=now)
 
 
 def _called_again(session: Session, planner: Planner) -> Iterator[_Found]:
@@ -263,10 +314,14 @@ def _put_on(change: Change, row: CallList, ids: Sequence[str]) -> int:
     session = change.session
     batches = session.exec(select(Delivery.batch_id).where(col(Delivery.id).in_(ids)).distinct()).all()
     hold_jobs_of(session, batches)
+    # A worker that still goes by the settings of before may have called somebody since.
+    called = (col(Delivery.state) == DeliveryState.SENDING) | (
+        (col(Delivery.state) == DeliveryState.PENDING) & _MAY_HAVE_RUNG
+    )
     deliveries = list(
         session.exec(
             select(Delivery)
-            .where(col(Delivery.id).in_(ids) | led_by(ids))
+            .where(col(Delivery.id).in_(ids) | led_by(ids), ~called)
             .order_by(col(Delivery.id))
             .with_for_update()
             .execution_options(populate_existing=True)

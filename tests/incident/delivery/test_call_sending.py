@@ -12,6 +12,7 @@ from incident.delivery.call_results import CallResult
 from incident.delivery.call_rules import CALL_SETTLES
 from incident.delivery.sms_parts import number_of
 from incident.delivery.states import CampaignState, DeliveryState, Rank
+from incident.errors import Refused
 from incident.store.tables import Delivery
 from notifiers.outcome import Result, Stage
 from tests.support.breaches import Breach
@@ -67,6 +68,13 @@ def reasons(breach: Breach) -> dict[str, str]:
             for row in session.exec(select(Delivery)).all()
         }
     return {numbers[row.id]: f"{row.state} {row.reason}".strip() for row in breach.deliveries()}
+
+
+def by_lists(breach: Breach) -> Breach:
+    """The same from the moment on when the settings name the call centre, and no machine."""
+    calls = type(breach.made.settings.calls).model_validate(CENTRE)
+    settings = breach.made.settings.model_copy(update={"calls": calls})
+    return replace(breach, made=replace(breach.made, settings=settings))
 
 
 def test_whoever_was_not_told_in_person_goes_on_to_people(tmp_path: Path) -> None:
@@ -132,9 +140,7 @@ def test_whom_a_machine_called_in_vain_people_may_call_from_a_list(
         breach.later(seconds=CALL_SETTLES.total_seconds() + 1)
         breach.work()
         assert reasons(breach) == dict.fromkeys(("20", "21"), "unreachable no_answer")
-        calls = type(breach.made.settings.calls).model_validate(CENTRE)
-        by_list = breach.made.settings.model_copy(update={"calls": calls})
-        breach = replace(breach, made=replace(breach.made, settings=by_list))
+        breach = by_lists(breach)
         assert make_list(breach, again=True).row.people == 2
         assert_sound(breach)
         report(breach, *((code, result) for code in codes_of(breach).values()))
@@ -143,6 +149,27 @@ def test_whom_a_machine_called_in_vain_people_may_call_from_a_list(
     assert reasons(breach) == dict.fromkeys(("20", "21"), told)
     assert {len(api.calls.of(each.to)) for each in api.calls.called} == {1}
     assert_sound(breach)
+
+
+def test_who_waits_for_a_machine_that_is_no_more_is_put_on_a_list_unless_it_may_have_rung(
+    tmp_path: Path,
+) -> None:
+    callees, faults = {"20": Callee(held=True)}, {"21": refused(429, 20429)}
+    with hooks_at_hand() as hooks, twilio_api(callees=callees, faults=faults) as api:
+        breach = call_breach(tmp_path, by_sms_only(2), api_port=api.port, callbacks=hooks.calls)
+        breach.work(until=lambda: {each.attempts for each in breach.deliveries()} == {1})
+        breach = by_lists(breach)
+        assert make_list(breach).row.people == 1
+        assert reasons(breach) == {"20": "pending", "21": "sending"}
+        assert_sound(breach)
+        report(breach, *((code, CallResult.TOLD) for code in codes_of(breach).values()))
+        assert reasons(breach) == {"20": "pending", "21": "accepted"}
+        with pytest.raises(Refused, match="nobody to be called again"):
+            make_list(breach, again=True)
+        breach.later(seconds=CALL_SETTLES.total_seconds() + 1)
+        assert make_list(breach, again=True).row.people == 1
+        assert reasons(breach) == {"20": "sending", "21": "accepted"}
+        assert_sound(breach)
 
 
 def test_a_refused_call_is_placed_later_and_a_number_that_is_none_is_left_to_people(tmp_path: Path) -> None:
