@@ -190,7 +190,7 @@ class _Found:
 def _next_by_phone(session: Session, planner: Planner) -> Iterator[_Found]:
     waiting = _waiting_for_a_wave(session, planner.campaign_id)
     for delivery, person in session.execute(_WAITS_FOR_A_MACHINE, {"campaign": planner.campaign_id}):
-        if delivery.batch_id not in waiting and planner.may_tell(person, Way.PHONE):
+        if delivery.batch_id not in waiting and planner.may_tell(session, person, Way.PHONE):
             yield _Found(delivery.id, None)
     for delivery, person in unreached_people(session, planner):
         if delivery.batch_id in waiting:
