@@ -12,11 +12,13 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlmodel import Session
 
 from incident.delivery.receipts import GoOn, NewReceipt, VerifiedBy, put_receipts, wake_those_who_wait
 from incident.delivery.states import PHONE, Rank, Why
+from incident.durable import insist
 from incident.errors import KeyDestroyed
 from incident.store.store import Store
 from incident.store.tables import MessagePart, Receipt
@@ -32,6 +34,7 @@ CONFIRM_KEY, AGAIN_KEY = "1", "2"
 
 # What the network says of a number that is none, by SIP (RFC 3261, 21.4.5, 21.4.11, 21.4.22 and 21.6.3).
 _SIP_NO_SUCH_NUMBER = frozenset({404, 410, 484, 604})
+_PATIENCE = 5.0  # seconds; Twilio waits 15 for an answer
 _LONGEST_NUMBER = 9  # digits of an attempt's number
 
 
@@ -114,16 +117,22 @@ class CallDesk:
             self.store.key(incident_id)
         except KeyDestroyed:
             return True
+        # Who sends to the same batch by another means may stand in the way; nobody tells it a second time.
+        insist(partial(self._write, incident_id, (delivery_id, n), event, receipt), patience=_PATIENCE)
+        return True
+
+    def _write(
+        self, incident_id: str, attempt: tuple[str, int], event: CallEvent, receipt: NewReceipt
+    ) -> None:
         with self.store.write(incident_id, kind=TAKEN, actor=ENGINE, now=self.clock()) as change:
             # Before a row of the part is held: who calls holds a batch's job first.
-            wake_those_who_wait(change.session, incident_id, [delivery_id])
-            part = change.session.get_one(MessagePart, (delivery_id, n, 1), populate_existing=True)
+            wake_those_who_wait(change.session, incident_id, [attempt[0]])
+            part = change.session.get_one(MessagePart, (*attempt, 1), populate_existing=True)
             # Of a call whose answer was lost, its id is told here for the first time.
             part.ref = part.ref or event.call_sid
             change.session.add(part)
             change.session.flush()
             put_receipts(change, incident_id, [receipt], go_on=self.go_on)
-        return True
 
 
 def call_part(session: Session, own_id: str, *, peer: str) -> MessagePart | None:

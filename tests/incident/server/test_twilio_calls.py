@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import threading
 import urllib.parse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from sqlmodel import select
 from twilio.request_validator import RequestValidator
 
@@ -18,13 +20,14 @@ from incident.delivery.call_receipts import TAKEN
 from incident.delivery.call_room import twilio_voice_from
 from incident.delivery.call_rules import CALL_SETTLES
 from incident.delivery.pausing import pause_campaign
-from incident.delivery.states import DeliveryState, Rank
-from incident.errors import BadInput
+from incident.delivery.states import CALL_JOB, DeliveryState, Rank
+from incident.durable import put_job
+from incident.errors import BadInput, Collided
 from incident.ops.engine import put_the_brake_on
 from incident.record.holds import Cover
 from incident.response.housework import House
 from incident.server.receipts import CALLS_PATH, receipt_routes, receipt_routes_or_none
-from incident.store.tables import JournalEntry
+from incident.store.tables import Batch, JournalEntry
 from notifiers.twilio.call_callbacks import Step
 from tests.support.breaches import Breach
 from tests.support.call_sendings import call_breach, hooks_at_hand, kinds_told
@@ -356,3 +359,25 @@ def test_settings_that_contradict_each_other_keep_no_alerts_from_being_taken(tmp
     said: list[str] = []
     assert receipt_routes_or_none(house, said.append) == []
     assert "calls" in said[0]
+
+
+def test_what_another_change_stood_in_the_way_of_is_written_down_all_the_same(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    with one_called(tmp_path, on=postgres) as served:
+        store, [delivery] = served.breach.made.store, served.breach.deliveries()
+        told: list[int] = []
+        end = threading.Thread(target=lambda: told.append(served.end("busy")))
+        # As who sends by SMS does: a row of the batch, and then a job that the end of the call holds.
+        with suppress(Collided), store.transaction() as session:
+            session.exec(select(Batch).where(Batch.id == delivery.batch_id).with_for_update()).one()
+            end.start()
+            while not session.connection().execute(_BLOCKED).scalar_one():
+                assert end.is_alive()
+            put_job(session, CALL_JOB, delivery.batch_id, incident_id=served.breach.id)
+        end.join()
+        assert told == [204]
+        assert served.state == NOT_TOLD
+
+
+_BLOCKED = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
