@@ -19,12 +19,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from incident.carrier_settings import CallSettings, SmsSettings
+from incident.carrier_settings import SmsSettings
 from incident.delivery import batching
-from incident.delivery.call_results import CallResult
 from incident.delivery.ledger import Due, due_deliveries, write_intent
 from incident.delivery.receipts import COMPLAINT, NewReceipt, VerifiedBy, put_receipts
-from incident.delivery.states import BATCH_JOB, CampaignState, Rank, Why
+from incident.delivery.states import BATCH_JOB, Rank, Why
 from incident.durable.jobs import claim
 from incident.duties.evaluating import rules_in_use
 from incident.duties.reminding import tell
@@ -53,8 +52,8 @@ from incident.settings import Fallback, Means, Reminders, WaveSettings
 from incident.store.journal import WORKSPACE_CHAIN
 from incident.store.moment import Moment
 from incident.store.tables import Attempt, Batch
-from tests.support import call_lists
 from tests.support.breaches import Affected, Breach, make_breach, some_people
+from tests.support.called_people import live_by_phone
 from tests.support.chat_desks import ChatDesk, chat_desk
 from tests.support.deciding import decide_question, write_note
 from tests.support.faulty_centre import SILENCE, USUAL, Answer, Receipt, Talk, faulty_centre
@@ -83,15 +82,6 @@ _A_BATCH = 4
 TEXTED = [
     *(Affected(f"T{at}", phone=number(20 + at)) for at in range(6)),
     Affected("T6", email=REFUSED, phone=number(26)),
-]
-CALLED = [
-    *call_lists.by_phone_only(4),
-    *(
-        Affected(
-            f"G{at}", f"Kid {at}", born="2015-03-01", guardian_email=REFUSED, guardian_phone="13800000009"
-        )
-        for at in (1, 2)
-    ),
 ]
 _PARTS = 3  # of the SMS to each of them
 _TAKEN = (USUAL,) * _PARTS
@@ -152,7 +142,7 @@ def lived_in(tmp_path: Path, *, on: PostgresServer | None = None) -> LivedIn:
         _reminded(told)
         _alerts(sending)
         texted = _texted(sending, tmp_path)
-        called = _called(sending)
+        called = live_by_phone(sending)
         sending.made.clock.move(minutes=2)
         _killed_in_the_middle(sending)
         _post(sending, {"title": "it has just come in"}, delivery="new")
@@ -419,42 +409,6 @@ def _texted(breach: Breach, folder: Path) -> Breach:
         other.release()
         other.open_sending()
         work_until(other, lambda: _all_was_said(other))
-    return other
-
-
-def _called(breach: Breach) -> Breach:
-    """By phone: told, refused, no answer and on a second list, without a result, and two minors in one call. Both lists are
-    open."""
-    made = breach.made
-    facts = facts_text(now=made.clock(), zone=made.settings.zone, people=2)
-    known = read_facts_file(facts, name="facts.yaml", zone=made.settings.zone, known_at=made.clock())
-    settings = made.settings.model_copy(
-        update={
-            "calls": CallSettings.model_validate(call_lists.CENTRE),
-            "fallback": Fallback(means=[Means.EMAIL, Means.PHONE]),
-        }
-    )
-    house = House(made.workspace, settings, made.store, made.clock)
-    other = replace(
-        breach, id=open_one(made, facts=known), made=replace(made, settings=settings), house=house
-    )
-    other.log("closed it at the gateway", "contain.disable-endpoint")
-    other.state(discovered_at="2026-11-23 15:00")
-    other.people(CALLED)
-    other.release()
-    other.open_sending()
-    work_until(other, lambda: other.account().state == CampaignState.ENDED)
-    call_lists.make_list(other)
-    codes = call_lists.codes_of(other)
-    made.clock.move(seconds=1)
-    call_lists.report(
-        other,
-        (codes["Person 1"], CallResult.TOLD),
-        (codes["Person 2"], CallResult.REFUSED),
-        (codes["Person 3"], CallResult.NO_ANSWER),
-    )
-    made.clock.move(seconds=1)
-    call_lists.make_list(other, again=True)
     return other
 
 

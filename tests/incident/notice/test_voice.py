@@ -47,7 +47,7 @@ MEANT: dict[str, tuple[dict[str, str], ...]] = {
         {"zh": "本人(个人信息|個人資料)的事", "en": "about their personal information"},
         {"zh": "不是推[销銷]", "en": "not an advertisement"},
         {"zh": "如果您是Ann Lee，[请請]按1", "en": "If you are Ann Lee, press 1"},
-        {"zh": "如果不是，[请請]按2.*不[会會]再.*[这這][个個][号號][码碼]", "en": "not, press 2.*not call this number about this"},
+        {"zh": "如果不是，[请請]按2.*不[会會]再.*[这這][个個][号號][码碼]", "en": "not, press 2.*not call this number for them"},
         {"zh": "挂机|掛斷", "en": "hang up"},
     ),
     "text": (
@@ -72,7 +72,7 @@ MEANT: dict[str, tuple[dict[str, str], ...]] = {
     "thanks": ({"zh": "感[谢謝]", "en": "Thank you"},),
     "wrong_person": (
         {"zh": "抱歉", "en": "sorry to have disturbed you"},
-        {"zh": "不[会會]再.*[这這][个個][号號][码碼]", "en": "not call this number about this again"},
+        {"zh": "不[会會]再.*[这這][个個][号號][码碼]", "en": "not call this number for them again"},
     ),
 }  # fmt: skip
 
