@@ -58,6 +58,11 @@ PAUSED = Invariant(
 ENDED = Invariant("progress.ended", "a campaign that has ended says when, and has nobody in progress")
 
 
+def _look_at_who_waits(view: View, findings: Findings) -> None:
+    _look_at_batches(view, findings)
+    _look_at_call_lists(view, findings)
+
+
 def _look_at_batches(view: View, findings: Findings) -> None:
     """All batches with somebody in progress, also those who are told beside their guardian."""
     waits = d.state == DeliveryState.PENDING
@@ -231,8 +236,7 @@ def _look_at_brakes(view: View, findings: Findings) -> None:
 
 
 SURVEYS = (
-    Survey(_look_at_batches, (OWNED, NEXT), fleeting=True),
-    Survey(_look_at_call_lists, (OWNED, NEXT), fleeting=True),
+    Survey(_look_at_who_waits, (OWNED, NEXT), fleeting=True),
     Survey(_look_at_campaigns, (ENDS, ENDED)),
     Survey(_look_at_brakes, (PAUSED,)),
 )

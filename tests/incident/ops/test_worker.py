@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from incident.delivery.states import BATCH_JOB, PUBLISH_JOB, SETTLE_JOB, WAVE_JOB, CampaignState
+from incident.delivery.states import (
+    BATCH_JOB,
+    CALL_LIST_JOB,
+    PUBLISH_JOB,
+    SETTLE_JOB,
+    WAVE_JOB,
+    CampaignState,
+)
 from incident.durable import Patience, Runner
 from incident.duties.reminding import DUTIES_JOB
 from incident.errors import BadInput, Refused
@@ -31,6 +38,7 @@ def test_every_kind_of_job_has_a_handler(tmp_path: Path) -> None:
     worker = Worker(make_breach(tmp_path).house)
     without_mail = worker.handlers(None)
     assert set(without_mail) == {
+        CALL_LIST_JOB,
         SETTLE_JOB,
         WAVE_JOB,
         PUBLISH_JOB,

@@ -181,10 +181,16 @@ def lived_in(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> 
     estate = first_estate.copy_to(folder / "workspace")
     _waived_and_withdrawn(estate, folder)
     estate.done("notice", "edit", estate.id, "planned", "--language", "en", "--text", "We will look again.")
+    people = folder / "people.csv"
+    people.write_text("reference,name,phone,language,data\nC-9,Ann,13800138000,en,phone_number\n")
+    estate.done("people", "import", estate.id, people)
     with_release(estate)
     with recording_relay() as relay:
         estate.change_settings("port = 9", f"port = {relay.port}")
         estate.done("notice", "send", estate.id)
+    centre = '[calls.centre]\nprocessor = "our own call centre"\ncountry = "cn"\n\n'
+    estate.change_settings("[mail]", f"{centre}[mail]")
+    estate.done("--as", "anna", "call-list", "export", estate.id, "-o", folder / "calls")
     file = folder / "f"
     file.write_text("evidence")
     estate.done("evidence", "add", estate.id, file)
@@ -212,6 +218,7 @@ def lived_in(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 _CHANGES = {
+    "call_list": "people = people + 1",
     "campaign": "expected = expected + 1",
     "decision": "verdict = 'rejected'",
     "duty": "state = 'met'",

@@ -66,7 +66,10 @@ CALL_LISTS = (
     Damage(
         "a call is an attempt that never was",
         ("UPDATE call_task SET n = 7 WHERE delivery_id = ({call_told})",),
-        {"ledger.calls": "its attempt does not exist"},
+        {
+            "ledger.calls": "its attempt does not exist",
+            "ledger.parts": "whether a machine or the call centre",
+        },
     ),
     Damage(
         "a call is an attempt by e-mail",
@@ -76,7 +79,11 @@ CALL_LISTS = (
     Damage(
         "somebody is being called, and nobody is to call",
         ("DELETE FROM call_task WHERE delivery_id = ({call_waits})",),
-        {"ledger.calls": "nobody is to call", "progress.owned": "it has no job"},
+        {
+            "ledger.calls": "nobody is to call",
+            "ledger.parts": "whether a machine or the call centre",
+            "progress.owned": "it has no job",
+        },
     ),
     Damage(
         "somebody was called who counts as told by e-mail",

@@ -278,7 +278,9 @@ ATTEMPTS = [
     ),
     Damage(
         "who is being sent to counts as waiting",
-        ("UPDATE delivery SET state = 'pending', next_at = NULL WHERE state = 'sending'",),
+        (
+            "UPDATE delivery SET state = 'pending', next_at = NULL WHERE state = 'sending' AND channel = 'email'",
+        ),
         {"ledger.open": "is not being sent, and an attempt has no outcome"},
     ),
     Damage(
