@@ -79,11 +79,7 @@ CALL_LISTS = (
     Damage(
         "somebody is being called, and nobody is to call",
         ("DELETE FROM call_task WHERE delivery_id = ({call_waits})",),
-        {
-            "ledger.calls": "nobody is to call",
-            "ledger.parts": "whether a machine or the call centre",
-            "progress.owned": "it has no job",
-        },
+        {"ledger.calls": "nobody is to call", "progress.owned": "it has no job"},
     ),
     Damage(
         "somebody was called who counts as told by e-mail",
