@@ -66,10 +66,7 @@ CALL_LISTS = (
     Damage(
         "a call is an attempt that never was",
         ("UPDATE call_task SET n = 7 WHERE delivery_id = ({call_told})",),
-        {
-            "ledger.calls": "its attempt does not exist",
-            "ledger.parts": "whether a machine or the call centre",
-        },
+        {"ledger.calls": "its attempt does not exist"},
     ),
     Damage(
         "a call is an attempt by e-mail",
