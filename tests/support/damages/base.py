@@ -34,7 +34,7 @@ _WORDS = {
     "{sms_job}": "kind = 'delivery.sms' AND state = 'open'",
     "{call_list}": "incident_id = '{called}' AND number = 1",
     "{call_told}": "SELECT id FROM delivery WHERE incident_id = '{called}' AND state = 'accepted'",
-    "{call_waits}": "SELECT min(id) FROM delivery WHERE incident_id = '{called}' AND state = 'sending' AND leader_id IS NULL",
+    "{call_waits}": "SELECT id FROM delivery WHERE incident_id = '{called}' AND state = 'sending' AND attempts = 1",
     "{one}": "id = (SELECT min(id) FROM delivery WHERE {sent})",
     "{its_try}": "delivery_id = (SELECT min(id) FROM delivery WHERE {sent})",
     "{sent}": "incident_id = '{sending}' AND state = 'accepted'"
