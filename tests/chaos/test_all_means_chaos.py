@@ -18,7 +18,13 @@ from incident.proof.verify import verify
 from tests.chaos.conftest import Tell
 from tests.support.breaches import Breach, make_breach
 from tests.support.call_sendings import hooks_at_hand, voice_settings
-from tests.support.gateway_sendings import ClockOfABreach, account_at, gateway_settings, write_as_registered
+from tests.support.gateway_sendings import (
+    ClockOfABreach,
+    account_at,
+    ask_and_go_on,
+    gateway_settings,
+    write_as_registered,
+)
 from tests.support.ledgers import assert_the_check_holds
 from tests.support.long_runs import sized
 from tests.support.mixed_people import UNDELIVERED, at_rcpt, mixed_people, told_by
@@ -101,6 +107,8 @@ def test_killed_again_and_again_over_all_means_nobody_is_lost_or_called_twice(
                 assert breach.account().adds_up
             breach.made.clock.now = utc_now()
             clock.breach = breach
+            # A text in doubt is asked about before it is sent once more.
+            ask_and_go_on(breach)
             live_to_the_end(breach)
             api.calls.await_over(len(api.calls.called))
             breach.work()

@@ -16,7 +16,7 @@ from incident.proof.verify import verify
 from tests.chaos.conftest import Tell
 from tests.support.breaches import Breach
 from tests.support.commands import run
-from tests.support.gateway_sendings import ClockOfABreach, account_at, gateway_breach
+from tests.support.gateway_sendings import ClockOfABreach, account_at, ask_and_go_on, gateway_breach
 from tests.support.ledgers import assert_the_check_holds
 from tests.support.long_runs import sized
 from tests.support.mixed_people import (
@@ -29,8 +29,7 @@ from tests.support.mixed_people import (
 from tests.support.relays import recording_relay
 from tests.support.sms_gateway.account import Fate
 from tests.support.sms_gateway.server import Act, Answer, SmsGateway, sms_gateway
-from tests.support.sms_ledger import nothing_to_ask
-from tests.support.sms_sendings import live_to_the_end, work_until
+from tests.support.sms_sendings import live_to_the_end
 from tests.support.working_process import kill, start_worker
 
 PEOPLE, KILLS, MESSAGES_BEFORE_A_KILL = sized((480, 3, 40), long=(1_200, 6, 60))
@@ -103,10 +102,3 @@ def kill_after(breach: Breach, gateway: SmsGateway, messages: int, dice: random.
         time.sleep(dice.uniform(0, 0.3))
     finally:
         kill(worker)
-
-
-def ask_and_go_on(breach: Breach) -> None:
-    """Let time go by in steps that are shorter than the pause of a message in doubt, as it does."""
-    for _ in range(4):
-        breach.later(minutes=2)
-        work_until(breach, lambda: nothing_to_ask(breach))

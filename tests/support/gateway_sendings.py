@@ -11,7 +11,8 @@ from tests.support.breaches import AT_ONCE, Affected, Breach, make_breach
 from tests.support.postgres import PostgresServer
 from tests.support.sms_gateway.account import KEY_ID, SECRET, SIGNATURE, Account, Registered
 from tests.support.sms_gateway.server import SmsGateway, sms_gateway
-from tests.support.sms_sendings import MEANS
+from tests.support.sms_ledger import nothing_to_ask
+from tests.support.sms_sendings import MEANS, work_until
 from tests.support.workspaces import START
 
 _TEXTS = {
@@ -156,3 +157,10 @@ def gateway_breach(
     if opens:
         breach.open_sending()
     return breach
+
+
+def ask_and_go_on(breach: Breach) -> None:
+    """Let time go by in steps that are shorter than the pause of a message in doubt, as it does."""
+    for _ in range(4):
+        breach.later(minutes=2)
+        work_until(breach, lambda: nothing_to_ask(breach))
