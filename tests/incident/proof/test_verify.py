@@ -188,9 +188,11 @@ def lived_in(first_estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> 
     with recording_relay() as relay:
         estate.change_settings("port = 9", f"port = {relay.port}")
         estate.done("notice", "send", estate.id)
-    centre = '[calls.centre]\nprocessor = "our own call centre"\ncountry = "cn"\n\n'
-    estate.change_settings("[mail]", f"{centre}[mail]")
-    estate.done("--as", "anna", "call-list", "export", estate.id, "-o", folder / "calls")
+        centre = '[calls.centre]\nprocessor = "our own call centre"\ncountry = "cn"\n\n'
+        estate.change_settings("[mail]", f"{centre}[mail]")
+        estate.done("--as", "anna", "call-list", "export", estate.id, "-o", folder / "calls")
+        estate.done("call-list", "close", estate.id, "1")
+        estate.done("notice", "send", estate.id)  # which had ended, and ends again
     file = folder / "f"
     file.write_text("evidence")
     estate.done("evidence", "add", estate.id, file)
