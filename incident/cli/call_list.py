@@ -48,8 +48,7 @@ def export(
     number: int | None = typer.Option(None, "--list", min=1, help="Write this list again."),
 ) -> None:
     from incident.cli.people import reveal_list
-    from incident.delivery.call_lists import LISTED, call_list, make_call_list
-    from incident.record.holds import Cover, must_not_be_held
+    from incident.delivery.call_lists import LISTED, call_list, make_call_list, must_be_writable_again
 
     desk = desk_of(ctx)
     if number is not None and (again or people is not None or whom):
@@ -61,7 +60,7 @@ def export(
     if number is not None:
         with desk.store.read() as session:
             row = call_list(session, incident_id, number)
-            must_not_be_held(session, desk.store, incident_id, Cover.PEOPLE)
+            must_be_writable_again(session, desk.store, desk.settings, row)
     reveal_list(desk, incident_id, "call list", f"calls to people, for {recipient}")
     left_out = 0
     if not written_again:

@@ -8,7 +8,7 @@ that: a call is never repeated by itself (rule 10 of the design).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,12 +17,11 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from incident.carrier_settings import CallCentreSettings
-from incident.delivery.call_rules import MAY_HAVE_RUNG, give_up_calls
-from incident.delivery.fallback import Way
+from incident.delivery.call_choosing import MAY_HAVE_BEEN_CALLED, to_be_called
+from incident.delivery.call_rules import give_up_calls
 from incident.delivery.ledger import Due, Member, recount, write_intent
 from incident.delivery.let_go import wake_the_waves
 from incident.delivery.next_means import failed_with
-from incident.delivery.next_steps import unreached_people
 from incident.delivery.planner import Planner, planner_for
 from incident.delivery.promises import must_keep_promises
 from incident.delivery.receipts import led_by
@@ -30,7 +29,6 @@ from incident.delivery.states import (
     CALL_LIST_JOB,
     NEVER_TRIED,
     PHONE,
-    Addressee,
     CampaignState,
     DeliveryState,
     Rank,
@@ -46,13 +44,12 @@ from incident.record.incidents import must_be_open
 from incident.settings import Means, Settings
 from incident.store.change import Change, open_row
 from incident.store.store import Store
-from incident.store.tables import Attempt, Batch, CallList, CallTask, Campaign, Delivery, Job, Person, Waves
+from incident.store.tables import Batch, CallList, CallTask, Campaign, Delivery, Job, Waves
 
 LISTED = "calls.listed"
 DELETED = "calls.deleted"
 
 _TOGETHER = 500
-_AGAIN = frozenset({Why.NO_ANSWER})
 
 
 def calls_from_lists(settings: Settings) -> bool:
@@ -92,14 +89,7 @@ def make_call_list(
     campaign = change.session.get_one(Campaign, planner.campaign_id)
     if again:
         _give_up_calls_by_machine(change.session, campaign.id, now=change.at)
-    found = (_called_again if again else _next_by_phone)(change.session, planner)
-    chosen, left_out = _chosen(found, most)
-    if not chosen:
-        raise Refused(
-            "there is nobody to be called" + (" again" if again else ""),
-            where=incident_id,
-            next_step=f"`incident deliveries {incident_id} --unreached` shows what comes next for whom",
-        )
+    chosen, left_out = to_be_called(change.session, planner, again=again, most=most)
     number = _lists_so_far(change.session, incident_id) + 1
     row = CallList(
         id=store.new_id(),
@@ -113,6 +103,13 @@ def make_call_list(
     )
     for start in range(0, len(chosen), _TOGETHER):
         row.people += _put_on(change, row, chosen[start : start + _TOGETHER])
+    # Also where a worker has told all of them since they were chosen.
+    if not row.people:
+        raise Refused(
+            "there is nobody to be called" + (" again" if again else ""),
+            where=incident_id,
+            next_step=f"`incident deliveries {incident_id} --unreached` shows what comes next for whom",
+        )
     if campaign.state == CampaignState.ENDED:
         _let_go_on(change, campaign)
     change.put(row, {"whom": whom})
@@ -156,12 +153,7 @@ def _must_be_able_to_call(change: Change, store: Store, settings: Settings, inci
             where=incident_id,
             next_step=f"`incident notice send {incident_id}`",
         )
-    if braked(change.session, campaign_brake(planner.campaign_id)):
-        raise Refused(
-            "the sending is paused, or the general brake is on: nobody is told anything now",
-            where=incident_id,
-            next_step=f"`incident notice resume {incident_id}`, or `incident worker --release`",
-        )
+    _must_not_be_braked(change.session, incident_id, planner.campaign_id)
     notice_id = change.session.get_one(Campaign, planner.campaign_id).notice_id
     if not has_script(version_by_id(change.session, store, notice_id).frozen):
         raise Refused(
@@ -172,74 +164,31 @@ def _must_be_able_to_call(change: Change, store: Store, settings: Settings, inci
     return planner
 
 
+def _must_not_be_braked(session: Session, incident_id: str, campaign_id: str) -> None:
+    if braked(session, campaign_brake(campaign_id)):
+        raise Refused(
+            "the sending is paused, or the general brake is on: nobody is told anything now",
+            where=incident_id,
+            next_step=f"`incident notice resume {incident_id}`, or `incident worker --release`",
+        )
+
+
+def must_be_writable_again(session: Session, store: Store, settings: Settings, row: CallList) -> None:
+    """Raises `Refused` where a list that was made may not leave again: it is closed, or nothing leaves now."""
+    if row.closed_at is not None:
+        raise Refused(
+            f"list {row.number} is closed: nobody is to be called from it any more",
+            where=row.incident_id,
+            next_step="make another one; --again takes those who did not answer",
+        )
+    must_not_be_held(session, store, row.incident_id, Cover.PEOPLE)
+    must_keep_promises(settings)
+    _must_not_be_braked(session, row.incident_id, row.campaign_id)
+
+
 def has_script(frozen: FrozenNotice) -> bool:
     """Whether a version of the notice has a script for the call centre in any language."""
     return any(each.call_centre is not None for each in frozen.channels.values())
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A delivery that may be put on a list. `leader_id`: it has its message from that one. `household`: it is the message to
-    several grown-ups."""
-
-    id: str
-    leader_id: str | None
-    household: bool = False
-
-
-def _next_by_phone(session: Session, planner: Planner) -> Iterator[_Found]:
-    waiting = _waiting_for_a_wave(session, planner.campaign_id)
-    for delivery, person in session.execute(_WAITS_FOR_A_MACHINE, {"campaign": planner.campaign_id}):
-        if delivery.batch_id not in waiting and planner.may_tell(session, person, Way.PHONE):
-            yield _Found(delivery.id, None)
-    for delivery, person in unreached_people(session, planner):
-        if delivery.batch_id in waiting:
-            continue
-        if planner.planned(session, delivery, person).way is Way.PHONE:
-            household = delivery.shared > 0 and delivery.addressee == Addressee.PERSON
-            yield _Found(delivery.id, delivery.leader_id, household)
-
-
-_MAY_HAVE_RUNG = (
-    sa.exists()
-    .where(
-        col(Attempt.delivery_id) == col(Delivery.id),
-        col(Attempt.channel) == PHONE,
-        col(Attempt.outcome_at).is_(None) | col(Attempt.result).in_(MAY_HAVE_RUNG),
-    )
-    .correlate(Delivery)
-)
-_WAITS_FOR_A_MACHINE = (
-    sa.select(Delivery, Person)
-    .join(Batch, col(Batch.id) == col(Delivery.batch_id))
-    .join(Person, col(Person.id) == col(Delivery.person_id))
-    .where(
-        col(Batch.campaign_id) == sa.bindparam("campaign"),
-        col(Delivery.principal).is_(True),
-        col(Delivery.channel) == PHONE,
-        col(Delivery.state) == DeliveryState.PENDING,
-        col(Delivery.leader_id).is_(None),
-        col(Delivery.waits).is_(False),
-        ~_MAY_HAVE_RUNG,
-    )
-    .order_by(col(Delivery.id))
-    .execution_options(yield_per=_TOGETHER)
-)
-
-
-def _waiting_for_a_wave(session: Session, campaign_id: str) -> frozenset[str]:
-    """The batches of a campaign under way whose wave has not begun."""
-    found = (
-        select(Batch.id)
-        .join(Waves, col(Waves.id) == col(Batch.campaign_id))
-        .join(Campaign, col(Campaign.id) == col(Batch.campaign_id))
-        .where(
-            Batch.campaign_id == campaign_id,
-            Batch.seq > Waves.to_seq,
-            Campaign.state != CampaignState.ENDED,
-        )
-    )
-    return frozenset(session.exec(found).all())
 
 
 def _give_up_calls_by_machine(session: Session, campaign_id: str, *, now: datetime) -> None:
@@ -257,43 +206,6 @@ def _give_up_calls_by_machine(session: Session, campaign_id: str, *, now: dateti
     hold_jobs_of(session, batches)
     for batch_id in batches:
         give_up_calls(session, batch_id, now=now)
-
-
-def _called_again(session: Session, planner: Planner) -> Iterator[_Found]:
-    """Who did not answer, and may still be called as the list and the record have them now."""
-    rows = session.execute(
-        sa.select(col(Delivery.id), col(Delivery.leader_id), Person)
-        .join(Batch, col(Batch.id) == col(Delivery.batch_id))
-        .join(Person, col(Person.id) == col(Delivery.person_id))
-        .where(
-            col(Batch.campaign_id) == planner.campaign_id,
-            col(Delivery.principal).is_(True),
-            col(Delivery.channel) == PHONE,
-            col(Delivery.state) == DeliveryState.UNREACHABLE,
-            col(Delivery.reason).in_(sorted(_AGAIN)),
-        )
-        .order_by(col(Delivery.id))
-        .execution_options(yield_per=_TOGETHER)
-    )
-    for delivery_id, leader_id, person in rows:
-        if planner.may_tell(session, person, Way.PHONE):
-            yield _Found(delivery_id, leader_id)
-
-
-def _chosen(found: Iterator[_Found], most: int | None) -> tuple[list[str], int]:
-    """The deliveries to put on a list (by id), those who share a message by the one whose message it is; and how many people
-    are left out."""
-    alone: list[str] = []
-    led: list[str] = []
-    for each in found:
-        if each.leader_id is not None or each.household:
-            led.append(each.leader_id or each.id)
-        elif most is None or len(alone) < most:
-            alone.append(each.id)
-    if most is not None and len(alone) == most:
-        return alone, 0
-    chosen = {*alone}
-    return alone, sum(leader_id not in chosen for leader_id in led)
 
 
 def _lists_so_far(session: Session, incident_id: str) -> int:
@@ -316,7 +228,7 @@ def _put_on(change: Change, row: CallList, ids: Sequence[str]) -> int:
     hold_jobs_of(session, batches)
     # A worker that still goes by the settings of before may have called somebody since.
     called = (col(Delivery.state) == DeliveryState.SENDING) | (
-        (col(Delivery.state) == DeliveryState.PENDING) & _MAY_HAVE_RUNG
+        (col(Delivery.state) == DeliveryState.PENDING) & MAY_HAVE_BEEN_CALLED
     )
     deliveries = list(
         session.exec(

@@ -352,7 +352,7 @@ def _write(change: Change, incident_id: str, new: Sequence[tuple[CallReport, _Ta
             by_batch[task.row.batch_id].append((report, task))
     for batch_id, reports in sorted(by_batch.items()):
         batch = change.session.get_one(Batch, batch_id)
-        settled = [_settled(change, report, task) for report, task in reports]
+        settled = [_settled(report, task) for report, task in reports]
         again = [each.due for each, (_, task) in zip(settled, reports, strict=True) if _is_another(task)]
         if again:
             write_intent(
@@ -375,7 +375,7 @@ def _is_another(task: _Task) -> bool:
     return task.follows is _Follows.ANOTHER
 
 
-def _settled(change: Change, report: CallReport, task: _Task) -> Settled:
+def _settled(report: CallReport, task: _Task) -> Settled:
     result, why = _ENDINGS[report.result]
     state = DeliveryState.ACCEPTED if result is Result.accepted else DeliveryState.UNREACHABLE
     # The list's attempt is counted already; a further one is counted by its own intent.

@@ -239,3 +239,16 @@ def test_under_a_hold_a_list_is_not_written_again(sent: Estate, tmp_path: Path) 
     answer = sent.run("--as", "anna", "call-list", "export", sent.id, "--list", "1", "-o", tmp_path / "again")
     assert answer.code == 1 and "hold" in answer.err.lower()
     assert not (tmp_path / "again").exists()
+
+
+def test_under_the_brake_or_once_it_is_closed_a_list_is_not_written_again(
+    sent: Estate, tmp_path: Path
+) -> None:
+    exported(sent, tmp_path / "list")
+    again = ("--as", "anna", "call-list", "export", sent.id, "--list", "1", "-o", tmp_path / "again")
+    sent.done("worker", "--brake", "--reason", "stop")
+    assert "brake is on" in sent.run(*again).err
+    sent.done("worker", "--release")
+    sent.done("call-list", "close", sent.id, "1")
+    assert "list 1 is closed" in sent.run(*again).err
+    assert not (tmp_path / "again").exists()
