@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 
 from incident.delivery.call_room import WHERE, TwilioVoice
-from incident.delivery.twilio_standing import ACTIVE, InTheWay
-from incident.errors import CarrierUnavailable
-from notifiers.twilio.api import CallFailed
+from incident.delivery.twilio_standing import ACTIVE, InTheWay, answer_of, must_be_clear
 from notifiers.twilio.standing import CallStanding
 
 
 def call_standing_of(voice: TwilioVoice) -> CallStanding:
-    """How it stands, asked now. Raises `CarrierUnavailable` where Twilio does not answer, or lets us in for nothing."""
-
-    async def ask() -> CallStanding:
-        async with voice.client() as client:
-            return await client.standing()
-
-    try:
-        return asyncio.run(ask())
-    except CallFailed as failed:
-        raise CarrierUnavailable(
-            f"Twilio cannot be used: {failed.outcome.text} (at {failed.outcome.stage})",
-            where=voice.peer,
-            next_step=f"check {WHERE}, and the account in Twilio's console",
-        ) from None
+    """How it stands, asked now. Raises as `answer_of`."""
+    client = voice.client()
+    return answer_of(client, client.standing, where=WHERE)
 
 
 def in_the_way_of_calls(standing: CallStanding) -> Iterator[InTheWay]:
@@ -51,12 +37,8 @@ TRIAL = InTheWay(
 def must_be_ready(voice: TwilioVoice, *, says: Callable[[str], None]) -> None:
     """Raises `CarrierUnavailable` where nobody can be called as the account stands. `says` is told what nobody said."""
     standing = call_standing_of(voice)
-    for each in in_the_way_of_calls(standing):
-        raise CarrierUnavailable(
-            f"Twilio cannot be used: {each.told}",
-            where=voice.peer,
-            next_step=f"{each.next_step}; nobody was called and nothing was changed",
-        )
+    nothing = "nobody was called and nothing was changed"
+    must_be_clear(in_the_way_of_calls(standing), peer=voice.peer, nothing=nothing)
     if standing.account is None or standing.caller_ours is None:
         says(
             f"{voice.peer}: this key is not told how the account stands, or whether it may call by this number"
